@@ -1,0 +1,208 @@
+/* conf: the configuration model: what the definitions say, with the place that said it.
+ *
+ * conf_load() reads every definition file below ROOT/config, collects all errors of all files in one
+ * diagnostics list and returns everything that could be understood. A service with an error is still
+ * listed, with `valid` false, so that it costs nobody else anything.
+ *
+ * Ownership. struct conf is reference-counted (a running service keeps the one it was started
+ * with); struct conf_service and everything below it belong to their struct conf and are immutable
+ * after loading. Strings that say where something came from are interned in the conf.
+ *
+ * Limits, so that no input can exhaust anything: 1 MiB a file (CONF_FILE_MAX), 256 files, 65,536 YAML
+ * nodes a file after aliases are expanded, 32 levels, 10,000 services.
+ *
+ * Units: durations in milliseconds, sizes in bytes, percentages in percent.
+ */
+#ifndef SVCD_COMMON_CONF_H
+#define SVCD_COMMON_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/diag.h"
+#include "common/paths.h"
+#include "common/util.h"
+
+#define CONF_FILE_MAX     (1024u * 1024u)
+#define CONF_FILES_MAX    256
+#define CONF_NODES_MAX    65536
+#define CONF_DEPTH_MAX    32
+#define CONF_SERVICES_MAX 10000
+#define CONF_NAME_MAX     63
+
+struct conf_int {
+        int64_t v; /* meaningful only if set */
+        bool set;
+};
+
+struct conf_ints {
+        int64_t *v;
+        size_t n, cap;
+};
+
+/* A command. Exactly one of the two forms that product.md allows:
+ *   argv.n > 0: executed as it is. A string that is a simple command without anything for the shell
+ *               to do has been split into words; one that needs the shell has become
+ *               /bin/sh -c "exec …" (or without exec if it is more than one command).
+ *   text:       as the user wrote it (a list: its words, quoted where needed), for people. */
+struct conf_command {
+        char *text;
+        struct strv argv;
+};
+
+struct conf_place {
+        const char *file; /* interned; NULL = built in */
+        int line, column; /* from 1 */
+};
+
+struct conf_var {
+        char *name, *value; /* value as written, not expanded */
+        struct conf_place place;
+};
+
+struct conf_env {
+        struct conf_var *v;
+        size_t n, cap;
+};
+
+enum conf_ready { CONF_READY_EXEC, CONF_READY_NOTIFY, CONF_READY_PORT, CONF_READY_MONITORING };
+enum conf_policy { CONF_POLICY_ALWAYS, CONF_POLICY_ON_FAILURE, CONF_POLICY_NEVER };
+enum conf_scope { CONF_SCOPE_MAIN, CONF_SCOPE_TREE };
+
+enum conf_type {
+#define TYPE(name, ctype, text) CONF_##name,
+#include "common/conf_types.def"
+#undef TYPE
+};
+
+#define TYPE(name, ctype, text) typedef ctype conf_ctype_##name;
+#include "common/conf_types.def"
+#undef TYPE
+
+enum conf_setting {
+#define SETTING(member, ...) SETTING_##member,
+#define SHORT(group, path)
+#include "common/settings.def"
+#undef SETTING
+#undef SHORT
+        SETTING_COUNT
+};
+
+/* Where a value came from. */
+enum conf_source { CONF_FROM_BUILTIN, CONF_FROM_DEFAULTS, CONF_FROM_SERVICE };
+struct conf_origin {
+        enum conf_source source;
+        struct conf_place place;
+};
+
+struct conf_service {
+        char *name;
+        struct conf_place place; /* of the name */
+        bool valid;              /* false: only name, place and `error` mean anything */
+        char *error;             /* !valid: the first error, as one line */
+        /* ready: never unset after loading of a valid service (the default depends on port) */
+#define SETTING(member, path, type, ...) conf_ctype_##type member;
+#define SHORT(group, path)
+#include "common/settings.def"
+#undef SETTING
+#undef SHORT
+        struct conf_origin origin[SETTING_COUNT];
+};
+
+struct conf {
+        int refs;
+        struct conf_service **services; /* sorted by name */
+        size_t n, cap;
+        struct conf_env environment; /* the account's */
+        char *home;                  /* $HOME that relative paths were resolved against */
+        struct strv files;           /* the definition files that were read */
+        uint64_t fingerprint;        /* of the files' names and content: has it changed since? */
+        struct strv interned;
+};
+
+/* The table. */
+struct conf_setting_info {
+        const char *member, *path, *fallback, *aux, *help;
+        enum conf_type type;
+        int64_t min, max;
+        enum conf_change { CONF_CHANGE_NOTHING, CONF_CHANGE_LIVE, CONF_CHANGE_RESTART } change;
+        size_t offset; /* of the member in struct conf_service */
+};
+extern const struct conf_setting_info conf_settings[SETTING_COUNT];
+extern const char *const conf_type_text[]; /* by enum conf_type: what people write */
+struct conf_short {
+        const char *group, *path;
+};
+extern const struct conf_short conf_shorts[];
+extern const size_t conf_shorts_n;
+
+/* Reads the definitions below PATHS->root. Always returns a conf (with refs 1), in which the services
+ * that could be understood are valid; what is wrong is added to DIAG. HOME is what relative paths
+ * are resolved against. A missing config folder or no definition file at all is no error: n == 0 and
+ * files.n == 0. */
+struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag);
+
+/* The same for the files named (svcctl check FILE…); ownership and modes of folders are not judged. */
+struct conf *conf_load_files(const struct strv *files, const char *home, struct diag *diag);
+
+/* Only the fingerprint, without parsing: what conf_load would store now. */
+uint64_t conf_fingerprint(const struct paths *paths);
+
+struct conf *conf_ref(struct conf *c);
+void conf_unref(struct conf *c);
+
+const struct conf_service *conf_find(const struct conf *c, const char *name);
+
+/* Whether two definitions have the same value for a setting. */
+bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s);
+
+/* A hash over the settings for which a change needs RESTART, together with the account's environment:
+ * two runs with the same digest were started alike. */
+uint64_t conf_digest(const struct conf *c, const struct conf_service *s);
+
+/* The value of a setting as one would write it in YAML (flow style for lists and maps); NULL if not
+ * set. Caller frees. */
+char *conf_print(const struct conf_service *s, enum conf_setting setting);
+
+/* True for a valid service name: [a-z0-9][a-z0-9._-]{0,62} */
+bool conf_name_ok(const char *name);
+
+/* The environment of a run, built from nothing (product.md, "Definitions"): base variables of the
+ * account, its `environment`, environment files, the service's `environment`, then PORT and
+ * SVCD_SERVICE (NOTIFY_SOCKET is the shim's). Each with its origin, for `svcctl env`. */
+struct conf_envvar {
+        char *name, *value;
+        char *origin; /* "account", "services.yaml:3", "/home/a/.env:2", "svcd" */
+};
+struct conf_environ {
+        struct conf_envvar *v;
+        size_t n, cap;
+};
+struct conf_user {
+        const char *name, *home, *shell; /* of the account, from getpwuid */
+        const char *lang, *tz, *path;    /* NULL = leave out (lang, tz), default PATH */
+};
+/* -errno and a line in *ret_error (caller frees) if a file cannot be read or a value cannot be
+ * expanded. *ret must be zero-initialised and is freed with conf_environ_done. */
+int conf_environ_build(const struct conf *c, const struct conf_service *s,
+                       const struct conf_user *user, struct conf_environ *ret, char **ret_error);
+void conf_environ_done(struct conf_environ *e);
+const char *conf_environ_get(const struct conf_environ *e, const char *name);
+
+/* Text forms, shared with svcctl's arguments. All return 0 or -EINVAL / -ERANGE. */
+int conf_parse_duration(const char *s, int64_t *ret_ms);
+int conf_parse_size(const char *s, int64_t *ret_bytes);
+int conf_parse_signal(const char *s, int *ret_signo); /* "TERM", "SIGTERM", "15" */
+const char *conf_signal_name(int signo);              /* "TERM"; "RTMIN+3"; "?" */
+/* Shortest exact form, at most three parts: "1m30s", "57ms", "2d4h". Into BUF, which is returned. */
+#define CONF_DURATION_MAX 48
+const char *conf_format_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
+const char *conf_format_size(int64_t n_bytes, char buf[CONF_DURATION_MAX]); /* "10M", "1.5G" */
+
+/* Splits a command string, see struct conf_command. -EINVAL and a message for unbalanced quotes or an
+ * empty command. */
+int conf_command_parse(const char *text, struct conf_command *ret, const char **ret_error);
+void conf_command_done(struct conf_command *c);
+
+#endif

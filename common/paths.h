@@ -1,0 +1,38 @@
+/* paths: where everything is: ROOT, RUN and what is below them (product.md, "Where things are").
+ * svcd and svcctl both call paths_find, so that they meet from su, cron and ssh alike.
+ */
+#ifndef SVCD_COMMON_PATHS_H
+#define SVCD_COMMON_PATHS_H
+
+#include <stdbool.h>
+
+/* All absolute, owned by the struct. */
+struct paths {
+        char *home;      /* $HOME of the account: the environment's, else getpwuid's */
+        char *root;      /* ROOT, without symbolic links where it exists */
+        char *run;       /* RUN */
+        char *config;    /* ROOT/config */
+        char *main_file; /* ROOT/config/services.yaml */
+        char *dropins;   /* ROOT/config/services.d */
+        char *logs;      /* ROOT/logs/services */
+        char *state;     /* ROOT/svcd */
+        char *socket;    /* RUN/control.sock */
+        char *shims;     /* RUN/shims */
+};
+
+/* ROOT_OPTION is --root's value or NULL. 0, or -errno with a message in *ret_error (caller frees). */
+int paths_find(const char *root_option, struct paths *ret, char **ret_error);
+void paths_done(struct paths *p);
+
+/* ROOT/logs/services/NAME.log. Caller frees. */
+char *paths_log(const struct paths *p, const char *service);
+
+/* A socket connected to RUN/control.sock, or -errno. Any length of path works: the folder is opened
+ * and the socket reached through /proc/self/fd, since a socket address holds 108 bytes. */
+int paths_connect(const struct paths *p);
+
+/* A non-blocking listening socket at RUN/control.sock, mode 0600, replacing what is there (the caller
+ * holds RUN/lock). -errno on failure. */
+int paths_listen(const struct paths *p);
+
+#endif

@@ -1,0 +1,346 @@
+/* shim_proto: the protocol between svcd and svc-shim, version 1. This header is its only document
+ * and the only thing of this tree that svc-shim includes.
+ *
+ * WHO
+ *   svcd decides, svc-shim holds: it is the parent and subreaper of one service's processes, reads
+ *   their stdout and stderr, is the only writer of the service's log while it lives, and keeps what
+ *   happened until svcd has it safely on disk. A shim outlives svcd.
+ *
+ * THE NURSERY
+ *   svcd executes `svc-shim` once, with a SOCK_SEQPACKET socket as descriptor 3. That process, the
+ *   nursery, never runs a service: for each packet that consists of the one byte
+ *   SHIM_NURSERY_FORK and carries one descriptor (SCM_RIGHTS), it forks a shim whose parent is svcd
+ *   (CLONE_PARENT) and which talks over that descriptor. So a shim costs a fork of a tiny process,
+ *   not an exec. The nursery ends when its socket closes. Its environment is passed on to nobody;
+ *   TZ in it decides the zone of the log's times.
+ *
+ * THE WIRE
+ *   A stream socket: first the one that came from the nursery; after svcd is gone, one that the
+ *   shim connects to RUN/control.sock, where its first byte (0x01) tells it from a Varlink client
+ *   ('{'). Frames in both directions: struct shim_hdr, then `len` bytes of payload, a sequence of
+ *   items (struct shim_item, then its bytes). Native byte order; both ends are on one machine.
+ *   Unknown frame types and unknown items are skipped; items missing from a frame have the value
+ *   zero or empty. That, and never changing a number's meaning, is what keeps old shims working
+ *   under a newer svcd. A frame above SHIM_FRAME_MAX ends the connection.
+ *
+ * A SHIM'S LIFE
+ *   svcd creates a socket pair, writes INIT and START into its end, and sends the other end to the
+ *   nursery. The shim locks RUN/shims/NAME (below), answers HELLO, starts the run, answers STARTED
+ *   or START_FAILED. When the main process has ended and everything that was in the pipes is in the
+ *   log, it sends EXITED; if descendants are left then, EMPTY follows when the last of them is gone.
+ *   After that svcd sends START again, or EXIT.
+ *   EXITED and START_FAILED carry a REPORT number and are kept, and sent again after each
+ *   reconnection, until svcd has answered ACK with that number.
+ *   A START while anything of the last run is alive is refused by START_FAILED (stage "busy").
+ *
+ * STANDING ORDER
+ *   ORDER tells the shim that it may, once, start the service again by itself as soon as nothing of
+ *   the run that is up is left: if the run lasted at least MIN_RAN_MS (and, with SHIM_ORDER_FAILED,
+ *   only if it ended other than by exit code 0), and nothing was left running when its main process
+ *   ended. It then sends EXITED with RESTARTED=1 and the order's INTENT, and STARTED with the next
+ *   run number. SIGNAL and KILL leave the order alone; ORDER without SHIM_ORDER_ARMED cancels it;
+ *   START cancels it. An order is used up by being carried out.
+ *
+ * THE LOG
+ *   Lines are `TIME SOURCE TEXT\n` (product.md, "Log format"). The shim writes output lines and the
+ *   `started` line of each run. All other svcd lines come from svcd: LOG for most, and ACK's TEXT
+ *   for the `exited` line, since only svcd knows whether it counts as a failure. While svcd is
+ *   away, or if it does not acknowledge within SHIM_HOLD_MS, the shim writes the `exited` line
+ *   itself and sets LOGGED in the report. After a standing order the output of the new run waits in
+ *   its pipe until the `exited` line of the old one is written, so that the lines are in order.
+ *
+ * SVCD GOES AWAY
+ *   At the end of the stream the shim goes on, and tries to connect to RUN/control.sock: soon, then
+ *   less and less often (SHIM_RETRY_MIN_MS doubling to SHIM_RETRY_MAX_MS), and at once when it gets
+ *   SHIM_NUDGE_SIGNAL, which a new svcd sends to each holder of a lock. Its first frame is HELLO.
+ *
+ * RUN/shims/NAME
+ *   The shim's record: it holds a POSIX write lock (fcntl F_SETLK, whole file) on it as long as it
+ *   lives, so that F_GETLK tells a new svcd beyond doubt whether a shim lives and which pid it has.
+ *   The content is text, `key=value` lines: shim=PID, starttime=FIELD22, boot=BOOT_ID, run=N,
+ *   main=PID or 0, padded with newlines to SHIM_RECORD_BYTES. A shim that cannot get the lock
+ *   reports START_FAILED (stage "lock") and ends. The file stays when the shim dies (its run number
+ *   counts); it is removed on EXIT.
+ *
+ * CHECKS
+ *   With SHIM_INIT_CHECK a shim runs one monitoring command and nothing else: no record, no log; it
+ *   keeps the last SHIM_OUTPUT_MAX bytes of output and puts them into EXITED as OUTPUT. Whatever
+ *   the command leaves behind is killed first. When svcd goes away it kills everything and ends.
+ */
+#ifndef SVCD_COMMON_SHIM_PROTO_H
+#define SVCD_COMMON_SHIM_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SHIM_PROTO_VERSION 1
+#define SHIM_MAGIC         UINT32_C(0x43565301) /* bytes 01 'S' 'V' 'C' on a little-endian machine */
+#define SHIM_FRAME_MAX     (1024u * 1024u)      /* payload bytes */
+#define SHIM_FD            3                    /* the nursery's socket */
+#define SHIM_NURSERY_FORK  'F'
+#define SHIM_NUDGE_SIGNAL  SIGUSR1
+#define SHIM_HOLD_MS       1000
+#define SHIM_RETRY_MIN_MS  20
+#define SHIM_RETRY_MAX_MS  5000
+#define SHIM_RECORD_BYTES  256
+#define SHIM_OUTPUT_MAX    4096
+#define SHIM_STATUS_MAX    255 /* bytes of a STATUS= text that are kept for HELLO */
+#define SHIM_COOKIE_MAX    1024
+#define SHIM_TAG_RLIMIT    10 /* RLIMIT_LOCKS: unused by Linux since 2.4, inherited, unraisable */
+
+struct shim_hdr {
+        uint32_t magic;
+        uint32_t len;
+        uint16_t type;
+        uint16_t version;
+        uint32_t reserved;
+};
+
+struct shim_item {
+        uint16_t tag;
+        uint16_t reserved;
+        uint32_t len;
+};
+
+/* Frames. Numbers are never re-used. */
+enum shim_frame {
+        /* svcd to shim */
+        SHIM_INIT = 1,   /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
+        SHIM_START = 2,  /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE */
+        SHIM_ORDER = 3,  /* FLAGS MIN_RAN_MS INTENT */
+        SHIM_SIGNAL = 4, /* SIGNO SCOPE */
+        SHIM_KILL = 5,   /* SIGKILL to everything until nothing is left; EXITED/EMPTY tell the end */
+        SHIM_LOG = 6,    /* WALL_MS TEXT: append `TIME svcd TEXT` (SOURCE "mon" if given) */
+        SHIM_LOGCONF = 7, /* the LOG_ settings, from now on */
+        SHIM_ACK = 8,     /* REPORT TEXT: the report is safe; TEXT is the `exited` line's text */
+        SHIM_COOKIE = 9,  /* COOKIE: replaces START's */
+        SHIM_EXIT = 10,   /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
+                             while anything of a run is alive */
+        SHIM_LIMITS = 11, /* RLIMIT… NICE for the main process that is up (prlimit) */
+
+        /* shim to svcd */
+        SHIM_HELLO = 64,        /* VERSION NAME PID RUN MAIN_PID STARTED_MS STARTED_WALL_MS READY
+                                   LEFTOVER STATUS COOKIE FLAGS (of the order, 0 if none) INTENT */
+        SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED */
+        SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS */
+        SHIM_EXITED = 67, /* REPORT RUN MAIN_PID WSTATUS RAN_MS WALL_MS ENDED_MS USER_MS SYSTEM_MS
+                             MAXRSS_BYTES LEFTOVER RESTARTED INTENT LOGGED OUTPUT */
+        SHIM_EMPTY = 68,  /* RUN: the last descendant is gone and the pipes are drained */
+        SHIM_NOTIFY = 69, /* RUN PID TEXT: one sd_notify message of the service, as it came */
+        SHIM_BYE = 70,    /* ERRNO: 0 = ends now */
+};
+
+/* Items. Integers are 8 bytes, signed; strings have no NUL. Numbers are never re-used. */
+enum shim_tag {
+        SHIM_T_VERSION = 1,
+        SHIM_T_NAME = 2,
+        SHIM_T_FLAGS = 3,
+        SHIM_T_RUN_DIR = 4,
+        SHIM_T_LOG_PATH = 5,
+        SHIM_T_TAG = 6,         /* RLIMIT_LOCKS value for all descendants; 0 = none */
+        SHIM_T_LOG_MAX_SIZE = 7, /* bytes; 0 = never rotate */
+        SHIM_T_LOG_KEEP = 8,     /* rotated files */
+        SHIM_T_LOG_PLAIN = 9,    /* 1 = the program's bytes untouched (log.timestamps: false) */
+        SHIM_T_LOG_MODE = 10,    /* permission bits, 0 = 0600 */
+        SHIM_T_RUN = 11,
+        SHIM_T_COMMAND = 12, /* the command as the user wrote it, for the `started` line */
+        SHIM_T_ARG = 13,     /* once for each argument */
+        SHIM_T_ENV = 14,     /* once for each NAME=VALUE */
+        SHIM_T_CWD = 15,     /* absolute */
+        SHIM_T_UMASK = 16,
+        SHIM_T_NICE = 17,   /* present only if it is to be set */
+        SHIM_T_RLIMIT = 18, /* struct shim_rlimit, once for each */
+        SHIM_T_NOTIFY = 19, /* 1 = give the run a NOTIFY_SOCKET */
+        SHIM_T_COOKIE = 20, /* opaque to the shim; comes back in HELLO */
+        SHIM_T_MIN_RAN_MS = 21,
+        SHIM_T_INTENT = 22, /* opaque; comes back in EXITED */
+        SHIM_T_SIGNO = 23,
+        SHIM_T_SCOPE = 24, /* enum shim_scope */
+        SHIM_T_WALL_MS = 25, /* CLOCK_REALTIME, ms since 1970 */
+        SHIM_T_TEXT = 26,
+        SHIM_T_SOURCE = 27,
+        SHIM_T_REPORT = 28, /* > 0, grows by one for each report of this shim */
+        SHIM_T_PID = 29,
+        SHIM_T_MAIN_PID = 30,
+        SHIM_T_STARTED_MS = 31, /* CLOCK_MONOTONIC */
+        SHIM_T_STARTED_WALL_MS = 32,
+        SHIM_T_READY = 33,    /* READY=1 was received in this run */
+        SHIM_T_LEFTOVER = 34, /* 1 = processes of the run are alive besides, or after, its main one */
+        SHIM_T_STATUS = 35,   /* last STATUS= of this run */
+        SHIM_T_STAGE = 36,    /* enum shim_stage */
+        SHIM_T_ERRNO = 37,
+        SHIM_T_WSTATUS = 38, /* as from waitpid(2) */
+        SHIM_T_RAN_MS = 39,
+        SHIM_T_ENDED_MS = 40, /* CLOCK_MONOTONIC */
+        SHIM_T_USER_MS = 41,  /* CPU time of the main process and what it waited for */
+        SHIM_T_SYSTEM_MS = 42,
+        SHIM_T_MAXRSS_BYTES = 43,
+        SHIM_T_RESTARTED = 44,
+        SHIM_T_LOGGED = 45,
+        SHIM_T_OUTPUT = 46,
+        SHIM_T_DROPPED_LINES = 47, /* HELLO, EXITED: lines that could not be written so far */
+};
+
+enum shim_flags {
+        SHIM_INIT_CHECK = 1,   /* INIT */
+        SHIM_ORDER_ARMED = 1,  /* ORDER, HELLO */
+        SHIM_ORDER_FAILED = 2, /* ORDER: only if the exit code is not 0 */
+};
+
+enum shim_scope {
+        SHIM_SCOPE_MAIN = 0, /* the main process, or, once it has ended, all that is left */
+        SHIM_SCOPE_TREE = 1, /* the main process and all descendants; stopped ones get SIGCONT too */
+};
+
+struct shim_rlimit {
+        uint32_t resource; /* RLIMIT_… */
+        uint32_t reserved;
+        uint64_t soft, hard; /* UINT64_MAX = infinity */
+};
+
+/* Where a start can fail, in order; the names are what people see. */
+#define SHIM_STAGES(X)                                                                             \
+        X(NONE, "none")                                                                            \
+        X(LOCK, "lock")       /* another shim holds this service */                                \
+        X(BUSY, "busy")       /* something of the last run is alive */                             \
+        X(PIPE, "pipe")       /* stdout and stderr, notify socket */                               \
+        X(FORK, "fork")                                                                            \
+        X(SESSION, "setsid")                                                                       \
+        X(LIMITS, "limits")                                                                        \
+        X(NICE, "nice")                                                                            \
+        X(STDIO, "stdio")                                                                          \
+        X(CHDIR, "chdir")                                                                          \
+        X(EXEC, "exec")
+enum shim_stage {
+#define SHIM_STAGE_ENUM(id, name) SHIM_STAGE_##id,
+        SHIM_STAGES(SHIM_STAGE_ENUM)
+#undef SHIM_STAGE_ENUM
+            SHIM_STAGE_COUNT
+};
+
+/* The name of a stage; "?" for one that a newer peer knows. */
+static inline const char *shim_stage_name(int64_t stage)
+{
+        static const char *const names[] = {
+#define SHIM_STAGE_NAME(id, name) name,
+            SHIM_STAGES(SHIM_STAGE_NAME)
+#undef SHIM_STAGE_NAME
+        };
+        return stage >= 0 && stage < SHIM_STAGE_COUNT ? names[stage] : "?";
+}
+
+/* Writing a frame into a buffer of the caller's: begin, put…, end. A put that does not fit sets
+ * `overflow`, and end then returns 0. */
+struct shim_writer {
+        unsigned char *buf;
+        size_t n, cap;
+        bool overflow;
+};
+
+static inline void shim_begin(struct shim_writer *w, void *buf, size_t cap, enum shim_frame type)
+{
+        struct shim_hdr h = {SHIM_MAGIC, 0, (uint16_t)type, SHIM_PROTO_VERSION, 0};
+        *w = (struct shim_writer){buf, sizeof(h), cap, cap < sizeof(h)};
+        if (!w->overflow)
+                memcpy(buf, &h, sizeof(h));
+}
+
+static inline void shim_put(struct shim_writer *w, enum shim_tag tag, const void *data, size_t len)
+{
+        struct shim_item it = {(uint16_t)tag, 0, (uint32_t)len};
+        if (w->overflow || len > SHIM_FRAME_MAX || w->cap - w->n < sizeof(it) + len) {
+                w->overflow = true;
+                return;
+        }
+        memcpy(w->buf + w->n, &it, sizeof(it));
+        if (len)
+                memcpy(w->buf + w->n + sizeof(it), data, len);
+        w->n += sizeof(it) + len;
+}
+
+static inline void shim_put_int(struct shim_writer *w, enum shim_tag tag, int64_t value)
+{
+        shim_put(w, tag, &value, sizeof(value));
+}
+
+static inline void shim_put_str(struct shim_writer *w, enum shim_tag tag, const char *s)
+{
+        shim_put(w, tag, s, strlen(s));
+}
+
+/* Completes the frame; returns its size in bytes with the header, 0 if it did not fit. */
+static inline size_t shim_end(struct shim_writer *w)
+{
+        uint32_t len = (uint32_t)(w->n - sizeof(struct shim_hdr));
+        if (w->overflow || len > SHIM_FRAME_MAX)
+                return 0;
+        memcpy(w->buf + offsetof(struct shim_hdr, len), &len, sizeof(len));
+        return w->n;
+}
+
+/* Looks at N received bytes. Returns the size of the whole first frame, 0 if more bytes are needed,
+ * -1 if this is no frame of this protocol; fills *h when it returns more than 0. */
+static inline int64_t shim_peek(const void *buf, size_t n, struct shim_hdr *h)
+{
+        struct shim_hdr head;
+        if (n < sizeof(head))
+                return n > 0 && *(const unsigned char *)buf != (SHIM_MAGIC & 0xff) ? -1 : 0;
+        memcpy(&head, buf, sizeof(head));
+        if (head.magic != SHIM_MAGIC || head.len > SHIM_FRAME_MAX)
+                return -1;
+        if (n - sizeof(head) < head.len)
+                return 0;
+        *h = head;
+        return (int64_t)(sizeof(head) + head.len);
+}
+
+/* Walking the items of a payload: zero-initialise `it` with the payload's bounds, call until false.
+ * `data` points into the payload; a malformed item ends the walk with `bad` set. */
+struct shim_reader {
+        const unsigned char *p, *end;
+        bool bad;
+        enum shim_tag tag;
+        const void *data;
+        size_t len;
+};
+
+static inline struct shim_reader shim_read(const void *payload, size_t len)
+{
+        const unsigned char *p = (const unsigned char *)payload;
+        return (struct shim_reader){p, p + len, false, (enum shim_tag)0, NULL, 0};
+}
+
+static inline bool shim_next(struct shim_reader *r)
+{
+        struct shim_item it;
+        if (r->p == r->end)
+                return false;
+        if ((size_t)(r->end - r->p) < sizeof(it)) {
+                r->bad = true;
+                return false;
+        }
+        memcpy(&it, r->p, sizeof(it));
+        r->p += sizeof(it);
+        if ((size_t)(r->end - r->p) < it.len) {
+                r->bad = true;
+                return false;
+        }
+        r->tag = (enum shim_tag)it.tag;
+        r->data = r->p;
+        r->len = it.len;
+        r->p += it.len;
+        return true;
+}
+
+/* The current item as an integer; 0 if it is none. */
+static inline int64_t shim_int(const struct shim_reader *r)
+{
+        int64_t v = 0;
+        if (r->len == sizeof(v))
+                memcpy(&v, r->data, sizeof(v));
+        return v;
+}
+
+#endif

@@ -1,0 +1,129 @@
+/* util: what every part of svcd uses in every function: cleanup attributes, checked allocation,
+ * strings and string lists.
+ *
+ * Ownership. A function that returns `char *` gives it to the caller, who frees it with free();
+ * `const char *` stays with whoever owned it. Destructors accept NULL.
+ *
+ * Errors. Allocation failure aborts (util_oom): svcd is crash-only, services live on in their
+ * shims, and every input has a maximum size, so that no input can cause it. Everything else
+ * returns 0 or -errno and writes its ret_ arguments only on success.
+ */
+#ifndef SVCD_COMMON_UTIL_H
+#define SVCD_COMMON_UTIL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)      ((a) < (b) ? (a) : (b))
+#define MAX(a, b)      ((a) > (b) ? (a) : (b))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define UNUSED         __attribute__((unused))
+
+/* The object that contains a member, from the member's address. */
+#define CONTAINER_OF(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+/* Cleanup attributes: the variable's resource is released when it leaves scope. */
+#define _cleanup_(f)      __attribute__((cleanup(f)))
+#define _cleanup_free_    _cleanup_(util_freep)
+#define _cleanup_close_   _cleanup_(util_closep)
+#define _cleanup_fclose_  _cleanup_(util_fclosep)
+#define _cleanup_strv_    _cleanup_(strv_done)
+
+/* Hand a resource on: the value is returned, the variable no longer owns it. */
+#define TAKE_PTR(p)                                                                                \
+        ({                                                                                         \
+                __typeof__(p) take_ = (p);                                                         \
+                (p) = NULL;                                                                        \
+                take_;                                                                             \
+        })
+#define TAKE_FD(fd)                                                                                \
+        ({                                                                                         \
+                int take_ = (fd);                                                                  \
+                (fd) = -1;                                                                         \
+                take_;                                                                             \
+        })
+
+void util_freep(void *pp);
+void util_closep(const int *fd);
+void util_fclosep(FILE **fp);
+
+/* Closes FD unless it is negative, keeps errno, returns -1: `fd = util_close(fd)`. */
+int util_close(int fd);
+
+/* Writes one line to stderr and aborts. */
+void util_oom(void) __attribute__((noreturn));
+
+/* malloc family that never returns NULL. */
+void *xmalloc(size_t size_bytes) __attribute__((malloc));
+void *xcalloc(size_t n, size_t size_bytes) __attribute__((malloc));
+void *xrealloc(void *p, size_t size_bytes);
+char *xstrdup(const char *s) __attribute__((malloc));
+char *xstrndup(const char *s, size_t n) __attribute__((malloc));
+char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+char *xvasprintf(const char *fmt, va_list ap) PRINTF_LIKE(1, 0);
+
+/* Makes room for one more element of an array of N elements that grows by doubling:
+ * GROW(list->v, list->n, list->cap). */
+#define GROW(v, n, cap)                                                                            \
+        do {                                                                                       \
+                if ((n) >= (cap)) {                                                                \
+                        (cap) = (cap) ? 2 * (cap) : 8;                                             \
+                        (v) = xrealloc((v), (cap) * sizeof(*(v)));                                 \
+                }                                                                                  \
+        } while (0)
+
+bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
+bool str_starts(const char *s, const char *prefix);
+bool str_ends(const char *s, const char *suffix);
+uint64_t str_hash(const void *data, size_t n_bytes, uint64_t seed); /* FNV-1a, 64 bits; seed 0 to begin */
+
+/* A growing string of bytes; `s` is always NUL-terminated once anything was added. Zero-initialise;
+ * strbuf_done frees, strbuf_take hands the string on (never NULL). */
+struct strbuf {
+        char *s;
+        size_t n, cap;
+};
+#define _cleanup_strbuf_ _cleanup_(strbuf_done)
+void strbuf_done(struct strbuf *b);
+void strbuf_add(struct strbuf *b, const char *s);
+void strbuf_addn(struct strbuf *b, const void *data, size_t n_bytes);
+void strbuf_addc(struct strbuf *b, char c);
+void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void strbuf_consume(struct strbuf *b, size_t n_bytes); /* drops the first N bytes */
+char *strbuf_take(struct strbuf *b);
+
+/* A list of strings that it owns. Zero-initialise. */
+struct strv {
+        char **v; /* v[n] is NULL when n > 0 */
+        size_t n, cap;
+};
+void strv_done(struct strv *l);
+void strv_add(struct strv *l, const char *s);
+void strv_take(struct strv *l, char *s); /* takes ownership of s */
+bool strv_has(const struct strv *l, const char *s);
+bool strv_eq(const struct strv *a, const struct strv *b);
+void strv_copy(struct strv *dst, const struct strv *src); /* dst is replaced */
+char *strv_join(const struct strv *l, const char *separator);
+
+/* Whole-file helpers. */
+
+/* Reads at most MAX bytes; a NUL follows the data. -EFBIG if there is more, -EISDIR for a folder,
+ * else open's and read's errors. */
+int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n);
+
+/* Writes PATH.tmp, optionally fsyncs it, and renames it over PATH, so that PATH always holds the
+ * old or the new content, whole. Mode applies to a new file. Returns 0 or -errno; PATH is untouched
+ * on error. */
+int file_write_atomic(const char *path, const void *data, size_t n_bytes, unsigned mode, bool sync);
+
+/* mkdir -p with MODE for what is created. */
+int dir_make(const char *path, unsigned mode);
+
+/* PATH joined to BASE unless it is absolute. */
+char *path_join(const char *base, const char *path);
+
+#endif

@@ -1,0 +1,373 @@
+/* core: every decision of svcd, and nothing else: no fork, no file, no clock, no libev.
+ *
+ * Time comes in as an argument, facts come in as events, work goes out as effects. The same events at
+ * the same times give the same effects; the simulation (tests/sim) relies on that.
+ *
+ * THE MODEL
+ *
+ * A service is (actual, holds). `actual` is what its processes do; `holds` are the reasons for which
+ * it should be down. It is wanted up when it has no hold. Nothing else says what is wanted, and one
+ * function, machine_go, writes `actual`.
+ *
+ *   DOWN       nothing of it runs and nothing is under way
+ *   WAITING    wanted up, but a service that it requires is not ready
+ *   BACKOFF    wanted up, the next run starts at the deadline
+ *   SPAWNING   SPAWN was sent to the shim and is not answered yet
+ *   STARTING   the main process runs and is not ready yet (deadline: ready_timeout)
+ *   RUNNING    ready
+ *   RELOADING  RUNNING, and restart.signal was sent less than CORE_RELOAD_MS ago
+ *   STOPPING   stop.signal was sent; deadline stop.timeout
+ *   KILLING    KILL was sent; the shim kills until nothing is left
+ *   ADOPTING   a new svcd waits for the answer of the shim that its predecessor left
+ *
+ * In STOPPING and KILLING the service may be wanted up: that is a restart, or the end of a failed
+ * run. When nothing is left (EV_EMPTY, or EV_EXITED without leftover), what is wanted decides between
+ * DOWN, WAITING, BACKOFF and SPAWNING. A new run is never started before that.
+ *
+ * What people see (core_state_name) is derived: DOWN shows as invalid, disabled or stopped by its
+ * holds, SPAWNING as starting, KILLING as stopping, ADOPTING as starting.
+ *
+ * HOLDS
+ *   STOPPED     `svcctl stop`; until `start`, `restart` or the next boot
+ *   COMMAND     `svcctl disable`; until `enable`; outlives a reboot
+ *   FAILURES    crash loop, or an exit code of no_restart_status; until enable, start, restart, a
+ *               changed definition or a changed executable
+ *   DEFINITION  enabled: false
+ *   INVALID     its definition has an error and there is no earlier good one
+ *   DONE        it ended and restart.policy wants no new run; until start, restart or a changed
+ *               definition, or the next boot
+ *   REMOVED     no longer defined: forgotten as soon as nothing is left
+ *   SHUTDOWN    svcd stops everything
+ *
+ * FAILURES
+ *   A failure is a run that ended although nobody asked, or that was ended because it was not ready
+ *   in time or its monitoring failed. (An exit that restart.policy accepts is none: code 0 with
+ *   on-failure, any with never.) A start that failed and a lost shim are failures too. Each is put
+ *   into the tally; when the tally has max_failures of them within `window`, FAILURES holds it.
+ *   Back-off: the next run starts not before last start + delay; delay doubles on each failure up to
+ *   max_delay and is `restart.delay` again after a run longer than `window`. An exit that was asked
+ *   for (stop, restart, reload, replace, changed definition) is no failure and is followed by a new
+ *   run at once if one is wanted.
+ *
+ * ORDER
+ *   A service starts when all that it requires are RUNNING (or RELOADING). When one of those is to
+ *   be stopped (a hold), the services that require it are stopped first; having no hold of their own
+ *   they go to WAITING, and start again when it is back. A required service that fails or restarts
+ *   does not touch those that run. Restart of a required service does not touch them either.
+ *
+ * STANDING ORDER
+ *   After STARTED the core sends ORDER with armed=true if the next exit would be answered by a new
+ *   run at once, provided that the run lasts at least `min_ran_ms` (the current delay): policy and
+ *   tally allow it, no no_restart_status is set, no hold. `svcctl restart` arms it with min_ran_ms 0
+ *   and intent CORE_INTENT_RESTART before it sends the signal. It is cancelled before anything
+ *   stops the service, and replaced when what it depends on changes.
+ *
+ * OPERATIONS
+ *   A request of a client that waits is an operation: an id of the caller's choosing. Each gets
+ *   exactly one FX_REPLY, at once or when it is decided how it ended. A later command for the same
+ *   service that contradicts it (stop against start) ends it with CORE_SUPERSEDED.
+ *
+ * SAVING
+ *   core_dirty() says whether what core_save() would write has changed: CORE_DIRTY_NOW must be on
+ *   disk before the effects are performed, CORE_DIRTY_SOON may wait a few seconds.
+ *   core_save() then core_load() gives the same state.
+ *
+ * Ownership: struct core owns its services. It keeps a reference of the struct conf of each
+ * definition that it uses. Strings in events are copied; strings in effects live until the next call
+ * into the core. Time: int64 milliseconds, monotonic (`now_ms`); *_wall_ms is for people.
+ */
+#ifndef SVCD_CORE_CORE_H
+#define SVCD_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "common/conf.h"
+
+#define CORE_RELOAD_MS 1000 /* product.md: still there 1 s after the signal = has reloaded itself */
+#define CORE_EXITS     5    /* last exits that are kept for each service */
+#define CORE_TALLY_MAX 32   /* failures that are remembered; the upper limit of max_failures */
+#define CORE_NEVER     INT64_MAX
+
+enum core_actual {
+        CORE_DOWN,
+        CORE_WAITING,
+        CORE_BACKOFF,
+        CORE_SPAWNING,
+        CORE_STARTING,
+        CORE_RUNNING,
+        CORE_RELOADING,
+        CORE_STOPPING,
+        CORE_KILLING,
+        CORE_ADOPTING,
+        CORE_ACTUAL_COUNT
+};
+
+enum core_hold {
+        CORE_HOLD_STOPPED = 1 << 0,
+        CORE_HOLD_COMMAND = 1 << 1,
+        CORE_HOLD_FAILURES = 1 << 2,
+        CORE_HOLD_DEFINITION = 1 << 3,
+        CORE_HOLD_INVALID = 1 << 4,
+        CORE_HOLD_DONE = 1 << 5,
+        CORE_HOLD_REMOVED = 1 << 6,
+        CORE_HOLD_SHUTDOWN = 1 << 7,
+};
+
+/* Why a run ended. */
+enum core_cause {
+        CORE_CAUSE_NONE,
+        CORE_CAUSE_EXIT,       /* by itself: nobody asked */
+        CORE_CAUSE_START,      /* it could not be started: stage and errno say why */
+        CORE_CAUSE_READY,      /* not ready within ready_timeout */
+        CORE_CAUSE_MONITORING, /* failed checks */
+        CORE_CAUSE_DAEMONIZED, /* its main process ended and left descendants */
+        CORE_CAUSE_SHIM,       /* its shim was lost */
+        CORE_CAUSE_STOP,       /* asked for: stop, disable, removed, shutdown, requires */
+        CORE_CAUSE_RESTART,    /* asked for: restart, replace, changed definition */
+        CORE_CAUSE_COUNT
+};
+
+struct core_exit {
+        int64_t run;
+        enum core_cause cause;
+        int wstatus;      /* as from waitpid(2); meaningless for START and SHIM */
+        int stage, error; /* of CORE_CAUSE_START: enum shim_stage and errno */
+        bool failure;
+        int failures, max_failures; /* "failure=2/5"; 0/0 when it was none */
+        int64_t pid, ran_ms, at_wall_ms;
+        int64_t user_ms, system_ms, maxrss_bytes;
+};
+
+enum core_health { CORE_HEALTH_NONE, CORE_HEALTH_OK, CORE_HEALTH_FAILING };
+
+/* Read it, never write it: only core/ does. */
+struct core_service {
+        uint32_t id; /* index for callers' tables; re-used only after FX_FORGET */
+        char *name;
+        struct conf *conf; /* reference that keeps `def` alive */
+        const struct conf_service *def;      /* the definition in use; NULL if there never was a good one */
+        struct conf_place invalid_place;     /* INVALID, or `def` is older than what the file says: */
+        char *invalid_error;                 /* the first error, else NULL */
+
+        enum core_actual actual;
+        unsigned holds;
+        int64_t since_ms, since_wall_ms; /* of `actual` as people see it */
+        int64_t deadline_ms;             /* CORE_NEVER = none */
+
+        int64_t run;  /* number of the current or last run; 0 = never started */
+        int64_t pid;  /* of the main process; 0 = none */
+        int64_t started_ms, started_wall_ms; /* of the current or last run */
+        uint64_t digest;  /* conf_digest of what the current run was started with */
+        bool leftover;    /* the main process has ended, descendants are alive */
+        bool signal_caught; /* RELOADING: the main process catches the signal */
+        int64_t restart_grace_ms; /* until then an exit is the end of a requested restart */
+        enum core_cause ending;   /* STOPPING, KILLING: why */
+        bool order_armed;
+        char *status_text; /* sd_notify's STATUS=, or NULL */
+
+        int64_t restarts; /* runs that svcd started by itself since the last start by hand or boot */
+        int64_t delay_ms; /* the next back-off */
+        int64_t tally[CORE_TALLY_MAX]; /* times of the last failures, oldest first */
+        int tally_n;
+        struct core_exit exits[CORE_EXITS]; /* newest first */
+        int exits_n;
+
+        enum core_health health;
+        int checks_failed;  /* in a row */
+        int64_t check_at_ms; /* CORE_NEVER = none is planned */
+        bool check_running;
+};
+
+/* ---- events ---- */
+
+enum core_event_type {
+        /* commands; `op` is 0 if nobody waits */
+        CORE_EV_START,
+        CORE_EV_STOP,
+        CORE_EV_RESTART, /* by restart.signal; ignored/caught say what the process does with it */
+        CORE_EV_REPLACE,
+        CORE_EV_ENABLE,
+        CORE_EV_DISABLE,
+        CORE_EV_EXECUTABLE, /* the program's file has changed */
+        /* from the shim */
+        CORE_EV_STARTED,      /* run, pid, at_ms, at_wall_ms, restarted (by standing order) */
+        CORE_EV_START_FAILED, /* stage, error, text (more than the errno, or NULL) */
+        CORE_EV_EXITED,       /* exit.{run,wstatus,pid,ran_ms,at_wall_ms,…}, at_ms, leftover,
+                                 restarted, intent, report */
+        CORE_EV_EMPTY,        /* nothing is left */
+        CORE_EV_LOST,         /* the shim is gone and what it held is dead */
+        CORE_EV_ADOPTED,      /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
+                                 ready, leftover, digest, intent + armed (of its standing order),
+                                 text (STATUS); reports of exits follow as EXITED */
+        /* observations */
+        CORE_EV_READY,        /* READY=1, or the port listens */
+        CORE_EV_STATUS,       /* text */
+        CORE_EV_CHECK,        /* ok; text = what a failed check said */
+        CORE_EV_TYPE_COUNT
+};
+
+enum core_intent { CORE_INTENT_NONE, CORE_INTENT_RESTART };
+
+struct core_event {
+        enum core_event_type type;
+        uint64_t op;
+        int64_t uid;            /* who asked, for the log; -1 = svcd itself */
+        bool ignored, caught;   /* RESTART */
+        int64_t run, pid, at_ms, at_wall_ms;
+        bool restarted, leftover, ready, armed, ok;
+        int intent, stage, error;
+        uint64_t digest;
+        int64_t report; /* EXITED, START_FAILED: the shim's number, handed on to FX_ACK */
+        struct core_exit exit;
+        const char *text;
+};
+
+/* ---- effects ---- */
+
+enum core_effect_type {
+        CORE_FX_SPAWN,   /* start run `run` with svc->def; answered by exactly one of STARTED,
+                            START_FAILED, LOST */
+        CORE_FX_SIGNAL,  /* signo, tree */
+        CORE_FX_KILL,    /* answered by EXITED/EMPTY or LOST */
+        CORE_FX_ORDER,   /* armed, min_ran_ms, only_failed, intent */
+        CORE_FX_RELEASE, /* no shim is needed any more */
+        CORE_FX_ACK,     /* report; text = the `exited` line's text, e.g. exited run=4 pid=… */
+        CORE_FX_WATCH_PORT,   /* readiness: tell READY once def->port listens; until UNWATCH */
+        CORE_FX_UNWATCH_PORT,
+        CORE_FX_CHECK,        /* run the monitoring command or tcp check once, answer CHECK */
+        CORE_FX_CHECK_CANCEL, /* end it; no answer */
+        CORE_FX_CONF,    /* live settings have changed: log, limits */
+        CORE_FX_LOG,     /* text: a line for NAME.log and svcd.log; event: its first word(s);
+                            fields: the same as JSON object for events.ndjson. To everybody, in
+                            order. For EXITED the line goes by FX_ACK and `in_log` is false */
+        CORE_FX_REPLY,   /* op, outcome, text (one sentence for people) */
+        CORE_FX_FORGET,  /* the service is gone after this effect */
+        CORE_FX_SHUTDOWN_DONE,
+        CORE_FX_TYPE_COUNT
+};
+
+enum core_outcome {
+        CORE_OK,         /* done; text says how it ended: "started (pid 4242)" */
+        CORE_NOTHING,    /* it was so already */
+        CORE_REFUSED,    /* not done, text says why and what to do */
+        CORE_FAILED,     /* tried and failed, text says how */
+        CORE_SUPERSEDED, /* a later command took its place */
+};
+
+struct core_effect {
+        enum core_effect_type type;
+        struct core_service *svc; /* NULL for SHUTDOWN_DONE */
+        int64_t run;
+        int signo;
+        bool tree;
+        bool armed, only_failed;
+        int64_t min_ran_ms;
+        int intent;
+        int64_t report;
+        uint64_t op;
+        enum core_outcome outcome;
+        const char *text;
+        const char *event;
+        json_t *fields; /* borrowed: valid until the next call into the core */
+        bool in_log;
+};
+
+/* ---- the core ---- */
+
+struct core;
+
+struct core *core_new(void);
+void core_free(struct core *c);
+
+/* Uses CONF from now on (a reference is taken): new services start, removed ones stop, changed ones get
+ * what their change needs. The first call, after core_load and core_adopt, starts everything.
+ * A service whose new definition is invalid keeps its last good one. */
+void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_ms);
+
+/* What core_apply would do, without doing it. One for each service, sorted by name. */
+struct core_change {
+        const char *name;
+        enum core_change_kind {
+                CORE_CHANGE_NONE,    /* unchanged */
+                CORE_CHANGE_NOTHING, /* changed, but nothing needs to be done */
+                CORE_CHANGE_ADD,
+                CORE_CHANGE_REMOVE,
+                CORE_CHANGE_LIVE,
+                CORE_CHANGE_RESTART,
+                CORE_CHANGE_INVALID /* keeps its last good definition, if it has one */
+        } kind;
+        struct core_diff {
+                const char *path; /* setting, or "environment.FOO"; static or owned by the plan */
+                char *before, *after; /* NULL = not set */
+        } *diffs;
+        size_t diffs_n;
+        const char *error; /* INVALID */
+};
+struct core_plan {
+        struct core_change *v;
+        size_t n;
+        struct strv strings; /* what diffs[].path points into, where it is not static */
+};
+struct core_plan *core_plan_new(const struct core *c, const struct conf *conf);
+void core_plan_free(struct core_plan *p);
+const char *core_change_name(enum core_change_kind kind); /* "unchanged", "add", … */
+
+/* A shim of an earlier svcd exists for NAME (or existed and is proved dead: call core_event with LOST
+ * after core_apply). Before core_apply. */
+void core_adopt(struct core *c, const char *name);
+
+void core_event(struct core *c, struct core_service *s, const struct core_event *ev, int64_t now_ms,
+                int64_t wall_ms);
+
+/* Everything whose deadline has come. Call it when core_deadline() <= now. */
+void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms);
+int64_t core_deadline(const struct core *c); /* CORE_NEVER = nothing is planned */
+
+/* Stop everything, those that require others first; ends with FX_SHUTDOWN_DONE. */
+void core_shutdown(struct core *c, int64_t now_ms, int64_t wall_ms);
+
+/* The next effect, in the order in which they must be performed. False when there is none. */
+bool core_next(struct core *c, struct core_effect *ret);
+
+/* Services sorted by name. */
+size_t core_count(const struct core *c);
+struct core_service *core_at(const struct core *c, size_t i);
+struct core_service *core_find(const struct core *c, const char *name);
+
+/* What is wanted, what people see. */
+static inline bool core_wanted_up(const struct core_service *s)
+{
+        return s->holds == 0;
+}
+const char *core_state_name(const struct core_service *s);
+const char *core_disabled_cause(const struct core_service *s); /* "definition", "command",
+                                                                   "failures"; NULL = not disabled */
+/* Failures within the window that ends now. */
+int core_failures(const struct core_service *s, int64_t now_ms);
+
+/* One sentence on why it is as it is, or "": "waiting for redis (disabled: failures)", "next start in
+ * 4s", "5 failures within 1m: exited with code 1 after 9s; …". Caller frees. */
+char *core_note(const struct core *c, const struct core_service *s, int64_t now_ms);
+
+/* How a run ended, for people: "exited with code 1 after 9s", "killed by signal 9 (KILL) after 2m46s",
+ * "chdir: No such file or directory". Caller frees. */
+char *core_exit_text(const struct core_exit *e);
+const char *core_cause_name(enum core_cause cause);
+const char *core_health_name(enum core_health h);
+
+enum core_dirty { CORE_CLEAN, CORE_DIRTY_SOON, CORE_DIRTY_NOW };
+enum core_dirty core_dirty(const struct core *c);
+
+/* The state that must outlive svcd (and, where product.md says so, a reboot) as JSON; clears dirty.
+ * BOOT_ID goes in: holds that last until the next boot, and monotonic times, are dropped by core_load
+ * when it differs. The caller owns the result. */
+json_t *core_save(struct core *c, const char *boot_id);
+
+/* Before core_apply. Ignores what it does not know; -EINVAL (and nothing taken over) if the document
+ * is not one of ours, with a message in *ret_error (caller frees). */
+int core_load(struct core *c, const json_t *state, const char *boot_id, char **ret_error);
+
+#endif
