@@ -1,15 +1,30 @@
 /* conf: the configuration model: what the definitions say, with the place that said it.
  *
- * conf_load() reads every definition file below ROOT/config, collects all errors of all files in one
- * diagnostics list and returns everything that could be understood. A service with an error is still
- * listed, with `valid` false, so that it costs nobody else anything.
+ * conf_load() reads every definition file below ROOT/config, collects all errors of all files in
+ * one diagnostics list and returns everything that could be understood. A service with an error is
+ * still listed, with `valid` false, so that it costs nobody else anything.
  *
  * Ownership. struct conf is reference-counted (a running service keeps the one it was started
  * with); struct conf_service and everything below it belong to their struct conf and are immutable
  * after loading. Strings that say where something came from are interned in the conf.
  *
- * Limits, so that no input can exhaust anything: 1 MiB a file (CONF_FILE_MAX), 256 files, 65,536 YAML
- * nodes a file after aliases are expanded, 32 levels, 10,000 services.
+ * What an error costs. Nothing ever runs with other settings than the user wrote, and nothing that
+ * is understood is held up by what is not:
+ *   in a service, or a name that is defined twice     that service
+ *   in the value of a default                         the services that do not set that key themselves
+ *                                                     (all of them for `environment`, which is merged)
+ *   unknown key in `defaults` or in `environment`     all services: nobody can say what was meant
+ *   unknown key at the top                            one that looks like `services`: the file is a
+ *                                                     broken one; one that looks like `defaults` or
+ *                                                     `environment`: all services; any other: nothing
+ *   YAML syntax                                       the services of that file (see conf_broken); its
+ *                                                     `defaults` and `environment` still count if they
+ *                                                     end before the error, else all services
+ *   a file cannot be read or is refused               the services of that file (see conf_broken)
+ * A service that runs goes on with its last good definition in each of these cases.
+ *
+ * Limits, so that no input can exhaust anything: 1 MiB a file (CONF_FILE_MAX), 256 files, 65,536
+ * YAML nodes a file after aliases are expanded, 32 levels, 10,000 services.
  *
  * Units: durations in milliseconds, sizes in bytes, percentages in percent.
  */
@@ -30,6 +45,7 @@
 #define CONF_DEPTH_MAX    32
 #define CONF_SERVICES_MAX 10000
 #define CONF_NAME_MAX     63
+#define CONF_VARS_MAX     1024 /* variables of one `environment` or dotenv file */
 
 struct conf_int {
         int64_t v; /* meaningful only if set */
@@ -49,6 +65,7 @@ struct conf_ints {
 struct conf_command {
         char *text;
         struct strv argv;
+        bool list; /* it was written as a list */
 };
 
 struct conf_place {
@@ -59,6 +76,7 @@ struct conf_place {
 struct conf_var {
         char *name, *value; /* value as written, not expanded */
         struct conf_place place;
+        bool inherited; /* of a service's environment: from `defaults` */
 };
 
 struct conf_env {
@@ -100,7 +118,7 @@ struct conf_service {
         char *name;
         struct conf_place place; /* of the name */
         bool valid;              /* false: only name, place and `error` mean anything */
-        char *error;             /* !valid: the first error, as one line */
+        char *error;             /* !valid: the first error, as one line with its place */
         /* ready: never unset after loading of a valid service (the default depends on port) */
 #define SETTING(member, path, type, ...) conf_ctype_##type member;
 #define SHORT(group, path)
@@ -116,7 +134,8 @@ struct conf {
         size_t n, cap;
         struct conf_env environment; /* the account's */
         char *home;                  /* $HOME that relative paths were resolved against */
-        struct strv files;           /* the definition files that were read */
+        struct strv files;           /* the definition files that were found, broken ones too */
+        struct strv broken;          /* files and folders that could not be read: see conf_broken */
         uint64_t fingerprint;        /* of the files' names and content: has it changed since? */
         struct strv interned;
 };
@@ -137,13 +156,14 @@ struct conf_short {
 extern const struct conf_short conf_shorts[];
 extern const size_t conf_shorts_n;
 
-/* Reads the definitions below PATHS->root. Always returns a conf (with refs 1), in which the services
- * that could be understood are valid; what is wrong is added to DIAG. HOME is what relative paths
- * are resolved against. A missing config folder or no definition file at all is no error: n == 0 and
- * files.n == 0. */
+/* Reads the definitions below PATHS->root. Always returns a conf (with refs 1), in which the
+ * services that could be understood are valid; what is wrong is added to DIAG. HOME is what
+ * relative paths are resolved against. A missing config folder or no definition file at all is no
+ * error: n == 0 and files.n == 0. */
 struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag);
 
-/* The same for the files named (svcctl check FILE…); ownership and modes of folders are not judged. */
+/* The same for the files named (svcctl check FILE…); ownership and modes of folders are not judged.
+ */
 struct conf *conf_load_files(const struct strv *files, const char *home, struct diag *diag);
 
 /* Only the fingerprint, without parsing: what conf_load would store now. */
@@ -152,13 +172,19 @@ uint64_t conf_fingerprint(const struct paths *paths);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 
+/* Whether FILE (a conf_place.file) is one that could not be read, refused or not valid YAML, or
+ * lies in a folder that could not be read. Services that an earlier conf has from such a file and
+ * that this one does not have were not removed: nobody knows what the file says now, so they keep
+ * their last good definition. */
+bool conf_broken(const struct conf *c, const char *file);
+
 const struct conf_service *conf_find(const struct conf *c, const char *name);
 
 /* Whether two definitions have the same value for a setting. */
 bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s);
 
-/* A hash over the settings for which a change needs RESTART, together with the account's environment:
- * two runs with the same digest were started alike. */
+/* A hash over the settings for which a change needs RESTART, together with the account's
+ * environment: two runs with the same digest were started alike. */
 uint64_t conf_digest(const struct conf *c, const struct conf_service *s);
 
 /* The value of a setting as one would write it in YAML (flow style for lists and maps); NULL if not
@@ -195,13 +221,14 @@ int conf_parse_duration(const char *s, int64_t *ret_ms);
 int conf_parse_size(const char *s, int64_t *ret_bytes);
 int conf_parse_signal(const char *s, int *ret_signo); /* "TERM", "SIGTERM", "15" */
 const char *conf_signal_name(int signo);              /* "TERM"; "RTMIN+3"; "?" */
-/* Shortest exact form, at most three parts: "1m30s", "57ms", "2d4h". Into BUF, which is returned. */
+/* Shortest exact form, at most three parts: "1m30s", "57ms", "2d4h". Into BUF, which is returned.
+ */
 #define CONF_DURATION_MAX 48
 const char *conf_format_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
 const char *conf_format_size(int64_t n_bytes, char buf[CONF_DURATION_MAX]); /* "10M", "1.5G" */
 
-/* Splits a command string, see struct conf_command. -EINVAL and a message for unbalanced quotes or an
- * empty command. */
+/* Splits a command string, see struct conf_command. -EINVAL and a message for unbalanced quotes or
+ * an empty command. */
 int conf_command_parse(const char *text, struct conf_command *ret, const char **ret_error);
 void conf_command_done(struct conf_command *c);
 

@@ -254,10 +254,11 @@ static inline void shim_put(struct shim_writer *w, enum shim_tag tag, const void
                 w->overflow = true;
                 return;
         }
-        memcpy(w->buf + w->n, &it, sizeof(it));
-        if (len)
-                memcpy(w->buf + w->n + sizeof(it), data, len);
+        unsigned char *to = w->buf + w->n;
         w->n += sizeof(it) + len;
+        memcpy(to, &it, sizeof(it));
+        if (len)
+                memcpy(to + sizeof(it), data, len);
 }
 
 static inline void shim_put_int(struct shim_writer *w, enum shim_tag tag, int64_t value)

@@ -1,6 +1,5 @@
 /* util.c: cleanup helpers, allocation that cannot fail, strings, string lists, whole files.
  * Nothing here knows what svcd is; see util.h for ownership and errors. */
-#define _GNU_SOURCE
 #include "common/util.h"
 
 #include <errno.h>

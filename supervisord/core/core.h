@@ -133,7 +133,8 @@ enum core_cause {
 struct core_exit {
         int64_t run;
         enum core_cause cause;
-        int wstatus;      /* as from waitpid(2); meaningless for START and SHIM */
+        int wstatus;      /* as from waitpid(2); meaningless for START and if `lost` */
+        bool lost;        /* nobody saw the end: its shim was lost */
         int stage, error; /* of CORE_CAUSE_START: enum shim_stage and errno */
         bool failure;
         int failures, max_failures; /* "failure=2/5"; 0/0 when it was none */

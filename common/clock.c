@@ -1,0 +1,57 @@
+/* clock: the two clocks as milliseconds, wall time as the text that logs and replies carry, and the
+ * boot id. Not a timer, and no parser of dates.
+ */
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/util.h"
+
+static int64_t read_ms(clockid_t id)
+{
+        struct timespec t;
+        clock_gettime(id, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t clock_mono_ms(void)
+{
+        return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_wall_ms(void)
+{
+        return read_ms(CLOCK_REALTIME);
+}
+
+const char *clock_text(int64_t wall_ms, char buf[CLOCK_TEXT_MAX])
+{
+        int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
+        time_t sec = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0));
+        struct tm tm;
+        /* Beyond the years that struct tm can hold; nothing that a clock says. */
+        if (!localtime_r(&sec, &tm) || tm.tm_year > 9999 - 1900 || tm.tm_year < -1900)
+                return strcpy(buf, "?");
+        long off = tm.tm_gmtoff / 60, abs_off = labs(off) % (100 * 60);
+        snprintf(buf, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03d%c%02d:%02d",
+                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                 (int)ms, off < 0 ? '-' : '+', (int)(abs_off / 60), (int)(abs_off % 60));
+        return buf;
+}
+
+const char *clock_boot_id(void)
+{
+        static char id[37];
+        static bool known;
+        if (known)
+                return id;
+        known = true;
+        _cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+        if (!f || !fgets(id, sizeof(id), f))
+                id[0] = '\0';
+        id[strcspn(id, "\n")] = '\0';
+        return id;
+}

@@ -1,0 +1,82 @@
+/* conf.c: the life of a struct conf, and finding things in it. How one is made is conf_load.c's and
+ * conf_parse.c's business. */
+#include "common/conf_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void conf_service_clear(struct conf_service *s)
+{
+        for (size_t i = 0; i < SETTING_COUNT; i++)
+                conf_value_done(&conf_settings[i], conf_member(s, (enum conf_setting)i));
+}
+
+void conf_service_free(struct conf_service *s)
+{
+        if (!s)
+                return;
+        conf_service_clear(s);
+        free(s->name);
+        free(s->error);
+        free(s);
+}
+
+struct conf *conf_ref(struct conf *c)
+{
+        c->refs++;
+        return c;
+}
+
+void conf_unref(struct conf *c)
+{
+        if (!c || --c->refs > 0)
+                return;
+        for (size_t i = 0; i < c->n; i++)
+                conf_service_free(c->services[i]);
+        free(c->services);
+        conf_env_done(&c->environment);
+        free(c->home);
+        strv_done(&c->files);
+        strv_done(&c->broken);
+        strv_done(&c->interned);
+        free(c);
+}
+
+static int compare_name(const void *name, const void *service)
+{
+        const struct conf_service *const *s = service;
+        return strcmp(name, (*s)->name);
+}
+
+const struct conf_service *conf_find(const struct conf *c, const char *name)
+{
+        if (c->n == 0)
+                return NULL;
+        struct conf_service **s =
+            bsearch(name, c->services, c->n, sizeof(*c->services), compare_name);
+        return s ? *s : NULL;
+}
+
+bool conf_broken(const struct conf *c, const char *file)
+{
+        for (size_t i = 0; file && i < c->broken.n; i++) {
+                size_t n = strlen(c->broken.v[i]);
+                if (strncmp(file, c->broken.v[i], n) == 0 && (file[n] == '\0' || file[n] == '/'))
+                        return true;
+        }
+        return false;
+}
+
+const char *conf_intern(struct conf *c, const char *s)
+{
+        for (size_t i = 0; i < c->interned.n; i++)
+                if (strcmp(c->interned.v[i], s) == 0)
+                        return c->interned.v[i];
+        strv_add(&c->interned, s);
+        return c->interned.v[c->interned.n - 1];
+}
+
+char *conf_place_text(const struct conf_place *place)
+{
+        return place->file ? xasprintf("%s:%d", place->file, place->line) : xstrdup("built in");
+}

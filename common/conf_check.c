@@ -1,0 +1,239 @@
+/* conf_check.c: what must fit together: keys within a service, ports among services, files and variables
+ * that values refer to. Requirements among services are in conf_check_requires.c. */
+#include "common/conf_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where a setting was written; for one that was not, the service. */
+static const struct conf_place *written_at(const struct conf_service *svc, enum conf_setting s)
+{
+        const struct conf_place *place = &svc->origin[s].place;
+        return place->file ? place : &svc->place;
+}
+
+static void fail_setting(struct conf_at *at, const struct conf_service *svc, enum conf_setting s,
+                         const char *message)
+{
+        at->key = conf_settings[s].path;
+        conf_fail_place(at, written_at(svc, s), "%s", message);
+        at->key = NULL;
+}
+
+static bool own(const struct conf_service *svc, enum conf_setting s)
+{
+        return svc->origin[s].source == CONF_FROM_SERVICE;
+}
+
+static void check_monitoring(struct conf_at *at, const struct conf_slot *slot)
+{
+        const struct conf_service *svc = slot->svc;
+        bool command = svc->monitoring_command.argv.n > 0, tcp = svc->monitoring_tcp.set;
+        if (command && tcp)
+                fail_setting(at, svc, SETTING_monitoring_tcp,
+                             "monitoring has a command already (only one of both is possible)");
+        if (svc->ready.v == CONF_READY_MONITORING && !command && !tcp)
+                fail_setting(
+                    at, svc, SETTING_ready,
+                    "\"monitoring\" needs a check (set monitoring.command or monitoring.tcp)");
+        static const enum conf_setting idle[] = {SETTING_monitoring_interval,
+                                                 SETTING_monitoring_timeout,
+                                                 SETTING_monitoring_failures,
+                                                 SETTING_monitoring_start_delay};
+        for (size_t i = 0; i < ARRAY_SIZE(idle) && !command && !tcp; i++) {
+                if (!own(svc, idle[i]))
+                        continue;
+                struct conf_node node = {.line = svc->origin[idle[i]].place.line,
+                                         .column = svc->origin[idle[i]].place.column};
+                at->key = conf_settings[idle[i]].path;
+                conf_warn(at, &node, "has no effect without monitoring.command or monitoring.tcp");
+                at->key = NULL;
+        }
+}
+
+static void check_times(struct conf_at *at, const struct conf_service *svc)
+{
+        if (svc->restart_max_delay.v < svc->restart_delay.v) {
+                char delay[CONF_DURATION_MAX], max[CONF_DURATION_MAX];
+                conf_format_duration_parts(svc->restart_delay.v, 5, delay);
+                conf_format_duration_parts(svc->restart_max_delay.v, 5, max);
+                _cleanup_free_ char *message =
+                    xasprintf("%s is less than restart.delay, which is %s", max, delay);
+                fail_setting(at, svc, SETTING_restart_max_delay, message);
+        }
+}
+
+/* The reason for which an environment file cannot be used, or NULL. */
+static const char *unreadable(const char *path)
+{
+        struct stat st;
+        if (stat(path, &st) < 0)
+                return strerror(errno);
+        if (S_ISDIR(st.st_mode))
+                return strerror(EISDIR);
+        return access(path, R_OK) < 0 ? strerror(errno) : NULL;
+}
+
+static void check_files(struct conf_at *at, const struct conf_service *svc)
+{
+        for (size_t i = 0; i < svc->environment_file.n; i++) {
+                const char *path = svc->environment_file.v[i];
+                const char *why = path[0] == '-' ? NULL : unreadable(path);
+                if (!why)
+                        continue;
+                _cleanup_free_ char *message =
+                    xasprintf("%s: %s (begin it with \"-\" if it may be missing)", path, why);
+                fail_setting(at, svc, SETTING_environment_file, message);
+        }
+}
+
+/* ---- references to variables ---- */
+
+/* What is defined before a variable of a list. */
+struct defined {
+        const struct conf_env *account; /* NULL: the list is the account's */
+        const struct conf_env *env;
+        size_t before; /* how many of env */
+        bool port, service;
+};
+
+static const char *is_defined(void *user, const char *name)
+{
+        static const char *const base[] = {"HOME", "USER", "LOGNAME", "SHELL",
+                                           "PATH", "LANG", "TZ"};
+        const struct defined *d = user;
+        for (size_t i = 0; i < ARRAY_SIZE(base); i++)
+                if (strcmp(base[i], name) == 0)
+                        return "x";
+        for (size_t i = 0; i < d->before; i++)
+                if (strcmp(d->env->v[i].name, name) == 0)
+                        return "x";
+        if ((d->port && strcmp(name, "PORT") == 0) ||
+            (d->service && strcmp(name, "SVCD_SERVICE") == 0))
+                return "x";
+        return d->account && conf_env_find(d->account, name) ? "x" : NULL;
+}
+
+static void check_references(struct conf_at *at, struct defined *d)
+{
+        for (d->before = 0; d->before < d->env->n; d->before++) {
+                const struct conf_var *v = &d->env->v[d->before];
+                char *value = NULL, *error = NULL;
+                if (!strchr(v->value, '$'))
+                        continue;
+                if (conf_expand(v->value, is_defined, d, &value, &error) < 0) {
+                        at->sub = v->name;
+                        conf_fail_place(at, &v->place, "%s", error);
+                        at->sub = NULL;
+                }
+                free(value);
+                free(error);
+        }
+}
+
+static void check_environment(struct conf_at *at, const struct conf_parse *p,
+                              const struct conf_service *svc)
+{
+        struct defined d = {.account = &p->conf->environment,
+                            .env = &svc->environment,
+                            .port = svc->port.set,
+                            .service = true};
+        /* a file may define anything; then it is known only when the environment is built */
+        if (svc->environment_file.n > 0)
+                return;
+        at->key = "environment";
+        check_references(at, &d);
+        at->key = NULL;
+}
+
+/* ---- defaults, before services inherit them ---- */
+
+void conf_check_defaults(struct conf_parse *p)
+{
+        struct conf_at at = {.diag = p->diag, .conf = p->conf, .defaults = true};
+        const struct conf_service *d = &p->defaults;
+
+        struct defined account = {.env = &p->conf->environment};
+        at.base = "environment";
+        at.error = &p->poison;
+        check_references(&at, &account);
+
+        at.base = "defaults";
+        at.key = "requires";
+        at.error = &p->default_error[SETTING_requires];
+        for (size_t i = 0; i < d->requires.n; i++)
+                if (conf_index_get(&p->names, d->requires.v[i]) == CONF_INDEX_NONE)
+                        conf_fail_place(&at, &d->origin[SETTING_requires].place,
+                                        "there is no service \"%s\"", d->requires.v[i]);
+        at.error = &p->default_error[SETTING_environment_file];
+        check_files(&at, d);
+}
+
+/* ---- services ---- */
+
+static void check_service(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at)
+{
+        struct conf_service *svc = slot->svc;
+        bool has_command = slot->node->kind == CONF_MAP && conf_node_get(slot->node, "command");
+        if (svc->command.argv.n == 0 && !has_command &&
+            (slot->node->kind == CONF_MAP || conf_node_null(slot->node)) &&
+            !p->default_error[SETTING_command])
+                conf_fail_place(at, &svc->place, "the command is missing (add command: …)");
+        if (svc->error) /* the rest would be confused by what is missing */
+                return;
+        if (svc->ready.v == CONF_READY_PORT && !svc->port.set)
+                fail_setting(at, svc, SETTING_ready, "\"port\" needs a port (set port)");
+        check_monitoring(at, slot);
+        check_times(at, svc);
+        check_files(at, svc);
+        check_environment(at, p, svc);
+}
+
+static void check_ports(struct conf_parse *p)
+{
+        const struct conf_setting_info *info = &conf_settings[SETTING_port];
+        size_t n = (size_t)(info->max - info->min + 1);
+        _cleanup_free_ const struct conf_service **holder = xcalloc(n, sizeof(*holder));
+        for (size_t i = 0; i < p->n; i++) {
+                struct conf_service *svc = p->slots[i].svc;
+                if (!svc->port.set || (svc->error && !own(svc, SETTING_port)))
+                        continue;
+                const struct conf_service **first = &holder[svc->port.v - info->min];
+                if (!*first) {
+                        *first = svc;
+                        continue;
+                }
+                _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
+                _cleanup_free_ char *place = conf_place_text(written_at(*first, SETTING_port));
+                struct conf_at at = {.diag = p->diag,
+                                     .doc = p->slots[i].doc,
+                                     .conf = p->conf,
+                                     .base = base,
+                                     .key = "port",
+                                     .service = svc->name,
+                                     .error = &svc->error};
+                conf_fail_place(&at, written_at(svc, SETTING_port),
+                                "%lld is already the port of %s (at %s)", (long long)svc->port.v,
+                                (*first)->name, place);
+        }
+}
+
+void conf_check(struct conf_parse *p)
+{
+        for (size_t i = 0; i < p->n; i++) {
+                struct conf_service *svc = p->slots[i].svc;
+                _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
+                struct conf_at at = {.diag = p->diag,
+                                     .doc = p->slots[i].doc,
+                                     .conf = p->conf,
+                                     .base = base,
+                                     .service = svc->name,
+                                     .error = &svc->error};
+                check_service(p, &p->slots[i], &at);
+        }
+        check_ports(p);
+        conf_check_requires(p);
+}

@@ -1,0 +1,567 @@
+/* conf_parse.c: trees → services, by the table of settings: unknown keys, short forms, defaults, origins.
+ * How a value is read is conf_value.c's business, what must fit together conf_check.c's. */
+#include "common/conf_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const top_keys[] = {"services", "defaults", "environment"};
+static const char *const reserved_keys[] = {"logs", "alerts", "web", "ayon"};
+
+/* What other supervisors call it. */
+static const struct {
+        const char *theirs, *ours;
+} synonyms[] = {
+    {"cwd", "working_directory"},
+    {"directory", "working_directory"},
+    {"dir", "working_directory"},
+    {"workdir", "working_directory"},
+    {"chdir", "working_directory"},
+    {"env", "environment"},
+    {"env_file", "environment_file"},
+    {"dotenv", "environment_file"},
+    {"depends_on", "requires"},
+    {"depends", "requires"},
+    {"after", "requires"},
+    {"cmd", "command"},
+    {"exec", "command"},
+    {"run", "command"},
+    {"script", "command"},
+    {"description", "annotation"},
+    {"comment", "annotation"},
+    {"autostart", "enabled"},
+    {"autorestart", "restart"},
+    {"healthcheck", "monitoring"},
+    {"health_check", "monitoring"},
+    {"nice", "limits.nice"},
+    {"disabled", "enabled"},
+    {"ports", "port"},
+};
+
+/* ---- messages ---- */
+
+static void report(struct conf_at *at, enum diag_severity severity, const struct conf_place *place,
+                   const char *fmt, va_list ap) __attribute__((format(printf, 4, 0)));
+static void report(struct conf_at *at, enum diag_severity severity, const struct conf_place *place,
+                   const char *fmt, va_list ap)
+{
+        _cleanup_free_ char *message = xvasprintf(fmt, ap);
+        struct strbuf path = {0};
+        const char *parts[] = {at->base, at->key, at->sub};
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+                if (parts[i])
+                        strbuf_addf(&path, "%s%s", path.n ? "." : "", parts[i]);
+        struct diag_item *it = diag_add(at->diag, severity, place->file, place->line, place->column,
+                                        path.s, at->service, "%s", message);
+        if (it && at->doc && place->file == at->doc->file)
+                it->source = conf_doc_line(at->doc, place->line);
+        if (severity == DIAG_ERROR && at->error && !*at->error) {
+                /* not diag_line(it): there is none when the list is full */
+                struct diag one = {0};
+                *at->error = diag_line(diag_add(&one, severity, place->file, place->line,
+                                                place->column, path.s, NULL, "%s", message));
+                diag_done(&one);
+        }
+        strbuf_done(&path);
+}
+
+static struct conf_place place_of(const struct conf_at *at, const struct conf_node *node)
+{
+        struct conf_place place = {.file = at->doc ? at->doc->file : NULL};
+        if (node) {
+                place.line = node->line;
+                place.column = node->column;
+        }
+        return place;
+}
+
+void conf_fail(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
+{
+        struct conf_place place = place_of(at, node);
+        va_list ap;
+        va_start(ap, fmt);
+        report(at, DIAG_ERROR, &place, fmt, ap);
+        va_end(ap);
+}
+
+void conf_warn(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
+{
+        struct conf_place place = place_of(at, node);
+        va_list ap;
+        va_start(ap, fmt);
+        report(at, DIAG_WARNING, &place, fmt, ap);
+        va_end(ap);
+}
+
+void conf_fail_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        report(at, DIAG_ERROR, place, fmt, ap);
+        va_end(ap);
+}
+
+/* ---- keys ---- */
+
+static int find_setting(const char *path)
+{
+        for (int i = 0; i < SETTING_COUNT; i++)
+                if (strcmp(conf_settings[i].path, path) == 0)
+                        return i;
+        return -1;
+}
+
+/* Length of the group's name in a path, 0 if it has none. */
+static size_t group_length(const char *path)
+{
+        const char *dot = strchr(path, '.');
+        return dot ? (size_t)(dot - path) : 0;
+}
+
+static bool in_group(const char *path, const char *group)
+{
+        size_t n = group_length(path);
+        return n > 0 && strlen(group) == n && strncmp(path, group, n) == 0;
+}
+
+static bool is_group(const char *key)
+{
+        for (size_t i = 0; i < SETTING_COUNT; i++)
+                if (in_group(conf_settings[i].path, key))
+                        return true;
+        return false;
+}
+
+/* What was meant by an unknown key: one of the same level, one of another program, one of a group.
+ * Caller frees; NULL if nothing is near. */
+static char *meant_key(const char *group, const char *key)
+{
+        _cleanup_strv_ struct strv names = {0};
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                const char *path = conf_settings[i].path;
+                size_t n = group_length(path);
+                if (group && in_group(path, group))
+                        strv_add(&names, path + n + 1);
+                else if (!group)
+                        strv_take(&names, n ? xstrndup(path, n) : xstrdup(path));
+        }
+        const char *near = diag_suggest(key, (const char *const *)names.v, names.n);
+        for (size_t i = 0; !near && !group && i < ARRAY_SIZE(synonyms); i++)
+                if (strcmp(key, synonyms[i].theirs) == 0)
+                        near = synonyms[i].ours;
+        for (size_t i = 0; !near && !group && i < SETTING_COUNT; i++)
+                if (group_length(conf_settings[i].path) > 0 &&
+                    strcmp(conf_settings[i].path + group_length(conf_settings[i].path) + 1, key) ==
+                        0)
+                        near = conf_settings[i].path;
+        return near ? xstrdup(near) : NULL;
+}
+
+static void unknown_key(struct conf_at *at, const char *group, const struct conf_node *key)
+{
+        size_t n = group_length(key->value);
+        if (!group && find_setting(key->value) >= 0 && n > 0) {
+                conf_fail(at, key, "unknown key (write it as a map: \"%.*s: {%s: …}\")", (int)n,
+                          key->value, key->value + n + 1);
+                return;
+        }
+        _cleanup_free_ char *near = key->nul ? NULL : meant_key(group, key->value);
+        if (near)
+                conf_fail(at, key, "unknown key (did you mean \"%s\"?)", near);
+        else
+                conf_fail(at, key, "unknown key");
+}
+
+/* ---- the settings of a service, or of `defaults` ---- */
+
+struct reader {
+        struct conf_parse *p;
+        struct conf_at *at;
+        struct conf_service *svc;
+};
+
+static void read_setting(struct reader *r, int s, const struct conf_node *key,
+                         const struct conf_node *value)
+{
+        struct conf_origin *origin = &r->svc->origin[s];
+        enum conf_setting setting = (enum conf_setting)s;
+        if (r->at->defaults)
+                r->at->error = &r->p->default_error[s];
+        if (origin->source != CONF_FROM_BUILTIN) {
+                /* only for defaults of several files: within a map the tree has noticed it */
+                _cleanup_free_ char *first = conf_place_text(&origin->place);
+                conf_fail(r->at, key, "given twice (also at %s)", first);
+                return;
+        }
+        /* An error leaves the origin as it is; who needs the value sees the error first. */
+        if (conf_value_read(r->at, &conf_settings[s], value, conf_member(r->svc, setting)))
+                *origin = (struct conf_origin){.source = r->at->defaults ? CONF_FROM_DEFAULTS
+                                                                         : CONF_FROM_SERVICE,
+                                               .place = place_of(r->at, key)};
+}
+
+static void read_map(struct reader *r, const struct conf_node *map, const char *group);
+
+static void read_group(struct reader *r, const struct conf_node *key, const struct conf_node *value)
+{
+        const char *short_path = NULL;
+        for (size_t i = 0; i < conf_shorts_n; i++)
+                if (strcmp(conf_shorts[i].group, key->value) == 0)
+                        short_path = conf_shorts[i].path;
+        if (conf_node_null(value))
+                return;
+        if (value->kind == CONF_MAP)
+                read_map(r, value, key->value);
+        else if (value->kind == CONF_SCALAR && short_path)
+                read_setting(r, find_setting(short_path), key, value);
+        else if (short_path)
+                conf_fail(r->at, value, "expected a map or %s, not a list",
+                          strrchr(short_path, '.') + 1);
+        else
+                conf_fail(r->at, value, "expected a map, not %s",
+                          value->kind == CONF_LIST ? "a list" : "a single value");
+}
+
+static void read_pair(struct reader *r, const struct conf_pair *pair, const char *group)
+{
+        const struct conf_node *key = pair->key;
+        _cleanup_free_ char *path = group ? xasprintf("%s.%s", group, key->value) : NULL;
+        r->at->key = group ? path : key->value;
+        if (r->at->defaults)
+                r->at->error = &r->p->poison;
+        int s = key->nul ? -1 : find_setting(r->at->key);
+        bool known = s >= 0 && (group || group_length(key->value) == 0);
+        if (pair->first)
+                conf_fail(r->at, key, "given twice (first at line %d)", pair->first->line);
+        else if (known)
+                read_setting(r, s, key, pair->value);
+        else if (!key->nul && !group && is_group(key->value))
+                read_group(r, key, pair->value);
+        else
+                unknown_key(r->at, group, key);
+        r->at->key = NULL;
+}
+
+static void read_map(struct reader *r, const struct conf_node *map, const char *group)
+{
+        for (size_t i = 0; i < map->n; i++)
+                read_pair(r, &map->map[i], group);
+}
+
+/* ---- the top level ---- */
+
+static void read_defaults(struct conf_parse *p, const struct conf_doc *doc,
+                          const struct conf_node *node)
+{
+        struct conf_at at = {.diag = p->diag,
+                             .doc = doc,
+                             .conf = p->conf,
+                             .base = "defaults",
+                             .error = &p->poison,
+                             .defaults = true};
+        struct reader r = {.p = p, .at = &at, .svc = &p->defaults};
+        if (node->kind == CONF_MAP)
+                read_map(&r, node, NULL);
+        else if (!conf_node_null(node))
+                conf_fail(&at, node, "expected a map with keys of a service, such as restart");
+}
+
+static void read_account(struct conf_parse *p, const struct conf_doc *doc,
+                         const struct conf_node *node)
+{
+        struct conf_at at = {.diag = p->diag,
+                             .doc = doc,
+                             .conf = p->conf,
+                             .base = "environment",
+                             .error = &p->poison};
+        struct conf_env env = {0};
+        struct conf_env *account = &p->conf->environment;
+        conf_env_read(&at, node, &env);
+        for (size_t i = 0; i < env.n; i++) {
+                const struct conf_var *v = &env.v[i], *first = conf_env_find(account, v->name);
+                at.sub = v->name;
+                if (first) {
+                        _cleanup_free_ char *place = conf_place_text(&first->place);
+                        conf_fail_place(&at, &v->place, "given twice (also at %s)", place);
+                } else if (account->n >= CONF_VARS_MAX) {
+                        conf_fail_place(&at, &v->place, "more than %d variables", CONF_VARS_MAX);
+                        break;
+                } else {
+                        conf_env_add(account, v->name, v->value, v->place, false);
+                }
+        }
+        conf_env_done(&env);
+}
+
+/* A key at the top that is none of ours. */
+static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
+                        const struct conf_node *key)
+{
+        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf, .base = key->value};
+        for (size_t i = 0; i < ARRAY_SIZE(reserved_keys); i++) {
+                if (strcmp(key->value, reserved_keys[i]) == 0) {
+                        conf_fail(&at, key,
+                                  "reserved for a later version of svcd; this one cannot do "
+                                  "anything with it (remove it)");
+                        return;
+                }
+        }
+        const char *near = diag_suggest(key->value, top_keys, ARRAY_SIZE(top_keys));
+        if (str_eq(near, "services"))
+                strv_add(&p->conf->broken, doc->file);
+        else if (near)
+                at.error = &p->poison;
+        if (near)
+                conf_fail(&at, key, "unknown key (did you mean \"%s\"?)", near);
+        else if (find_setting(key->value) >= 0 || is_group(key->value))
+                conf_fail(&at, key,
+                          "unknown key (it belongs to a service: write it below services, "
+                          "NAME, or for all services below defaults)");
+        else
+                conf_fail(&at, key, "unknown key (known are services, defaults and environment)");
+}
+
+/* Whether the text of a broken file begins a section that its tree does not have. */
+static bool lost_section(const struct conf_doc *doc, const char *key)
+{
+        size_t n = strlen(key);
+        if (doc->root && conf_node_get(doc->root, key))
+                return false;
+        for (size_t i = 0; i < doc->lines; i++) {
+                const char *s = doc->text + doc->line_at[i];
+                bool quote = *s == '"' || *s == '\'';
+                s += quote;
+                if (strncmp(s, key, n) == 0 && s[n + quote + strspn(s + n + quote, " \t")] == ':')
+                        return true;
+        }
+        return false;
+}
+
+static void read_top(struct conf_parse *p, const struct conf_doc *doc)
+{
+        const struct conf_node *root = doc->root;
+        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf};
+        if (doc->broken)
+                strv_add(&p->conf->broken, doc->file);
+        for (size_t i = 1; doc->broken && i < ARRAY_SIZE(top_keys); i++)
+                if (!p->poison && lost_section(doc, top_keys[i]))
+                        p->poison =
+                            xasprintf("%s: not valid YAML, and its \"%s\" are for this service too",
+                                      doc->file, top_keys[i]);
+        if (root && root->kind != CONF_MAP) {
+                strv_add(&p->conf->broken, doc->file);
+                conf_fail(&at, root,
+                          "expected a map with the keys services, defaults and environment");
+        }
+        for (size_t i = 0; root && root->kind == CONF_MAP && i < root->n; i++) {
+                const struct conf_pair *pair = &root->map[i];
+                at.base = pair->key->value;
+                if (pair->first && !doc->broken) {
+                        strv_add(&p->conf->broken, doc->file);
+                        at.error = &p->poison;
+                        conf_fail(&at, pair->key, "given twice (first at line %d)",
+                                  pair->first->line);
+                } else if (strcmp(pair->key->value, "defaults") == 0) {
+                        read_defaults(p, doc, pair->value);
+                } else if (strcmp(pair->key->value, "environment") == 0) {
+                        read_account(p, doc, pair->value);
+                } else if (strcmp(pair->key->value, "services") != 0 && !doc->broken) {
+                        unknown_top(p, doc, pair->key);
+                }
+        }
+}
+
+/* ---- services ---- */
+
+/* The service that an entry is about: a new one, or the first of its name after an error. */
+static struct conf_service *slot_for(struct conf_parse *p, struct conf_at *at,
+                                     const struct conf_pair *pair)
+{
+        const struct conf_node *key = pair->key;
+        size_t known = conf_index_get(&p->names, key->value);
+        if (known != CONF_INDEX_NONE) {
+                struct conf_service *svc = p->slots[known].svc;
+                _cleanup_free_ char *first = conf_place_text(&svc->place);
+                at->error = &svc->error;
+                conf_fail(at, key, "defined twice (first at %s)", first);
+                return svc;
+        }
+        struct conf_service *svc = xcalloc(1, sizeof(*svc));
+        svc->name = xstrdup(key->value);
+        svc->place = place_of(at, key);
+        conf_index_add(&p->names, svc->name, p->n);
+        GROW(p->slots, p->n, p->cap);
+        p->slots[p->n++] = (struct conf_slot){.svc = svc, .doc = at->doc, .node = pair->value};
+        return svc;
+}
+
+static void read_service(struct conf_parse *p, const struct conf_doc *doc,
+                         const struct conf_pair *pair)
+{
+        const struct conf_node *key = pair->key, *value = pair->value;
+        _cleanup_free_ char *base = xasprintf("services.%s", key->value);
+        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf, .base = base};
+        if (key->nul || !conf_name_ok(key->value)) {
+                conf_fail(&at, key,
+                          "not a valid name (1 to %d of a-z 0-9 . _ -, a letter or digit first)",
+                          CONF_NAME_MAX);
+                return;
+        }
+        at.service = key->value;
+        size_t before = p->n;
+        struct conf_service *svc = slot_for(p, &at, pair);
+        struct conf_service scratch = {0};
+        at.error = &svc->error;
+        struct reader r = {.p = p, .at = &at, .svc = p->n > before ? svc : &scratch};
+        if (value->kind == CONF_MAP) {
+                read_map(&r, value, NULL);
+                if (p->n > before)
+                p->slots[before].requires = conf_node_get(value, "requires");
+        } else if (!conf_node_null(value)) {
+                conf_fail(&at, value, "expected a map with the settings, such as command: …");
+        }
+        conf_service_clear(&scratch);
+}
+
+static void read_services(struct conf_parse *p, const struct conf_doc *doc)
+{
+        if (doc->broken || !doc->root || doc->root->kind != CONF_MAP)
+                return;
+        const struct conf_node *map = conf_node_get(doc->root, "services");
+        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf, .base = "services"};
+        if (!map || conf_node_null(map))
+                return;
+        if (map->kind != CONF_MAP) {
+                strv_add(&p->conf->broken, doc->file);
+                conf_fail(&at, map, "expected a map from names to services, not %s",
+                          map->kind == CONF_LIST ? "a list (write NAME: without \"- \")"
+                                                 : "a single value");
+                return;
+        }
+        for (size_t i = 0; i < map->n; i++) {
+                if (p->n >= CONF_SERVICES_MAX) {
+                        strv_add(&p->conf->broken, doc->file);
+                        conf_fail(&at, map->map[i].key, "more than %d services", CONF_SERVICES_MAX);
+                        return;
+                }
+                read_service(p, doc, &map->map[i]);
+        }
+}
+
+/* ---- defaults ---- */
+
+/* A key of a service that excludes the default of another one. */
+static bool excluded(const struct conf_service *svc, enum conf_setting s)
+{
+        if (s == SETTING_monitoring_command)
+                return svc->origin[SETTING_monitoring_tcp].source == CONF_FROM_SERVICE;
+        if (s == SETTING_monitoring_tcp)
+                return svc->origin[SETTING_monitoring_command].source == CONF_FROM_SERVICE;
+        return false;
+}
+
+static void drop_self(struct conf_service *svc)
+{
+        struct strv rest = {0};
+        for (size_t i = 0; i < svc->requires.n; i++)
+                if (strcmp(svc->requires.v[i], svc->name) != 0)
+                        strv_add(&rest, svc->requires.v[i]);
+        strv_done(&svc->requires);
+        svc->requires = rest;
+}
+
+static void inherit_setting(struct conf_parse *p, struct conf_service *svc, enum conf_setting s)
+{
+        const struct conf_setting_info *info = &conf_settings[s];
+        bool own = svc->origin[s].source == CONF_FROM_SERVICE,
+             merged = info->type == CONF_ENVIRONMENT;
+        if (own && !merged)
+                return;
+        if (p->default_error[s] && !svc->error)
+                svc->error = xstrdup(p->default_error[s]);
+        bool set = p->defaults.origin[s].source == CONF_FROM_DEFAULTS && !excluded(svc, s);
+        const struct conf_service *from = set ? &p->defaults : &p->builtin;
+        if (merged)
+                conf_env_inherit(&svc->environment, &from->environment);
+        else
+                conf_value_copy(info, conf_member(svc, s), conf_member(from, s));
+        if (set && !own)
+                svc->origin[s] = p->defaults.origin[s];
+        if (set && s == SETTING_requires)
+                drop_self(svc);
+}
+
+static void inherit(struct conf_parse *p, struct conf_service *svc)
+{
+        if (p->poison && !svc->error)
+                svc->error = xstrdup(p->poison);
+        for (size_t s = 0; s < SETTING_COUNT; s++)
+                inherit_setting(p, svc, (enum conf_setting)s);
+        /* defaults that depend on other values */
+        if (!svc->ready.set)
+                svc->ready =
+                    (struct conf_int){.v = svc->port.set ? CONF_READY_PORT : CONF_READY_EXEC,
+                                      .set = true};
+        if (svc->origin[SETTING_restart_max_delay].source == CONF_FROM_BUILTIN)
+                svc->restart_max_delay.v = MAX(svc->restart_max_delay.v, svc->restart_delay.v);
+}
+
+static void make_builtin(struct conf_parse *p)
+{
+        struct conf_at at = {.diag = p->diag, .conf = p->conf, .base = "built-in defaults"};
+        for (size_t s = 0; s < SETTING_COUNT; s++) {
+                const struct conf_setting_info *info = &conf_settings[s];
+                if (!info->fallback)
+                        continue;
+                _cleanup_free_ char *text = xstrdup(info->fallback);
+                struct conf_node node = {.kind = CONF_SCALAR, .value = text, .plain = true};
+                at.key = info->path;
+                conf_value_read(&at, info, &node, conf_member(&p->builtin, (enum conf_setting)s));
+        }
+}
+
+/* ---- all of it ---- */
+
+static int by_name(const void *a, const void *b)
+{
+        struct conf_service *const *x = a, *const *y = b;
+        return strcmp((*x)->name, (*y)->name);
+}
+
+static void hand_over(struct conf_parse *p)
+{
+        struct conf *c = p->conf;
+        c->services = xcalloc(p->n, sizeof(*c->services));
+        c->n = c->cap = p->n;
+        for (size_t i = 0; i < p->n; i++) {
+                struct conf_service *svc = p->slots[i].svc;
+                svc->valid = !svc->error;
+                if (!svc->valid)
+                        conf_service_clear(svc);
+                c->services[i] = svc;
+        }
+        if (c->n > 0)
+                qsort(c->services, c->n, sizeof(*c->services), by_name);
+}
+
+void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct diag *diag)
+{
+        struct conf_parse p = {.conf = c, .diag = diag};
+        make_builtin(&p);
+        for (size_t i = 0; i < n; i++)
+                read_top(&p, docs[i]);
+        for (size_t i = 0; i < n; i++)
+                read_services(&p, docs[i]);
+        conf_check_defaults(&p);
+        for (size_t i = 0; i < p.n; i++)
+                inherit(&p, p.slots[i].svc);
+        conf_check(&p);
+        hand_over(&p);
+        for (size_t s = 0; s < SETTING_COUNT; s++)
+                free(p.default_error[s]);
+        conf_service_clear(&p.defaults);
+        conf_service_clear(&p.builtin);
+        conf_index_done(&p.names);
+        free(p.slots);
+        free(p.poison);
+}

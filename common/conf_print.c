@@ -1,0 +1,308 @@
+/* conf_print.c: what can be done with a setting's value once it was read: print it as YAML, compare, copy,
+ * hash, free; by type. The YAML is written so that reading it gives the same value again. */
+#include "common/conf_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- printing ---- */
+
+/* Whether YAML 1.1 and 1.2 readers all take the bare word for a string. */
+static bool bare_ok(const char *s)
+{
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        static const char more[] = "0123456789_./- ";
+        static const char *const words[] = {"true", "false", "yes", "no", "on",
+                                            "off",  "null",  "y",   "n"};
+        size_t n = strlen(s);
+        bool begins = strchr(letters, s[0]) || s[0] == '/' || str_starts(s, "./");
+        if (n == 0 || n > 60 || !begins || s[n - 1] == ' ')
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (!strchr(letters, s[i]) && !strchr(more, s[i]))
+                        return false;
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (strcasecmp(s, words[i]) == 0)
+                        return false;
+        return true;
+}
+
+static void print_text(struct strbuf *b, const char *s)
+{
+        if (bare_ok(s)) {
+                strbuf_add(b, s);
+                return;
+        }
+        strbuf_addc(b, '"');
+        for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+                if (*p == '"' || *p == '\\')
+                        strbuf_addf(b, "\\%c", *p);
+                else if (*p == '\n')
+                        strbuf_add(b, "\\n");
+                else if (*p == '\t')
+                        strbuf_add(b, "\\t");
+                else if (*p < 0x20 || *p == 0x7f)
+                        strbuf_addf(b, "\\x%02x", *p);
+                else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* a C1 control character */
+                        strbuf_addf(b, "\\x%02x", *++p);
+                else if (*p == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9))
+                        strbuf_addf(b, "\\u20%02x", p[2] - 0x80), p += 2; /* line separators */
+                else if (*p == 0xef && p[1] == 0xbb && p[2] == 0xbf)
+                        strbuf_add(b, "\\ufeff"), p += 2;
+                else
+                        strbuf_addc(b, (char)*p);
+        }
+        strbuf_addc(b, '"');
+}
+
+static void print_list(struct strbuf *b, const struct strv *l)
+{
+        strbuf_addc(b, '[');
+        for (size_t i = 0; i < l->n; i++) {
+                if (i)
+                        strbuf_add(b, ", ");
+                print_text(b, l->v[i]);
+        }
+        strbuf_addc(b, ']');
+}
+
+static void print_env(struct strbuf *b, const struct conf_env *e)
+{
+        strbuf_addc(b, '{');
+        for (size_t i = 0; i < e->n; i++) {
+                if (i)
+                        strbuf_add(b, ", ");
+                print_text(b, e->v[i].name);
+                strbuf_add(b, ": ");
+                print_text(b, e->v[i].value);
+        }
+        strbuf_addc(b, '}');
+}
+
+static void print_ints(struct strbuf *b, const struct conf_ints *l)
+{
+        strbuf_addc(b, '[');
+        for (size_t i = 0; i < l->n; i++)
+                strbuf_addf(b, "%s%lld", i ? ", " : "", (long long)l->v[i]);
+        strbuf_addc(b, ']');
+}
+
+static void print_enum(struct strbuf *b, const char *names, int64_t v)
+{
+        while (v-- > 0)
+                names += strcspn(names, " ") + 1;
+        strbuf_addn(b, names, strcspn(names, " "));
+}
+
+static void print_number(const struct conf_setting_info *info, int64_t v, struct strbuf *b)
+{
+        char buf[CONF_DURATION_MAX];
+        switch (info->type) {
+        case CONF_BOOL:
+                strbuf_add(b, v ? "true" : "false");
+                return;
+        case CONF_DURATION:
+                strbuf_add(b, conf_format_duration_parts(v, 5, buf));
+                return;
+        case CONF_SIZE:
+                strbuf_add(b, conf_format_size_exact(v, buf));
+                return;
+        case CONF_PERCENT:
+                strbuf_addf(b, "%lld%%", (long long)v);
+                return;
+        case CONF_OCTAL:
+                strbuf_addf(b, "%04llo", (unsigned long long)v);
+                return;
+        case CONF_SIGNAL:
+                strbuf_add(b, conf_signal_name((int)v));
+                return;
+        case CONF_ENUM:
+                print_enum(b, info->aux, v);
+                return;
+        default:
+                strbuf_addf(b, "%lld", (long long)v);
+                return;
+        }
+}
+
+void conf_value_print(const struct conf_setting_info *info, const void *member, struct strbuf *b)
+{
+        const struct conf_command *c = member;
+        const struct strv *l = member;
+        switch (info->type) {
+        case CONF_STRING:
+        case CONF_PATH:
+                print_text(b, *(char *const *)member);
+                return;
+        case CONF_COMMAND:
+                if (c->list)
+                        print_list(b, &c->argv);
+                else
+                        print_text(b, c->text);
+                return;
+        case CONF_PATHS:
+                if (l->n == 1)
+                        print_text(b, l->v[0]);
+                else
+                        print_list(b, l);
+                return;
+        case CONF_NAMES:
+                print_list(b, l);
+                return;
+        case CONF_INTS:
+                print_ints(b, member);
+                return;
+        case CONF_ENVIRONMENT:
+                print_env(b, member);
+                return;
+        default:
+                print_number(info, ((const struct conf_int *)member)->v, b);
+                return;
+        }
+}
+
+/* ---- the rest, by type ---- */
+
+bool conf_value_set(const struct conf_setting_info *info, const void *member)
+{
+        switch (info->type) {
+        case CONF_STRING:
+        case CONF_PATH:
+                return *(char *const *)member != NULL;
+        case CONF_COMMAND:
+                return ((const struct conf_command *)member)->argv.n > 0;
+        case CONF_PATHS:
+        case CONF_NAMES:
+                return ((const struct strv *)member)->n > 0;
+        case CONF_INTS:
+                return ((const struct conf_ints *)member)->n > 0;
+        case CONF_ENVIRONMENT:
+                return ((const struct conf_env *)member)->n > 0;
+        default:
+                return ((const struct conf_int *)member)->set;
+        }
+}
+
+static void copy_command(struct conf_command *dst, const struct conf_command *src)
+{
+        dst->text = src->text ? xstrdup(src->text) : NULL;
+        dst->list = src->list;
+        strv_copy(&dst->argv, &src->argv);
+}
+
+static void copy_ints(struct conf_ints *dst, const struct conf_ints *src)
+{
+        *dst = (struct conf_ints){.n = src->n, .cap = src->n};
+        if (src->n > 0) {
+                dst->v = xcalloc(src->n, sizeof(*dst->v));
+                memcpy(dst->v, src->v, src->n * sizeof(*dst->v));
+        }
+}
+
+void conf_value_copy(const struct conf_setting_info *info, void *dst, const void *src)
+{
+        char *const *text = src;
+        switch (info->type) {
+        case CONF_STRING:
+        case CONF_PATH:
+                *(char **)dst = *text ? xstrdup(*text) : NULL;
+                return;
+        case CONF_COMMAND:
+                copy_command(dst, src);
+                return;
+        case CONF_PATHS:
+        case CONF_NAMES:
+                strv_copy(dst, src);
+                return;
+        case CONF_INTS:
+                copy_ints(dst, src);
+                return;
+        case CONF_ENVIRONMENT:
+                conf_env_inherit(dst, src);
+                return;
+        default:
+                *(struct conf_int *)dst = *(const struct conf_int *)src;
+                return;
+        }
+}
+
+void conf_value_done(const struct conf_setting_info *info, void *member)
+{
+        switch (info->type) {
+        case CONF_STRING:
+        case CONF_PATH:
+                free(*(char **)member);
+                *(char **)member = NULL;
+                return;
+        case CONF_COMMAND:
+                conf_command_done(member);
+                return;
+        case CONF_PATHS:
+        case CONF_NAMES:
+                strv_done(member);
+                return;
+        case CONF_INTS:
+                free(((struct conf_ints *)member)->v);
+                *(struct conf_ints *)member = (struct conf_ints){0};
+                return;
+        case CONF_ENVIRONMENT:
+                conf_env_done(member);
+                return;
+        default:
+                *(struct conf_int *)member = (struct conf_int){0};
+                return;
+        }
+}
+
+char *conf_print(const struct conf_service *s, enum conf_setting setting)
+{
+        const struct conf_setting_info *info = &conf_settings[setting];
+        const void *member = conf_member(s, setting);
+        /* an empty list that somebody wrote is a value: it takes the place of a default */
+        bool written = s->origin[setting].source != CONF_FROM_BUILTIN;
+        if (!conf_value_set(info, member) && !written)
+                return NULL;
+        struct strbuf b = {0};
+        conf_value_print(info, member, &b);
+        return strbuf_take(&b);
+}
+
+/* What makes two values the same for a program: a command is its words, however it was written. */
+static char *canonical(const struct conf_service *s, enum conf_setting setting)
+{
+        const struct conf_setting_info *info = &conf_settings[setting];
+        const void *member = conf_member(s, setting);
+        struct strbuf b = {0};
+        if (!conf_value_set(info, member))
+                return NULL;
+        if (info->type == CONF_COMMAND)
+                print_list(&b, &((const struct conf_command *)member)->argv);
+        else
+                conf_value_print(info, member, &b);
+        return strbuf_take(&b);
+}
+
+bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s)
+{
+        _cleanup_free_ char *x = canonical(a, s), *y = canonical(b, s);
+        return str_eq(x, y);
+}
+
+uint64_t conf_digest(const struct conf *c, const struct conf_service *s)
+{
+        struct strbuf account = {0};
+        print_env(&account, &c->environment);
+        uint64_t h = str_hash(account.s, account.n + 1, 0);
+        strbuf_done(&account);
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                if (conf_settings[i].change != CONF_CHANGE_RESTART)
+                        continue;
+                _cleanup_free_ char *value = canonical(s, (enum conf_setting)i);
+                if (!value) /* a setting that a later release adds must not change old digests */
+                        continue;
+                h = str_hash(conf_settings[i].path, strlen(conf_settings[i].path) + 1, h);
+                h = str_hash(value, strlen(value) + 1, h);
+        }
+        return h;
+}

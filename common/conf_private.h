@@ -1,0 +1,134 @@
+/* conf_private: what the conf modules share with each other and with nobody else.
+ *
+ * Loading goes: conf_load.c finds and reads files → conf_yaml.c makes trees of them → conf_parse.c
+ * makes services of the trees by the table of settings, conf_value.c reading each value →
+ * conf_check.c compares services with each other.
+ */
+#ifndef SVCD_COMMON_CONF_PRIVATE_H
+#define SVCD_COMMON_CONF_PRIVATE_H
+
+#include "common/conf.h"
+#include "common/conf_yaml.h"
+
+/* The kernel's limit for one argument or variable (MAX_ARG_STRLEN), less its NUL. */
+#define CONF_WORD_MAX 131071u
+
+/* ---- conf_text.c ---- */
+const char *conf_format_duration_parts(int64_t ms, int parts, char buf[CONF_DURATION_MAX]);
+const char *conf_format_size_exact(int64_t n_bytes, char buf[CONF_DURATION_MAX]);
+bool conf_var_ok(const char *name);    /* a valid name of a variable */
+size_t conf_var_length(const char *s); /* of the name that S begins with; 0 = none */
+
+/* ---- conf_command.c ---- */
+void conf_quote_word(struct strbuf *b, const char *word); /* for a shell, quoted where needed */
+
+/* ---- conf_index.c: from strings to numbers; keys are borrowed ---- */
+struct conf_index {
+        const char **keys;
+        size_t *values;
+        size_t n, cap; /* cap: a power of two */
+};
+#define CONF_INDEX_NONE ((size_t)-1)
+/* The value that KEY already has, or CONF_INDEX_NONE after having added it. */
+size_t conf_index_add(struct conf_index *x, const char *key, size_t value);
+size_t conf_index_get(const struct conf_index *x, const char *key);
+void conf_index_done(struct conf_index *x);
+
+/* ---- where the reader is, for messages (conf_parse.c) ---- */
+struct conf_at {
+        struct diag *diag;
+        const struct conf_doc *doc; /* NULL: built in */
+        struct conf *conf;
+        const char *base;    /* "services.redis", "defaults" or NULL */
+        const char *key;     /* "restart.policy" or NULL */
+        const char *sub;     /* name of a variable, or NULL */
+        const char *service; /* whom it costs, or NULL */
+        char **error;        /* where the first error goes as one line, or NULL */
+        bool defaults;       /* values come from `defaults` */
+};
+/* One error at NODE (NULL: the document as a whole). */
+void conf_fail(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+void conf_warn(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* The same at a place, for checks that come when the trees are gone or belong to several files. */
+void conf_fail_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+/* ---- conf_value.c ---- */
+
+/* Reads NODE into the member (which is empty before); false after a message. */
+bool conf_value_read(struct conf_at *at, const struct conf_setting_info *info,
+                     const struct conf_node *node, void *member);
+void conf_value_copy(const struct conf_setting_info *info, void *dst, const void *src);
+void conf_value_done(const struct conf_setting_info *info, void *member);
+bool conf_value_set(const struct conf_setting_info *info, const void *member);
+/* Appends the value as one would write it in YAML. */
+void conf_value_print(const struct conf_setting_info *info, const void *member, struct strbuf *b);
+static inline void *conf_member(const struct conf_service *s, enum conf_setting setting)
+{
+        return (char *)(uintptr_t)s + conf_settings[setting].offset;
+}
+void conf_service_free(struct conf_service *s);
+void conf_service_clear(struct conf_service *s); /* the settings' values */
+
+/* ---- conf_env.c: variables as the definitions write them ---- */
+bool conf_env_read(struct conf_at *at, const struct conf_node *node, struct conf_env *ret);
+void conf_env_add(struct conf_env *e, const char *name, const char *value, struct conf_place place,
+                  bool inherited);
+const struct conf_var *conf_env_find(const struct conf_env *e, const char *name);
+void conf_env_done(struct conf_env *e);
+/* ENV = those of BASE that ENV does not define, marked as inherited, then ENV's own. */
+void conf_env_inherit(struct conf_env *env, const struct conf_env *base);
+
+/* ---- conf_expand.c: ${NAME}, ${NAME:-default}, $$ ---- */
+
+/* The value of a variable or NULL. */
+typedef const char *(*conf_lookup_cb)(void *user, const char *name);
+/* 0 and *ret, or -EINVAL and what is wrong in *ret_error (caller frees). */
+int conf_expand(const char *value, conf_lookup_cb lookup, void *user, char **ret, char **ret_error);
+
+/* ---- conf_dotenv.c ---- */
+
+/* Parses the text of a dotenv file; each variable's value is written so that conf_expand makes the
+ * right one of it (what was quoted literally has $$). -EINVAL, a line and a message if it is none.
+ */
+int conf_dotenv_parse(const char *text, size_t n, struct conf_env *ret, int *ret_line,
+                      const char **ret_error);
+/* One string FOO=bar LOREM="ip sum", the same rules but separated by blanks. */
+int conf_dotenv_split(const char *text, struct conf_env *ret, char **ret_error);
+
+/* ---- conf_parse.c ---- */
+
+/* A service while it is being loaded. */
+struct conf_slot {
+        struct conf_service *svc;
+        const struct conf_doc *doc;
+        const struct conf_node *node;     /* its map */
+        const struct conf_node *requires; /* its own list, or NULL */
+};
+struct conf_parse {
+        struct conf *conf;
+        struct diag *diag;
+        struct conf_service defaults; /* only values and origins */
+        struct conf_service builtin;
+        char *default_error[SETTING_COUNT]; /* costs the services that do not set it themselves */
+        char *poison;                       /* costs every service */
+        struct conf_slot *slots;            /* in the order of the files */
+        size_t n, cap;
+        struct conf_index names; /* to slots */
+};
+/* Makes services of the documents, in this order, and checks them. */
+void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct diag *diag);
+const char *conf_intern(struct conf *c, const char *s);
+
+/* ---- conf_check.c ---- */
+void conf_check_defaults(struct conf_parse *p); /* before services inherit from them */
+void conf_check(struct conf_parse *p);
+/* ---- conf_check_requires.c ---- */
+void conf_check_requires(struct conf_parse *p);
+
+/* FILE:LINE of a place, "built in" if it has no file. Caller frees. */
+char *conf_place_text(const struct conf_place *place);
+
+#endif

@@ -1,0 +1,179 @@
+/* client: the connection to svcd; see client.h. What errors mean to people is in client_errors.c.
+ */
+#include "ctl/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/varlink.h"
+
+#define READ_LEAST 65536
+
+static volatile sig_atomic_t interrupted;
+static sigset_t wait_mask; /* while waiting: with the signals of client_detachable let through */
+static bool detachable;
+
+static void interrupt_cb(int signo)
+{
+        (void)signo;
+        interrupted = 1;
+}
+
+void client_detachable(void)
+{
+        sigset_t block;
+        struct sigaction sa = {.sa_handler = interrupt_cb};
+        sigemptyset(&block);
+        sigaddset(&block, SIGINT);
+        sigaddset(&block, SIGTERM);
+        /* Blocked except while waiting: no signal is lost between the look and the wait. */
+        sigprocmask(SIG_BLOCK, &block, &wait_mask);
+        sigdelset(&wait_mask, SIGINT);
+        sigdelset(&wait_mask, SIGTERM);
+        sigaction(SIGINT, &sa, NULL);
+        sigaction(SIGTERM, &sa, NULL);
+        detachable = true;
+}
+
+void reply_done(struct reply *r)
+{
+        json_decref(r->parameters);
+        free(r->error);
+        *r = (struct reply){0};
+}
+
+int client_try(struct client *c, const struct ctl *ctl)
+{
+        int fd = paths_connect(&ctl->paths);
+        *c = (struct client){.fd = fd < 0 ? -1 : fd};
+        return fd < 0 ? fd : 0;
+}
+
+void client_close(struct client *c)
+{
+        if (c->fd >= 0)
+                close(c->fd);
+        strbuf_done(&c->in);
+        *c = (struct client){.fd = -1};
+}
+
+void client_send(struct client *c, const char *method, json_t *parameters, bool more)
+{
+        _cleanup_strbuf_ struct strbuf out = {0};
+        _cleanup_free_ char *name = xasprintf("%s.%s", VARLINK_INTERFACE, method);
+        varlink_add_call(&out, name, parameters, more);
+        json_decref(parameters);
+        c->doing = method;
+        size_t sent = 0;
+        while (c->fd >= 0 && sent < out.n) {
+                ssize_t n = send(c->fd, out.s + sent, out.n - sent, MSG_NOSIGNAL);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0) /* it has hung up, perhaps with an answer that says why */
+                        break;
+                sent += (size_t)n;
+        }
+}
+
+/* Waits until there is something to read. 0, -ETIMEDOUT or -EINTR. */
+static int wait_readable(const struct client *c, int64_t deadline_ms)
+{
+        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+        for (;;) {
+                int64_t left = deadline_ms < 0 ? -1 : deadline_ms - clock_mono_ms();
+                struct timespec t = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+                if (deadline_ms >= 0 && left <= 0)
+                        t = (struct timespec){0};
+                int n = ppoll(&p, 1, deadline_ms < 0 ? NULL : &t, detachable ? &wait_mask : NULL);
+                if (interrupted)
+                        return -EINTR;
+                if (n > 0)
+                        return 0;
+                if (n == 0 && left <= 0)
+                        return -ETIMEDOUT;
+        }
+}
+
+/* Reads what is there. 0, -ECONNRESET or -EBADMSG. */
+static int fill(struct client *c)
+{
+        struct strbuf *b = &c->in;
+        if (b->n > VARLINK_REPLY_MAX)
+                return -EBADMSG;
+        if (b->cap - b->n < READ_LEAST + 1) {
+                b->cap = MAX(2 * b->cap, (size_t)4 * READ_LEAST);
+                b->s = xrealloc(b->s, b->cap);
+        }
+        ssize_t n = recv(c->fd, b->s + b->n, b->cap - b->n - 1, MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+                return 0;
+        if (n <= 0)
+                return -ECONNRESET;
+        b->n += (size_t)n;
+        b->s[b->n] = '\0';
+        return 0;
+}
+
+/* A whole message that has been read. */
+static char *take(struct client *c)
+{
+        char *text = NULL;
+        if (c->scanned < c->in.n && memchr(c->in.s + c->scanned, '\0', c->in.n - c->scanned)) {
+                varlink_take(&c->in, VARLINK_REPLY_MAX, &text);
+                c->scanned = 0;
+        } else {
+                c->scanned = c->in.n;
+        }
+        return text;
+}
+
+int client_next(struct client *c, int64_t deadline_ms, struct reply *ret)
+{
+        for (;;) {
+                _cleanup_free_ char *text = take(c);
+                if (text) {
+                        *ret = (struct reply){0};
+                        return varlink_parse_reply(text, &ret->parameters, &ret->error,
+                                                   &ret->continues);
+                }
+                if (c->fd < 0)
+                        return -ECONNRESET;
+                int r = wait_readable(c, deadline_ms);
+                if (r == 0)
+                        r = fill(c);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int client_call(struct client *c, struct ctl *ctl, const char *method, json_t *parameters,
+                json_t **ret)
+{
+        _cleanup_reply_ struct reply reply = {0};
+        client_send(c, method, parameters, false);
+        int r = client_next(c, ctl_answer_by(ctl), &reply);
+        if (r < 0)
+                return client_lost(c, ctl, r, NULL);
+        if (reply.error)
+                return client_error(c, ctl, &reply, NULL);
+        *ret = TAKE_PTR(reply.parameters);
+        return STATUS_DONE;
+}
+
+int client_ask(struct ctl *ctl, const char *method, json_t *parameters, json_t **ret)
+{
+        _cleanup_client_ struct client c = {.fd = -1};
+        int status = client_open(&c, ctl);
+        if (status) {
+                json_decref(parameters);
+                return status;
+        }
+        return client_call(&c, ctl, method, parameters, ret);
+}

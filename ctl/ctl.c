@@ -1,0 +1,173 @@
+/* ctl: how svcctl speaks; see ctl.h. No verb is here.
+ */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "ctl/help.h"
+#include "ctl/text.h"
+
+/* Output cannot be written: quietly if nobody reads it any more. */
+static void output_lost(struct ctl *ctl)
+{
+        int e = errno;
+        if (e == EPIPE)
+                _exit(ctl->status);
+        fprintf(stderr, "svcctl: cannot write the output: %s\n", strerror(e));
+        _exit(STATUS_REFUSED);
+}
+
+void ctl_write(struct ctl *ctl, const void *data, size_t n_bytes)
+{
+        if (n_bytes && fwrite(data, n_bytes, 1, stdout) != 1)
+                output_lost(ctl);
+}
+
+void ctl_flush(struct ctl *ctl)
+{
+        if (fflush(stdout) != 0)
+                output_lost(ctl);
+}
+
+static void write_line(struct ctl *ctl, const char *line)
+{
+        ctl_write(ctl, line, strlen(line));
+        ctl_write(ctl, "\n", 1);
+}
+
+static void complain(struct ctl *ctl, const char *prefix, const char *text)
+{
+        ctl_flush(ctl); /* in order where both go to one place */
+        fprintf(stderr, "%s%s\n", prefix, text);
+}
+
+static int fail_text(struct ctl *ctl, enum exit_status status, const char *code, json_t *extra,
+                     const char *text)
+{
+        ctl->status = MAX(ctl->status, (int)status);
+        if (!ctl->json) {
+                complain(ctl, "svcctl: ", text);
+                json_decref(extra);
+                return (int)status;
+        }
+        _cleanup_strbuf_ struct strbuf safe = {0};
+        text_add_utf8(&safe, text, strlen(text));
+        json_t *doc =
+            json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", safe.s ? safe.s : "");
+        if (extra)
+                json_object_update(doc, extra);
+        json_decref(extra);
+        ctl_json(ctl, doc);
+        return (int)status;
+}
+
+int ctl_fail(struct ctl *ctl, enum exit_status status, const char *code, const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *s = xvasprintf(fmt, ap);
+        va_end(ap);
+        return fail_text(ctl, status, code, NULL, s);
+}
+
+int ctl_fail_with(struct ctl *ctl, enum exit_status status, const char *code, json_t *extra,
+                  const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *s = xvasprintf(fmt, ap);
+        va_end(ap);
+        return fail_text(ctl, status, code, extra, s);
+}
+
+int ctl_usage(struct ctl *ctl, const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *s = xvasprintf(fmt, ap), *usage = help_usage(ctl->command);
+        va_end(ap);
+        int status = fail_text(ctl, STATUS_USAGE, "usage", NULL, s);
+        if (!ctl->json)
+                fprintf(stderr, "usage: %s\n", usage);
+        return status;
+}
+
+void ctl_say(struct ctl *ctl, const char *fmt, ...)
+{
+        if (ctl->quiet || ctl->json)
+                return;
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *s = xvasprintf(fmt, ap);
+        va_end(ap);
+        write_line(ctl, s);
+}
+
+void ctl_warn(struct ctl *ctl, const char *fmt, ...)
+{
+        if (ctl->json)
+                return;
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *s = xvasprintf(fmt, ap);
+        va_end(ap);
+        complain(ctl, "", s);
+}
+
+static int write_cb(const char *data, size_t n, void *ctl)
+{
+        ctl_write(ctl, data, n);
+        return 0;
+}
+
+void ctl_json(struct ctl *ctl, json_t *doc)
+{
+        if (ctl->json && !ctl->has_said_json) {
+                json_dump_callback(doc, write_cb, ctl, JSON_INDENT(2));
+                ctl_write(ctl, "\n", 1);
+        }
+        ctl->has_said_json = true; /* one document is the promise */
+        json_decref(doc);
+}
+
+void ctl_json_line(struct ctl *ctl, json_t *object)
+{
+        json_dump_callback(object, write_cb, ctl, JSON_COMPACT);
+        ctl_write(ctl, "\n", 1);
+        ctl_flush(ctl);
+        ctl->has_said_json = true;
+        json_decref(object);
+}
+
+char *ctl_safe(const struct ctl *ctl, const char *s)
+{
+        bool ascii = ctl->term.tty && s && !text_utf8();
+        return text_safe(s, ascii ? TEXT_ASCII : TEXT_LINE);
+}
+
+json_t *ctl_names(const struct ctl *ctl)
+{
+        json_t *names = json_array();
+        if (options_get(&ctl->options, "all"))
+                json_array_append_new(names, json_string("*"));
+        for (size_t i = 0; i < ctl->names_n; i++) {
+                _cleanup_strbuf_ struct strbuf b = {0};
+                text_add_utf8(&b, ctl->names[i], strlen(ctl->names[i]));
+                json_array_append_new(names, json_string(b.s ? b.s : ""));
+        }
+        return names;
+}
+
+int64_t ctl_answer_by(const struct ctl *ctl)
+{
+        return clock_mono_ms() + (ctl->timeout_ms >= 0 ? ctl->timeout_ms : CTL_ANSWER_MS);
+}
+
+int64_t ctl_wait_until(const struct ctl *ctl)
+{
+        return ctl->timeout_ms >= 0 ? clock_mono_ms() + ctl->timeout_ms : -1;
+}

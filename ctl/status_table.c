@@ -1,0 +1,108 @@
+/* status_table: the table of `svcctl status`, its banner, and the words that table and page share.
+ */
+#include <string.h>
+
+#include "ctl/jget.h"
+#include "ctl/status.h"
+#include "ctl/table.h"
+#include "ctl/text.h"
+
+bool status_runs(const json_t *service)
+{
+        const char *state = jget_string(service, "state");
+        return str_eq(state, "running") || str_eq(state, "reloading");
+}
+
+char *status_note(const struct ctl *ctl, const json_t *service)
+{
+        const char *note = jget_string(service, "note"), *error = jget_string(service, "error");
+        if (jget_bool(service, "changed") && error) {
+                _cleanup_free_ char *text =
+                    xasprintf("runs with its last good definition: %s", error);
+                return ctl_safe(ctl, text);
+        }
+        if (!note || !*note)
+                note = jget_string(service, "status_text");
+        if (!note || !*note)
+                note = jget_string(service, "annotation");
+        return ctl_safe(ctl, note);
+}
+
+static size_t count_errors(const json_t *diagnostics)
+{
+        size_t i, n = 0;
+        json_t *d;
+        json_array_foreach(diagnostics, i, d) n += str_eq(jget_string(d, "severity"), "error");
+        return n;
+}
+
+void status_banner(const struct ctl *ctl, const json_t *info, struct strbuf *out)
+{
+        size_t errors = count_errors(json_object_get(info, "errors"));
+        const char *on = term_on(ctl->term.color, STYLE_YELLOW);
+        const char *off = term_off(ctl->term.color, STYLE_YELLOW);
+        if (errors)
+                strbuf_addf(out, "%sdefinitions have %zu error%s: `svcctl check`%s\n", on, errors,
+                            errors == 1 ? "" : "s", off);
+        if (jget_bool(info, "definitions_changed"))
+                strbuf_addf(out, "%sdefinitions have changed: `svcctl plan`%s\n", on, off);
+}
+
+/* ---- the table ---- */
+
+static const struct table_column columns[] = {
+    {.title = "NAME"},
+    {.title = "STATE"},
+    {.title = "PID", .right = true, .drop = 1},
+    {.title = "UPTIME", .right = true, .drop = 2},
+    {.title = "RESTARTS", .right = true, .drop = 4},
+    {.title = "CPU", .right = true, .drop = 5},
+    {.title = "MEMORY", .right = true, .drop = 3},
+    {.title = "PORT", .right = true, .drop = 6},
+    {.title = "NOTE", .wraps = true},
+};
+
+enum form { AS_NUMBER, AS_DURATION, AS_BYTES };
+
+static void add_int(struct table *t, const json_t *o, const char *key, enum form form)
+{
+        int64_t v;
+        char buf[TEXT_SHORT_MAX];
+        if (!jget_int(o, key, &v))
+                table_add(t, "-", STYLE_DIM);
+        else if (form == AS_DURATION)
+                table_add(t, text_duration(v, buf), STYLE_PLAIN);
+        else if (form == AS_BYTES)
+                table_add(t, text_bytes(v, buf), STYLE_PLAIN);
+        else
+                table_addf(t, STYLE_PLAIN, "%lld", (long long)v);
+}
+
+static void add_row(struct table *t, const struct ctl *ctl, const json_t *s)
+{
+        _cleanup_free_ char *name = ctl_safe(ctl, jget_string(s, "name"));
+        _cleanup_free_ char *state = ctl_safe(ctl, jget_string(s, "state"));
+        _cleanup_free_ char *note = status_note(ctl, s);
+        enum style style = term_state_style(state);
+        bool failing = str_eq(jget_string(s, "health"), "failing");
+        table_add(t, name, style == STYLE_DIM ? STYLE_DIM : STYLE_PLAIN);
+        table_add(t, state, failing && style == STYLE_GREEN ? STYLE_YELLOW : style);
+        add_int(t, s, "pid", AS_NUMBER);
+        add_int(t, s, "uptime_ms", AS_DURATION);
+        add_int(t, s, "restarts", AS_NUMBER);
+        add_int(t, s, "cpu_ms", AS_DURATION);
+        add_int(t, s, "memory_bytes", AS_BYTES);
+        add_int(t, s, "port", AS_NUMBER);
+        table_add(t, note, style == STYLE_RED || style == STYLE_YELLOW ? style : STYLE_DIM);
+}
+
+void status_table(const struct ctl *ctl, const json_t *services, struct strbuf *out)
+{
+        struct table t;
+        size_t i;
+        json_t *s;
+        table_init(&t, columns, ARRAY_SIZE(columns));
+        json_array_foreach(services, i, s) add_row(&t, ctl, s);
+        table_print(&t, &ctl->term, out);
+        table_done(&t);
+}

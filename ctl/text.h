@@ -1,0 +1,54 @@
+/* text: strings for people: durations and sizes in short, what others wrote made safe for a
+ * terminal, and how many columns a string takes there. Knows no terminal and prints nothing.
+ *
+ * Widths are in terminal columns (wcwidth of the C library; text_setup() says whether it can be
+ * asked). Strings handed to text_width and text_cut are safe text: valid UTF-8 without controls.
+ */
+#ifndef SVCD_CTL_TEXT_H
+#define SVCD_CTL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/util.h"
+
+#define TEXT_SHORT_MAX 32
+
+/* Takes the character set from the environment; true if it is UTF-8. Asked once, then remembered.
+ */
+bool text_utf8(void);
+
+/* "57ms", "9s", "2m46s", "3h12m", "5d4h": the two largest units, cut, never rounded up. */
+const char *text_duration(int64_t ms, char buf[TEXT_SHORT_MAX]);
+
+/* "512B", "12.3M", "1.5G": three digits at most before the unit. */
+const char *text_bytes(int64_t n_bytes, char buf[TEXT_SHORT_MAX]);
+
+enum text_keep {
+        TEXT_LINE,  /* one line: newlines and tabs become blanks */
+        TEXT_TABS,  /* tabs stay */
+        TEXT_ASCII, /* as TEXT_LINE; and everything beyond ASCII becomes \xNN */
+};
+
+/* Appends S without anything that a terminal would obey: control characters and invalid bytes as
+ * \xNN, marks that turn the direction of writing as \uNNNN. */
+void text_add_safe(struct strbuf *b, const char *s, size_t n_bytes, enum text_keep keep);
+
+/* The same as a string of its own. Caller frees. S may be NULL: "". */
+char *text_safe(const char *s, enum text_keep keep);
+
+/* Appends S, valid UTF-8 whatever it was: invalid bytes become U+FFFD (for JSON). */
+void text_add_utf8(struct strbuf *b, const char *s, size_t n_bytes);
+
+int text_width(const char *s);
+
+/* Appends as much of S as fits WIDTH columns; what is cut is marked by "…" (UTF-8) or "~", within
+ * WIDTH. Returns the columns used. */
+int text_cut(struct strbuf *b, const char *s, int width);
+
+/* One character of UTF-8 at S (N > 0 bytes): its length in bytes and its code point, or 0 if the
+ * bytes are no valid character. */
+size_t text_decode(const char *s, size_t n_bytes, uint32_t *ret);
+
+#endif

@@ -1,0 +1,211 @@
+/* verbs_plan: check, plan and reload: what is wrong with the definitions, what using them would
+ * change, and doing it. `check` uses the loader that svcd has, and needs no svcd.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/conf.h"
+#include "ctl/client.h"
+#include "ctl/jget.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+/* ---- diagnostics ---- */
+
+static json_t *string_or_null(const char *s)
+{
+        if (!s)
+                return json_null();
+        _cleanup_strbuf_ struct strbuf b = {0};
+        text_add_utf8(&b, s, strlen(s));
+        return json_string(b.s ? b.s : "");
+}
+
+static json_t *number_or_null(int n)
+{
+        return n ? json_integer(n) : json_null();
+}
+
+/* As the Diagnostic of the interface. */
+static json_t *diag_json(const struct diag *d)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < d->n; i++) {
+                const struct diag_item *it = &d->v[i];
+                json_array_append_new(
+                    list,
+                    json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "severity",
+                              it->severity == DIAG_ERROR ? "error" : "warning", "file",
+                              string_or_null(it->file), "line", number_or_null(it->line), "column",
+                              number_or_null(it->column), "path", string_or_null(it->path),
+                              "service", string_or_null(it->service), "message",
+                              string_or_null(it->message), "source", string_or_null(it->source)));
+        }
+        return list;
+}
+
+/* Diagnostics that svcd sent. */
+static void diag_from_json(struct diag *d, const json_t *list)
+{
+        size_t i;
+        json_t *o;
+        json_array_foreach(list, i, o)
+        {
+                int64_t line = 0, column = 0;
+                bool warning = str_eq(jget_string(o, "severity"), "warning");
+                const char *message = jget_string(o, "message"), *source = jget_string(o, "source");
+                jget_int(o, "line", &line);
+                jget_int(o, "column", &column);
+                struct diag_item *it =
+                    diag_add(d, warning ? DIAG_WARNING : DIAG_ERROR, jget_string(o, "file"),
+                             (int)line, (int)column, jget_string(o, "path"),
+                             jget_string(o, "service"), "%s", message ? message : "");
+                if (it && source && !it->source)
+                        it->source = xstrdup(source);
+        }
+}
+
+/* To stderr, as everywhere that something is wrong. Source and caret only where somebody looks. */
+static void print_diag(struct ctl *ctl, const struct diag *d)
+{
+        if (ctl->json || d->n == 0)
+                return;
+        ctl_flush(ctl);
+        diag_print(d, stderr, ctl->term.tty, ctl->term.color_err);
+}
+
+/* ---- check ---- */
+
+static struct conf *load(struct ctl *ctl, struct diag *diag)
+{
+        if (ctl->names_n == 0)
+                return conf_load(&ctl->paths, ctl->paths.home, diag);
+        _cleanup_strv_ struct strv files = {0};
+        for (size_t i = 0; i < ctl->names_n; i++)
+                strv_add(&files, ctl->names[i]);
+        return conf_load_files(&files, ctl->paths.home, diag);
+}
+
+static const char *plural(size_t n)
+{
+        return n == 1 ? "" : "s";
+}
+
+int verb_check(struct ctl *ctl)
+{
+        struct diag diag = {0};
+        struct conf *conf = load(ctl, &diag);
+        size_t errors = diag.errors;
+        print_diag(ctl, &diag);
+        ctl_json(ctl, diag_json(&diag));
+        if (errors)
+                ctl_warn(ctl, "%zu error%s in the definitions of %zu service%s", errors,
+                         plural(errors), conf->n, plural(conf->n));
+        else if (conf->files.n == 0)
+                ctl_say(ctl, "no definitions: %s does not exist", ctl->paths.main_file);
+        else
+                ctl_say(ctl, "%zu service%s in %zu file%s, no errors", conf->n, plural(conf->n),
+                        conf->files.n, plural(conf->files.n));
+        conf_unref(conf);
+        diag_done(&diag);
+        return errors ? STATUS_REFUSED : STATUS_DONE;
+}
+
+/* ---- plan and reload ---- */
+
+/* How each action of a Change is shown. NULL: not at all. */
+static const struct look {
+        const char *action, *sign, *will, *done;
+        enum style style;
+} looks[] = {
+    {"add", "+", "add and start", "added", STYLE_GREEN},
+    {"remove", "-", "stop and remove", "removed", STYLE_RED},
+    {"restart", "~", "restart", "restarted", STYLE_YELLOW},
+    {"live", "~", "change without a restart", "changed without a restart", STYLE_CYAN},
+    {"nothing", "~", "take note, nothing to do", "noted, nothing to do", STYLE_DIM},
+    {"invalid", "!", "not usable", "not usable", STYLE_RED},
+    {"unchanged", NULL, NULL, NULL, STYLE_PLAIN},
+};
+
+static const struct look *find_look(const char *action)
+{
+        static const struct look other = {"", "?", "change", "changed", STYLE_PLAIN};
+        for (size_t i = 0; i < ARRAY_SIZE(looks); i++)
+                if (str_eq(looks[i].action, action))
+                        return &looks[i];
+        return &other;
+}
+
+static void add_value(struct strbuf *out, const struct ctl *ctl, const char *value,
+                      enum style style)
+{
+        _cleanup_free_ char *safe = ctl_safe(ctl, value ? value : "(not set)");
+        strbuf_addf(out, "%s%s%s", term_on(ctl->term.color, style), safe,
+                    term_off(ctl->term.color, style));
+}
+
+static void add_diffs(struct strbuf *out, const struct ctl *ctl, const json_t *diffs)
+{
+        size_t i;
+        json_t *d;
+        json_array_foreach(diffs, i, d)
+        {
+                _cleanup_free_ char *path = ctl_safe(ctl, jget_string(d, "path"));
+                strbuf_addf(out, "    %s: ", path);
+                add_value(out, ctl, jget_string(d, "before"), STYLE_RED);
+                strbuf_add(out, ctl->term.tty && text_utf8() ? " → " : " -> ");
+                add_value(out, ctl, jget_string(d, "after"), STYLE_GREEN);
+                strbuf_addc(out, '\n');
+        }
+}
+
+/* Returns whether there was something to say. */
+static bool add_change(struct strbuf *out, const struct ctl *ctl, const json_t *c, bool done)
+{
+        const struct look *k = find_look(jget_string(c, "action"));
+        if (!k->sign)
+                return false;
+        _cleanup_free_ char *name = ctl_safe(ctl, jget_string(c, "name"));
+        _cleanup_free_ char *error = ctl_safe(ctl, jget_string(c, "error"));
+        strbuf_addf(out, "%s%s %s%s: %s%s%s\n", term_on(ctl->term.color, k->style), k->sign, name,
+                    term_off(ctl->term.color, k->style), done ? k->done : k->will,
+                    *error ? ": " : "", error);
+        /* Of a service that is new all of it would be a difference. */
+        if (!str_eq(k->action, "add"))
+                add_diffs(out, ctl, json_object_get(c, "diffs"));
+        return true;
+}
+
+static int show_changes(struct ctl *ctl, bool done)
+{
+        json_t *reply = NULL, *c;
+        size_t i, shown = 0;
+        int status = client_ask(ctl, ctl->command->method, NULL, &reply);
+        if (status)
+                return status;
+        struct diag diag = {0};
+        _cleanup_strbuf_ struct strbuf out = {0};
+        diag_from_json(&diag, json_object_get(reply, "diagnostics"));
+        json_array_foreach(json_object_get(reply, "changes"), i, c) shown +=
+            add_change(&out, ctl, c, done);
+        if (shown == 0)
+                strbuf_add(&out, done ? "nothing has changed\n" : "nothing to do\n");
+        if (!ctl->json && !ctl->quiet)
+                ctl_write(ctl, out.s, out.n);
+        print_diag(ctl, &diag);
+        status = diag.errors ? STATUS_REFUSED : STATUS_DONE;
+        ctl_json(ctl, json_incref(reply));
+        json_decref(reply);
+        diag_done(&diag);
+        return status;
+}
+
+int verb_plan(struct ctl *ctl)
+{
+        return show_changes(ctl, false);
+}
+
+int verb_reload(struct ctl *ctl)
+{
+        return show_changes(ctl, true);
+}

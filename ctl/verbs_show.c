@@ -1,0 +1,103 @@
+/* verbs_show: show, env and version: what svcd knows, with where it comes from.
+ */
+#include "ctl/client.h"
+#include "ctl/jget.h"
+#include "ctl/table.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+/* KEY1, KEY2, KEY3 of each object as columns; a key that is null is shown as "-". */
+static void print_columns(struct ctl *ctl, const json_t *list, const char *const keys[3])
+{
+        static const struct table_column columns[] = {{.title = NULL},
+                                                      {.title = NULL},
+                                                      {.title = NULL}};
+        _cleanup_strbuf_ struct strbuf out = {0};
+        struct term whole = ctl->term;
+        struct table t;
+        size_t i;
+        json_t *o;
+        whole.tty = false; /* values are shown whole, however wide they are */
+        table_init(&t, columns, ARRAY_SIZE(columns));
+        json_array_foreach(list, i, o)
+        {
+                for (size_t k = 0; k < 3; k++) {
+                        const char *s = jget_string(o, keys[k]);
+                        _cleanup_free_ char *safe = ctl_safe(ctl, s);
+                        table_add(&t, s ? safe : "-", k == 2 || !s ? STYLE_DIM : STYLE_PLAIN);
+                }
+        }
+        table_print(&t, &whole, &out);
+        if (!ctl->quiet)
+                ctl_write(ctl, out.s, out.n);
+        table_done(&t);
+}
+
+int verb_show(struct ctl *ctl)
+{
+        static const char *const keys[] = {"path", "value", "origin"};
+        json_t *reply = NULL;
+        int status = client_ask(ctl, "Show", json_pack("{s:s}", "name", ctl->names[0]), &reply);
+        if (status)
+                return status;
+        const char *error = jget_string(json_object_get(reply, "service"), "error");
+        _cleanup_free_ char *safe = ctl_safe(ctl, error);
+        if (ctl->json)
+                ctl_json(ctl, json_incref(reply));
+        else
+                print_columns(ctl, json_object_get(reply, "settings"), keys);
+        if (error)
+                ctl_warn(ctl, "the definition as it is now cannot be used: %s", safe);
+        json_decref(reply);
+        return STATUS_DONE;
+}
+
+int verb_env(struct ctl *ctl)
+{
+        static const char *const keys[] = {"name", "value", "origin"};
+        json_t *reply = NULL, *p = json_pack("{s:s}", "name", ctl->names[0]);
+        if (options_get(&ctl->options, "show-secrets"))
+                json_object_set_new(p, "secrets", json_true());
+        int status = client_ask(ctl, "Environment", p, &reply);
+        if (status)
+                return status;
+        if (ctl->json)
+                ctl_json(ctl, json_incref(json_object_get(reply, "variables")));
+        else
+                print_columns(ctl, json_object_get(reply, "variables"), keys);
+        json_decref(reply);
+        return STATUS_DONE;
+}
+
+/* ---- version ---- */
+
+/* What the running svcd says of itself, or NULL if it cannot be asked: no failure here. */
+static json_t *ask_info(struct ctl *ctl)
+{
+        _cleanup_client_ struct client c = {.fd = -1};
+        _cleanup_reply_ struct reply reply = {0};
+        if (client_try(&c, ctl) < 0)
+                return NULL;
+        client_send(&c, "GetInfo", NULL, false);
+        if (client_next(&c, ctl_answer_by(ctl), &reply) < 0 || reply.error)
+                return NULL;
+        return json_incref(json_object_get(reply.parameters, "info"));
+}
+
+int verb_version(struct ctl *ctl)
+{
+        json_t *info = ask_info(ctl);
+        _cleanup_free_ char *version = ctl_safe(ctl, jget_string(info, "version"));
+        int64_t pid = 0, up_ms = 0;
+        char up[TEXT_SHORT_MAX];
+        jget_int(info, "pid", &pid);
+        jget_int(info, "uptime_ms", &up_ms);
+        ctl_say(ctl, "svcctl %s", SVCD_VERSION);
+        if (info)
+                ctl_say(ctl, "svcd %s (pid %lld, up %s)", version, (long long)pid,
+                        text_duration(up_ms, up));
+        else
+                ctl_say(ctl, "svcd is not running for %s", ctl->paths.root);
+        ctl_json(ctl, json_pack("{s:s, s:o?}", "svcctl", SVCD_VERSION, "svcd", info));
+        return STATUS_DONE;
+}

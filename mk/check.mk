@@ -1,0 +1,77 @@
+# check.mk: everything that proves something. Each check-* target runs by itself; `make check` runs
+# all of them, goes on after a failure, and ends with the totals.
+
+RESULTS := $(B)/results
+RUN     := $(PYTHON) -B tests/helpers/runner.py --build $(B) --results $(RESULTS)
+JOBS    ?= 2
+
+CHECKS := check-layers check-headers check-generated check-man check-examples check-unit check-golden \
+	check-sim check-fuzz check-blackbox
+
+.PHONY: check $(CHECKS) check-format analyze coverage format gen
+check: tests
+	@rm -rf $(RESULTS)
+	@for c in $(CHECKS); do $(MAKE) --no-print-directory $$c || true; done
+	@$(RUN) totals
+
+# Quick proofs about the sources: each counts as one test.
+check-layers: $(LIBCORE) $(LIBCOMMON)
+	@$(RUN) command layers -- $(PYTHON) -B tests/helpers/check_layers.py $(LIBCORE) $(LIBCOMMON)
+
+check-headers: $(B)/flags
+	@$(RUN) command headers -- sh tests/helpers/check_headers.sh \
+		'$(CC) $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Werror' $(HEADERS)
+
+check-generated: $(GEN)
+	@$(RUN) command generated -- sh tests/helpers/generated.sh check $(B)/gen
+
+check-man:
+	@$(RUN) command man -- sh tests/helpers/check_man.sh man
+
+check-examples: all
+	@$(RUN) command examples -- sh tests/helpers/check_examples.sh $(B)/svcctl
+
+check-format:
+	@$(RUN) command format -- clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+
+# Programs: each test function, case, seed or corpus counts as one.
+check-unit: $(UNIT)
+	@$(RUN) --jobs $(JOBS) unit $(UNIT)
+
+check-golden: all $(GEN)
+	@$(RUN) --jobs $(JOBS) golden
+
+check-sim: $(SIM)
+	@$(RUN) --jobs $(JOBS) sim $(SIM)
+
+check-fuzz: $(FUZZ)
+	@$(RUN) --jobs $(JOBS) fuzz $(FUZZ)
+
+# As root every file runs twice: as root and as an unprivileged user. T=file or T=file::Class.test runs
+# less.
+check-blackbox: all $(HELPERS)
+	@$(RUN) --jobs $(JOBS) blackbox $(T)
+
+# ---- not part of check ----
+
+# gcc -fanalyzer finds what needs the whole path (leaks, double close, use after free); cppcheck and
+# clang-tidy what needs none. The settings and their reasons are in the script.
+analyze:
+	@sh tests/helpers/analyze.sh '$(CC)' '$(subst ','\'',$(ALL_CPPFLAGS) $(DEFINES))' \
+		$(COMMON_SRC) $(CORE_SRC) $(SVCD_SRC) $(CTL_SRC) $(SHIM_SRC) $(wildcard conf/*.c)
+
+coverage:
+	@$(MAKE) --no-print-directory COVERAGE=1 coverage-run
+.PHONY: coverage-run
+coverage-run: $(UNIT) $(SIM) all
+	@find $(B) -name '*.gcda' -delete
+	@$(RUN) --jobs $(JOBS) unit $(UNIT)
+	@$(RUN) --jobs $(JOBS) sim $(SIM)
+	@sh tests/helpers/coverage.sh $(B)
+
+format:
+	clang-format -i $(SOURCES) $(HEADERS)
+
+# Rewrites the committed files that are generated from the tables.
+gen: $(GEN)
+	sh tests/helpers/generated.sh write $(B)/gen

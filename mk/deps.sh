@@ -1,0 +1,102 @@
+#!/bin/sh
+# deps.sh: installs what building and checking svcd needs, with the system's package manager.
+# Silent and quick when nothing is missing. `deps.sh deps-dev` adds what only developers need.
+#
+# As root it installs directly, otherwise through sudo; where it may not, it prints the command to
+# run and ends with 1.
+set -eu
+
+# gcc, make's companions, libraries; the tests' programs: python3, redis, memcached, nc, ps, mandoc.
+debian='gcc libc6-dev binutils musl-tools pkg-config libev-dev libyaml-dev libjansson-dev
+ libsystemd-dev libcmocka-dev python3 mandoc redis-server memcached netcat-openbsd procps util-linux'
+debian_dev='clang clang-tidy clang-format cppcheck gcovr strace'
+fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel jansson-devel
+ systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux'
+fedora_dev='clang clang-tools-extra cppcheck gcovr strace'
+
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1 && sudo -v; then
+		sudo "$@"
+	else
+		echo "deps: missing: $missing" >&2
+		echo "deps: only root may install them; run as root:  $manual $missing" >&2
+		exit 1
+	fi
+}
+
+# Which of the packages are not installed.
+missing_deb()
+{
+	for p; do
+		case $(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null) in
+		ii*) ;;
+		*) printf '%s ' "$p" ;;
+		esac
+	done
+}
+
+missing_rpm()
+{
+	for p; do
+		rpm -q --whatprovides "$p" >/dev/null 2>&1 || printf '%s ' "$p"
+	done
+}
+
+# Debian starts a daemon when its package is installed, and at every boot from then on. The tests
+# need the programs redis-server and memcached, not the system's services, so:
+#  - while apt runs, a policy-rc.d refuses to start these two and nothing else. That file is Debian's
+#    own interface for it (invoke-rc.d(8), deb-systemd-invoke(1p)) and the only one that systemd and
+#    SysV both heed; one that the administrator made is left as it is. It is removed in any case.
+#  - afterwards those of them that this script installed are disabled, as after `systemctl disable`.
+install_deb()
+{
+	as_root env DEBIAN_FRONTEND=noninteractive PACKAGES="$missing" sh -eu -c '
+		policy=/usr/sbin/policy-rc.d made=
+		trap "[ -z \"\$made\" ] || rm -f \$policy" EXIT
+		trap "exit 1" HUP INT TERM
+		if [ ! -e $policy ] && [ ! -L $policy ]; then
+			made=yes
+			printf "%s\n" "#!/bin/sh" "# temporary: svcd, make deps" \
+				"case \$1 in redis-server*|memcached*) exit 101 ;; esac" "exit 0" \
+				>$policy
+			chmod 755 $policy
+		fi
+		install="apt-get install -y --no-install-recommends $PACKAGES"
+		# Package lists that are missing or out of date are the only reason to fetch them.
+		apt-cache show $PACKAGES >/dev/null 2>&1 && $install || { apt-get update && $install; }
+		for s in redis-server memcached; do
+			case " $PACKAGES " in *" $s "*)
+				! command -v systemctl >/dev/null || systemctl -q disable $s || true
+				command -v systemctl >/dev/null || update-rc.d $s disable || true ;;
+			esac
+		done'
+}
+
+want=$1
+if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
+	manual='apt-get install --no-install-recommends'
+	[ "$want" = deps ] || debian="$debian $debian_dev"
+	# shellcheck disable=SC2086
+	missing=$(missing_deb $debian)
+	[ -z "$missing" ] || install_deb
+elif command -v dnf >/dev/null 2>&1; then
+	manual='dnf install'
+	[ "$want" = deps ] || fedora="$fedora $fedora_dev"
+	# shellcheck disable=SC2086
+	missing=$(missing_rpm $fedora)
+	# RHEL has some of them in EPEL and CRB only. musl-gcc may be missing (the shim is then larger).
+	# Neither starts nor enables a daemon that is installed.
+	if [ -n "$missing" ]; then
+		# shellcheck disable=SC2086
+		as_root dnf install -y --setopt=install_weak_deps=False $missing
+		as_root dnf install -y --setopt=install_weak_deps=False musl-gcc ||
+			echo 'deps: no musl-gcc here; svc-shim is linked with the C library' >&2
+	fi
+else
+	echo "deps: neither apt-get nor dnf here; install what these packages of Debian hold:" >&2
+	echo "$debian" >&2
+	exit 1
+fi

@@ -1,0 +1,64 @@
+# install.mk: install, uninstall, dist, deps, run, help.
+
+DEMO_EXIT ?=
+EXAMPLES := $(wildcard conf/examples/*.yaml)
+MAN1 := $(wildcard man/*.1)
+MAN5 := $(wildcard man/*.5)
+MAN7 := $(wildcard man/*.7)
+MAN8 := $(wildcard man/*.8)
+
+.PHONY: install uninstall dist deps deps-dev run help
+install: all
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) \
+		$(DESTDIR)$(docdir)/examples $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man1 \
+		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -m 755 $(B)/svcd $(B)/svcctl $(DESTDIR)$(bindir)
+	$(INSTALL) -m 755 $(B)/svc-shim $(DESTDIR)$(shimdir)
+	$(INSTALL) -m 644 conf/org.svcd.Supervisor.varlink $(wildcard conf/*.json) \
+		$(DESTDIR)$(pkgdatadir)
+	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
+	for u in packaging/systemd/*.service; do sed 's|@bindir@|$(bindir)|g' $$u \
+		> $(DESTDIR)$(unitdir)/$${u##*/} && chmod 644 $(DESTDIR)$(unitdir)/$${u##*/} || exit; done
+	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5
+	$(INSTALL) -m 644 $(MAN7) $(DESTDIR)$(mandir)/man7
+	$(INSTALL) -m 644 $(MAN8) $(DESTDIR)$(mandir)/man8
+
+# Only what install put there; folders of others stay.
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/svcd $(DESTDIR)$(bindir)/svcctl
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) \
+		$(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5))) \
+		$(addprefix $(DESTDIR)$(mandir)/man7/,$(notdir $(MAN7))) \
+		$(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(MAN8))) \
+		$(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(wildcard packaging/systemd/*.service)))
+	rm -rf $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) $(DESTDIR)$(docdir)
+
+dist:
+	@mkdir -p dist
+	git archive --format=tar.gz --prefix=svcd-$(VERSION)/ -o dist/svcd-$(VERSION).tar.gz HEAD
+	@echo dist/svcd-$(VERSION).tar.gz
+
+deps deps-dev:
+	@sh mk/deps.sh $@
+
+# svcd in the foreground with a sample of services on a scratch root, shown at work; Ctrl-C ends it.
+# DEMO_EXIT=1, or no terminal: ends by itself.
+run: all
+	@DEMO_EXIT='$(DEMO_EXIT)' sh conf/demo/demo.sh $(B)
+
+help:
+	@echo 'make                 build svcd, svcctl and svc-shim into build/'
+	@echo 'make deps            install what building and checking needs (apt or dnf)'
+	@echo 'make run             run svcd with a sample of services, shown at work; Ctrl-C ends it'
+	@echo 'make check           every test; also by parts:'
+	@printf '                       %s\n' $(CHECKS) check-format
+	@echo 'make analyze         gcc -fanalyzer, cppcheck, clang-tidy (make deps-dev installs them)'
+	@echo 'make coverage        branch coverage of supervisord/core'
+	@echo 'make gen             rewrite the generated files after a change of the tables'
+	@echo 'make format          clang-format'
+	@echo 'make install         prefix=/usr/local DESTDIR=; also: uninstall'
+	@echo 'make dist            source archive in dist/'
+	@echo 'make clean'
+	@echo 'Variables: DEVELOPER=1, SANITIZE=address,undefined, V=1, JOBS=2, CC, CFLAGS, LDFLAGS, SHIM_CC'

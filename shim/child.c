@@ -1,0 +1,147 @@
+/* child: from vfork to exec. The child shares the shim's memory until its exec, so it writes nothing
+ * but the place for its error, and the shim stands still meanwhile. It inherits no descriptor but 0
+ * (/dev/null) and the two it makes, no signal mask, and no disposition: the shim ignores nothing, it
+ * blocks. */
+#include "shim/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/text.h"
+
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+
+static void fail(struct shim *s, enum shim_stage stage) __attribute__((noreturn));
+static void fail(struct shim *s, enum shim_stage stage)
+{
+        s->child_error = errno;
+        s->child_stage = (int)stage;
+        _exit(127);
+}
+
+static struct rlimit rlimit_of(const struct launch_limit *l)
+{
+        return (struct rlimit){l->soft == UINT64_MAX ? RLIM_INFINITY : (rlim_t)l->soft,
+                               l->hard == UINT64_MAX ? RLIM_INFINITY : (rlim_t)l->hard};
+}
+
+static void set_limits(struct shim *s)
+{
+        const struct launch *l = &s->launch;
+        if (s->tag) {
+                struct rlimit tag = {(rlim_t)s->tag, (rlim_t)s->tag};
+                prlimit(0, (__typeof__(RLIMIT_CPU))SHIM_TAG_RLIMIT, &tag, NULL);
+        }
+        for (unsigned i = 0; l->limits >> i; i++) {
+                struct rlimit r = rlimit_of(&l->limit[i]);
+                if ((l->limits >> i & 1) && prlimit(0, (__typeof__(RLIMIT_CPU))i, &r, NULL) < 0)
+                        fail(s, SHIM_STAGE_LIMITS);
+        }
+        if (l->nice_set && setpriority(PRIO_PROCESS, 0, l->nice) < 0)
+                fail(s, SHIM_STAGE_NICE);
+}
+
+void child_limits(const struct launch *l, pid_t pid)
+{
+        for (unsigned i = 0; l->limits >> i; i++) {
+                struct rlimit r = rlimit_of(&l->limit[i]);
+                if (l->limits >> i & 1)
+                        prlimit(pid, (__typeof__(RLIMIT_CPU))i, &r, NULL);
+        }
+        if (l->nice_set)
+                setpriority(PRIO_PROCESS, (id_t)pid, l->nice);
+}
+
+/* Returns only on error. A script without #! is the shell's, as in every shell. */
+static void exec_file(struct launch *l, char *file)
+{
+        execve(file, l->argv, l->envp);
+        if (errno != ENOEXEC)
+                return;
+        static char shell[] = "/bin/sh";
+        char **argv = l->argv - 1, *first = l->argv[0];
+        argv[0] = shell;
+        argv[1] = file;
+        execve(shell, argv, l->envp);
+        argv[1] = first; /* the shim shares this memory */
+}
+
+static const char *search_path(const struct launch *l)
+{
+        for (size_t i = 0; i < l->env_n; i++) {
+                if (strncmp(l->envp[i], "PATH=", 5) == 0)
+                        return l->envp[i] + 5;
+        }
+        return DEFAULT_PATH;
+}
+
+static void exec_by_path(struct launch *l)
+{
+        char file[PATH_MAX];
+        bool denied = false;
+        for (const char *p = search_path(l);; p++) {
+                size_t n = strcspn(p, ":");
+                struct text t = text_on(file, sizeof(file));
+                text_bytes(&t, p, n);
+                text_str(&t, n ? "/" : "");
+                text_str(&t, l->argv[0]);
+                errno = ENAMETOOLONG;
+                if (t.n < t.cap)
+                        exec_file(l, text_end(&t));
+                denied = denied || errno == EACCES;
+                if (errno != EACCES && errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG)
+                        return;
+                p += n;
+                if (!*p)
+                        break;
+        }
+        errno = denied ? EACCES : ENOENT;
+}
+
+static void become(struct shim *s) __attribute__((noreturn));
+static void become(struct shim *s)
+{
+        struct launch *l = &s->launch;
+        uint64_t no_signals = 0;
+        if (setsid() < 0)
+                fail(s, SHIM_STAGE_SESSION);
+        set_limits(s);
+        umask((mode_t)l->mask);
+        if (dup2(s->drain.out.w, 1) < 0 || dup2(s->check ? s->drain.out.w : s->drain.err.w, 2) < 0)
+                fail(s, SHIM_STAGE_STDIO);
+        if (*l->cwd && chdir(l->cwd) < 0)
+                fail(s, SHIM_STAGE_CHDIR);
+        syscall(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &no_signals, NULL, sizeof(no_signals));
+        if (!*l->argv[0])
+                errno = ENOENT;
+        else if (strchr(l->argv[0], '/'))
+                exec_file(l, l->argv[0]);
+        else
+                exec_by_path(l);
+        fail(s, SHIM_STAGE_EXEC);
+}
+
+pid_t child_spawn(struct shim *s)
+{
+        s->child_stage = SHIM_STAGE_NONE;
+        pid_t pid = vfork();
+        if (pid == 0)
+                become(s);
+        if (pid < 0) {
+                s->child_stage = SHIM_STAGE_FORK;
+                s->child_error = errno;
+                return -1;
+        }
+        if (s->child_stage == SHIM_STAGE_NONE)
+                return pid;
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        return -1;
+}

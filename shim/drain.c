@@ -1,0 +1,281 @@
+/* drain: see drain.h. Reads and cuts; the file is log.c's. */
+#include "shim/drain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "shim/gate.h"
+
+static unsigned char *buffer(const struct shim *s, const struct stream *st)
+{
+        return st == &s->drain.out ? big.stream_out : big.stream_err;
+}
+
+static const char *source(const struct shim *s, const struct stream *st)
+{
+        return st == &s->drain.out ? "out" : "err";
+}
+
+void drain_init(struct shim *s)
+{
+        s->drain =
+            (struct drain){.out = {.r = -1, .w = -1}, .err = {.r = -1, .w = -1}, .at_us = NEVER};
+}
+
+static int make_pipe(struct stream *st, int size)
+{
+        int fd[2];
+        if (pipe2(fd, O_CLOEXEC) < 0)
+                return -errno;
+        st->r = fd[0];
+        st->w = fd[1];
+        fcntl(st->r, F_SETFL, O_NONBLOCK);
+        int cap = fcntl(st->r, F_SETPIPE_SZ, size);
+        if (cap < 0)
+                cap = fcntl(st->r, F_GETPIPE_SZ);
+        st->cap = cap > 0 ? (size_t)cap : 4096;
+        return 0;
+}
+
+int drain_pipes(struct shim *s)
+{
+        struct drain *d = &s->drain;
+        int r = 0;
+        if (d->out.r < 0)
+                r = make_pipe(&d->out, DRAIN_PIPE_OUT);
+        else
+                fcntl(d->out.w, F_SETFL, 0);
+        if (r < 0 || s->check)
+                return r;
+        if (d->err.r < 0)
+                r = make_pipe(&d->err, DRAIN_PIPE_ERR);
+        else
+                fcntl(d->err.w, F_SETFL, 0);
+        return r;
+}
+
+/* Another stream's line is in the file without its end, and still has time to get it. */
+static bool must_wait(const struct shim *s, const struct stream *st)
+{
+        const struct drain *d = &s->drain;
+        return d->open && d->open != st && s->now_us < d->open_until_us;
+}
+
+int drain_poll(const struct shim *s, struct pollfd *p)
+{
+        const struct drain *d = &s->drain;
+        int n = 0;
+        if (s->gate.report || d->at_us != NEVER)
+                return 0;
+        if (d->out.r >= 0 && !must_wait(s, &d->out))
+                p[n++] = (struct pollfd){.fd = d->out.r, .events = POLLIN};
+        if (d->err.r >= 0 && !must_wait(s, &d->err))
+                p[n++] = (struct pollfd){.fd = d->err.r, .events = POLLIN};
+        return n;
+}
+
+void drain_break(struct shim *s)
+{
+        if (!s->drain.open)
+                return;
+        log_raw(&s->log, "\n", 1);
+        s->drain.open = NULL;
+}
+
+/* The piece P..END has no newline; it becomes the beginning of a line in the file, or more of it. */
+static void put_piece(struct shim *s, struct stream *st, int64_t wall_ms, const unsigned char *p,
+                      const unsigned char *end)
+{
+        struct drain *d = &s->drain;
+        if (d->open != st) {
+                drain_break(s);
+                log_begin(&s->log, source(s, st), wall_ms);
+                d->open = st;
+                d->open_until_us = s->now_us + LINE_HOLD_US;
+        }
+        log_raw(&s->log, p, (size_t)(end - p));
+}
+
+/* FRESH bytes have come behind those that are held. */
+static void feed(struct shim *s, struct stream *st, size_t fresh)
+{
+        struct drain *d = &s->drain;
+        unsigned char *buf = buffer(s, st);
+        const unsigned char *p = buf, *end = buf + st->held + fresh;
+        int64_t wall_ms = stamp_wall_ms();
+        if (d->open && d->open != st)
+                drain_break(s);
+        if (d->open == st) {
+                const unsigned char *newline = (const unsigned char *)memchr(p, '\n', fresh);
+                const unsigned char *stop = newline ? newline + 1 : end;
+                log_raw(&s->log, p, (size_t)(stop - p));
+                p = stop;
+                if (newline) {
+                        d->open = NULL;
+                        gate_line_ended(s);
+                }
+        }
+        if (p < end && (!st->held || memchr(buf + st->held, '\n', fresh)))
+                p = log_lines(&s->log, source(s, st), wall_ms, p, end);
+        if ((size_t)(end - p) >= LINE_BYTES) {
+                put_piece(s, st, wall_ms, p, end);
+                p = end;
+        }
+        st->held = (size_t)(end - p);
+        if (st->held && p != buf)
+                memmove(buf, p, st->held);
+}
+
+/* A check keeps only the end. */
+static void feed_tail(struct shim *s, struct stream *st, size_t fresh)
+{
+        unsigned char *buf = buffer(s, st);
+        size_t n = st->held + fresh;
+        st->held = n < SHIM_OUTPUT_MAX ? n : SHIM_OUTPUT_MAX;
+        if (n > st->held)
+                memmove(buf, buf + n - st->held, st->held);
+}
+
+/* Reads at most LIMIT bytes; returns how many. */
+static size_t read_some(struct shim *s, struct stream *st, size_t limit)
+{
+        if (st->r < 0 || limit == 0)
+                return 0;
+        size_t room = STREAM_BYTES - st->held;
+        ssize_t n = read(st->r, buffer(s, st) + st->held, limit < room ? limit : room);
+        if (n <= 0)
+                return 0;
+        if (s->check)
+                feed_tail(s, st, (size_t)n);
+        else
+                feed(s, st, (size_t)n);
+        if ((size_t)n * 2 >= st->cap && st->cap < DRAIN_PIPE_MAX) {
+                int cap = fcntl(st->r, F_SETPIPE_SZ, DRAIN_PIPE_MAX);
+                st->cap = cap > 0 ? (size_t)cap : st->cap;
+        }
+        return (size_t)n;
+}
+
+/* How soon to read again after a read of N bytes from a pipe of CAP. */
+static int64_t next_delay(int64_t delay_us, size_t n, size_t cap)
+{
+        if (n * 4 >= cap * 3)
+                return 0;
+        if (n * 2 >= cap)
+                return delay_us / 4 < DRAIN_FIRST_US ? 0 : delay_us / 4;
+        if (n * 4 >= cap)
+                return delay_us;
+        delay_us = delay_us ? delay_us * 2 : DRAIN_FIRST_US;
+        return delay_us < DRAIN_DELAY_US ? delay_us : DRAIN_DELAY_US;
+}
+
+static void read_both(struct shim *s)
+{
+        struct drain *d = &s->drain;
+        size_t out_cap = d->out.cap, err_cap = d->err.cap;
+        size_t out = must_wait(s, &d->out) ? 0 : read_some(s, &d->out, SIZE_MAX);
+        size_t err = must_wait(s, &d->err) ? 0 : read_some(s, &d->err, SIZE_MAX);
+        bool lazy = d->at_us != NEVER;
+        d->at_us = NEVER;
+        if (!out && !err)
+                return;
+        if (s->now_us - d->last_us >= DRAIN_PAUSE_US)
+                d->delay_us = 0;
+        d->last_us = s->now_us;
+        bool fuller = err && err * out_cap > out * err_cap;
+        d->delay_us = next_delay(d->delay_us, fuller ? err : out, fuller ? err_cap : out_cap);
+        if (lazy && d->delay_us)
+                d->at_us = s->now_us + d->delay_us;
+}
+
+void drain_turn(struct shim *s, bool readable)
+{
+        struct drain *d = &s->drain;
+        if (s->gate.report)
+                return;
+        if (d->open && d->open_until_us && d->open_until_us <= s->now_us) {
+                d->open_until_us = 0;
+                gate_line_late(s);
+        }
+        if (d->at_us <= s->now_us)
+                read_both(s);
+        else if (readable && s->now_us - d->last_us >= d->delay_us)
+                read_both(s);
+        else if (readable)
+                d->at_us = d->last_us + d->delay_us;
+}
+
+int64_t drain_deadline_us(const struct shim *s)
+{
+        const struct drain *d = &s->drain;
+        if (s->gate.report)
+                return NEVER;
+        if (d->open && d->open_until_us && d->open_until_us < d->at_us)
+                return d->open_until_us;
+        return d->at_us;
+}
+
+void drain_waiting(const struct shim *s, size_t ret[2])
+{
+        const struct stream *st[2] = {&s->drain.out, &s->drain.err};
+        for (int i = 0; i < 2; i++) {
+                int n = 0;
+                if (st[i]->r < 0 || ioctl(st[i]->r, FIONREAD, &n) < 0)
+                        n = 0;
+                ret[i] = (size_t)n;
+        }
+}
+
+static void complete(struct shim *s, struct stream *st)
+{
+        if (s->check)
+                return;
+        if (st->held) {
+                unsigned char *buf = buffer(s, st);
+                buf[st->held] = '\n';
+                feed(s, st, 1);
+        }
+        if (s->drain.open == st) {
+                drain_break(s);
+                gate_line_ended(s);
+        }
+}
+
+static void finish_stream(struct shim *s, struct stream *st, size_t limit)
+{
+        size_t n;
+        while (limit && (n = read_some(s, st, limit)))
+                limit -= n;
+        complete(s, st);
+}
+
+void drain_finish(struct shim *s, const size_t limit[2])
+{
+        struct drain *d = &s->drain;
+        bool err_first = d->open == &d->err;
+        if (err_first)
+                finish_stream(s, &d->err, limit[1]);
+        finish_stream(s, &d->out, limit[0]);
+        if (!err_first)
+                finish_stream(s, &d->err, limit[1]);
+        d->at_us = NEVER;
+}
+
+void drain_resume(struct shim *s)
+{
+        s->drain.at_us = s->now_us;
+}
+
+const void *drain_output(struct shim *s, size_t *ret_n)
+{
+        *ret_n = s->drain.out.held;
+        return buffer(s, &s->drain.out);
+}
+
+void drain_forget(struct shim *s)
+{
+        s->drain.out.held = s->drain.err.held = 0;
+}

@@ -1,0 +1,65 @@
+/* drain: the pipes that the service writes its output to, and lines out of bytes.
+ *
+ * There is one pipe for stdout and one for stderr (a check has one for both), made once and used by
+ * all runs: the shim keeps the write ends too, so a pipe never reports its end; that nobody writes
+ * any more is known from ECHILD (run.c). They begin small and grow to 64 KiB once one is found full.
+ *
+ * WHEN TO READ. The first output after a pause is read at once. While output goes on, the pipes are
+ * read every 10 ms, since to wake up for each write costs seven times the processor time; sooner
+ * after a pause and if they fill up faster than that, and without any pause if a read found one
+ * nearly full, so that a writer does not stall. (A pipe can be full with half its bytes: writes that do not fit into
+ * the page they would share begin a new one.)
+ *
+ * LINES. A line is written to the log when its end is there. One that grows beyond LINE_BYTES goes
+ * out in pieces; nothing of another source is written in between for LINE_HOLD_US, so that it
+ * stays one line, then it is ended with a newline as soon as another source has something. The bytes
+ * of an unfinished line are completed by a newline when the run is over.
+ *
+ * While the gate (gate.h) is closed nothing is read.
+ */
+#ifndef SVCD_SHIM_DRAIN_H
+#define SVCD_SHIM_DRAIN_H
+
+#include <poll.h>
+
+#include "shim/shim.h"
+
+#define DRAIN_PIPE_OUT (16 * 1024)
+#define DRAIN_PIPE_ERR (8 * 1024)
+#define DRAIN_PIPE_MAX (64 * 1024)
+#define DRAIN_DELAY_US (10 * MS)
+#define DRAIN_FIRST_US 64
+#define DRAIN_PAUSE_US (50 * MS)
+#define LINE_HOLD_US   (200 * MS)
+
+void drain_init(struct shim *s);
+
+/* Makes the pipes if there are none yet, and takes back what an earlier run did to them (O_NONBLOCK).
+ * 0 or -errno. */
+int drain_pipes(struct shim *s);
+
+/* Adds what is to be polled to P (up to 2) and returns how many. */
+int drain_poll(const struct shim *s, struct pollfd *p);
+
+/* After a poll: READABLE says whether one of ours was. Reads what is due. */
+void drain_turn(struct shim *s, bool readable);
+
+int64_t drain_deadline_us(const struct shim *s);
+
+/* How much is in the pipes now: ret[0] stdout, ret[1] stderr. */
+void drain_waiting(const struct shim *s, size_t ret[2]);
+
+/* Reads that much and completes unfinished lines. */
+void drain_finish(struct shim *s, const size_t limit[2]);
+
+/* Ends an unfinished line that is in the file, so that something else can be written. */
+void drain_break(struct shim *s);
+
+/* The gate has opened: what waited is read in this turn. */
+void drain_resume(struct shim *s);
+
+/* A check's output: its last bytes. */
+const void *drain_output(struct shim *s, size_t *ret_n);
+void drain_forget(struct shim *s);
+
+#endif

@@ -1,0 +1,224 @@
+/* frame: see frame.h. Unpacks and calls; START's payload is unpacked by launch.c. */
+#include "shim/frame.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/drain.h"
+#include "shim/gate.h"
+#include "shim/link.h"
+#include "shim/notify.h"
+#include "shim/record.h"
+#include "shim/report.h"
+#include "shim/run.h"
+
+#define LOCK_WAIT_US (1000 * MS)
+
+/* The items of the frames that are simple; what is missing is zero. */
+struct items {
+        int64_t flags, tag, max_size, keep, plain, mode, min_ran_ms, intent, signo, scope, wall_ms,
+            report;
+        struct bytes {
+                const char *p;
+                size_t n;
+        } name, run_dir, log_path, text, source, cookie;
+};
+
+static int64_t *number_of(struct items *it, enum shim_tag tag)
+{
+        switch (tag) {
+        case SHIM_T_FLAGS:
+                return &it->flags;
+        case SHIM_T_TAG:
+                return &it->tag;
+        case SHIM_T_LOG_MAX_SIZE:
+                return &it->max_size;
+        case SHIM_T_LOG_KEEP:
+                return &it->keep;
+        case SHIM_T_LOG_PLAIN:
+                return &it->plain;
+        case SHIM_T_LOG_MODE:
+                return &it->mode;
+        case SHIM_T_MIN_RAN_MS:
+                return &it->min_ran_ms;
+        case SHIM_T_INTENT:
+                return &it->intent;
+        case SHIM_T_SIGNO:
+                return &it->signo;
+        case SHIM_T_SCOPE:
+                return &it->scope;
+        case SHIM_T_WALL_MS:
+                return &it->wall_ms;
+        case SHIM_T_REPORT:
+                return &it->report;
+        default:
+                return NULL;
+        }
+}
+
+static struct bytes *bytes_of(struct items *it, enum shim_tag tag)
+{
+        switch (tag) {
+        case SHIM_T_NAME:
+                return &it->name;
+        case SHIM_T_RUN_DIR:
+                return &it->run_dir;
+        case SHIM_T_LOG_PATH:
+                return &it->log_path;
+        case SHIM_T_TEXT:
+                return &it->text;
+        case SHIM_T_SOURCE:
+                return &it->source;
+        case SHIM_T_COOKIE:
+                return &it->cookie;
+        default:
+                return NULL;
+        }
+}
+
+static bool unpack(struct items *it, const void *payload, size_t n)
+{
+        struct shim_reader r = shim_read(payload, n);
+        memset(it, 0, sizeof(*it));
+        while (shim_next(&r)) {
+                int64_t *number = number_of(it, r.tag);
+                struct bytes *bytes = bytes_of(it, r.tag);
+                if (number)
+                        *number = shim_int(&r);
+                else if (bytes)
+                        *bytes = (struct bytes){(const char *)r.data, r.len};
+        }
+        return !r.bad;
+}
+
+static void log_settings(struct shim *s, const struct items *it)
+{
+        s->log.max_bytes = it->max_size;
+        s->log.keep = it->keep < 0 ? 0 : it->keep > 1000 ? 1000 : (unsigned)it->keep;
+        s->log.plain = it->plain != 0;
+        s->log.mode = (unsigned)it->mode & 0777;
+}
+
+static void on_init(struct shim *s, const struct items *it)
+{
+        if (s->inited)
+                return;
+        s->name = shim_keep(s, it->name.p, it->name.n);
+        s->run_dir = shim_keep(s, it->run_dir.p, it->run_dir.n);
+        const char *path = shim_keep(s, it->log_path.p, it->log_path.n);
+        if (!s->name || !s->run_dir || !path || !*s->name || strchr(s->name, '/')) {
+                s->ending = true;
+                return;
+        }
+        s->check = (it->flags & SHIM_INIT_CHECK) != 0;
+        s->tag = it->tag;
+        log_init(&s->log, big.log, path);
+        log_settings(s, it);
+        shim_title(s);
+        launch_init(&s->launch, s->arena + s->arena_n, sizeof(s->arena) - s->arena_n);
+        s->inited = true;
+        if (!s->check)
+                s->lock_error = -record_lock(s);
+        s->lock_until_us = s->now_us + LOCK_WAIT_US;
+        if (!s->lock_error)
+                report_hello(s);
+}
+
+static void set_cookie(struct shim *s, const void *data, size_t n)
+{
+        s->cookie_n = n < sizeof(s->cookie) ? n : sizeof(s->cookie);
+        if (s->cookie_n)
+                memcpy(s->cookie, data, s->cookie_n);
+}
+
+static void on_start(struct shim *s, const void *payload, size_t n)
+{
+        run_start(s, payload, n);
+        if (s->launch.cookie_n && s->phase != PHASE_NONE)
+                set_cookie(s, s->launch.cookie, s->launch.cookie_n);
+        s->launch.cookie_n = 0;
+}
+
+static void on_ack(struct shim *s, const struct items *it)
+{
+        struct report *r = report_find(s, it->report);
+        if (!r)
+                return;
+        gate_acked(s, r, it->text.p, it->text.n);
+        r->number = 0;
+}
+
+static void on_exit(struct shim *s)
+{
+        bool alive = s->phase != PHASE_NONE;
+        if (!alive) {
+                gate_give_up(s);
+                record_remove(s);
+                s->ending = true;
+        }
+        report_bye(s, alive ? EBUSY : 0);
+}
+
+static void on_log(struct shim *s, const struct items *it)
+{
+        int64_t wall_ms = it->wall_ms ? it->wall_ms : stamp_wall_ms();
+        if (it->source.n)
+                gate_line(s, wall_ms, it->source.p, it->source.n, it->text.p, it->text.n);
+        else
+                gate_line(s, wall_ms, "svcd", 4, it->text.p, it->text.n);
+}
+
+static void dispatch(struct shim *s, unsigned type, const struct items *it, const void *payload,
+                     size_t n)
+{
+        switch (type) {
+        case SHIM_START:
+                on_start(s, payload, n);
+                break;
+        case SHIM_ORDER:
+                s->order = (struct order){it->flags, it->min_ran_ms, it->intent};
+                if (!(it->flags & SHIM_ORDER_ARMED))
+                        s->order = (struct order){0};
+                break;
+        case SHIM_SIGNAL:
+                run_signal(s, (int)it->signo, it->scope == SHIM_SCOPE_TREE);
+                break;
+        case SHIM_KILL:
+                run_kill(s);
+                break;
+        case SHIM_LOG:
+                if (!s->check)
+                        on_log(s, it);
+                break;
+        case SHIM_LOGCONF:
+                log_settings(s, it);
+                break;
+        case SHIM_ACK:
+                on_ack(s, it);
+                break;
+        case SHIM_COOKIE:
+                set_cookie(s, it->cookie.p, it->cookie.n);
+                break;
+        case SHIM_EXIT:
+                on_exit(s);
+                break;
+        case SHIM_LIMITS:
+                run_limits(s, payload, n);
+                break;
+        default:
+                break;
+        }
+}
+
+int frame_handle(struct shim *s, unsigned type, const void *payload, size_t n)
+{
+        struct items it;
+        if (!unpack(&it, payload, n))
+                return -EBADMSG;
+        if (type == SHIM_INIT)
+                on_init(s, &it);
+        else if (s->inited && !s->ending)
+                dispatch(s, type, &it, payload, n);
+        return 0;
+}

@@ -1,0 +1,55 @@
+/* launch: what a run is started with: the content of START, unpacked, and kept for the standing
+ * order until the next START.
+ *
+ * Ownership. All strings and the pointer arrays live in one area: a small one that the caller lends
+ * (launch_init), or, for what does not fit, a mapping that is made anew by each launch_parse. The
+ * payload is not needed any more after launch_parse.
+ *
+ * argv[-1] and argv[argc] belong to the array: the slot before it is free for an interpreter. envp
+ * has one free slot before its NULL (envp[env_n]), for NOTIFY_SOCKET.
+ */
+#ifndef SVCD_SHIM_LAUNCH_H
+#define SVCD_SHIM_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LAUNCH_LIMITS 16 /* more than Linux has */
+
+struct launch_limit {
+        uint64_t soft, hard;
+};
+
+struct launch {
+        int64_t run;
+        char **argv, **envp;
+        size_t argc, env_n;
+        const char *cwd;     /* "" = stay */
+        const char *command; /* for the `started` line; no NUL inside */
+        size_t command_n;
+        const void *cookie; /* in the payload: valid only until that is gone */
+        size_t cookie_n;
+        int nice;
+        unsigned mask;   /* umask */
+        uint32_t limits; /* which of limit[] are set */
+        bool nice_set, notify;
+        struct launch_limit limit[LAUNCH_LIMITS];
+
+        char *lent;
+        size_t lent_n;
+        void *map;
+        size_t map_n;
+};
+
+/* Lends an area of N bytes, aligned for pointers. */
+void launch_init(struct launch *l, void *area, size_t n);
+
+/* Takes over a START. -EBADMSG for a malformed payload, -EINVAL without a program or with an unknown
+ * RLIMIT, -ENOMEM; *l has no program then (argc 0). */
+int launch_parse(struct launch *l, const void *payload, size_t n);
+
+/* One RLIMIT item; false if it is none that this kernel has. */
+bool launch_limit(struct launch *l, const void *data, size_t n);
+
+#endif

@@ -1,0 +1,70 @@
+/* log: one service's log file. Lines are collected in a batch and go out with one write; the file is
+ * rotated before a write that would make it larger than its limit.
+ *
+ * What can go wrong with a file never stops a service: lines that cannot be written (no space, no
+ * permission, no folder) are dropped and counted, and the next batch is tried again. A file that was
+ * deleted or moved away is noticed within a second and made anew, its folder too. A line is written
+ * whole or not at all: what is left of one when the space runs out is cut off again.
+ *
+ * Ownership: `path` belongs to the caller and must outlive the log; the batch is `buf` of the caller's,
+ * LOG_BUF bytes. Times: wall_ms is CLOCK_REALTIME, now_us CLOCK_MONOTONIC.
+ */
+#ifndef SVCD_SHIM_LOG_H
+#define SVCD_SHIM_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shim/stamp.h"
+
+#define LOG_LINE_MAX   (128u * 1024u) /* the longest piece that log_lines is given */
+#define LOG_SLACK      64u            /* bytes after a piece of output that may be read, not used */
+#define LOG_BUF        (LOG_LINE_MAX + 96u * 1024u)
+#define LOG_SOURCE_MAX 8
+
+struct log {
+        char *buf;
+        size_t n; /* bytes in the batch */
+        const char *path;
+        int fd;
+        bool plain;   /* output without time and source */
+        bool regular; /* can be rotated */
+        bool mid;     /* the file's last line is not complete */
+        unsigned mode, keep;
+        int64_t max_bytes; /* 0 = never rotate */
+        int64_t size_bytes;
+        int64_t dropped;       /* lines, so far */
+        int64_t checked_at_us; /* that path still leads to fd */
+        int64_t rotate_at_us;  /* not before: the last attempt failed */
+        int64_t last_wall_ms;
+        dev_t dev;
+        ino_t ino;
+        struct stamp stamp;
+};
+
+void log_init(struct log *l, char *buf, const char *path);
+
+/* Output: the whole lines between P and END, each with time and SOURCE ("out", "err") in front unless
+ * plain. Returns where the rest begins that has no newline yet. At most LOG_LINE_MAX bytes, and
+ * LOG_SLACK bytes behind END must be readable. */
+const unsigned char *log_lines(struct log *l, const char *source, int64_t wall_ms,
+                               const unsigned char *p, const unsigned char *end);
+
+/* Output: the beginning of a line; its rest comes by log_raw. */
+void log_begin(struct log *l, const char *source, int64_t wall_ms);
+
+/* Bytes as they are. */
+void log_raw(struct log *l, const void *data, size_t n);
+
+/* A whole line that is no output, always with time and source; each newline in TEXT begins another
+ * line. A time that is a little earlier than the last one is moved up to it, so that times in the file
+ * do not go back by the milliseconds that a message takes. */
+void log_event(struct log *l, const char *source, size_t source_n, int64_t wall_ms,
+               const char *text, size_t n);
+
+/* Writes what was collected. */
+void log_flush(struct log *l);
+
+#endif

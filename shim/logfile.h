@@ -1,0 +1,12 @@
+/* logfile: the file below a log: opening, writing whole lines, rotation. Used by log.c only. */
+#ifndef SVCD_SHIM_LOGFILE_H
+#define SVCD_SHIM_LOGFILE_H
+
+#include <stddef.h>
+
+#include "shim/log.h"
+
+/* Writes N bytes of lines, rotating where it is due; counts the lines that could not be written. */
+void logfile_write(struct log *l, const char *p, size_t n);
+
+#endif

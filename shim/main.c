@@ -1,0 +1,183 @@
+/* main: the nursery: a process that does nothing but fork shims (common/shim_proto.h). It prepares
+ * everything that all shims have in common, so that they share it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+#ifndef SVCD_VERSION
+#define SVCD_VERSION "unknown"
+#endif
+
+char shim_boot_id[40];
+extern char **environ;
+
+static void say(const char *text)
+{
+        ssize_t r = write(2, text, strlen(text));
+        (void)r;
+}
+
+static int started_by_hand(int argc, char **argv)
+{
+        if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+                ssize_t r =
+                    write(1, "svc-shim " SVCD_VERSION "\n", sizeof("svc-shim " SVCD_VERSION));
+                (void)r;
+                return 0;
+        }
+        say("svc-shim: descriptor 3 is no SOCK_SEQPACKET socket. svc-shim is started by svcd and "
+            "is of "
+            "no use by hand; see svcd(8).\n");
+        return 2;
+}
+
+static bool is_nursery(void)
+{
+        int type = 0;
+        socklen_t n = sizeof(type);
+        return getsockopt(SHIM_FD, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_SEQPACKET;
+}
+
+static void read_boot_id(void)
+{
+        int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? 0 : read(fd, shim_boot_id, sizeof(shim_boot_id) - 1);
+        if (fd >= 0)
+                close(fd);
+        if (n > 0 && shim_boot_id[n - 1] == '\n')
+                shim_boot_id[n - 1] = '\0';
+}
+
+static void close_others(void)
+{
+#ifdef SYS_close_range
+        if (syscall(SYS_close_range, SHIM_FD + 1, ~0u, 0) == 0)
+                return;
+#endif
+        for (int fd = SHIM_FD + 1; fd < 65536; fd++)
+                close(fd);
+}
+
+static bool no_output(void)
+{
+        int fd = open("/dev/null", O_RDWR);
+        if (fd < 0)
+                return false;
+        for (int i = 0; i < 3; i++) {
+                if (fd != i && dup2(fd, i) < 0)
+                        return false;
+        }
+        if (fd > SHIM_FD)
+                close(fd);
+        return true;
+}
+
+/* The arguments and the environment, which lie behind one another. */
+static size_t title_area(int argc, char **argv)
+{
+        char *end = argv[0];
+        for (int i = 0; i < argc && argv[i] == end; i++)
+                end += strlen(end) + 1;
+        for (char **e = environ; *e && *e == end; e++)
+                end += strlen(end) + 1;
+        return (size_t)(end - argv[0]);
+}
+
+/* Keeps the zone, and nothing else, of an environment that the title will be written over. */
+static void know_zone(void)
+{
+        static char zone[256] = "TZ=";
+        static char *kept[2];
+        const char *tz = getenv("TZ");
+        time_t now = time(NULL);
+        struct tm tm;
+        if (tz && strlen(tz) < sizeof(zone) - 3) {
+                strcpy(zone + 3, tz);
+                kept[0] = zone;
+        }
+        environ = kept;
+        tzset();
+        localtime_r(&now, &tm);
+}
+
+/* A fork whose parent is ours: svcd. */
+static pid_t fork_sibling(void)
+{
+#ifdef __s390x__
+        return (pid_t)syscall(SYS_clone, 0L, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L);
+#else
+        return (pid_t)syscall(SYS_clone, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
+#endif
+}
+
+/* Takes one request; returns its descriptor, -1 if there was none, -2 at the end. */
+static int receive(void)
+{
+        union {
+                struct cmsghdr align;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control;
+        char byte = 0;
+        struct iovec iov = {&byte, 1};
+        struct msghdr m = {.msg_iov = &iov,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = sizeof(control)};
+        int fd = -1;
+        ssize_t n = recvmsg(SHIM_FD, &m, MSG_CMSG_CLOEXEC);
+        if (n < 0)
+                return errno == EINTR ? -1 : -2;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+            c->cmsg_len == CMSG_LEN(sizeof(fd)))
+                memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+        if (n == 0 && fd < 0)
+                return -2;
+        if (fd >= 0 && (n != 1 || byte != SHIM_NURSERY_FORK)) {
+                close(fd);
+                fd = -1;
+        }
+        return fd;
+}
+
+int main(int argc, char **argv)
+{
+        if (!is_nursery())
+                return started_by_hand(argc, argv);
+        size_t title_n = title_area(argc, argv);
+        if (!no_output()) {
+                say("svc-shim: cannot open /dev/null\n");
+                return 1;
+        }
+        close_others();
+        shim_signals();
+        setsid();
+        umask(0);
+        if (chdir("/") < 0)
+                return 1;
+        read_boot_id();
+        know_zone();
+        for (;;) {
+                int fd = receive();
+                if (fd == -2)
+                        return 0;
+                if (fd < 0)
+                        continue;
+                if (fork_sibling() == 0) {
+                        close(SHIM_FD);
+                        shim_live(fd, argv[0], title_n);
+                }
+                close(fd);
+        }
+}

@@ -1,0 +1,116 @@
+/* record: see record.h. */
+#include "shim/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/text.h"
+
+struct path {
+        char s[PATH_MAX + NAME_BYTES + 16];
+};
+
+static const char *path_of(struct path *p, const struct shim *s, bool file)
+{
+        struct text t = text_on(p->s, sizeof(p->s));
+        text_str(&t, s->run_dir);
+        text_str(&t, "/shims");
+        if (file) {
+                text_str(&t, "/");
+                text_str(&t, s->name);
+        }
+        return text_end(&t);
+}
+
+static int64_t own_starttime(void)
+{
+        char buf[512];
+        int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+        if (fd >= 0)
+                close(fd);
+        const char *end = buf + (n > 0 ? n : 0);
+        const char *p = n > 0 ? (const char *)memrchr(buf, ')', (size_t)n) : NULL;
+        size_t used;
+        for (int field = 2; p && field < 22; field++) {
+                p = (const char *)memchr(p, ' ', (size_t)(end - p));
+                p = p ? p + 1 : NULL;
+        }
+        return p ? text_number(p, (size_t)(end - p), &used) : 0;
+}
+
+/* The run of the shim before this one. */
+static int64_t earlier_run(int fd)
+{
+        char buf[SHIM_RECORD_BYTES];
+        ssize_t n = pread(fd, buf, sizeof(buf), 0);
+        const char *end = buf + (n > 0 ? n : 0);
+        for (const char *p = buf; p < end;) {
+                size_t used;
+                if (end - p > 4 && memcmp(p, "run=", 4) == 0)
+                        return text_number(p + 4, (size_t)(end - p - 4), &used);
+                p = (const char *)memchr(p, '\n', (size_t)(end - p));
+                p = p ? p + 1 : end;
+        }
+        return 0;
+}
+
+int record_lock(struct shim *s)
+{
+        struct path path;
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+        int fd = open(path_of(&path, s, true), flags, 0600);
+        if (fd < 0 && errno == ENOENT) {
+                mkdir(path_of(&path, s, false), 0700);
+                fd = open(path_of(&path, s, true), flags, 0600);
+        }
+        if (fd < 0)
+                return -errno;
+        if (fcntl(fd, F_SETLK, &lock) < 0) {
+                int r = -errno;
+                close(fd);
+                return r;
+        }
+        s->record.fd = fd;
+        s->record.run = earlier_run(fd);
+        s->record.starttime = own_starttime();
+        s->record.dirty = true;
+        return 0;
+}
+
+void record_flush(struct shim *s)
+{
+        char buf[SHIM_RECORD_BYTES];
+        if (!s->record.dirty || s->record.fd < 0)
+                return;
+        s->record.dirty = false;
+        if (s->run)
+                s->record.run = s->run;
+        memset(buf, '\n', sizeof(buf));
+        struct text t = text_on(buf, sizeof(buf) - 1);
+        text_str(&t, "shim=");
+        text_int(&t, s->pid);
+        text_str(&t, "\nstarttime=");
+        text_int(&t, s->record.starttime);
+        text_str(&t, "\nboot=");
+        text_str(&t, shim_boot_id);
+        text_str(&t, "\nrun=");
+        text_int(&t, s->record.run);
+        text_str(&t, "\nmain=");
+        text_int(&t, s->phase == PHASE_UP ? s->main : 0);
+        while (pwrite(s->record.fd, buf, sizeof(buf), 0) < 0 && errno == EINTR)
+                ;
+}
+
+void record_remove(struct shim *s)
+{
+        struct path path;
+        if (s->record.fd >= 0)
+                unlink(path_of(&path, s, true));
+        s->record.dirty = false;
+}

@@ -1,0 +1,17 @@
+/* record: RUN/shims/NAME, whose lock says that this shim lives and whose content says what it has.
+ * The format is in common/shim_proto.h.
+ */
+#ifndef SVCD_SHIM_RECORD_H
+#define SVCD_SHIM_RECORD_H
+
+#include "shim/shim.h"
+
+/* Takes the lock. -EAGAIN or -EACCES if another shim has it, other -errno if it cannot be had. */
+int record_lock(struct shim *s);
+
+/* Writes the content if it has changed (record.dirty). */
+void record_flush(struct shim *s);
+
+void record_remove(struct shim *s);
+
+#endif

@@ -1,0 +1,154 @@
+/* report: see report.h. Says what happened; decides nothing. */
+#include "shim/report.h"
+
+#include <string.h>
+
+#include "shim/drain.h"
+#include "shim/link.h"
+#include "shim/tree.h"
+
+struct report *report_new(struct shim *s, enum shim_frame type)
+{
+        struct report *slot = &s->reports[0];
+        for (size_t i = 0; i < REPORTS_MAX && slot->number; i++) {
+                if (s->reports[i].number < slot->number)
+                        slot = &s->reports[i]; /* a free one, or the oldest */
+        }
+        *slot = (struct report){.number = ++s->reports_n, .type = type};
+        return slot;
+}
+
+struct report *report_find(struct shim *s, int64_t number)
+{
+        for (size_t i = 0; i < REPORTS_MAX; i++) {
+                if (number && s->reports[i].number == number)
+                        return &s->reports[i];
+        }
+        return NULL;
+}
+
+static void put_exited(struct shim *s, struct shim_writer *w, const struct report *r)
+{
+        shim_put_int(w, SHIM_T_MAIN_PID, r->pid);
+        shim_put_int(w, SHIM_T_WSTATUS, r->wstatus);
+        shim_put_int(w, SHIM_T_RAN_MS, r->ran_ms);
+        shim_put_int(w, SHIM_T_ENDED_MS, r->ended_ms);
+        shim_put_int(w, SHIM_T_USER_MS, r->user_ms);
+        shim_put_int(w, SHIM_T_SYSTEM_MS, r->system_ms);
+        shim_put_int(w, SHIM_T_MAXRSS_BYTES, r->maxrss_bytes);
+        shim_put_int(w, SHIM_T_LEFTOVER, r->leftover);
+        shim_put_int(w, SHIM_T_RESTARTED, r->restarted);
+        shim_put_int(w, SHIM_T_INTENT, r->intent);
+        shim_put_int(w, SHIM_T_LOGGED, r->logged);
+        shim_put_int(w, SHIM_T_DROPPED_LINES, s->log.dropped);
+        if (s->check) {
+                size_t n;
+                const void *output = drain_output(s, &n);
+                shim_put(w, SHIM_T_OUTPUT, output, n);
+        }
+}
+
+void report_send(struct shim *s, const struct report *r)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, r->type))
+                return;
+        shim_put_int(&w, SHIM_T_REPORT, r->number);
+        shim_put_int(&w, SHIM_T_RUN, r->run);
+        shim_put_int(&w, SHIM_T_WALL_MS, r->wall_ms);
+        if (r->type == SHIM_EXITED) {
+                put_exited(s, &w, r);
+        } else {
+                shim_put_int(&w, SHIM_T_STAGE, r->stage);
+                shim_put_int(&w, SHIM_T_ERRNO, r->error);
+        }
+        link_end(s, &w);
+}
+
+void report_start_failed(struct shim *s, int64_t run, enum shim_stage stage, int error)
+{
+        struct report *r = report_new(s, SHIM_START_FAILED);
+        r->run = run;
+        r->stage = stage;
+        r->error = error;
+        r->wall_ms = stamp_wall_ms();
+        report_send(s, r);
+}
+
+void report_hello(struct shim *s)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_HELLO))
+                return;
+        bool up = s->phase == PHASE_UP;
+        shim_put_int(&w, SHIM_T_VERSION, SHIM_PROTO_VERSION);
+        shim_put_str(&w, SHIM_T_NAME, s->name);
+        shim_put_int(&w, SHIM_T_PID, s->pid);
+        shim_put_int(&w, SHIM_T_RUN, s->run);
+        shim_put_int(&w, SHIM_T_MAIN_PID, up ? s->main : 0);
+        shim_put_int(&w, SHIM_T_STARTED_MS, s->started_ms);
+        shim_put_int(&w, SHIM_T_STARTED_WALL_MS, s->started_wall_ms);
+        shim_put_int(&w, SHIM_T_READY, s->notify.ready);
+        shim_put_int(&w, SHIM_T_LEFTOVER, s->phase == PHASE_LEFT || (up && tree_others(s->main)));
+        shim_put(&w, SHIM_T_STATUS, s->notify.status, s->notify.status_n);
+        shim_put(&w, SHIM_T_COOKIE, s->cookie, s->cookie_n);
+        shim_put_int(&w, SHIM_T_FLAGS, s->order.flags);
+        shim_put_int(&w, SHIM_T_INTENT, s->order.intent);
+        shim_put_int(&w, SHIM_T_DROPPED_LINES, s->log.dropped);
+        link_end(s, &w);
+}
+
+void report_started(struct shim *s, bool restarted)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_STARTED))
+                return;
+        shim_put_int(&w, SHIM_T_RUN, s->run);
+        shim_put_int(&w, SHIM_T_MAIN_PID, s->main);
+        shim_put_int(&w, SHIM_T_STARTED_MS, s->started_ms);
+        shim_put_int(&w, SHIM_T_STARTED_WALL_MS, s->started_wall_ms);
+        shim_put_int(&w, SHIM_T_RESTARTED, restarted);
+        link_end(s, &w);
+}
+
+void report_empty(struct shim *s)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_EMPTY))
+                return;
+        shim_put_int(&w, SHIM_T_RUN, s->run);
+        link_end(s, &w);
+}
+
+void report_bye(struct shim *s, int error)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_BYE))
+                return;
+        shim_put_int(&w, SHIM_T_ERRNO, error);
+        link_end(s, &w);
+}
+
+static struct report *next_after(struct shim *s, int64_t number)
+{
+        struct report *next = NULL;
+        for (size_t i = 0; i < REPORTS_MAX; i++) {
+                struct report *r = &s->reports[i];
+                if (r->number > number && (!next || r->number < next->number))
+                        next = r;
+        }
+        return next;
+}
+
+void report_all(struct shim *s)
+{
+        bool leftover = false;
+        report_hello(s);
+        for (struct report *r = next_after(s, 0); r; r = next_after(s, r->number)) {
+                report_send(s, r);
+                leftover = r->type == SHIM_EXITED && r->leftover && r->run == s->run;
+        }
+        /* The report says that something was left, and what told that it is gone may be lost. */
+        if (leftover && s->phase == PHASE_NONE)
+                report_empty(s);
+}

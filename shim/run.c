@@ -1,0 +1,246 @@
+/* run: see run.h. The child's side of a start is in child.c. */
+#include "shim/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "shim/child.h"
+#include "shim/drain.h"
+#include "shim/gate.h"
+#include "shim/link.h"
+#include "shim/notify.h"
+#include "shim/record.h"
+#include "shim/report.h"
+#include "shim/tree.h"
+
+#define KILL_WAIT_MIN_US (1 * MS)
+#define KILL_WAIT_MAX_US (50 * MS)
+
+struct failure {
+        enum shim_stage stage;
+        int error;
+};
+
+/* From what is kept in s->launch. On success the new run is the one that is up. */
+static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
+{
+        int r = drain_pipes(s);
+        if (r == 0 && s->launch.notify)
+                r = notify_prepare(s);
+        if (r < 0) {
+                *ret_why = (struct failure){SHIM_STAGE_PIPE, -r};
+                return false;
+        }
+        int64_t started_us = stamp_mono_us();
+        pid_t pid = child_spawn(s);
+        if (pid < 0) {
+                *ret_why = (struct failure){(enum shim_stage)s->child_stage, s->child_error};
+                return false;
+        }
+        s->phase = PHASE_UP;
+        s->main = pid;
+        s->run = run;
+        s->started_ms = started_us / MS;
+        s->started_wall_ms = stamp_wall_ms();
+        s->killing = false;
+        s->record.dirty = true;
+        notify_reset(s);
+        return true;
+}
+
+void run_start(struct shim *s, const void *payload, size_t n)
+{
+        struct failure why = {SHIM_STAGE_NONE, 0};
+        struct shim_reader it = shim_read(payload, n);
+        int64_t run = 0;
+        while (shim_next(&it)) {
+                if (it.tag == SHIM_T_RUN)
+                        run = shim_int(&it);
+        }
+        s->order = (struct order){0};
+        if (s->lock_error) {
+                why = (struct failure){SHIM_STAGE_LOCK, s->lock_error};
+                s->ending = true;
+        } else if (s->phase != PHASE_NONE) {
+                why = (struct failure){SHIM_STAGE_BUSY, EBUSY};
+        } else {
+                drain_forget(s);
+                int r = launch_parse(&s->launch, payload, n);
+                if (r < 0)
+                        why =
+                            (struct failure){r == -ENOMEM ? SHIM_STAGE_FORK : SHIM_STAGE_EXEC, -r};
+                else if (spawn(s, run, &why)) {
+                        gate_started(s);
+                        report_started(s, false);
+                        return;
+                }
+        }
+        report_start_failed(s, run, why.stage, why.error);
+}
+
+void run_signal(struct shim *s, int signo, bool tree)
+{
+        if (signo <= 0 || signo >= _NSIG || s->phase == PHASE_NONE)
+                return;
+        if (s->phase == PHASE_UP && !tree)
+                tree_signal(s->main, signo);
+        else
+                tree_signal_all(signo);
+}
+
+void run_kill(struct shim *s)
+{
+        if (s->phase == PHASE_NONE)
+                return;
+        s->killing = true;
+        s->kill_wait_us = KILL_WAIT_MIN_US;
+        s->kill_at_us = s->now_us;
+        tree_kill_children();
+}
+
+void run_limits(struct shim *s, const void *payload, size_t n)
+{
+        struct shim_reader it = shim_read(payload, n);
+        while (shim_next(&it)) {
+                if (it.tag == SHIM_T_RLIMIT) {
+                        launch_limit(&s->launch, it.data, it.len);
+                } else if (it.tag == SHIM_T_NICE) {
+                        s->launch.nice = (int)shim_int(&it);
+                        s->launch.nice_set = true;
+                }
+        }
+        if (s->phase == PHASE_UP)
+                child_limits(&s->launch, s->main);
+}
+
+static bool order_applies(const struct shim *s, bool left)
+{
+        int64_t ran_ms = s->ended_ms - s->started_ms;
+        bool failed = !WIFEXITED(s->wstatus) || WEXITSTATUS(s->wstatus) != 0;
+        return (s->order.flags & SHIM_ORDER_ARMED) && !left && !s->check && !s->ending &&
+               ran_ms >= s->order.min_ran_ms && (failed || !(s->order.flags & SHIM_ORDER_FAILED));
+}
+
+static int64_t ms_of(const struct timeval *t)
+{
+        return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
+}
+
+static struct report *fill_report(struct shim *s, bool left)
+{
+        struct report *r = report_new(s, SHIM_EXITED);
+        r->run = s->run;
+        r->pid = s->main;
+        r->wstatus = s->wstatus;
+        r->ran_ms = s->ended_ms - s->started_ms;
+        r->wall_ms = s->ended_wall_ms;
+        r->ended_ms = s->ended_ms;
+        r->user_ms = ms_of(&s->usage.ru_utime);
+        r->system_ms = ms_of(&s->usage.ru_stime);
+        r->maxrss_bytes = (int64_t)s->usage.ru_maxrss * 1024;
+        r->leftover = left;
+        r->intent = s->order.intent;
+        return r;
+}
+
+/* The main process has ended, and LEFT says for good whether something else is alive. A new run by
+ * standing order comes before everything else; what the old one has in the pipes is counted first. */
+static void finish(struct shim *s, bool left)
+{
+        size_t waiting[2];
+        struct failure why;
+        gate_give_up(s);
+        struct report *r = fill_report(s, left);
+        bool again = order_applies(s, left);
+        s->order = (struct order){0};
+        s->phase = left ? PHASE_LEFT : PHASE_NONE;
+        s->killing = s->killing && left;
+        if (s->launch.notify)
+                notify_turn(s);
+        drain_waiting(s, waiting);
+        again = again && spawn(s, r->run + 1, &why);
+        s->record.dirty = true;
+        drain_finish(s, waiting);
+        r->restarted = again;
+        gate_close(s, r);
+        if (again)
+                gate_started(s);
+        report_send(s, r);
+        if (again)
+                report_started(s, true);
+}
+
+static void main_ended(struct shim *s, int status, const struct rusage *usage)
+{
+        s->wstatus = status;
+        s->usage = *usage;
+        s->ended_ms = stamp_mono_us() / MS;
+        s->ended_wall_ms = stamp_wall_ms();
+        s->phase = PHASE_ENDED;
+        s->settle_at_us = s->now_us + SETTLE_US;
+        if (s->check)
+                run_kill(s);
+}
+
+/* Whether children are left that have not ended. */
+static bool reap(struct shim *s, bool *ret_progress)
+{
+        for (;;) {
+                struct rusage usage;
+                int status;
+                pid_t pid = wait4(-1, &status, WNOHANG, &usage);
+                if (pid <= 0)
+                        return pid == 0;
+                *ret_progress = true;
+                if (pid == s->main && s->phase == PHASE_UP)
+                        main_ended(s, status, &usage);
+        }
+}
+
+/* Again at once as long as something ends, else less and less often: a process can be beyond the
+ * reach of signals for long, waiting for a disk. */
+static void kill_on(struct shim *s, bool progress)
+{
+        if (progress)
+                s->kill_wait_us = KILL_WAIT_MIN_US;
+        else if (s->now_us < s->kill_at_us)
+                return;
+        tree_kill_children();
+        s->kill_at_us = s->now_us + s->kill_wait_us;
+        s->kill_wait_us *= 2;
+        if (s->kill_wait_us > KILL_WAIT_MAX_US)
+                s->kill_wait_us = KILL_WAIT_MAX_US;
+}
+
+void run_turn(struct shim *s)
+{
+        bool progress = false;
+        if (s->phase == PHASE_NONE)
+                return;
+        bool left = reap(s, &progress);
+        if (s->killing && left)
+                kill_on(s, progress);
+        if (s->phase == PHASE_ENDED && (!left || (!s->check && s->now_us >= s->settle_at_us))) {
+                finish(s, left);
+        } else if (s->phase == PHASE_LEFT && !left) {
+                size_t waiting[2];
+                gate_give_up(s);
+                drain_waiting(s, waiting);
+                drain_finish(s, waiting);
+                s->phase = PHASE_NONE;
+                s->killing = false;
+                report_empty(s);
+        }
+}
+
+int64_t run_deadline_us(const struct shim *s)
+{
+        int64_t at = NEVER;
+        if (s->phase == PHASE_ENDED && !s->check)
+                at = s->settle_at_us;
+        if (s->phase != PHASE_NONE && s->killing && s->kill_at_us < at)
+                at = s->kill_at_us;
+        return at;
+}

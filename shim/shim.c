@@ -1,0 +1,222 @@
+/* shim: the loop: what is waited for, and in which order it is served. Every module says when it wants
+ * to be called (its deadline) and what is to be polled; nothing is decided here. */
+#include "shim/shim.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/drain.h"
+#include "shim/gate.h"
+#include "shim/link.h"
+#include "shim/notify.h"
+#include "shim/record.h"
+#include "shim/report.h"
+#include "shim/run.h"
+#include "shim/text.h"
+
+#define PAGE       4096u
+#define STACK_TRIM (64u * 1024u) /* how far below the loop's frame the stack may have been used */
+
+struct big big;
+static struct shim the_shim;
+static volatile sig_atomic_t child_ended, nudged;
+static char *title_at;
+static size_t title_size;
+
+static void signal_cb(int signo)
+{
+        if (signo == SIGCHLD)
+                child_ended = 1;
+        else
+                nudged = 1;
+}
+
+/* Everything is blocked but while the loop waits: somebody's pkill or Ctrl-C does not concern a shim,
+ * and a service inherits no disposition that it would have to undo. */
+void shim_signals(void)
+{
+        uint64_t all = ~UINT64_C(0);
+        /* The kernel's own struct, all zero: SIG_DFL. libc keeps its hands on some of the signals, and
+         * whoever started us may have left even those ignored. */
+        static const unsigned char by_default[64];
+        struct sigaction sa = {.sa_handler = signal_cb, .sa_flags = SA_NOCLDSTOP};
+        for (int i = 1; i < _NSIG; i++)
+                syscall(SYS_rt_sigaction, i, by_default, NULL, sizeof(all));
+        sigfillset(&sa.sa_mask);
+        sigaction(SIGCHLD, &sa, NULL);
+        sigaction(SHIM_NUDGE_SIGNAL, &sa, NULL);
+        /* At last, since musl's sigaction unblocks some that it wants for itself. */
+        syscall(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
+}
+
+char *shim_keep(struct shim *s, const void *data, size_t n)
+{
+        char *p = s->arena + s->arena_n;
+        size_t took = (n + 1 + 7) & ~(size_t)7; /* what follows stays aligned */
+        if (n > sizeof(s->arena) || took > sizeof(s->arena) - s->arena_n)
+                return NULL;
+        if (n)
+                memcpy(p, data, n);
+        p[n] = '\0';
+        s->arena_n += took;
+        return p;
+}
+
+void shim_title(struct shim *s)
+{
+        struct text t = text_on(title_at, title_size);
+        if (!title_size)
+                return;
+        memset(title_at, 0, title_size);
+        text_str(&t, "svc-shim");
+        if (s) {
+                text_str(&t, " ");
+                text_str(&t, s->name);
+        }
+        text_end(&t);
+}
+
+static int wait_for_events(struct pollfd *p, nfds_t n, int64_t wait_us)
+{
+        struct timespec t = {wait_us / 1000000, wait_us % 1000000 * 1000};
+        uint64_t open =
+            ~((UINT64_C(1) << (SIGCHLD - 1)) | (UINT64_C(1) << (SHIM_NUDGE_SIGNAL - 1)));
+        return (int)syscall(SYS_ppoll, p, n, wait_us == NEVER ? NULL : &t, &open, sizeof(open));
+}
+
+static int64_t deadline_us(const struct shim *s)
+{
+        const int64_t all[] = {run_deadline_us(s),
+                               drain_deadline_us(s),
+                               s->gate.report ? s->gate.until_us : NEVER,
+                               s->link.retry_at_us,
+                               s->lock_error ? s->lock_until_us : NEVER,
+                               s->trim_at_us};
+        int64_t at = NEVER;
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+                at = all[i] < at ? all[i] : at;
+        return at;
+}
+
+/* Gives the buffers, and the part of the stack that is not in use, back to the kernel. */
+static void trim(struct shim *s)
+{
+        s->trim_at_us = NEVER;
+        bool all = !s->drain.out.held && !s->drain.err.held && !s->gate.held_n && !s->link.in_n &&
+                   !s->link.out_n;
+        if (all)
+                madvise(&big, sizeof(big), MADV_DONTNEED);
+#if !defined(__SANITIZE_ADDRESS__)
+        char *here = (char *)__builtin_frame_address(0);
+        char *page = here - ((uintptr_t)here & (PAGE - 1)) - PAGE;
+        madvise(page - STACK_TRIM, STACK_TRIM, MADV_DONTNEED);
+#endif
+}
+
+struct events {
+        bool link, drain, notify, any;
+};
+
+/* One wait. */
+static struct events wait_turn(struct shim *s)
+{
+        struct pollfd p[4];
+        struct events ev = {0};
+        int n = 0, drains, link_at = -1, notify_at = -1;
+        n = drains = drain_poll(s, p);
+        if (s->link.fd >= 0) {
+                short events = (short)(POLLIN | (link_pending(s) ? POLLOUT : 0));
+                link_at = n;
+                p[n++] = (struct pollfd){.fd = s->link.fd, .events = events};
+        }
+        if (s->notify.fd >= 0) {
+                notify_at = n;
+                p[n++] = (struct pollfd){.fd = s->notify.fd, .events = POLLIN};
+        }
+        int64_t at = deadline_us(s);
+        int64_t wait_us = at == NEVER ? NEVER : at > stamp_mono_us() ? at - stamp_mono_us() : 0;
+        int r = wait_for_events(p, (nfds_t)n, wait_us < 0 ? 0 : wait_us);
+        if (r > 0) {
+                /* Descriptors come before signals, for ever if they are busy. */
+                wait_for_events(NULL, 0, 0);
+                for (int i = 0; i < drains; i++)
+                        ev.drain = ev.drain || p[i].revents;
+                ev.link = link_at >= 0 && p[link_at].revents;
+                ev.notify = notify_at >= 0 && p[notify_at].revents;
+        }
+        ev.any = r != 0 || at != s->trim_at_us;
+        s->now_us = stamp_mono_us();
+        return ev;
+}
+
+static void flush(struct shim *s)
+{
+        log_flush(&s->log);
+        record_flush(s);
+        link_flush(s);
+}
+
+static void serve(struct shim *s, const struct events *ev)
+{
+        if (child_ended || run_deadline_us(s) <= s->now_us) {
+                child_ended = 0;
+                run_turn(s);
+        }
+        if (nudged) {
+                nudged = 0;
+                link_nudge(s);
+        }
+        if (ev->link)
+                link_read(s);
+        if (ev->notify)
+                notify_turn(s);
+        if (s->gate.report && s->gate.until_us <= s->now_us)
+                gate_give_up(s);
+        drain_turn(s, ev->drain);
+        if (s->link.retry_at_us <= s->now_us)
+                link_retry(s);
+        if (s->lock_error && !s->ending && s->lock_until_us <= s->now_us) {
+                report_start_failed(s, 0, SHIM_STAGE_LOCK, s->lock_error);
+                s->ending = true;
+        }
+        flush(s);
+}
+
+static void quit(struct shim *s) __attribute__((noreturn));
+static void quit(struct shim *s)
+{
+        flush(s);
+        link_drain(s);
+        _exit(0);
+}
+
+void shim_live(int fd, char *title, size_t title_n)
+{
+        struct shim *s = &the_shim;
+        struct events first = {.link = true, .any = true};
+        title_at = title;
+        title_size = title_n;
+        s->pid = getpid();
+        s->now_us = stamp_mono_us();
+        s->trim_at_us = s->kill_at_us = NEVER;
+        s->record.fd = -1;
+        link_init(s, fd);
+        drain_init(s);
+        notify_init(s);
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        for (struct events ev = first;; ev = wait_turn(s)) {
+                serve(s, &ev);
+                if (s->ending && s->phase == PHASE_NONE)
+                        quit(s);
+                if (ev.any)
+                        s->trim_at_us = s->now_us + TRIM_US;
+                else if (s->trim_at_us <= s->now_us)
+                        trim(s);
+        }
+}

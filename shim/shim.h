@@ -1,0 +1,173 @@
+/* shim: the one struct of a shim, and the order in which things happen in it.
+ *
+ * A shim is one process with one thread and one loop (shim.c). A turn of the loop is: wait; reap
+ * children; read what svcd says; read output and notifications; do what is due; and at the end, in
+ * this order, write the log, write the record, send to svcd. So whatever svcd hears of is in the log.
+ *
+ * MEMORY. There is one shim for each service, so the measure is pages, not bytes: no malloc, no
+ * stdio. struct shim with what must be kept fits into a page or two; struct big holds the buffers
+ * that are needed only while something happens, and is given back to the kernel when nothing does
+ * (shim_trim).
+ *
+ * TIME. *_us is CLOCK_MONOTONIC in microseconds, *_ms the protocol's milliseconds. NEVER is a
+ * deadline that is not set. Each module keeps its own deadlines; shim.c waits for the earliest.
+ *
+ * PHASES of a run
+ *   NONE   nothing of a run is alive
+ *   UP     the main process has not been reaped
+ *   ENDED  it has been, and whether something is left of the run is not decided yet: processes that
+ *          were killed together do not end in the same microsecond (SETTLE_US)
+ *   LEFT   EXITED was sent, descendants are alive
+ */
+#ifndef SVCD_SHIM_SHIM_H
+#define SVCD_SHIM_SHIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "common/shim_proto.h"
+#include "shim/launch.h"
+#include "shim/log.h"
+
+#define NEVER          INT64_MAX
+#define MS             INT64_C(1000) /* in us */
+#define SETTLE_US      (20 * MS)
+#define TRIM_US        (2000 * MS)
+#define REPORTS_MAX    6
+#define NAME_BYTES     72
+#define STREAM_BYTES   LOG_LINE_MAX
+#define LINE_BYTES     (STREAM_BYTES / 2) /* a longer line goes out in pieces */
+#define LINK_IN_BYTES  (16u * 1024u)
+#define LINK_OUT_BYTES (48u * 1024u)
+#define HELD_BYTES     (16u * 1024u)
+#define SCRATCH_BYTES  (20u * 1024u)
+#define ARENA_BYTES    (14u * 1024u)
+
+enum phase { PHASE_NONE, PHASE_UP, PHASE_ENDED, PHASE_LEFT };
+
+/* A report that svcd has not acknowledged. */
+struct report {
+        int64_t number; /* 0 = the slot is free */
+        enum shim_frame type;
+        bool logged, restarted, leftover;
+        int64_t run, pid, wstatus, ran_ms, wall_ms, ended_ms, user_ms, system_ms, maxrss_bytes,
+            intent;
+        int stage, error;
+};
+
+struct stream {
+        int r, w;    /* of the pipe; w is what each run gets */
+        size_t cap;  /* of the pipe */
+        size_t held; /* bytes of a line that has no end yet, in struct big */
+};
+
+struct drain {
+        struct stream out, err;
+        struct stream *open;   /* whose line is in the file without its end; NULL = none */
+        int64_t open_until_us; /* until then others wait for that end; 0 = no longer */
+        int64_t at_us;         /* the next read, NEVER = when poll says so */
+        int64_t last_us;       /* of the last read */
+        int64_t delay_us;
+};
+
+struct link {
+        int fd;
+        unsigned char *in;
+        size_t in_cap, in_n, out_n, out_done;
+        int64_t retry_at_us, retry_ms;
+        bool heard; /* the peer has said something sensible */
+};
+
+struct gate {
+        int64_t report; /* its `exited` line must come first; 0 = the gate is open */
+        int64_t until_us;
+        bool started_waits; /* the `started` line of the run that is up */
+        size_t held_n;
+};
+
+struct notify {
+        int fd;
+        bool ready;
+        char variable[48]; /* NOTIFY_SOCKET=@… */
+        size_t status_n;
+        char status[SHIM_STATUS_MAX];
+};
+
+struct record {
+        int fd;
+        bool dirty;
+        int64_t run; /* the last one that the file tells of */
+        int64_t starttime;
+};
+
+struct order {
+        int64_t flags, min_ran_ms, intent;
+};
+
+struct shim {
+        bool inited, check, ending;
+        pid_t pid;
+        int64_t now_us; /* of this turn */
+        int64_t trim_at_us;
+        int64_t tag;
+        char *name, *run_dir;
+        size_t arena_n;
+
+        enum phase phase;
+        pid_t main;
+        int64_t run, started_ms, started_wall_ms;
+        int wstatus;         /* from ENDED on */
+        struct rusage usage; /* from ENDED on */
+        int64_t ended_ms, ended_wall_ms, settle_at_us;
+        bool killing;
+        int64_t kill_at_us, kill_wait_us;
+        int lock_error; /* another shim has the record; the answer to START */
+        int64_t lock_until_us;
+
+        struct order order;
+        struct link link;
+        struct drain drain;
+        struct gate gate;
+        struct record record;
+        struct log log;
+        struct notify notify;
+        int64_t reports_n; /* the last REPORT number */
+        struct report reports[REPORTS_MAX];
+        volatile int child_stage, child_error; /* written by the child before its exec */
+        struct launch launch;
+        size_t cookie_n;
+        char cookie[SHIM_COOKIE_MAX];
+        char arena[ARENA_BYTES] __attribute__((aligned(8))); /* INIT's strings, then START's area */
+};
+
+/* Buffers that are empty while nothing happens. */
+struct big {
+        unsigned char in[LINK_IN_BYTES];
+        unsigned char out[LINK_OUT_BYTES];
+        unsigned char stream_out[STREAM_BYTES + LOG_SLACK];
+        unsigned char stream_err[STREAM_BYTES + LOG_SLACK];
+        char log[LOG_BUF];
+        char held[HELD_BYTES];
+        char scratch[SCRATCH_BYTES];
+} __attribute__((aligned(4096)));
+extern struct big big;
+
+/* The id of this boot, read once by the nursery. */
+extern char shim_boot_id[40];
+
+/* Signals: blocks all, handles SIGCHLD and the nudge. Once, in the nursery. */
+void shim_signals(void);
+
+/* A shim's life over the connected socket FD; the process has no descriptors but that and 0, 1, 2,
+ * which are /dev/null. TITLE is the area of the process's arguments. */
+void shim_live(int fd, char *title, size_t title_n) __attribute__((noreturn));
+
+/* INIT's strings: N bytes and a NUL, kept for ever; NULL if they are too many. */
+char *shim_keep(struct shim *s, const void *data, size_t n);
+
+/* What the process is called in ps. */
+void shim_title(struct shim *s);
+
+#endif

@@ -1,0 +1,23 @@
+/* tree: all that descends from this shim. It is a subreaper, so every process of the service is its
+ * child or becomes it when its own parent ends; only "no children" (ECHILD) proves that nothing is
+ * left.
+ */
+#ifndef SVCD_SHIM_TREE_H
+#define SVCD_SHIM_TREE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* SIGKILL to every child that is not reaped. To be repeated until there is none: what they had
+ * started becomes ours as they end. Returns how many there were. */
+int tree_kill_children(void);
+
+/* SIGNO to MAIN, or, with 0, to everything below this process, each process before its children.
+ * What is stopped is continued, so that it can act, unless the signal is about just that. */
+void tree_signal(pid_t main, int signo);
+void tree_signal_all(int signo);
+
+/* Whether there are processes besides MAIN, a child of ours. */
+bool tree_others(pid_t main);
+
+#endif

@@ -1,0 +1,69 @@
+/* calls: one request of a client from its first byte to its last reply, and the methods that wait.
+ *
+ * call_reply, call_error and call_refuse end a call and free it: nothing may touch it afterwards.
+ * Functions that return false have done that already.
+ */
+#ifndef SVCD_SUPERVISORD_CALLS_H
+#define SVCD_SUPERVISORD_CALLS_H
+
+#include <ev.h>
+#include <jansson.h>
+
+#include "common/varlink.h"
+#include "supervisord/core/core.h"
+#include "supervisord/server.h"
+
+#define CALL_NAMES_MAX 1000 /* names of one request */
+
+struct services {
+        struct core_service **v;
+        size_t n, cap;
+};
+void services_done(struct services *s);
+
+enum call_kind { CALL_PLAIN, CALL_OPERATIONS, CALL_WAIT, CALL_EVENTS };
+
+struct call {
+        struct client *c;
+        struct call *next; /* in server.calls, if it waits */
+        enum call_kind kind;
+        json_t *params;
+        bool more, oneway;
+
+        /* OPERATIONS: ids first_op … first_op + n - 1, one for each name */
+        uint64_t first_op;
+        struct strv names; /* WAIT, EVENTS: the services meant; EVENTS: none = all */
+        size_t left;
+        json_t *results;
+        const char *remark; /* static; added to each text */
+
+        /* WAIT */
+        const char *state; /* borrowed from params */
+        ev_timer timeout;
+};
+
+/* The call that the client is busy with from now on. */
+struct call *call_new(struct client *c, const struct varlink_call *v);
+
+void call_reply(struct call *call, json_t *parameters); /* takes the reference; NULL = {} */
+void call_error(struct call *call, const char *error, json_t *parameters);
+void call_refuse(struct call *call, const char *reason);
+
+/* Like varlink_args; false (and an answer) if they are wrong. */
+bool call_args(struct call *call, const char *format, ...);
+
+/* The services that NAMES (array of names and globs) mean, each once, in order. An empty or missing
+ * list means all if EMPTY_IS_ALL. False, and NoSuchService, if one does not exist or a glob has no
+ * match. */
+bool call_services(struct call *call, json_t *names, bool empty_is_all, struct services *ret);
+
+void calls_start(struct call *call);
+void calls_stop(struct call *call);
+void calls_restart(struct call *call);
+void calls_enable(struct call *call);
+void calls_disable(struct call *call);
+void calls_signal(struct call *call);
+void calls_wait(struct call *call);
+void calls_events(struct call *call);
+
+#endif

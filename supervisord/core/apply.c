@@ -1,0 +1,222 @@
+/* apply.c: new definitions: which services come, go, change, and what each change needs. The diff for
+ * people is plan.c's. */
+#include "supervisord/core/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisord/core/machine.h"
+
+static bool same_account(const struct conf *a, const struct conf *b)
+{
+        bool same = a == b || a->environment.n == b->environment.n;
+        for (size_t i = 0; same && a != b && i < a->environment.n; i++)
+                same = str_eq(a->environment.v[i].name, b->environment.v[i].name) &&
+                       str_eq(a->environment.v[i].value, b->environment.v[i].value);
+        return same;
+}
+
+enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
+                                const struct conf_service *def)
+{
+        int class = APPLY_SAME;
+        for (int i = 0; i < SETTING_COUNT; i++) {
+                int needs = APPLY_NOTHING + (int)conf_settings[i].change;
+                if (needs > class && !conf_same(x->s.def, def, (enum conf_setting)i))
+                        class = needs;
+        }
+        /* The account's environment is no setting of the service. */
+        if (class < APPLY_RESTART && !same_account(x->s.conf, conf) &&
+            conf_digest(x->s.conf, x->s.def) != conf_digest(conf, def))
+                class = APPLY_RESTART;
+        return (enum apply_class) class;
+}
+
+bool apply_file_broken(const struct svc *x, const struct conf *conf)
+{
+        const char *file = x->s.def ? x->s.def->place.file : x->file;
+        return file && conf_broken(conf, file);
+}
+
+/* Of all that is in a definition, never 0. For services that are down because of how they ended: a
+ * later svcd sees whether the definition has changed in the meantime. */
+uint64_t apply_def_hash(const struct conf *conf, const struct conf_service *def)
+{
+        uint64_t hash = conf_digest(conf, def);
+        for (int i = 0; i < SETTING_COUNT; i++) {
+                _cleanup_free_ char *text = conf_print(def, (enum conf_setting)i);
+                hash = str_hash(text ? text : "", text ? strlen(text) + 1 : 0, hash);
+                hash = str_hash(&i, sizeof(i), hash);
+        }
+        return hash ? hash : 1;
+}
+
+static void set_invalid(struct svc *x, struct conf *conf, struct conf_place place, char *error)
+{
+        free(x->s.invalid_error);
+        x->s.invalid_error = error;
+        x->s.invalid_place = place;
+        struct conf *old = x->invalid_conf;
+        x->invalid_conf = conf ? conf_ref(conf) : NULL;
+        conf_unref(old);
+        if (error && !x->s.def) {
+                op_end(x, true, CORE_REFUSED, "its definition has an error");
+                hold_set(x, CORE_HOLD_INVALID);
+        }
+}
+
+static void log_enabled(struct svc *x, const char *by)
+{
+        struct line l = line_new("enabled");
+        strbuf_addf(&l.text, " by=%s", by);
+        json_object_set_new(l.fields, "by", json_string(by));
+        line_log(x, &l, true);
+}
+
+/* Whatever kept it down or slowed it down may be cured by the new definition. */
+static void forgive(struct svc *x)
+{
+        if (x->s.holds & CORE_HOLD_FAILURES)
+                log_enabled(x, "changed definition");
+        failure_reset(x);
+        hold_clear(x, CORE_HOLD_FAILURES | CORE_HOLD_DONE);
+}
+
+static void set_enabled(struct svc *x, bool fresh)
+{
+        bool held = (x->s.holds & CORE_HOLD_DEFINITION) != 0;
+        if (x->s.def->enabled.v) {
+                if (held && !fresh)
+                        log_enabled(x, "definition");
+                hold_clear(x, CORE_HOLD_DEFINITION);
+                return;
+        }
+        if (held)
+                return;
+        if (!fresh) {
+                struct line l = line_new("disabled");
+                line_str(&l, "cause", "definition");
+                line_log(x, &l, true);
+        }
+        op_end(x, true, CORE_REFUSED, "disabled by its definition");
+        hold_set(x, CORE_HOLD_DEFINITION);
+}
+
+/* What a definition asks for that is the first one for this service. One that is up was taken over from
+ * an earlier svcd. */
+static enum apply_class first_class(const struct svc *x)
+{
+        bool same = !x->s.digest || x->s.digest == conf_digest(x->s.conf, x->s.def);
+        return same ? APPLY_LIVE : APPLY_RESTART;
+}
+
+static bool changed_while_away(const struct svc *x)
+{
+        return (x->s.holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE)) && x->def_hash &&
+               x->def_hash != apply_def_hash(x->s.conf, x->s.def);
+}
+
+static void take_definition(struct svc *x, struct conf *conf, const struct conf_service *def)
+{
+        bool fresh = !x->s.def;
+        struct conf *old = x->s.conf;
+        enum apply_class class = fresh ? APPLY_SAME : apply_classify(x, conf, def);
+        x->s.conf = conf_ref(conf);
+        x->s.def = def;
+        conf_unref(old);
+        set_invalid(x, NULL, (struct conf_place){0}, NULL);
+        x->changed = fresh ? first_class(x) : class;
+        if (fresh && !x->s.delay_ms)
+                x->s.delay_ms = def->restart_delay.v;
+        if (fresh ? changed_while_away(x) : class != APPLY_SAME)
+                forgive(x);
+        if (fresh || class != APPLY_SAME)
+                x->def_hash = 0;
+        hold_clear(x, CORE_HOLD_REMOVED | CORE_HOLD_INVALID);
+        set_enabled(x, fresh);
+}
+
+static void take(struct svc *x, struct conf *conf, const struct conf_service *def)
+{
+        if (def->valid) {
+                take_definition(x, conf, def);
+                return;
+        }
+        hold_clear(x, CORE_HOLD_REMOVED);
+        set_invalid(x, conf, def->place, xstrdup(def->error ? def->error : "has an error"));
+}
+
+static void absent(struct svc *x, struct conf *conf)
+{
+        if (x->s.holds & CORE_HOLD_REMOVED)
+                return;
+        if (apply_file_broken(x, conf)) {
+                const char *file = x->s.def ? x->s.def->place.file : x->file;
+                set_invalid(x, x->s.conf, (struct conf_place){file, 0, 0},
+                            xasprintf("its file has errors: %s", file));
+                return;
+        }
+        op_end(x, true, CORE_FAILED, "no longer defined");
+        if (x->is_up) {
+                struct line l = line_new("stop requested");
+                line_by(&l, -1);
+                line_str(&l, "reason", "no longer defined");
+                line_log(x, &l, true);
+        }
+        hold_set(x, CORE_HOLD_REMOVED);
+}
+
+/* After the first core_apply nothing is left of the saved state but what ADOPTING needs. */
+static void settle_loaded(struct svc *x)
+{
+        bool adopt = x->adopt;
+        x->loaded = x->adopt = false;
+        if (adopt)
+                machine_go(x, CORE_ADOPTING);
+}
+
+static void carry_out(struct svc *x)
+{
+        enum apply_class class = x->changed;
+        x->changed = APPLY_SAME;
+        if (class >= APPLY_LIVE && x->shim)
+                fx_add(x, CORE_FX_CONF);
+        if (class >= APPLY_LIVE && x->s.actual == CORE_STARTING)
+                deadline_set(x, x->c->now_ms + svc_def(x)->ready_timeout.v);
+        if (class >= APPLY_LIVE)
+                monitor_replan(x);
+        if (class < APPLY_RESTART || !x->is_up || x->s.actual == CORE_ADOPTING)
+                return;
+        if (!order_must_stop(x))
+                run_log_restart(x, "its definition has changed");
+        machine(x, M_REPLACE, NULL);
+}
+
+void core_adopt(struct core *c, const char *name)
+{
+        svc_insert(c, name)->adopt = true;
+}
+
+void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_ms)
+{
+        c->now_ms = now_ms;
+        c->wall_ms = wall_ms;
+        if (c->shutdown)
+                return;
+        for (size_t i = 0; i < conf->n; i++)
+                take(svc_insert(c, conf->services[i]->name), conf, conf->services[i]);
+        for (size_t i = 0; i < c->all.n; i++) {
+                if (!conf_find(conf, c->all.v[i]->s.name))
+                        absent(c->all.v[i], conf);
+        }
+        order_rebuild(c);
+        for (size_t i = 0; i < c->all.n; i++) {
+                struct svc *x = c->all.v[i];
+                if (!c->applied)
+                        settle_loaded(x);
+                carry_out(x);
+                svc_post(x);
+        }
+        c->applied = true;
+        core_settle(c);
+}

@@ -1,0 +1,228 @@
+/* command.c: start, stop, restart, replace, enable, disable, and the program's file having changed: which
+ * holds they set and clear, when they are refused, who waits for their end. */
+#include "supervisord/core/internal.h"
+
+#include <stdlib.h>
+
+#include "supervisord/core/machine.h"
+
+static void reply(struct svc *x, const struct core_event *ev, enum core_outcome o, char *text)
+{
+        if (ev->op)
+                fx_reply(x, ev->op, o, text);
+        else
+                free(text);
+}
+
+/* Why it cannot be started whatever is asked; NULL if it can. ENABLE: COMMAND is no reason. */
+static char *refusal(const struct svc *x, bool enable)
+{
+        const struct core_service *s = &x->s;
+        if (s->holds & CORE_HOLD_SHUTDOWN)
+                return xstrdup("svcd is shutting down");
+        if (s->holds & CORE_HOLD_REMOVED)
+                return xstrdup("no longer defined");
+        if (s->holds & CORE_HOLD_INVALID)
+                return xasprintf("its definition has an error: %s; correct it and `svcctl reload`",
+                                 s->invalid_error ? s->invalid_error : "unknown");
+        if (s->holds & CORE_HOLD_DEFINITION)
+                return xasprintf("enabled: false in %s:%d; change it and `svcctl reload`",
+                                 s->def->origin[SETTING_enabled].place.file
+                                     ? s->def->origin[SETTING_enabled].place.file
+                                     : "the definition",
+                                 s->def->origin[SETTING_enabled].place.line);
+        if ((s->holds & CORE_HOLD_COMMAND) && !enable)
+                return xasprintf("disabled by command; `svcctl enable %s` first", s->name);
+        return NULL;
+}
+
+static void log_by(struct svc *x, const char *event, const char *words, int64_t uid)
+{
+        struct line l = line_new(event);
+        if (words)
+                line_str(&l, "cause", words);
+        line_by(&l, uid);
+        line_log(x, &l, true);
+}
+
+/* Somebody wants it up: what was against it is over. */
+static void clear_for_start(struct svc *x, unsigned holds, int64_t uid)
+{
+        bool disabled = (x->s.holds & holds & (CORE_HOLD_FAILURES | CORE_HOLD_COMMAND)) != 0;
+        failure_reset(x);
+        x->again = false;
+        x->s.restarts = 0;
+        if (disabled)
+                log_by(x, "enabled", NULL, uid);
+        hold_clear(x, holds);
+        svc_post(x); /* BACKOFF ends now */
+}
+
+static void start(struct svc *x, const struct core_event *ev)
+{
+        char *no = refusal(x, false);
+        if (no) {
+                reply(x, ev, CORE_REFUSED, no);
+                return;
+        }
+        bool held = x->s.holds != 0;
+        op_end(x, false, CORE_SUPERSEDED, "superseded by a later start");
+        if (!held && (x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING)) {
+                reply(x, ev, CORE_NOTHING,
+                      xasprintf("already running (pid %lld)", (long long)x->s.pid));
+                return;
+        }
+        log_by(x, "start requested", NULL, ev->uid);
+        clear_for_start(x, CORE_HOLD_STOPPED | CORE_HOLD_FAILURES | CORE_HOLD_DONE, ev->uid);
+        if (x->s.actual == CORE_STOPPING || x->s.actual == CORE_KILLING)
+                machine(x, M_REPLACE, ev);
+        if (x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING) {
+                /* It was to be stopped, after those that require it. */
+                reply(x, ev, CORE_OK, xasprintf("goes on (pid %lld)", (long long)x->s.pid));
+                return;
+        }
+        op_add(x, ev->op, OP_START);
+}
+
+static void log_restart(struct svc *x, const struct core_event *ev)
+{
+        struct line l = line_new("restart requested");
+        line_by(&l, ev->uid);
+        if (ev->type == CORE_EV_REPLACE)
+                line_str(&l, "replace", "true");
+        else
+                line_str(&l, "signal", conf_signal_name((int)svc_def(x)->restart_signal.v));
+        line_log(x, &l, true);
+}
+
+static void restart(struct svc *x, const struct core_event *ev)
+{
+        char *no = refusal(x, false);
+        if (no) {
+                reply(x, ev, CORE_REFUSED, no);
+                return;
+        }
+        op_end(x, false, CORE_SUPERSEDED, "superseded by a later restart");
+        bool down = x->s.actual == CORE_DOWN || x->s.actual == CORE_WAITING;
+        log_restart(x, ev);
+        clear_for_start(x, CORE_HOLD_STOPPED | CORE_HOLD_FAILURES | CORE_HOLD_DONE, ev->uid);
+        op_add(x, ev->op, down ? OP_START : OP_RESTART);
+        machine(x, ev->type == CORE_EV_REPLACE ? M_REPLACE : M_RELOAD, ev);
+}
+
+/* Down already, or down for a while: nothing has to be waited for. */
+static bool is_idle(const struct svc *x)
+{
+        return x->s.actual == CORE_DOWN;
+}
+
+static void stop(struct svc *x, const struct core_event *ev)
+{
+        bool idle = is_idle(x), already = (x->s.holds & CORE_HOLD_STOPPED) != 0;
+        op_end(x, true, CORE_SUPERSEDED, "superseded by a later stop");
+        if (x->s.holds & CORE_HOLD_REMOVED) {
+                op_add(x, ev->op, OP_STOP);
+                return;
+        }
+        if (!idle && !already)
+                log_by(x, "stop requested", NULL, ev->uid);
+        hold_set(x, CORE_HOLD_STOPPED);
+        if (idle)
+                reply(x, ev, CORE_NOTHING,
+                      core_disabled_cause(&x->s) ? xasprintf("not running (%s)", text_held(&x->s))
+                                                 : xstrdup("already stopped"));
+        else
+                op_add(x, ev->op, OP_STOP);
+}
+
+static void enable(struct svc *x, const struct core_event *ev)
+{
+        unsigned holds = CORE_HOLD_COMMAND | CORE_HOLD_FAILURES;
+        char *no = refusal(x, true);
+        if (no) {
+                reply(x, ev, CORE_REFUSED, no);
+                return;
+        }
+        bool nothing = !(x->s.holds & holds);
+        if (!nothing) {
+                op_end_kind(x, OP_DISABLE, CORE_SUPERSEDED, "superseded by a later enable");
+                clear_for_start(x, holds, ev->uid);
+        }
+        if (x->s.holds) {
+                reply(x, ev, nothing ? CORE_NOTHING : CORE_OK,
+                      xasprintf("%s; %s: `svcctl start %s` starts it",
+                                nothing ? "already enabled" : "enabled",
+                                x->s.holds & CORE_HOLD_STOPPED ? "stopped by request"
+                                                               : "it has ended",
+                                x->s.name));
+                return;
+        }
+        if (nothing) {
+                reply(x, ev, CORE_NOTHING, xstrdup("already enabled"));
+                return;
+        }
+        op_end(x, false, CORE_SUPERSEDED, "superseded by a later enable");
+        if (x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING)
+                reply(x, ev, CORE_OK, xasprintf("enabled (pid %lld)", (long long)x->s.pid));
+        else
+                op_add(x, ev->op, OP_ENABLE);
+}
+
+static void disable(struct svc *x, const struct core_event *ev)
+{
+        bool idle = is_idle(x), already = (x->s.holds & CORE_HOLD_COMMAND) != 0;
+        op_end(x, true, CORE_SUPERSEDED, "superseded by a later disable");
+        if (!already)
+                log_by(x, "disabled", "command", ev->uid);
+        hold_set(x, CORE_HOLD_COMMAND);
+        if (!idle)
+                op_add(x, ev->op, OP_DISABLE);
+        else if (already)
+                reply(x, ev, CORE_NOTHING, xstrdup("already disabled by command"));
+        else
+                reply(x, ev, CORE_OK, xstrdup("disabled"));
+}
+
+static void executable(struct svc *x)
+{
+        if (x->s.holds != CORE_HOLD_FAILURES)
+                return;
+        struct line l = line_new("enabled");
+        strbuf_add(&l.text, " by=changed executable");
+        json_object_set_new(l.fields, "by", json_string("changed executable"));
+        line_log(x, &l, true);
+        failure_reset(x);
+        hold_clear(x, CORE_HOLD_FAILURES);
+}
+
+void command(struct svc *x, const struct core_event *ev)
+{
+        bool down = ev->type == CORE_EV_STOP || ev->type == CORE_EV_DISABLE;
+        if (x->c->shutdown && (down || ev->type == CORE_EV_ENABLE)) {
+                reply(x, ev, CORE_REFUSED, xstrdup("svcd is shutting down"));
+                return;
+        }
+        switch (ev->type) {
+        case CORE_EV_START:
+                start(x, ev);
+                break;
+        case CORE_EV_RESTART:
+        case CORE_EV_REPLACE:
+                restart(x, ev);
+                break;
+        case CORE_EV_STOP:
+                stop(x, ev);
+                break;
+        case CORE_EV_ENABLE:
+                enable(x, ev);
+                break;
+        case CORE_EV_DISABLE:
+                disable(x, ev);
+                break;
+        case CORE_EV_EXECUTABLE:
+                executable(x);
+                break;
+        default:
+                break;
+        }
+}

@@ -1,0 +1,140 @@
+/* failure.c: what the end of a run means: is it a failure, does it disable the service, when may the
+ * next run start, and what the shim may do by itself. The rules are in core.h, "FAILURES". */
+#include "supervisord/core/internal.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+static bool policy_accepts(const struct conf_service *def, const struct core_exit *e)
+{
+        if (e->cause != CORE_CAUSE_EXIT)
+                return false;
+        if (def->restart_policy.v == CONF_POLICY_NEVER)
+                return true;
+        return def->restart_policy.v == CONF_POLICY_ON_FAILURE && WIFEXITED(e->wstatus) &&
+               WEXITSTATUS(e->wstatus) == 0;
+}
+
+bool text_no_restart(const struct conf_service *def, const struct core_exit *e)
+{
+        if (e->cause != CORE_CAUSE_EXIT || !WIFEXITED(e->wstatus))
+                return false;
+        for (size_t i = 0; i < def->restart_no_restart_status.n; i++) {
+                if (def->restart_no_restart_status.v[i] == WEXITSTATUS(e->wstatus))
+                        return true;
+        }
+        return false;
+}
+
+static int count_since(const struct core_service *s, int64_t at_ms, int64_t window_ms)
+{
+        int n = 0;
+        for (int i = s->tally_n; i-- > 0 && at_ms - s->tally[i] < window_ms;)
+                n++;
+        return n;
+}
+
+int core_failures(const struct core_service *s, int64_t now_ms)
+{
+        const struct svc *x = svc_of_const(s);
+        return count_since(s, now_ms, svc_def(x)->restart_window.v);
+}
+
+/* The tally stays sorted even if a report of an older run comes late. */
+static void tally_add(struct core_service *s, int64_t at_ms)
+{
+        if (s->tally_n == CORE_TALLY_MAX)
+                memmove(s->tally, s->tally + 1, (size_t)--s->tally_n * sizeof(s->tally[0]));
+        if (s->tally_n && s->tally[s->tally_n - 1] > at_ms)
+                at_ms = s->tally[s->tally_n - 1];
+        s->tally[s->tally_n++] = at_ms;
+}
+
+static void back_off(struct svc *x, const struct core_exit *e, int64_t at_ms)
+{
+        const struct conf_service *def = svc_def(x);
+        struct core_service *s = &x->s;
+        int64_t started_ms = e->run == s->run && s->started_ms ? s->started_ms : at_ms - e->ran_ms;
+        int64_t delay_ms = MAX(s->delay_ms, def->restart_delay.v);
+        int64_t most_ms = MAX(def->restart_max_delay.v, def->restart_delay.v);
+        x->not_before_ms = MIN(started_ms, x->c->now_ms) + delay_ms;
+        s->delay_ms = MIN(2 * delay_ms, most_ms);
+}
+
+unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
+{
+        const struct conf_service *def = svc_def(x);
+        struct core_service *s = &x->s;
+        int64_t max = def->restart_max_failures.v;
+        e->failure = false;
+        e->failures = e->max_failures = 0;
+        if (e->ran_ms > def->restart_window.v)
+                s->delay_ms = def->restart_delay.v;
+        if (e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART)
+                return 0;
+        if (policy_accepts(def, e))
+                return CORE_HOLD_DONE;
+        tally_add(s, at_ms);
+        back_off(x, e, at_ms);
+        x->again = true;
+        e->failure = true;
+        e->failures = count_since(s, at_ms, def->restart_window.v);
+        e->max_failures = (int)max;
+        if (def->restart_policy.v == CONF_POLICY_NEVER)
+                return CORE_HOLD_DONE;
+        if ((max > 0 && e->failures >= max) || text_no_restart(def, e))
+                return CORE_HOLD_FAILURES;
+        return 0;
+}
+
+void failure_keep(struct svc *x, const struct core_exit *e)
+{
+        struct core_service *s = &x->s;
+        s->exits_n = MIN(s->exits_n + 1, CORE_EXITS);
+        memmove(s->exits + 1, s->exits, (size_t)(s->exits_n - 1) * sizeof(s->exits[0]));
+        s->exits[0] = *e;
+}
+
+void failure_reset(struct svc *x)
+{
+        x->s.tally_n = 0;
+        x->s.delay_ms = svc_def(x)->restart_delay.v;
+        x->not_before_ms = 0;
+        svc_dirty(x, CORE_DIRTY_SOON);
+}
+
+/* Armed only if the next exit is answered by a new run whatever it is. A tally that is nearly full
+ * does not forbid that: it only asks for a run that lasts until enough failures are out of the window. */
+struct order failure_order(const struct svc *x)
+{
+        const struct conf_service *def = svc_def(x);
+        const struct core_service *s = &x->s;
+        int64_t max = def->restart_max_failures.v;
+        if (s->holds || order_must_stop(x) || x->unready > 0 || !s->def || max == 1 ||
+            def->restart_policy.v == CONF_POLICY_NEVER || def->restart_no_restart_status.n)
+                return (struct order){0};
+        struct order o = {.armed = true,
+                          .only_failed = def->restart_policy.v == CONF_POLICY_ON_FAILURE,
+                          .min_ran_ms = MAX(s->delay_ms, def->restart_delay.v)};
+        if (max > 0 && s->tally_n >= max - 1) {
+                int64_t free_ms = s->tally[s->tally_n - (max - 1)] + def->restart_window.v;
+                o.min_ran_ms = MAX(o.min_ran_ms, free_ms - s->started_ms);
+        }
+        return o;
+}
+
+void failure_log_disabled(struct svc *x, const struct core_exit *e)
+{
+        const struct conf_service *def = svc_def(x);
+        struct line l = line_new("disabled");
+        char buf[CONF_DURATION_MAX];
+        line_str(&l, "cause", "failures");
+        if (text_no_restart(def, e)) {
+                line_int(&l, "code", WEXITSTATUS(e->wstatus));
+                line_str(&l, "reason", "this exit code is in restart.no_restart_status");
+        } else {
+                line_int(&l, "failures", e->failures);
+                line_str(&l, "window", text_window(def, buf));
+        }
+        line_log(x, &l, true);
+}

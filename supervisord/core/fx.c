@@ -1,0 +1,35 @@
+/* fx.c: the queue of effects. Performing them is the caller's work. */
+#include "supervisord/core/internal.h"
+
+#include <stdlib.h>
+
+struct core_effect *fx_add(struct svc *x, enum core_effect_type type)
+{
+        struct core *c = x->c;
+        GROW(c->fx.v, c->fx.n, c->fx.cap);
+        struct fx *f = &c->fx.v[c->fx.n++];
+        *f = (struct fx){.e = {.type = type, .svc = &x->s, .run = x->s.run}};
+        return &f->e;
+}
+
+void fx_text(struct svc *x, char *text)
+{
+        struct fx *f = &x->c->fx.v[x->c->fx.n - 1];
+        f->text = text;
+        f->e.text = text;
+}
+
+void fx_reply(struct svc *x, uint64_t op, enum core_outcome outcome, char *text)
+{
+        struct core_effect *e = fx_add(x, CORE_FX_REPLY);
+        e->op = op;
+        e->outcome = outcome;
+        fx_text(x, text);
+}
+
+void fx_drop(struct fx *f)
+{
+        free(f->text);
+        json_decref(f->e.fields);
+        *f = (struct fx){0};
+}

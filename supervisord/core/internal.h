@@ -1,0 +1,249 @@
+/* internal: what the files of core/ share and nobody else sees. The model is in core.h.
+ *
+ * Who owns what: struct core owns everything. A struct svc lives until the effect FX_FORGET has been
+ * handed out and the next one is asked for. Effects own their text and fields.
+ *
+ * How a call goes: core_event, core_tick, core_apply or core_shutdown set the time, change holds and
+ * feed machine events; whatever might concern another service is put into the queue ("post") instead
+ * of being called, so that no chain of services becomes a chain of calls; the queue is worked off
+ * before the call returns.
+ */
+#ifndef SVCD_CORE_INTERNAL_H
+#define SVCD_CORE_INTERNAL_H
+
+#include "supervisord/core/core.h"
+
+#include "common/util.h"
+
+/* A shim that has answered without a run must send the report of the last run directly after. */
+#define CORE_REPORT_MS 2000
+/* First check and time between checks while a service with `ready: monitoring` starts. */
+#define CORE_READY_FIRST_MS 100
+#define CORE_READY_AGAIN_MS 500
+#define CORE_TEXT_MAX       400 /* bytes of other people's text (check output, STATUS=) that are kept */
+
+/* Holds for which those that require the service are stopped first. FAILURES and DONE come when it
+ * has ended already; INVALID never had a run of its own. */
+#define HOLDS_YIELD                                                                                \
+        (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION | CORE_HOLD_REMOVED |        \
+         CORE_HOLD_SHUTDOWN)
+
+enum op_kind { OP_START, OP_RESTART, OP_ENABLE, OP_STOP, OP_DISABLE };
+
+struct op {
+        uint64_t id;
+        enum op_kind kind;
+};
+
+struct order {
+        bool armed, only_failed;
+        int64_t min_ran_ms;
+        int intent;
+};
+
+/* What a changed definition needs. */
+enum apply_class { APPLY_SAME, APPLY_NOTHING, APPLY_LIVE, APPLY_RESTART };
+
+struct svcs {
+        struct svc **v;
+        size_t n, cap;
+};
+
+struct svc {
+        struct core_service s; /* what callers see */
+        struct core *c;
+
+        struct svcs requires, dependents; /* the edges that count, see order.c */
+        int unready;                      /* of `requires`: those that are not ready */
+        int yielding_to;                  /* of `requires`: those that have a hold of HOLDS_YIELD */
+        int dependents_up;                /* of `dependents` */
+        bool is_up, is_ready, is_held, is_yield, is_blocked; /* as the neighbours know it */
+        const char *seen; /* state name that since_ms belongs to */
+        char mark;        /* order.c, while it walks */
+
+        bool queued;
+        size_t heap_i; /* SIZE_MAX = in no heap */
+        struct {
+                struct op *v;
+                size_t n, cap;
+        } ops;
+
+        bool shim;     /* there is one, as far as we know */
+        bool adopt;    /* core_adopt was called and core_apply not yet */
+        bool adopted;  /* ADOPTING: the shim has answered, a report must follow */
+        bool loaded;   /* from core_load: `was` stands for `actual` until core_apply */
+        bool watching; /* FX_WATCH_PORT is in force */
+        bool again;    /* the last run failed: the next is a restart by svcd itself */
+        bool replace;  /* SPAWNING, ADOPTING: end that run, its definition is out of date */
+        bool had_main; /* EXITED: the main process was known to be up */
+        bool gone;     /* FX_FORGET is in the queue */
+        enum apply_class changed;  /* core_apply: what the new definition asks for */
+        struct conf *invalid_conf; /* keeps s.invalid_place alive */
+        struct order sent;         /* what the shim knows */
+
+        int64_t exited_run;    /* highest run whose end is on record */
+        int64_t last_run;      /* highest number ever given */
+        int64_t not_before_ms; /* back-off: no new run before; 0 = none */
+        int64_t check_began_ms;
+        char *check_text;  /* what the last failed check said */
+        char *start_error; /* more than errno about the last failed start */
+        char *file;        /* of the definition, from the saved state while there is no `def` */
+        uint64_t def_hash; /* of everything in the definition; 0 = not known, see apply_def_hash */
+        enum core_actual was; /* saved `actual`, and what belongs to it */
+        int64_t was_deadline_ms;
+        bool was_same_boot;
+};
+
+struct fx {
+        struct core_effect e;
+        char *text;
+};
+
+struct core {
+        struct svcs all;  /* sorted by name */
+        struct svcs heap; /* by earliest deadline */
+        struct svcs queue;
+        size_t queue_head;
+        struct {
+                struct fx *v;
+                size_t n, cap, head;
+        } fx;
+        struct fx given; /* handed out by core_next last */
+        struct {
+                uint32_t *v;
+                size_t n, cap;
+        } free_ids;
+        uint32_t next_id;
+        int64_t now_ms, wall_ms;
+        enum core_dirty dirty;
+        size_t not_down;
+        bool applied, shutdown, shutdown_told;
+};
+
+static inline struct svc *svc_of(struct core_service *s)
+{
+        return CONTAINER_OF(s, struct svc, s);
+}
+
+static inline const struct svc *svc_of_const(const struct core_service *s)
+{
+        _Static_assert(offsetof(struct svc, s) == 0, "s is the first member");
+        return (const struct svc *)(const void *)s;
+}
+
+/* ---- core.c ---- */
+struct svc *svc_new(struct core *c, const char *name); /* in no list yet */
+void svc_free(struct svc *x);
+struct svc *svc_find(const struct core *c, const char *name);
+struct svc *svc_insert(struct core *c, const char *name); /* finds it, or adds it */
+void svc_forget(struct svc *x);                           /* out of all lists, and FX_FORGET */
+/* Its definition; built-in defaults if there never was one. Never NULL. */
+const struct conf_service *svc_def(const struct svc *x);
+void svc_dirty(const struct svc *x, enum core_dirty how);
+void svc_post(struct svc *x); /* M_SETTLE for it before the call returns */
+void svc_status(struct svc *x, const char *text);
+void core_settle(struct core *c); /* works off what was posted */
+void svcs_add(struct svcs *l, struct svc *x);
+void svcs_remove(struct svcs *l, const struct svc *x);
+
+/* ---- fx.c: effects ---- */
+struct core_effect *fx_add(struct svc *x,
+                           enum core_effect_type type); /* valid until the next one */
+void fx_text(struct svc *x, char *text); /* of the effect added last; takes ownership */
+void fx_reply(struct svc *x, uint64_t op, enum core_outcome outcome, char *text); /* takes text */
+void fx_drop(struct fx *f);
+
+/* ---- line.c: a log line and the same as JSON, built together ---- */
+struct line {
+        struct strbuf text;
+        json_t *fields;
+        const char *event;
+};
+struct line line_new(const char *event);
+void line_words(struct line *l, const char *words); /* text only */
+void line_int(struct line *l, const char *key, int64_t v);
+void line_str(struct line *l, const char *key, const char *v);
+void line_ms(struct line *l, const char *key, int64_t ms); /* also as KEY_ms */
+void line_by(struct line *l, int64_t uid);                 /* " by uid=1000", " by svcd" */
+void line_log(struct svc *x, struct line *l, bool in_log); /* FX_LOG; l is used up */
+json_t *line_json(const char *text);                       /* a string, valid UTF-8 */
+
+/* ---- text.c ---- */
+/* For people: below 1 s in ms, below 2 minutes in s, else as 2m46s. Into BUF. */
+const char *text_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
+const char *text_window(const struct conf_service *def, char buf[CONF_DURATION_MAX]); /* exact */
+char *text_exit(const struct svc *x,
+                const struct core_exit *e); /* with the path of a failed start */
+struct line text_exited(const struct svc *x, const struct core_exit *e);
+const char *text_foreground(const struct svc *x);    /* how to keep it in the foreground, or NULL */
+const char *text_held(const struct core_service *s); /* "disabled: failures", "stopped", … */
+const char *text_start_path(const struct svc *x, int stage); /* that a stage is about, or NULL */
+bool text_no_restart(const struct conf_service *def, const struct core_exit *e);
+
+/* ---- deadlines.c ---- */
+void deadline_set(struct svc *x, int64_t at_ms);       /* s.deadline_ms */
+void deadline_check_set(struct svc *x, int64_t at_ms); /* s.check_at_ms */
+void deadline_drop(struct svc *x);
+struct svc *deadline_first(const struct core *c); /* NULL = none */
+
+/* ---- order.c: requires ---- */
+void order_rebuild(struct core *c);
+void order_update(struct svc *x); /* after `actual` or `holds` changed: tells the neighbours */
+void order_forget(struct svc *x);
+bool order_must_stop(const struct svc *x);
+bool order_blocked(const struct svc *x);              /* waits for one that cannot come by itself */
+const struct svc *order_blocker(const struct svc *x); /* the first it waits for, or NULL */
+char *order_waiting_text(const struct svc *x);        /* "waiting for redis (disabled: failures)" */
+void hold_set(struct svc *x, unsigned holds);
+void hold_clear(struct svc *x, unsigned holds);
+
+/* ---- failure.c ---- */
+/* Judges the end of a run (e->cause is known): fills failure, failures, max_failures, moves tally,
+ * delay and back-off. Returns the holds that follow from it. */
+unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms);
+void failure_keep(struct svc *x, const struct core_exit *e); /* into exits[] */
+void failure_reset(struct svc *x);                           /* tally, delay, back-off */
+struct order failure_order(const struct svc *x); /* the standing order that is right now */
+void failure_log_disabled(struct svc *x, const struct core_exit *e);
+
+/* ---- standing order, run.c ---- */
+void run_order(struct svc *x, struct order o);       /* FX_ORDER if the shim does not know it yet */
+struct order run_restart_order(const struct svc *x); /* for `svcctl restart` */
+void run_order_fit(struct svc *x);                   /* what is right in the state it is in */
+void run_next(struct svc *x); /* nothing is left: DOWN, WAITING, BACKOFF, SPAWNING */
+void run_stop(struct svc *x, enum core_cause why);
+void run_exited(struct svc *x, const struct core_event *ev);
+void run_start_failed(struct svc *x, const struct core_event *ev);
+void run_lost(struct svc *x);
+void run_log_restart(struct svc *x, const char *reason);
+
+/* ---- monitor.c ---- */
+void monitor_begin(struct svc *x); /* STARTING or RUNNING was entered */
+void monitor_adopted(struct svc *x);
+void monitor_end(struct svc *x);
+void monitor_due(struct svc *x);
+void monitor_result(struct svc *x, const struct core_event *ev);
+void monitor_changed(struct svc *x); /* there may be checks now, or none any more */
+void monitor_replan(struct svc *x);  /* the interval may be another */
+bool monitor_has(const struct svc *x);
+
+/* ---- ops.c: clients that wait ---- */
+void op_add(struct svc *x, uint64_t id, enum op_kind kind);
+void op_running(struct svc *x, bool reloaded); /* ready, or has reloaded itself */
+void op_down(struct svc *x);
+void op_failed(struct svc *x, const struct core_exit *e);
+void op_blocked(struct svc *x);
+/* Ends all that want it up (UP) or down; text is copied. */
+void op_end(struct svc *x, bool up, enum core_outcome outcome, const char *text);
+void op_end_kind(struct svc *x, enum op_kind kind, enum core_outcome outcome, const char *text);
+
+/* ---- command.c ---- */
+void command(struct svc *x, const struct core_event *ev);
+
+/* ---- apply.c ---- */
+enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
+                                const struct conf_service *def);
+bool apply_file_broken(const struct svc *x, const struct conf *conf);
+uint64_t apply_def_hash(const struct conf *conf, const struct conf_service *def);
+
+#endif

@@ -1,0 +1,263 @@
+/* machine.c: the table [actual][event], and the one function that writes `actual`. The handlers in the
+ * cells are in states.c. */
+#include "supervisord/core/machine.h"
+#include "supervisord/core/states.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef void (*machine_fn)(struct svc *x, const struct core_event *ev);
+
+struct cell {
+        machine_fn fn; /* NULL: nothing happens */
+        const char *text;
+};
+
+const char *machine_name(enum core_actual a)
+{
+        static const char *const names[CORE_ACTUAL_COUNT] = {
+            [CORE_DOWN] = "down",           [CORE_WAITING] = "waiting",
+            [CORE_BACKOFF] = "backoff",     [CORE_SPAWNING] = "spawning",
+            [CORE_STARTING] = "starting",   [CORE_RUNNING] = "running",
+            [CORE_RELOADING] = "reloading", [CORE_STOPPING] = "stopping",
+            [CORE_KILLING] = "killing",     [CORE_ADOPTING] = "adopting",
+        };
+        return names[a];
+}
+
+void machine_watch_port(struct svc *x, bool on)
+{
+        if (x->watching == on)
+                return;
+        x->watching = on;
+        fx_add(x, on ? CORE_FX_WATCH_PORT : CORE_FX_UNWATCH_PORT);
+}
+
+void machine_go(struct svc *x, enum core_actual to)
+{
+        enum core_actual from = x->s.actual;
+        x->s.actual = to;
+        deadline_set(x, CORE_NEVER);
+        if (to != CORE_STARTING)
+                machine_watch_port(x, false);
+        if (to != CORE_STARTING && to != CORE_RUNNING)
+                monitor_end(x);
+        x->c->not_down += (size_t)(to != CORE_DOWN) - (size_t)(from != CORE_DOWN);
+        svc_dirty(x, CORE_DIRTY_SOON);
+        order_update(x);
+}
+
+/* ---- the table ---- */
+
+#define IGNORE                                                                                     \
+        {                                                                                          \
+                NULL, NULL                                                                         \
+        } /* may come, means nothing here */
+#define IMPOSSIBLE                                                                                 \
+        {                                                                                          \
+                NULL, NULL                                                                         \
+        } /* cannot come; does no harm if it does */
+#define DO(fn, text)                                                                               \
+        {                                                                                          \
+                fn, text                                                                           \
+        }
+#define NEXT  DO(on_next, "nothing is left: down, waiting, backoff or spawning")
+#define ENDED DO(on_next, "down, waiting, backoff or spawning")
+#define UP_EXITED                                                                                  \
+        DO(on_up_exited,                                                                           \
+           "down, waiting, backoff or spawning; stopping if anything is left; spawning "           \
+           "if the shim has started it again")
+#define UP_SETTLE                                                                                  \
+        DO(on_up_settle,                                                                           \
+           "stopping if held or what it requires is being stopped, once nothing that "             \
+           "requires it is up; else order, checks and port watch are brought up to date")
+#define REPLACE       DO(on_up_replace, "stopping, then a new run")
+#define STARTED_NEWER DO(on_started_newer, "starting, if the run is a newer one")
+
+static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
+    [CORE_DOWN] =
+        {
+            [M_SETTLE] = DO(on_down_settle, "no hold: waiting or spawning; removed: forgotten"),
+            [M_RELOAD] = IGNORE,
+            [M_REPLACE] = IGNORE,
+            [M_DEADLINE] = IMPOSSIBLE,
+            [M_STARTED] = DO(on_started, "starting (the shim knows better)"),
+            [M_START_FAILED] = IGNORE,
+            [M_EXITED] = IGNORE,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = IGNORE,
+            [M_ADOPTED] = DO(on_adopted_down, "as from adopting"),
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_WAITING] =
+        {
+            [M_SETTLE] = DO(on_waiting_settle, "held: down; all that it requires ready: spawning"),
+            [M_RELOAD] = IGNORE,
+            [M_REPLACE] = IGNORE,
+            [M_DEADLINE] = IMPOSSIBLE,
+            [M_STARTED] = DO(on_started, "starting (the shim knows better)"),
+            [M_START_FAILED] = IGNORE,
+            [M_EXITED] = IGNORE,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = IGNORE,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_BACKOFF] =
+        {
+            [M_SETTLE] = DO(on_backoff_settle, "held: down; back-off lifted: waiting or spawning"),
+            [M_RELOAD] = IGNORE,
+            [M_REPLACE] = IGNORE,
+            [M_DEADLINE] = DO(on_next, "waiting or spawning"),
+            [M_STARTED] = DO(on_started, "starting (the shim knows better)"),
+            [M_START_FAILED] = IGNORE,
+            [M_EXITED] = IGNORE,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = IGNORE,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_SPAWNING] =
+        {
+            [M_SETTLE] = IGNORE,
+            [M_RELOAD] = IGNORE,
+            [M_REPLACE] =
+                DO(on_spawning_replace, "the run is replaced as soon as it has started, if its "
+                                        "definition has changed"),
+            [M_DEADLINE] = IMPOSSIBLE,
+            [M_STARTED] = DO(on_started, "starting; running if exec is all that ready asks for"),
+            [M_START_FAILED] = ENDED,
+            [M_EXITED] = UP_EXITED,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = ENDED,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_STARTING] =
+        {
+            [M_SETTLE] = UP_SETTLE,
+            [M_RELOAD] = REPLACE,
+            [M_REPLACE] = REPLACE,
+            [M_DEADLINE] = DO(on_not_ready, "stopping: ready_timeout is over, a failure"),
+            [M_STARTED] = STARTED_NEWER,
+            [M_START_FAILED] = IMPOSSIBLE,
+            [M_EXITED] = UP_EXITED,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = ENDED,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = DO(on_ready, "running"),
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_RUNNING] =
+        {
+            [M_SETTLE] = UP_SETTLE,
+            [M_RELOAD] = DO(on_up_reload, "reloading; stopping if it ignores the signal"),
+            [M_REPLACE] = REPLACE,
+            [M_DEADLINE] = DO(on_grace_over, "an exit is no longer the end of the last restart"),
+            [M_STARTED] = STARTED_NEWER,
+            [M_START_FAILED] = IMPOSSIBLE,
+            [M_EXITED] = UP_EXITED,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = ENDED,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = DO(on_unhealthy, "stopping: monitoring failed, a failure"),
+        },
+    [CORE_RELOADING] =
+        {
+            [M_SETTLE] = UP_SETTLE,
+            [M_RELOAD] = DO(on_up_reload, "reloading again; stopping if it ignores the signal"),
+            [M_REPLACE] = REPLACE,
+            [M_DEADLINE] =
+                DO(on_reloading_deadline, "caught: running; else, after stop.timeout: stopping"),
+            [M_STARTED] = STARTED_NEWER,
+            [M_START_FAILED] = IMPOSSIBLE,
+            [M_EXITED] = UP_EXITED,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = ENDED,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_STOPPING] =
+        {
+            [M_SETTLE] = IGNORE,
+            [M_RELOAD] = DO(on_stopping_restart, "what ends is the end of a restart"),
+            [M_REPLACE] = DO(on_stopping_restart, "what ends is the end of a restart"),
+            [M_DEADLINE] = DO(on_stopping_deadline, "killing: stop.timeout is over"),
+            [M_STARTED] = DO(on_started_stopping, "stopping: the signal is sent again"),
+            [M_START_FAILED] = NEXT,
+            [M_EXITED] =
+                DO(on_stopping_exited, "stop.signal to what is left, or, when nothing is: down, "
+                                       "waiting, backoff or spawning"),
+            [M_EMPTY] = NEXT,
+            [M_LOST] = ENDED,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_KILLING] =
+        {
+            [M_SETTLE] = IGNORE,
+            [M_RELOAD] = DO(on_stopping_restart, "what ends is the end of a restart"),
+            [M_REPLACE] = DO(on_stopping_restart, "what ends is the end of a restart"),
+            [M_DEADLINE] = IMPOSSIBLE,
+            [M_STARTED] = DO(on_started_killing, "killing: that run too"),
+            [M_START_FAILED] = NEXT,
+            [M_EXITED] =
+                DO(on_stopping_exited, "when nothing is left: down, waiting, backoff or spawning"),
+            [M_EMPTY] = NEXT,
+            [M_LOST] = ENDED,
+            [M_ADOPTED] = IMPOSSIBLE,
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+    [CORE_ADOPTING] =
+        {
+            [M_SETTLE] = IGNORE,
+            [M_RELOAD] = DO(on_adopting_replace, "the run, if there is one, is replaced"),
+            [M_REPLACE] = DO(on_adopting_replace, "the run, if there is one, is replaced"),
+            [M_DEADLINE] =
+                DO(on_adopting_deadline, "no report came: down, waiting, backoff or spawning"),
+            [M_STARTED] = DO(on_adopting_started, "starting, once the shim has answered"),
+            [M_START_FAILED] =
+                DO(on_adopting_ended, "as after a failed start, once the shim has answered"),
+            [M_EXITED] = DO(on_adopting_exited, "as after an exit, once the shim has answered"),
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = ENDED,
+            [M_ADOPTED] =
+                DO(on_adopted, "running, starting, reloading or stopping as before; without a "
+                               "run: down, waiting, backoff or spawning"),
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+        },
+};
+
+void machine(struct svc *x, enum machine_event e, const struct core_event *ev)
+{
+        machine_fn fn = table[x->s.actual][e].fn;
+        if (fn)
+                fn(x, ev);
+}
+
+char *core_machine_text(void)
+{
+        static const char *const events[M_COUNT] = {
+#define MACHINE_EVENT_NAME(id, name) name,
+            MACHINE_EVENTS(MACHINE_EVENT_NAME)
+#undef MACHINE_EVENT_NAME
+        };
+        struct strbuf b = {0};
+        for (int a = 0; a < CORE_ACTUAL_COUNT; a++) {
+                for (int e = 0; e < M_COUNT; e++) {
+                        if (table[a][e].fn)
+                                strbuf_addf(&b, "%s | %s | %s\n", machine_name((enum core_actual)a),
+                                            events[e], table[a][e].text);
+                }
+        }
+        return strbuf_take(&b);
+}

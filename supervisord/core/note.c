@@ -1,0 +1,166 @@
+/* note.c: core_note, one sentence on why a service is as it is. */
+#include "supervisord/core/internal.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+/* The last failures, those that read alike once. */
+static void add_failures(struct strbuf *b, const struct svc *x)
+{
+        const struct core_service *s = &x->s;
+        struct strv seen = {0};
+        for (int i = 0; i < s->exits_n && s->exits[i].failure && seen.n < 3; i++) {
+                _cleanup_free_ char *how =
+                    i ? core_exit_text(&s->exits[i]) : text_exit(x, &s->exits[i]);
+                if (strv_has(&seen, how))
+                        continue;
+                strbuf_add(b, seen.n ? "; " : "");
+                strbuf_add(b, how);
+                strv_add(&seen, how);
+        }
+        strv_done(&seen);
+}
+
+static void add_hint(struct strbuf *b, const struct svc *x)
+{
+        if (!x->s.exits_n || x->s.exits[0].cause != CORE_CAUSE_DAEMONIZED)
+                return;
+        const char *how = text_foreground(x);
+        strbuf_add(b, "; it must stay in the foreground");
+        if (how)
+                strbuf_addf(b, " (%s)", how);
+}
+
+static void note_failures(struct strbuf *b, const struct svc *x)
+{
+        const struct core_exit *e = &x->s.exits[0];
+        char buf[CONF_DURATION_MAX];
+        if (x->s.exits_n && text_no_restart(svc_def(x), e))
+                strbuf_addf(b, "exit code %d is in restart.no_restart_status: ",
+                            WEXITSTATUS(e->wstatus));
+        else if (x->s.exits_n)
+                strbuf_addf(b, "%d failure%s within %s: ", e->failures, e->failures == 1 ? "" : "s",
+                            text_window(svc_def(x), buf));
+        add_failures(b, x);
+        add_hint(b, x);
+}
+
+static void note_done(struct strbuf *b, const struct svc *x)
+{
+        _cleanup_free_ char *how = x->s.exits_n ? text_exit(x, &x->s.exits[0]) : xstrdup("ended");
+        _cleanup_free_ char *policy = conf_print(svc_def(x), SETTING_restart_policy);
+        strbuf_addf(b, "%s; restart policy %s", how, policy ? policy : "?");
+}
+
+static void note_down(struct strbuf *b, const struct svc *x)
+{
+        const struct core_service *s = &x->s;
+        const struct conf_place *at = s->def ? &s->def->origin[SETTING_enabled].place : NULL;
+        if (s->holds & CORE_HOLD_INVALID)
+                strbuf_add(b, s->invalid_error ? s->invalid_error : "its definition has an error");
+        else if ((s->holds & CORE_HOLD_DEFINITION) && at && at->file)
+                strbuf_addf(b, "enabled: false in %s:%d", at->file, at->line);
+        else if (s->holds & CORE_HOLD_DEFINITION)
+                strbuf_add(b, "enabled: false in its definition");
+        else if (s->holds & CORE_HOLD_COMMAND)
+                strbuf_addf(b, "disabled by command; `svcctl enable %s` ends that", s->name);
+        else if (s->holds & CORE_HOLD_FAILURES)
+                note_failures(b, x);
+        else if (s->holds & CORE_HOLD_SHUTDOWN)
+                strbuf_add(b, "svcd is shutting down");
+        else if (s->holds & CORE_HOLD_STOPPED)
+                strbuf_add(b, "stopped by request");
+        else if (s->holds & CORE_HOLD_DONE)
+                note_done(b, x);
+}
+
+static void note_backoff(struct strbuf *b, const struct svc *x, int64_t now_ms)
+{
+        char buf[CONF_DURATION_MAX];
+        strbuf_addf(b, "next start in %s", text_duration(MAX(x->not_before_ms - now_ms, 0), buf));
+        if (!x->s.exits_n || !x->s.exits[0].failure)
+                return;
+        strbuf_add(b, ": ");
+        add_failures(b, x);
+        add_hint(b, x);
+}
+
+static void note_starting(struct strbuf *b, const struct svc *x)
+{
+        const struct conf_service *def = svc_def(x);
+        if (def->ready.v == CONF_READY_PORT && def->port.set)
+                strbuf_addf(b, "waiting for port %lld to be listened on", (long long)def->port.v);
+        else if (def->ready.v == CONF_READY_NOTIFY)
+                strbuf_add(b, "waiting for READY=1");
+        else if (x->check_text)
+                strbuf_addf(b, "waiting for the first check to pass: %s", x->check_text);
+        else
+                strbuf_add(b, "waiting for the first check to pass");
+}
+
+static void note_up(struct strbuf *b, const struct svc *x)
+{
+        const struct core_service *s = &x->s;
+        if (order_must_stop(x) && x->dependents_up) {
+                strbuf_add(b, "to be stopped after those that require it");
+        } else if (s->health == CORE_HEALTH_FAILING) {
+                strbuf_addf(b, "monitoring failed %d of %lld times", s->checks_failed,
+                            (long long)svc_def(x)->monitoring_failures.v);
+                if (x->check_text)
+                        strbuf_addf(b, ": %s", x->check_text);
+        } else if (s->invalid_error) {
+                strbuf_addf(b, "its definition has an error, it goes on with the last good one: %s",
+                            s->invalid_error);
+        } else if (s->actual == CORE_STARTING) {
+                note_starting(b, x);
+        }
+}
+
+static void note_stopping(struct strbuf *b, const struct svc *x, int64_t now_ms)
+{
+        static const char *const why[CORE_CAUSE_COUNT] = {
+            [CORE_CAUSE_READY] = "was not ready in time",
+            [CORE_CAUSE_MONITORING] = "monitoring failed",
+            [CORE_CAUSE_DAEMONIZED] = "put itself in the background",
+            [CORE_CAUSE_RESTART] = "is being replaced",
+        };
+        char buf[CONF_DURATION_MAX];
+        if (why[x->s.ending])
+                strbuf_addf(b, "%s; ", why[x->s.ending]);
+        if (x->s.actual == CORE_KILLING)
+                strbuf_add(b, "killing what is left");
+        else
+                strbuf_addf(b, "what is left is killed in %s",
+                            text_duration(MAX(x->s.deadline_ms - now_ms, 0), buf));
+}
+
+char *core_note(const struct core *c UNUSED, const struct core_service *s, int64_t now_ms)
+{
+        const struct svc *x = svc_of_const(s);
+        struct strbuf b = {0};
+        switch (s->actual) {
+        case CORE_DOWN:
+                note_down(&b, x);
+                break;
+        case CORE_WAITING:
+                return order_waiting_text(x);
+        case CORE_BACKOFF:
+                note_backoff(&b, x, now_ms);
+                break;
+        case CORE_STARTING:
+        case CORE_RUNNING:
+        case CORE_RELOADING:
+                note_up(&b, x);
+                break;
+        case CORE_STOPPING:
+        case CORE_KILLING:
+                note_stopping(&b, x, now_ms);
+                break;
+        case CORE_ADOPTING:
+                strbuf_add(&b, "its svc-shim has not answered yet");
+                break;
+        default:
+                break;
+        }
+        return strbuf_take(&b);
+}

@@ -1,0 +1,295 @@
+/* run.c: what the states of machine.c do to a run: begin the next one, stop it, put its end on record,
+ * keep the shim's standing order right. Which of it happens when is the table's business. */
+#include "supervisord/core/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisord/core/machine.h"
+
+void run_order(struct svc *x, struct order o)
+{
+        if (!o.armed)
+                o = (struct order){0};
+        x->s.order_armed = o.armed;
+        if (o.armed == x->sent.armed && o.only_failed == x->sent.only_failed &&
+            o.min_ran_ms == x->sent.min_ran_ms && o.intent == x->sent.intent)
+                return;
+        x->sent = o;
+        struct core_effect *e = fx_add(x, CORE_FX_ORDER);
+        e->armed = o.armed;
+        e->only_failed = o.only_failed;
+        e->min_ran_ms = o.min_ran_ms;
+        e->intent = o.intent;
+}
+
+struct order run_restart_order(const struct svc *x)
+{
+        if (order_must_stop(x) || x->unready > 0)
+                return (struct order){0};
+        return (struct order){.armed = true, .intent = CORE_INTENT_RESTART};
+}
+
+void run_order_fit(struct svc *x)
+{
+        bool restarting = x->s.actual == CORE_RELOADING ||
+                          (x->s.actual == CORE_RUNNING && x->s.restart_grace_ms > x->c->now_ms);
+        if (x->s.pid && (restarting || x->s.actual == CORE_RUNNING || x->s.actual == CORE_STARTING))
+                run_order(x, restarting ? run_restart_order(x) : failure_order(x));
+}
+
+void run_log_restart(struct svc *x, const char *reason)
+{
+        struct line l = line_new("restart requested");
+        line_by(&l, -1);
+        line_str(&l, "reason", reason);
+        line_log(x, &l, true);
+}
+
+static void go_down(struct svc *x)
+{
+        x->not_before_ms = 0;
+        machine_go(x, CORE_DOWN);
+        if (x->shim)
+                fx_add(x, CORE_FX_RELEASE);
+        x->shim = false;
+        op_down(x);
+        svc_post(x); /* REMOVED is forgotten from there */
+}
+
+static void spawn(struct svc *x)
+{
+        struct core_service *s = &x->s;
+        x->last_run = MAX(x->last_run, s->run) + 1;
+        s->run = x->last_run;
+        s->digest = conf_digest(s->conf, s->def);
+        s->started_ms = x->c->now_ms;
+        s->started_wall_ms = x->c->wall_ms;
+        svc_status(x, NULL);
+        x->replace = false;
+        x->shim = true;
+        machine_go(x, CORE_SPAWNING);
+        svc_dirty(x, CORE_DIRTY_NOW);
+        fx_add(x, CORE_FX_SPAWN);
+}
+
+static void wait_required(struct svc *x)
+{
+        const struct svc *r = order_blocker(x);
+        struct line l = line_new("waiting");
+        machine_go(x, CORE_WAITING);
+        strbuf_addf(&l.text, " for %s", r ? r->s.name : "what it requires");
+        json_object_set_new(l.fields, "for", json_string(r ? r->s.name : ""));
+        line_log(x, &l, true);
+        svc_post(x); /* clients learn there if it cannot come */
+}
+
+void run_next(struct svc *x)
+{
+        struct core_service *s = &x->s;
+        bool asked = s->ending == CORE_CAUSE_STOP;
+        s->pid = 0;
+        s->leftover = false;
+        s->restart_grace_ms = 0;
+        s->ending = CORE_CAUSE_NONE;
+        x->sent = (struct order){0};
+        s->order_armed = false;
+        x->adopted = false;
+        if (asked || (s->holds & ~(unsigned)(CORE_HOLD_FAILURES | CORE_HOLD_DONE))) {
+                struct line l = line_new("stopped");
+                line_log(x, &l, true);
+        }
+        if (s->holds) {
+                go_down(x);
+        } else if (x->unready > 0) {
+                wait_required(x);
+        } else if (x->not_before_ms > x->c->now_ms) {
+                machine_go(x, CORE_BACKOFF);
+                deadline_set(x, x->not_before_ms);
+        } else {
+                spawn(x);
+        }
+}
+
+/* Does not wait for dependents: callers that must have done so. */
+void run_stop(struct svc *x, enum core_cause why)
+{
+        const struct conf_service *def = svc_def(x);
+        run_order(x, (struct order){0});
+        x->s.ending = why;
+        machine_go(x, def->stop_timeout.v > 0 ? CORE_STOPPING : CORE_KILLING);
+        svc_dirty(x, CORE_DIRTY_NOW);
+        if (def->stop_timeout.v <= 0) {
+                fx_add(x, CORE_FX_KILL);
+                return;
+        }
+        struct core_effect *e = fx_add(x, CORE_FX_SIGNAL);
+        e->signo = (int)def->stop_signal.v;
+        e->tree = def->stop_scope.v == CONF_SCOPE_TREE;
+        deadline_set(x, x->c->now_ms + def->stop_timeout.v);
+}
+
+/* ---- the end of a run ---- */
+
+/* The state in which the run was when it ended, as far as we know. */
+static enum core_actual state_of(const struct svc *x, int64_t run)
+{
+        if (x->s.actual != CORE_ADOPTING)
+                return x->s.actual;
+        return x->was_same_boot && run == x->s.run ? x->was : CORE_RUNNING;
+}
+
+static enum core_cause asked_for(const struct svc *x, int64_t run, int64_t at_ms)
+{
+        enum core_actual in = state_of(x, run);
+        if (in == CORE_STOPPING || in == CORE_KILLING)
+                return x->s.ending == CORE_CAUSE_NONE ? CORE_CAUSE_STOP : x->s.ending;
+        if (order_must_stop(x))
+                return CORE_CAUSE_STOP;
+        if (in == CORE_RELOADING || (x->s.restart_grace_ms && at_ms <= x->s.restart_grace_ms))
+                return CORE_CAUSE_RESTART;
+        return CORE_CAUSE_NONE;
+}
+
+static enum core_cause exit_cause(const struct svc *x, const struct core_event *ev, int64_t at_ms)
+{
+        if (ev->restarted && ev->intent == CORE_INTENT_RESTART)
+                return CORE_CAUSE_RESTART;
+        if (ev->exit.run < x->s.run)
+                return CORE_CAUSE_EXIT;
+        enum core_cause cause = asked_for(x, ev->exit.run, at_ms);
+        if (cause != CORE_CAUSE_NONE)
+                return cause;
+        return ev->leftover ? CORE_CAUSE_DAEMONIZED : CORE_CAUSE_EXIT;
+}
+
+/* The line goes to the log by ACK if the shim waits for one. */
+static void tell(struct svc *x, const struct core_exit *e, int64_t report)
+{
+        struct line l = text_exited(x, e);
+        if (report) {
+                struct core_effect *fx = fx_add(x, CORE_FX_ACK);
+                fx->run = e->run;
+                fx->report = report;
+                fx_text(x, xstrdup(l.text.s));
+        }
+        json_object_set_new(l.fields, "cause", json_string(core_cause_name(e->cause)));
+        line_log(x, &l, report == 0);
+}
+
+static void tell_again(struct svc *x, struct core_exit e, int64_t report)
+{
+        for (int i = 0; i < x->s.exits_n; i++) {
+                if (x->s.exits[i].run == e.run)
+                        e = x->s.exits[i];
+        }
+        if (!report)
+                return;
+        struct line l = text_exited(x, &e);
+        struct core_effect *fx = fx_add(x, CORE_FX_ACK);
+        fx->run = e.run;
+        fx->report = report;
+        fx_text(x, strbuf_take(&l.text));
+        json_decref(l.fields);
+}
+
+static void log_done(struct svc *x, const struct core_exit *e)
+{
+        _cleanup_free_ char *how = text_exit(x, e);
+        _cleanup_free_ char *policy = conf_print(svc_def(x), SETTING_restart_policy);
+        _cleanup_free_ char *reason = xasprintf("%s; restart policy %s", how, policy);
+        struct line l = line_new("stopped");
+        line_str(&l, "reason", reason);
+        line_log(x, &l, true);
+}
+
+/* Puts the end of a run on record. Returns whether it is the run that we are concerned with. */
+static bool record(struct svc *x, struct core_exit *e, int64_t at_ms, int64_t report)
+{
+        bool current = e->run >= x->s.run;
+        unsigned holds = failure_judge(x, e, at_ms);
+        failure_keep(x, e);
+        x->exited_run = e->run;
+        x->s.run = MAX(x->s.run, e->run);
+        x->last_run = MAX(x->last_run, e->run);
+        svc_dirty(x, CORE_DIRTY_NOW);
+        tell(x, e, report);
+        if (!current)
+                return false;
+        if (holds & CORE_HOLD_DONE)
+                log_done(x, e);
+        else if (holds)
+                failure_log_disabled(x, e);
+        hold_set(x, holds);
+        return true;
+}
+
+void run_exited(struct svc *x, const struct core_event *ev)
+{
+        struct core_exit e = ev->exit;
+        int64_t at_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
+        if (e.run <= x->exited_run) {
+                tell_again(x, e, ev->report);
+                return;
+        }
+        e.cause = exit_cause(x, ev, at_ms);
+        e.pid = e.pid ? e.pid : x->s.pid;
+        if (!record(x, &e, at_ms, ev->report))
+                return;
+        x->had_main = x->s.pid != 0;
+        x->s.pid = 0;
+        x->s.leftover = ev->leftover;
+        x->sent = (struct order){0};
+        x->s.order_armed = false;
+        if (ev->restarted) {
+                x->s.run = x->last_run = e.run + 1;
+                x->s.started_ms = x->c->now_ms;
+                x->s.restart_grace_ms = 0;
+                svc_status(x, NULL);
+        }
+        machine(x, M_EXITED, ev);
+        if (e.failure || e.cause == CORE_CAUSE_EXIT)
+                op_failed(x, &e);
+}
+
+void run_start_failed(struct svc *x, const struct core_event *ev)
+{
+        struct core_exit e = {.run = ev->run,
+                              .cause = CORE_CAUSE_START,
+                              .stage = ev->stage,
+                              .error = ev->error,
+                              .at_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms};
+        if (e.run <= x->exited_run) {
+                tell_again(x, e, ev->report);
+                return;
+        }
+        free(x->start_error);
+        x->start_error = ev->text && *ev->text ? xstrndup(ev->text, CORE_TEXT_MAX) : NULL;
+        if (!record(x, &e, x->c->now_ms, ev->report))
+                return;
+        machine(x, M_START_FAILED, ev);
+        op_failed(x, &e);
+}
+
+void run_lost(struct svc *x)
+{
+        struct core_service *s = &x->s;
+        enum core_actual in = state_of(x, s->run);
+        bool ran = in != CORE_DOWN && in != CORE_WAITING && in != CORE_BACKOFF;
+        struct core_exit e = {.run = s->run, .lost = true, .pid = s->pid};
+        bool open = ran && s->run > x->exited_run;
+        x->shim = false;
+        x->sent = (struct order){0};
+        s->order_armed = false;
+        if (open) {
+                e.cause = asked_for(x, s->run, x->c->now_ms);
+                if (e.cause == CORE_CAUSE_NONE || in == CORE_RELOADING)
+                        e.cause = CORE_CAUSE_SHIM;
+                e.ran_ms = s->started_ms ? MAX(x->c->now_ms - s->started_ms, 0) : 0;
+                e.at_wall_ms = x->c->wall_ms;
+                record(x, &e, x->c->now_ms, 0);
+        }
+        machine(x, M_LOST, NULL);
+        if (open && e.failure)
+                op_failed(x, &e);
+}

@@ -1,0 +1,334 @@
+/* snapshot.c: the state that outlives svcd, as JSON, and back. What of it outlives a reboot is decided
+ * when it is read. Whatever is missing, of another type or out of range in the document is left at its
+ * default: the file is only ever better than nothing. */
+#include "supervisord/core/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisord/core/machine.h"
+
+#define FORMAT   "svcd-state"
+#define VERSION  1
+#define TIME_MAX (INT64_C(1) << 52) /* far enough, and safe to add to */
+
+static const struct {
+        unsigned hold;
+        const char *name;
+} holds[] = {
+    {CORE_HOLD_STOPPED, "stopped"},
+    {CORE_HOLD_COMMAND, "command"},
+    {CORE_HOLD_FAILURES, "failures"},
+    {CORE_HOLD_DONE, "done"},
+};
+
+/* ---- writing ---- */
+
+static void put_int(json_t *o, const char *key, int64_t v)
+{
+        if (v)
+                json_object_set_new(o, key, json_integer(v));
+}
+
+static void put_bool(json_t *o, const char *key, bool v)
+{
+        if (v)
+                json_object_set_new(o, key, json_true());
+}
+
+static void put_hex(json_t *o, const char *key, uint64_t v)
+{
+        char buf[24];
+        snprintf(buf, sizeof(buf), "%016llx", (unsigned long long)v);
+        if (v)
+                json_object_set_new(o, key, json_string(buf));
+}
+
+static json_t *save_holds(unsigned set)
+{
+        json_t *a = json_array();
+        for (size_t i = 0; i < ARRAY_SIZE(holds); i++) {
+                if (set & holds[i].hold)
+                        json_array_append_new(a, json_string(holds[i].name));
+        }
+        return a;
+}
+
+static json_t *save_exit(const struct core_exit *e)
+{
+        json_t *o = json_object();
+        put_int(o, "run", e->run);
+        json_object_set_new(o, "cause", json_string(core_cause_name(e->cause)));
+        put_int(o, "wstatus", e->wstatus);
+        put_bool(o, "lost", e->lost);
+        put_int(o, "stage", e->stage);
+        put_int(o, "error", e->error);
+        put_bool(o, "failure", e->failure);
+        put_int(o, "failures", e->failures);
+        put_int(o, "max_failures", e->max_failures);
+        put_int(o, "pid", e->pid);
+        put_int(o, "ran_ms", e->ran_ms);
+        put_int(o, "at_wall_ms", e->at_wall_ms);
+        put_int(o, "user_ms", e->user_ms);
+        put_int(o, "system_ms", e->system_ms);
+        put_int(o, "maxrss_bytes", e->maxrss_bytes);
+        return o;
+}
+
+static json_t *save_lists(const struct core_service *s, json_t *o)
+{
+        if (s->holds)
+                json_object_set_new(o, "holds", save_holds(s->holds));
+        if (s->tally_n) {
+                json_t *a = json_array();
+                for (int i = 0; i < s->tally_n; i++)
+                        json_array_append_new(a, json_integer(s->tally[i]));
+                json_object_set_new(o, "tally_ms", a);
+        }
+        if (s->exits_n) {
+                json_t *a = json_array();
+                for (int i = 0; i < s->exits_n; i++)
+                        json_array_append_new(a, save_exit(&s->exits[i]));
+                json_object_set_new(o, "exits", a);
+        }
+        return o;
+}
+
+/* What is known of the run that is up, was up or is to come. */
+static void save_run(const struct svc *x, json_t *o)
+{
+        const struct core_service *s = &x->s;
+        bool old = x->loaded || s->actual == CORE_ADOPTING;
+        enum core_actual actual = old ? x->was : s->actual;
+        int64_t deadline_ms = old ? x->was_deadline_ms : s->deadline_ms;
+        if (actual != CORE_DOWN)
+                json_object_set_new(o, "actual", json_string(machine_name(actual)));
+        if (actual == CORE_RELOADING) {
+                put_int(o, "deadline_ms", deadline_ms);
+                put_bool(o, "signal_caught", s->signal_caught);
+        }
+        if (s->ending != CORE_CAUSE_NONE)
+                json_object_set_new(o, "ending", json_string(core_cause_name(s->ending)));
+        put_int(o, "run", s->run);
+        put_int(o, "last_run", x->last_run);
+        put_int(o, "exited_run", x->exited_run);
+        put_int(o, "pid", s->pid);
+        put_int(o, "started_ms", s->started_ms);
+        put_int(o, "started_wall_ms", s->started_wall_ms);
+        put_hex(o, "digest", s->digest);
+        put_int(o, "restart_grace_ms", s->restart_grace_ms);
+        put_int(o, "restarts", s->restarts);
+        put_bool(o, "again", x->again);
+        put_int(o, "delay_ms", s->delay_ms);
+        put_int(o, "not_before_ms", x->not_before_ms);
+}
+
+static json_t *save_service(struct svc *x)
+{
+        const struct core_service *s = &x->s;
+        json_t *o = json_object();
+        const char *file = s->def ? s->def->place.file : x->file;
+        save_lists(s, o);
+        save_run(x, o);
+        if (file)
+                json_object_set_new(o, "file", line_json(file));
+        if (s->holds) {
+                put_int(o, "since_ms", s->since_ms);
+                put_int(o, "since_wall_ms", s->since_wall_ms);
+        }
+        if ((s->holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE)) && s->def && !x->def_hash)
+                x->def_hash = apply_def_hash(s->conf, s->def);
+        if (s->holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE))
+                put_hex(o, "definition", x->def_hash);
+        return o;
+}
+
+json_t *core_save(struct core *c, const char *boot_id)
+{
+        json_t *services = json_object(), *o = json_object();
+        for (size_t i = 0; i < c->all.n; i++)
+                json_object_set_new(services, c->all.v[i]->s.name, save_service(c->all.v[i]));
+        json_object_set_new(o, "format", json_string(FORMAT));
+        json_object_set_new(o, "version", json_integer(VERSION));
+        json_object_set_new(o, "boot_id", json_string(boot_id));
+        json_object_set_new(o, "services", services);
+        c->dirty = CORE_CLEAN;
+        return o;
+}
+
+/* ---- reading ---- */
+
+static int64_t get_int(const json_t *o, const char *key)
+{
+        int64_t v = json_integer_value(json_object_get(o, key));
+        return v < 0 ? 0 : MIN(v, TIME_MAX);
+}
+
+static int get_small(const json_t *o, const char *key)
+{
+        return (int)MIN(get_int(o, key), INT32_MAX);
+}
+
+static bool get_bool(const json_t *o, const char *key)
+{
+        return json_is_true(json_object_get(o, key));
+}
+
+static const char *get_str(const json_t *o, const char *key)
+{
+        const char *s = json_string_value(json_object_get(o, key));
+        return s ? s : "";
+}
+
+static uint64_t get_hex(const json_t *o, const char *key)
+{
+        return strtoull(get_str(o, key), NULL, 16);
+}
+
+static enum core_cause get_cause(const json_t *o, const char *key)
+{
+        const char *name = get_str(o, key);
+        for (int i = 0; i < CORE_CAUSE_COUNT; i++) {
+                if (str_eq(name, core_cause_name((enum core_cause)i)))
+                        return (enum core_cause)i;
+        }
+        return CORE_CAUSE_NONE;
+}
+
+static enum core_actual get_actual(const json_t *o)
+{
+        const char *name = get_str(o, "actual");
+        for (int i = 0; i < CORE_ADOPTING; i++) {
+                if (str_eq(name, machine_name((enum core_actual)i)))
+                        return (enum core_actual)i;
+        }
+        return CORE_DOWN;
+}
+
+static unsigned load_holds(const json_t *a)
+{
+        unsigned set = 0;
+        size_t k;
+        json_t *item;
+        json_array_foreach(a, k, item)
+        {
+                for (size_t i = 0; i < ARRAY_SIZE(holds); i++) {
+                        if (str_eq(json_string_value(item), holds[i].name))
+                                set |= holds[i].hold;
+                }
+        }
+        return set;
+}
+
+static struct core_exit load_exit(const json_t *o)
+{
+        return (struct core_exit){
+            .run = get_int(o, "run"),
+            .cause = get_cause(o, "cause"),
+            .wstatus = get_small(o, "wstatus"),
+            .lost = get_bool(o, "lost"),
+            .stage = get_small(o, "stage"),
+            .error = get_small(o, "error"),
+            .failure = get_bool(o, "failure"),
+            .failures = get_small(o, "failures"),
+            .max_failures = get_small(o, "max_failures"),
+            .pid = get_int(o, "pid"),
+            .ran_ms = get_int(o, "ran_ms"),
+            .at_wall_ms = get_int(o, "at_wall_ms"),
+            .user_ms = get_int(o, "user_ms"),
+            .system_ms = get_int(o, "system_ms"),
+            .maxrss_bytes = get_int(o, "maxrss_bytes"),
+        };
+}
+
+static void load_exits(struct core_service *s, const json_t *a)
+{
+        for (size_t i = 0; i < json_array_size(a) && s->exits_n < CORE_EXITS; i++)
+                s->exits[s->exits_n++] = load_exit(json_array_get(a, i));
+}
+
+static void load_tally(struct core_service *s, const json_t *a)
+{
+        for (size_t i = 0; i < json_array_size(a) && s->tally_n < CORE_TALLY_MAX; i++) {
+                int64_t at_ms = json_integer_value(json_array_get(a, i));
+                int64_t least = s->tally_n ? s->tally[s->tally_n - 1] : 0;
+                s->tally[s->tally_n++] = MIN(MAX(at_ms, least), TIME_MAX);
+        }
+}
+
+/* What holds after a reboot too. */
+static void load_lasting(struct svc *x, const json_t *o)
+{
+        struct core_service *s = &x->s;
+        s->holds = load_holds(json_object_get(o, "holds"));
+        load_exits(s, json_object_get(o, "exits"));
+        s->run = get_int(o, "run");
+        x->last_run = MAX(get_int(o, "last_run"), s->run);
+        x->exited_run = MIN(get_int(o, "exited_run"), x->last_run);
+        s->started_wall_ms = get_int(o, "started_wall_ms");
+        s->since_wall_ms = get_int(o, "since_wall_ms");
+        x->def_hash = get_hex(o, "definition");
+        if (*get_str(o, "file"))
+                x->file = xstrdup(get_str(o, "file"));
+        x->loaded = true;
+}
+
+static void load_of_this_boot(struct svc *x, const json_t *o)
+{
+        struct core_service *s = &x->s;
+        x->was_same_boot = true;
+        x->was = get_actual(o);
+        x->was_deadline_ms = get_int(o, "deadline_ms");
+        s->signal_caught = get_bool(o, "signal_caught");
+        s->ending = get_cause(o, "ending");
+        s->pid = get_int(o, "pid");
+        s->started_ms = get_int(o, "started_ms");
+        s->digest = get_hex(o, "digest");
+        s->restart_grace_ms = get_int(o, "restart_grace_ms");
+        s->restarts = get_int(o, "restarts");
+        x->again = get_bool(o, "again");
+        s->delay_ms = get_int(o, "delay_ms");
+        x->not_before_ms = get_int(o, "not_before_ms");
+        s->since_ms = get_int(o, "since_ms");
+        load_tally(s, json_object_get(o, "tally_ms"));
+}
+
+static void load_service(struct core *c, const char *name, const json_t *o, bool same_boot)
+{
+        if (!conf_name_ok(name) || !json_is_object(o))
+                return;
+        struct svc *x = svc_insert(c, name);
+        load_lasting(x, o);
+        if (same_boot) {
+                load_of_this_boot(x, o);
+        } else {
+                x->s.holds &= CORE_HOLD_COMMAND | CORE_HOLD_FAILURES;
+                x->exited_run = x->last_run;
+        }
+        x->is_held = x->s.holds != 0;
+        x->seen = core_state_name(&x->s);
+}
+
+static int refuse(char **ret_error, const char *why)
+{
+        *ret_error = xasprintf("this is no state of svcd: %s", why);
+        return -EINVAL;
+}
+
+int core_load(struct core *c, const json_t *state, const char *boot_id, char **ret_error)
+{
+        const json_t *services = json_object_get(state, "services");
+        if (!str_eq(get_str(state, "format"), FORMAT))
+                return refuse(ret_error, "`format` is not \"" FORMAT "\"");
+        if (get_int(state, "version") < 1)
+                return refuse(ret_error, "`version` is missing");
+        if (!json_is_object(services))
+                return refuse(ret_error, "`services` is no object");
+        bool same_boot = *boot_id && str_eq(get_str(state, "boot_id"), boot_id);
+        const char *name;
+        json_t *o;
+        json_object_foreach((json_t *)(uintptr_t)services, name, o)
+            load_service(c, name, o, same_boot);
+        return 0;
+}

@@ -1,0 +1,483 @@
+/* states.c: the handlers in the cells of machine.c's table: what an event means in a state. What the model
+ * is stands in core.h; how a run is begun, stopped and put on record in run.c. */
+#include "supervisord/core/states.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisord/core/machine.h"
+
+/* ---- nothing runs ---- */
+
+void on_down_settle(struct svc *x, const struct core_event *ev UNUSED)
+{
+        if (!x->s.holds) {
+                run_next(x);
+        } else if (x->s.holds & CORE_HOLD_REMOVED) {
+                if (x->shim)
+                        fx_add(x, CORE_FX_RELEASE);
+                op_end(x, false, CORE_OK, "stopped, and no longer defined");
+                svc_forget(x);
+        }
+}
+
+void on_waiting_settle(struct svc *x, const struct core_event *ev UNUSED)
+{
+        if (x->s.holds || x->unready == 0) {
+                run_next(x);
+                return;
+        }
+        order_update(x);
+        if (x->is_blocked)
+                op_blocked(x);
+}
+
+void on_backoff_settle(struct svc *x, const struct core_event *ev UNUSED)
+{
+        if (x->s.holds || x->not_before_ms <= x->c->now_ms)
+                run_next(x);
+}
+
+void on_next(struct svc *x, const struct core_event *ev UNUSED)
+{
+        run_next(x);
+}
+
+/* ---- a run begins ---- */
+
+static void become_ready(struct svc *x)
+{
+        struct core_service *s = &x->s;
+        struct line l = line_new("ready");
+        line_int(&l, "run", s->run);
+        line_ms(&l, "after", x->c->now_ms - s->started_ms);
+        machine_go(x, CORE_RUNNING);
+        line_log(x, &l, true);
+        monitor_begin(x);
+        run_order_fit(x);
+        op_running(x, false);
+}
+
+void on_ready(struct svc *x, const struct core_event *ev UNUSED)
+{
+        become_ready(x);
+}
+
+static bool ready_at_once(const struct svc *x)
+{
+        int64_t kind = svc_def(x)->ready.v;
+        return kind == CONF_READY_EXEC || (kind == CONF_READY_MONITORING && !monitor_has(x));
+}
+
+/* STARTING, with all that waits for readiness; or RUNNING if there is nothing to wait for. */
+static void begin_starting(struct svc *x)
+{
+        machine_go(x, CORE_STARTING);
+        deadline_set(x, x->c->now_ms + svc_def(x)->ready_timeout.v);
+        if (order_must_stop(x)) {
+                svc_post(x);
+        } else if (ready_at_once(x)) {
+                become_ready(x);
+        } else {
+                machine_watch_port(x, svc_def(x)->ready.v == CONF_READY_PORT);
+                monitor_begin(x);
+                run_order_fit(x);
+        }
+}
+
+static void log_started(struct svc *x, bool restarted)
+{
+        struct line l = line_new("started");
+        line_int(&l, "run", x->s.run);
+        line_int(&l, "pid", x->s.pid);
+        if (x->s.def)
+                line_str(&l, "command", x->s.def->command.text);
+        json_object_set_new(l.fields, "restarted", json_boolean(restarted));
+        line_log(x, &l, false);
+}
+
+static void take_started(struct svc *x, const struct core_event *ev)
+{
+        struct core_service *s = &x->s;
+        s->run = ev->run;
+        x->last_run = MAX(x->last_run, ev->run);
+        s->pid = ev->pid;
+        s->started_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
+        s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
+        s->leftover = false;
+        s->restarts += x->again;
+        x->again = false;
+        x->not_before_ms = 0;
+        x->shim = true;
+        svc_dirty(x, CORE_DIRTY_SOON);
+        log_started(x, ev->restarted);
+}
+
+void on_started(struct svc *x, const struct core_event *ev)
+{
+        bool replace = x->replace;
+        take_started(x, ev);
+        x->replace = false;
+        if (replace && !order_must_stop(x)) {
+                machine_go(x, CORE_STARTING);
+                run_stop(x, CORE_CAUSE_RESTART);
+        } else {
+                begin_starting(x);
+        }
+}
+
+/* A run of a standing order of which we have not seen the predecessor's end: believe the shim. */
+void on_started_newer(struct svc *x, const struct core_event *ev)
+{
+        if (ev->run > x->s.run)
+                on_started(x, ev);
+}
+
+/* The shim's standing order was quicker than our signal. */
+void on_started_stopping(struct svc *x, const struct core_event *ev)
+{
+        enum core_cause why = x->s.ending;
+        take_started(x, ev);
+        run_stop(x, why);
+}
+
+void on_started_killing(struct svc *x, const struct core_event *ev)
+{
+        take_started(x, ev);
+        fx_add(x, CORE_FX_KILL);
+}
+
+void on_not_ready(struct svc *x, const struct core_event *ev UNUSED)
+{
+        struct line l = line_new("not ready");
+        line_int(&l, "run", x->s.run);
+        line_ms(&l, "after", x->c->now_ms - x->s.started_ms);
+        line_log(x, &l, true);
+        run_stop(x, CORE_CAUSE_READY);
+}
+
+/* Its definition has changed since SPAWN: the new run comes too late. */
+void on_spawning_replace(struct svc *x, const struct core_event *ev UNUSED)
+{
+        x->replace = x->s.digest != conf_digest(x->s.conf, x->s.def);
+}
+
+/* ---- a run is up ---- */
+
+static void stop_for(struct svc *x)
+{
+        if (!x->s.holds) {
+                struct line l = line_new("stop requested");
+                line_by(&l, -1);
+                line_str(&l, "reason", "a service that it requires is being stopped");
+                line_log(x, &l, true);
+        }
+        run_stop(x, CORE_CAUSE_STOP);
+}
+
+void on_up_settle(struct svc *x, const struct core_event *ev UNUSED)
+{
+        if (!order_must_stop(x)) {
+                if (x->s.actual == CORE_STARTING && ready_at_once(x)) {
+                        become_ready(x);
+                        return;
+                }
+                machine_watch_port(x, x->s.actual == CORE_STARTING &&
+                                          svc_def(x)->ready.v == CONF_READY_PORT);
+                monitor_changed(x);
+                run_order_fit(x);
+        } else if (x->dependents_up > 0) {
+                run_order(x, (struct order){0});
+        } else {
+                stop_for(x);
+        }
+}
+
+void on_up_replace(struct svc *x, const struct core_event *ev UNUSED)
+{
+        /* One that is to be stopped waits for those that require it. */
+        if (!order_must_stop(x))
+                run_stop(x, CORE_CAUSE_RESTART);
+}
+
+static void send_restart_signal(struct svc *x, bool caught)
+{
+        const struct conf_service *def = svc_def(x);
+        x->s.signal_caught = caught;
+        x->s.restart_grace_ms = x->c->now_ms + MAX(def->stop_timeout.v, CORE_RELOAD_MS);
+        run_order(x, run_restart_order(x));
+        machine_go(x, CORE_RELOADING);
+        deadline_set(x, x->c->now_ms + CORE_RELOAD_MS);
+        svc_dirty(x, CORE_DIRTY_NOW);
+        fx_add(x, CORE_FX_SIGNAL)->signo = (int)def->restart_signal.v;
+}
+
+void on_up_reload(struct svc *x, const struct core_event *ev)
+{
+        if (order_must_stop(x))
+                return;
+        if (ev->ignored)
+                run_stop(x, CORE_CAUSE_RESTART);
+        else
+                send_restart_signal(x, ev->caught);
+}
+
+void on_reloading_deadline(struct svc *x, const struct core_event *ev UNUSED)
+{
+        struct core_service *s = &x->s;
+        if (!s->signal_caught) {
+                /* Neither caught nor ended: it blocks the signal, or is stuck. */
+                if (s->restart_grace_ms > x->c->now_ms)
+                        deadline_set(x, s->restart_grace_ms);
+                else
+                        run_stop(x, CORE_CAUSE_RESTART);
+                return;
+        }
+        struct line l = line_new("reloaded");
+        line_int(&l, "run", s->run);
+        line_int(&l, "pid", s->pid);
+        machine_go(x, CORE_RUNNING);
+        line_log(x, &l, true);
+        if (s->restart_grace_ms > x->c->now_ms)
+                deadline_set(x, s->restart_grace_ms);
+        monitor_begin(x);
+        run_order_fit(x);
+        op_running(x, true);
+}
+
+void on_grace_over(struct svc *x, const struct core_event *ev UNUSED)
+{
+        x->s.restart_grace_ms = 0;
+        svc_dirty(x, CORE_DIRTY_SOON);
+        run_order_fit(x);
+}
+
+void on_unhealthy(struct svc *x, const struct core_event *ev UNUSED)
+{
+        run_stop(x, CORE_CAUSE_MONITORING);
+}
+
+/* ---- a run ends ---- */
+
+static void log_daemonized(struct svc *x)
+{
+        const char *how = text_foreground(x);
+        struct line l = line_new("daemonized");
+        line_int(&l, "run", x->s.run);
+        line_str(&l, "reason",
+                 "its main process ended and left descendants: it put itself in the background");
+        line_str(&l, "hint", how ? how : "run it in the foreground");
+        line_log(x, &l, true);
+}
+
+static void stop_leftover(struct svc *x, enum core_cause why)
+{
+        x->s.leftover = true;
+        run_stop(x, why);
+}
+
+void on_up_exited(struct svc *x, const struct core_event *ev)
+{
+        if (ev->restarted) {
+                machine_go(x, CORE_SPAWNING);
+        } else if (ev->leftover) {
+                if (x->s.exits[0].cause == CORE_CAUSE_DAEMONIZED)
+                        log_daemonized(x);
+                stop_leftover(x, x->s.exits[0].cause);
+        } else {
+                run_next(x);
+        }
+}
+
+void on_stopping_exited(struct svc *x, const struct core_event *ev)
+{
+        if (ev->restarted)
+                return; /* STARTED follows, and is stopped again */
+        if (!ev->leftover) {
+                run_next(x);
+        } else if (x->s.actual == CORE_STOPPING && x->had_main &&
+                   svc_def(x)->stop_scope.v == CONF_SCOPE_MAIN) {
+                fx_add(x, CORE_FX_SIGNAL)->signo = (int)svc_def(x)->stop_signal.v;
+        }
+}
+
+void on_stopping_deadline(struct svc *x, const struct core_event *ev UNUSED)
+{
+        struct line l = line_new("stop timeout");
+        line_ms(&l, "after", svc_def(x)->stop_timeout.v);
+        line_str(&l, "signal", "KILL");
+        line_log(x, &l, true);
+        machine_go(x, CORE_KILLING);
+        svc_dirty(x, CORE_DIRTY_NOW);
+        fx_add(x, CORE_FX_KILL);
+}
+
+/* Somebody asks for a restart while the run is being ended for another reason: now it is one that was
+ * asked for. (What has failed already is on record.) */
+void on_stopping_restart(struct svc *x, const struct core_event *ev UNUSED)
+{
+        x->s.ending = CORE_CAUSE_RESTART;
+        svc_dirty(x, CORE_DIRTY_NOW);
+}
+
+/* ---- a shim of an earlier svcd ---- */
+
+void on_adopting_replace(struct svc *x, const struct core_event *ev UNUSED)
+{
+        x->replace = true;
+}
+
+static bool still_stopping(const struct svc *x, int64_t run)
+{
+        return x->was_same_boot && run == x->s.run &&
+               (x->was == CORE_STOPPING || x->was == CORE_KILLING);
+}
+
+static void adopt_leftover(struct svc *x, bool stopping)
+{
+        enum core_cause why = stopping ? x->s.ending : CORE_CAUSE_DAEMONIZED;
+        if (!stopping && x->was_same_boot && x->was == CORE_RELOADING)
+                why = CORE_CAUSE_RESTART;
+        stop_leftover(x, why);
+}
+
+/* The restart signal may or may not have been sent: the order, which goes first, tells. */
+static void adopt_reloading(struct svc *x, const struct core_event *ev)
+{
+        if (!ev->armed || ev->intent != CORE_INTENT_RESTART) {
+                send_restart_signal(x, x->s.signal_caught);
+                return;
+        }
+        machine_go(x, CORE_RELOADING);
+        deadline_set(x, MIN(x->was_deadline_ms, x->c->now_ms + CORE_RELOAD_MS));
+        run_order_fit(x);
+}
+
+static bool out_of_date(const struct svc *x)
+{
+        return x->s.def && x->s.digest && x->s.digest != conf_digest(x->s.conf, x->s.def);
+}
+
+static void adopt_replace(struct svc *x)
+{
+        if (!x->replace)
+                run_log_restart(x, "its definition has changed since this run began");
+        machine_go(x, CORE_STARTING);
+        run_stop(x, CORE_CAUSE_RESTART);
+}
+
+static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, bool same)
+{
+        struct core_service *s = &x->s;
+        bool was_ready = same && (x->was == CORE_RUNNING || x->was == CORE_RELOADING);
+        struct line l = line_new("adopted");
+        line_int(&l, "run", s->run);
+        line_int(&l, "pid", s->pid);
+        line_log(x, &l, true);
+        if (stopping) {
+                run_stop(x, s->ending);
+        } else if ((x->replace || out_of_date(x)) && !order_must_stop(x)) {
+                adopt_replace(x);
+        } else if (same && x->was == CORE_RELOADING && !order_must_stop(x)) {
+                adopt_reloading(x, ev);
+        } else if (ev->ready || was_ready) {
+                machine_go(x, CORE_RUNNING);
+                if (s->restart_grace_ms > x->c->now_ms)
+                        deadline_set(x, s->restart_grace_ms);
+                monitor_adopted(x);
+                run_order_fit(x);
+                op_running(x, false);
+        } else {
+                begin_starting(x);
+        }
+        x->replace = false;
+        svc_post(x);
+}
+
+static void adopt_take(struct svc *x, const struct core_event *ev)
+{
+        struct core_service *s = &x->s;
+        bool newer = ev->run > s->run;
+        if (newer) {
+                s->restarts += s->run ? ev->run - s->run : 0;
+                s->restart_grace_ms = 0;
+                s->ending = CORE_CAUSE_NONE;
+                x->was = CORE_RUNNING;
+                x->again = false;
+        }
+        s->run = MAX(s->run, ev->run);
+        s->pid = ev->pid;
+        s->leftover = ev->leftover;
+        x->last_run = MAX(x->last_run, ev->run);
+        x->shim = x->adopted = true;
+        svc_status(x, ev->text);
+        svc_dirty(x, CORE_DIRTY_SOON);
+        if (ev->digest)
+                s->digest = ev->digest;
+        else if (newer)
+                s->digest = 0;
+        if (!ev->pid)
+                return;
+        s->started_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
+        s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
+        x->exited_run = MIN(x->exited_run, s->run - 1);
+        x->not_before_ms = 0;
+        x->sent = (struct order){.armed = ev->armed, .intent = ev->intent, .min_ran_ms = -1};
+        if (newer)
+                log_started(x, true);
+}
+
+void on_adopted(struct svc *x, const struct core_event *ev)
+{
+        bool stopping = still_stopping(x, ev->run), same = x->was_same_boot && ev->run == x->s.run;
+        adopt_take(x, ev);
+        if (x->s.def)
+                fx_add(x, CORE_FX_CONF);
+        if (!ev->pid && ev->leftover) {
+                adopt_leftover(x, stopping);
+        } else if (!ev->pid) {
+                if (ev->run > x->exited_run)
+                        deadline_set(x, x->c->now_ms + CORE_REPORT_MS);
+                else
+                        run_next(x);
+        } else {
+                adopt_up(x, ev, stopping, same);
+        }
+}
+
+/* Nobody told us that there is a shim; we believe it all the same. */
+void on_adopted_down(struct svc *x, const struct core_event *ev)
+{
+        machine_go(x, CORE_ADOPTING);
+        on_adopted(x, ev);
+}
+
+/* Before the shim has answered an end is only recorded; afterwards it is the one we wait for. Whatever the
+ * report says was left then, the shim's answer, which is newer, says that nothing is. */
+void on_adopting_exited(struct svc *x, const struct core_event *ev)
+{
+        if (x->adopted && ev->restarted)
+                machine_go(x, CORE_SPAWNING);
+        else if (x->adopted)
+                run_next(x);
+}
+
+void on_adopting_ended(struct svc *x, const struct core_event *ev UNUSED)
+{
+        if (x->adopted)
+                run_next(x);
+}
+
+void on_adopting_started(struct svc *x, const struct core_event *ev)
+{
+        if (x->adopted)
+                on_started(x, ev);
+}
+
+/* The shim owes us a report that does not come: its run ended, nobody knows how. */
+void on_adopting_deadline(struct svc *x, const struct core_event *ev UNUSED)
+{
+        x->exited_run = MAX(x->exited_run, x->s.run);
+        svc_dirty(x, CORE_DIRTY_NOW);
+        run_next(x);
+}

@@ -1,0 +1,253 @@
+/* text.c: names and sentences: states, causes, how a run ended. Sentences on the state of a service are
+ * in note.c. */
+#include "supervisord/core/internal.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+#include "common/shim_proto.h"
+
+const char *core_disabled_cause(const struct core_service *s)
+{
+        if (s->holds & CORE_HOLD_DEFINITION)
+                return "definition";
+        if (s->holds & CORE_HOLD_COMMAND)
+                return "command";
+        return s->holds & CORE_HOLD_FAILURES ? "failures" : NULL;
+}
+
+static const char *down_name(const struct core_service *s)
+{
+        if (s->holds & CORE_HOLD_INVALID)
+                return "invalid";
+        return core_disabled_cause(s) ? "disabled" : "stopped";
+}
+
+const char *core_state_name(const struct core_service *s)
+{
+        /* Held, but up: those that require it are being stopped first. */
+        bool to_stop = (s->holds & ~(unsigned)CORE_HOLD_INVALID) != 0;
+        switch (s->actual) {
+        case CORE_DOWN:
+                return down_name(s);
+        case CORE_WAITING:
+                return "waiting";
+        case CORE_BACKOFF:
+                return "backoff";
+        case CORE_RUNNING:
+                return to_stop ? "stopping" : "running";
+        case CORE_RELOADING:
+                return to_stop ? "stopping" : "reloading";
+        case CORE_STOPPING:
+        case CORE_KILLING:
+                return "stopping";
+        default:
+                return to_stop ? "stopping" : "starting";
+        }
+}
+
+const char *text_held(const struct core_service *s)
+{
+        if (s->holds & CORE_HOLD_REMOVED)
+                return "not defined";
+        if (s->holds & CORE_HOLD_INVALID)
+                return "its definition has an error";
+        if (s->holds & CORE_HOLD_DEFINITION)
+                return "disabled: definition";
+        if (s->holds & CORE_HOLD_COMMAND)
+                return "disabled: command";
+        if (s->holds & CORE_HOLD_FAILURES)
+                return "disabled: failures";
+        return s->holds & CORE_HOLD_DONE ? "ended" : "stopped";
+}
+
+const char *core_cause_name(enum core_cause cause)
+{
+        static const char *const names[CORE_CAUSE_COUNT] = {
+            [CORE_CAUSE_NONE] = "none",
+            [CORE_CAUSE_EXIT] = "exit",
+            [CORE_CAUSE_START] = "start",
+            [CORE_CAUSE_READY] = "ready",
+            [CORE_CAUSE_MONITORING] = "monitoring",
+            [CORE_CAUSE_DAEMONIZED] = "daemonized",
+            [CORE_CAUSE_SHIM] = "shim",
+            [CORE_CAUSE_STOP] = "stop",
+            [CORE_CAUSE_RESTART] = "restart",
+        };
+        return (unsigned)cause < CORE_CAUSE_COUNT ? names[cause] : "?";
+}
+
+const char *core_health_name(enum core_health h)
+{
+        if (h == CORE_HEALTH_NONE)
+                return "none";
+        return h == CORE_HEALTH_OK ? "ok" : "failing";
+}
+
+const char *text_duration(int64_t ms, char buf[CONF_DURATION_MAX])
+{
+        if (ms < 1000)
+                snprintf(buf, CONF_DURATION_MAX, "%lldms", (long long)MAX(ms, 0));
+        else if (ms < 120000)
+                snprintf(buf, CONF_DURATION_MAX, "%llds", (long long)(ms / 1000));
+        else
+                conf_format_duration(ms / 1000 * 1000, buf);
+        return buf;
+}
+
+const char *text_window(const struct conf_service *def, char buf[CONF_DURATION_MAX])
+{
+        int64_t ms = def->restart_window.v;
+        return ms % 1000 ? conf_format_duration(ms, buf) : text_duration(ms, buf);
+}
+
+static const char *exit_why(enum core_cause cause)
+{
+        switch (cause) {
+        case CORE_CAUSE_READY:
+                return " (not ready in time)";
+        case CORE_CAUSE_MONITORING:
+                return " (monitoring failed)";
+        case CORE_CAUSE_DAEMONIZED:
+                return " and left descendants in the background";
+        default:
+                return "";
+        }
+}
+
+char *core_exit_text(const struct core_exit *e)
+{
+        char ran[CONF_DURATION_MAX];
+        if (e->cause == CORE_CAUSE_START)
+                return xasprintf("%s: %s", shim_stage_name(e->stage), strerror(e->error));
+        text_duration(e->ran_ms, ran);
+        if (e->lost)
+                return xasprintf("its svc-shim was lost after %s%s", ran, exit_why(e->cause));
+        if (WIFSIGNALED(e->wstatus))
+                return xasprintf("killed by signal %d (%s)%s after %s%s", WTERMSIG(e->wstatus),
+                                 conf_signal_name(WTERMSIG(e->wstatus)),
+                                 WCOREDUMP(e->wstatus) ? ", core dumped" : "", ran,
+                                 exit_why(e->cause));
+        return xasprintf("exited with code %d after %s%s", WEXITSTATUS(e->wstatus), ran,
+                         exit_why(e->cause));
+}
+
+const char *text_start_path(const struct svc *x, int stage)
+{
+        if (!x->s.def)
+                return NULL;
+        if (stage == SHIM_STAGE_CHDIR)
+                return x->s.def->working_directory;
+        return stage == SHIM_STAGE_EXEC && x->s.def->command.argv.n ? x->s.def->command.argv.v[0]
+                                                                    : NULL;
+}
+
+char *text_exit(const struct svc *x, const struct core_exit *e)
+{
+        if (e->cause != CORE_CAUSE_START)
+                return core_exit_text(e);
+        const char *path = text_start_path(x, e->stage);
+        const char *error = x->start_error ? x->start_error : strerror(e->error);
+        return xasprintf("cannot start: %s%s%s: %s", shim_stage_name(e->stage), path ? " " : "",
+                         path ? path : "", error);
+}
+
+static void add_failure(struct line *l, const struct core_exit *e)
+{
+        char buf[32];
+        if (!e->failure)
+                return;
+        if (e->max_failures)
+                snprintf(buf, sizeof(buf), "%d/%d", e->failures, e->max_failures);
+        else
+                snprintf(buf, sizeof(buf), "%d", e->failures);
+        line_str(l, "failure", buf);
+}
+
+static struct line start_failed(const struct svc *x, const struct core_exit *e)
+{
+        struct line l = line_new("start failed");
+        const char *path = text_start_path(x, e->stage);
+        line_int(&l, "run", e->run);
+        line_str(&l, "stage", shim_stage_name(e->stage));
+        line_str(&l, "error", x->start_error ? x->start_error : strerror(e->error));
+        if (path)
+                line_str(&l, "path", path);
+        add_failure(&l, e);
+        return l;
+}
+
+struct line text_exited(const struct svc *x, const struct core_exit *e)
+{
+        if (e->cause == CORE_CAUSE_START)
+                return start_failed(x, e);
+        struct line l = line_new("exited");
+        line_int(&l, "run", e->run);
+        line_int(&l, "pid", e->pid);
+        if (e->lost)
+                line_str(&l, "lost", "shim");
+        else if (WIFSIGNALED(e->wstatus))
+                line_str(&l, "signal", conf_signal_name(WTERMSIG(e->wstatus)));
+        else
+                line_int(&l, "code", WEXITSTATUS(e->wstatus));
+        if (!e->lost && WIFSIGNALED(e->wstatus) && WCOREDUMP(e->wstatus))
+                line_str(&l, "core", "dumped");
+        line_ms(&l, "ran", e->ran_ms);
+        add_failure(&l, e);
+        return l;
+}
+
+/* php-fpm8.2 is php-fpm, redis-server-wrapper is not redis-server. */
+static bool is_program(const char *word, size_t n, const char *program)
+{
+        for (size_t i = n; i-- > 0;) {
+                if (word[i] != '/')
+                        continue;
+                word += i + 1;
+                n -= i + 1;
+                break;
+        }
+        size_t len = strlen(program);
+        return n >= len && !strncmp(word, program, len) && (n == len || !strchr("-_", word[len]));
+}
+
+const char *text_foreground(const struct svc *x)
+{
+        static const struct {
+                const char *program, *how;
+        } known[] = {
+            {"redis-server", "redis-server: --daemonize no (and no `daemonize yes` in its file)"},
+            {"valkey-server", "valkey-server: --daemonize no (and no `daemonize yes` in its file)"},
+            {"nginx", "nginx: -g 'daemon off;'"},
+            {"memcached", "memcached: without -d"},
+            {"mongod", "mongod: without --fork (and no `fork: true` in its file)"},
+            {"mongos", "mongos: without --fork (and no `fork: true` in its file)"},
+            {"pg_ctl", "run `postgres -D DIR` instead of pg_ctl"},
+            {"pg_ctlcluster", "run `postgres -D DIR` instead, or pg_ctlcluster --foreground"},
+            {"php-fpm", "php-fpm: --nodaemonize (-F)"},
+            {"httpd", "httpd: -DFOREGROUND"},
+            {"apache2", "apache2: -DFOREGROUND"},
+            {"apachectl", "apachectl: -DFOREGROUND"},
+            {"haproxy", "haproxy: -db, or -W without -D"},
+            {"mysqld", "mysqld: without --daemonize"},
+            {"mariadbd", "mariadbd: without --daemonize"},
+            {"gunicorn", "gunicorn: without --daemon"},
+            {"uwsgi", "uwsgi: without --daemonize"},
+            {"lighttpd", "lighttpd: -D"},
+            {"sshd", "sshd: -D"},
+            {"pm2", "run `pm2-runtime` instead of pm2"},
+        };
+        const struct conf_service *def = x->s.def;
+        for (size_t w = 0; def && w < def->command.argv.n; w++) {
+                /* A shell's script is one argument of many words. */
+                for (const char *p = def->command.argv.v[w]; *p; p += strspn(p, " \t\n;")) {
+                        size_t n = strcspn(p, " \t\n;");
+                        for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+                                if (is_program(p, n, known[i].program))
+                                        return known[i].how;
+                        }
+                        p += n;
+                }
+        }
+        return NULL;
+}

@@ -1,0 +1,389 @@
+/* daemon.c: svcd's life and its turn. What it decides is in core/, what it does in the modules that
+ * it puts together here. */
+#include "supervisord/daemon.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "supervisord/check.h"
+#include "supervisord/effects.h"
+#include "supervisord/methods.h"
+#include "supervisord/portwatch.h"
+#include "supervisord/sdnotify.h"
+#include "supervisord/setup.h"
+#include "supervisord/state.h"
+
+#define SAVE_SOON_S    2.0
+#define SAVE_AGAIN_S   5.0
+#define LEAVE_S        2.0 /* for shims to end, once nothing runs any more */
+#define TURN_STEPS_MAX 1000
+
+struct posted {
+        struct posted *next;
+        struct core_service *svc;
+        struct core_event ev;
+        char text[];
+};
+
+/* ---- events ---- */
+
+void daemon_post(struct daemon *d, struct core_service *s, const struct core_event *ev)
+{
+        size_t n = ev->text ? strlen(ev->text) + 1 : 0;
+        struct posted *p = xmalloc(sizeof(*p) + n);
+        *p = (struct posted){.svc = s, .ev = *ev};
+        if (n) {
+                memcpy(p->text, ev->text, n);
+                p->ev.text = p->text;
+        }
+        *d->last = p;
+        d->last = &p->next;
+}
+
+void daemon_forget(struct daemon *d, const struct core_service *s)
+{
+        d->last = &d->first;
+        while (*d->last) {
+                struct posted *p = *d->last;
+                if (p->svc == s) {
+                        *d->last = p->next;
+                        free(p);
+                } else {
+                        d->last = &p->next;
+                }
+        }
+}
+
+uint64_t daemon_op(struct daemon *d)
+{
+        return ++d->next_op;
+}
+
+/* Steps the core with everything that waits. True if a person asked for something. */
+static bool step(struct daemon *d)
+{
+        bool asked = false;
+        int64_t now = clock_mono_ms(), wall = clock_wall_ms();
+        while (d->first) {
+                struct posted *p = d->first;
+                d->first = p->next;
+                if (!d->first)
+                        d->last = &d->first;
+                asked |= p->ev.uid >= 0;
+                core_event(d->core, p->svc, &p->ev, now, wall);
+                free(p);
+        }
+        if (core_deadline(d->core) <= now)
+                core_tick(d->core, now, wall);
+        return asked;
+}
+
+/* ---- the turn ---- */
+
+static void save(struct daemon *d, bool sync)
+{
+        int r = state_save(d, sync);
+        ev_timer_stop(d->loop, &d->save);
+        if (r == 0 && d->save_error)
+                selflog_add(&d->log, "the state can be saved again");
+        if (r < 0 && r != d->save_error)
+                selflog_add(&d->log,
+                            "cannot save the state in %s: %s; what is on disk is as it was, "
+                            "trying again every %d s",
+                            d->paths.state, strerror(-r), (int)SAVE_AGAIN_S);
+        d->save_error = r;
+        if (r < 0) {
+                ev_timer_set(&d->save, SAVE_AGAIN_S, 0);
+                ev_timer_start(d->loop, &d->save);
+        }
+}
+
+static void save_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        save(CONTAINER_OF(w, struct daemon, save), false);
+}
+
+static void arm(struct daemon *d)
+{
+        if (core_dirty(d->core) == CORE_DIRTY_SOON && !ev_is_active(&d->save)) {
+                ev_timer_set(&d->save, SAVE_SOON_S, 0);
+                ev_timer_start(d->loop, &d->save);
+        }
+        ev_timer_stop(d->loop, &d->deadline);
+        int64_t at = core_deadline(d->core);
+        if (at == CORE_NEVER)
+                return;
+        ev_now_update(d->loop);
+        int64_t wait = MAX(at - clock_mono_ms(), (int64_t)0);
+        ev_timer_set(&d->deadline, (double)wait / 1000.0, 0);
+        ev_timer_start(d->loop, &d->deadline);
+}
+
+static void tell_manager(struct daemon *d)
+{
+        size_t n = core_count(d->core), up = 0;
+        for (size_t i = 0; i < n; i++)
+                up += core_at(d->core, i)->actual == CORE_RUNNING;
+        char text[96];
+        snprintf(text, sizeof(text), "STATUS=%zu of %zu services running", up, n);
+        if (strcmp(text, d->status) == 0)
+                return;
+        memcpy(d->status, text, sizeof(text));
+        sdnotify_send(text);
+}
+
+static bool has_links(const struct daemon *d)
+{
+        for (size_t i = 0; i < d->links_n; i++)
+                if (d->links[i])
+                        return true;
+        return false;
+}
+
+static void turn(struct daemon *d)
+{
+        /* An answer can begin the next request, an effect can fail at once: until nothing is left,
+         * but not for ever. */
+        for (int i = 0; i < TURN_STEPS_MAX; i++) {
+                bool asked = step(d);
+                if (core_dirty(d->core) == CORE_DIRTY_NOW)
+                        save(d, asked);
+                effects_perform(d);
+                methods_settled(d);
+                events_flush(&d->events);
+                server_flush(&d->server);
+                if (!d->first && core_deadline(d->core) > clock_mono_ms())
+                        break;
+        }
+        if (d->notified)
+                tell_manager(d);
+        selflog_flush(&d->log);
+        arm(d);
+        if (d->finishing && !has_links(d))
+                ev_break(d->loop, EVBREAK_ALL);
+}
+
+static void turn_cb(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        turn(CONTAINER_OF(w, struct daemon, turn));
+}
+
+/* Its work is done by the turn that follows. */
+static void wake_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)w;
+        (void)revents;
+}
+
+/* ---- definitions ---- */
+
+static void log_diagnostics(struct daemon *d)
+{
+        for (size_t i = 0; i < d->diag.n; i++) {
+                _cleanup_free_ char *line = diag_line(&d->diag.v[i]);
+                selflog_add(&d->log, "%s", line);
+        }
+}
+
+static void load(struct daemon *d, struct core_plan **ret_plan)
+{
+        diag_done(&d->diag);
+        struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
+        log_diagnostics(d);
+        if (!d->conf)
+                link_find_shims(d, conf);
+        if (ret_plan)
+                *ret_plan = core_plan_new(d->core, conf);
+        core_apply(d->core, conf, clock_mono_ms(), clock_wall_ms());
+        conf_unref(d->conf);
+        d->conf = conf;
+        /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
+        malloc_trim(0);
+}
+
+void daemon_reload(struct daemon *d, struct core_plan **ret_plan)
+{
+        sdnotify_reloading(clock_mono_ms());
+        selflog_add(&d->log, "reading the definitions again");
+        load(d, ret_plan);
+        sdnotify_send("READY=1");
+}
+
+/* ---- the end ---- */
+
+void daemon_shutdown(struct daemon *d, const char *why)
+{
+        if (d->stopping)
+                return;
+        d->stopping = true;
+        selflog_add(&d->log, "stopping all services: %s", why);
+        sdnotify_send("STOPPING=1");
+        core_shutdown(d->core, clock_mono_ms(), clock_wall_ms());
+}
+
+void daemon_finish(struct daemon *d)
+{
+        d->finishing = true;
+        ev_timer_start(d->loop, &d->leave);
+}
+
+static void leave_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)w;
+        (void)revents;
+        ev_break(loop, EVBREAK_ALL);
+}
+
+/* ---- signals ---- */
+
+static void sigterm_cb(struct ev_loop *loop, ev_signal *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        daemon_shutdown(CONTAINER_OF(w, struct daemon, sigterm), "SIGTERM");
+}
+
+static void sigint_cb(struct ev_loop *loop, ev_signal *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        daemon_shutdown(CONTAINER_OF(w, struct daemon, sigint), "SIGINT");
+}
+
+static void sighup_cb(struct ev_loop *loop, ev_signal *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct daemon *d = CONTAINER_OF(w, struct daemon, sighup);
+        if (!d->stopping)
+                daemon_reload(d, NULL);
+}
+
+static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct daemon *d = CONTAINER_OF(w, struct daemon, sigchld);
+        pid_t pid;
+        /* Shims tell their end by their sockets; orphans that come to us are nobody's. */
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+                nursery_reaped(&d->nursery, pid);
+}
+
+static void watchdog_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)w;
+        (void)revents;
+        sdnotify_send("WATCHDOG=1");
+}
+
+static void start_signal(struct daemon *d, ev_signal *w,
+                         void (*cb)(struct ev_loop *, ev_signal *, int), int signo)
+{
+        ev_signal_init(w, cb, signo);
+        ev_signal_start(d->loop, w);
+}
+
+static void start_watchers(struct daemon *d)
+{
+        start_signal(d, &d->sigterm, sigterm_cb, SIGTERM);
+        start_signal(d, &d->sigint, sigint_cb, SIGINT);
+        start_signal(d, &d->sighup, sighup_cb, SIGHUP);
+        start_signal(d, &d->sigchld, sigchld_cb, SIGCHLD);
+        /* With one periodic ever started libev sees clock jumps by a timerfd, and stops waking up
+         * once a minute to look for them. */
+        ev_periodic jumps;
+        ev_periodic_init(&jumps, NULL, 1e12, 0, NULL);
+        ev_periodic_start(d->loop, &jumps);
+        ev_periodic_stop(d->loop, &jumps);
+        ev_timer_init(&d->deadline, wake_cb, 0, 0);
+        ev_timer_init(&d->save, save_cb, 0, 0);
+        ev_timer_init(&d->leave, leave_cb, LEAVE_S, 0);
+        ev_prepare_init(&d->turn, turn_cb);
+        ev_prepare_start(d->loop, &d->turn);
+        double watchdog_s = (double)sdnotify_watchdog_ms() / 1000.0;
+        if (watchdog_s > 0) {
+                ev_timer_init(&d->watchdog, watchdog_cb, 0, watchdog_s);
+                ev_timer_start(d->loop, &d->watchdog);
+        }
+}
+
+/* ---- life ---- */
+
+static int run(struct daemon *d)
+{
+        start_watchers(d);
+        int r = server_listen(&d->server, d);
+        if (r < 0) {
+                selflog_add(&d->log, "cannot listen at %s: %s", d->paths.socket, strerror(-r));
+                return 1;
+        }
+        watch_open(&d->watch, d);
+        state_load(d);
+        load(d, NULL);
+        link_wake_shims(d);
+        sdnotify_send("READY=1");
+        d->notified = getenv("NOTIFY_SOCKET") != NULL;
+        unsetenv("NOTIFY_SOCKET");
+        selflog_add(&d->log, "svcd is up for %s: %zu services, pid %d", d->paths.root,
+                    core_count(d->core), (int)getpid());
+        ev_run(d->loop, 0);
+        save(d, true);
+        selflog_add(&d->log, "everything is stopped");
+        return 0;
+}
+
+static void done(struct daemon *d)
+{
+        server_done(&d->server);
+        watch_done(&d->watch, d);
+        check_done(d);
+        portwatch_done(d);
+        link_done(d);
+        while (d->first) {
+                struct posted *p = d->first;
+                d->first = p->next;
+                free(p);
+        }
+        core_free(d->core);
+        conf_unref(d->conf);
+        diag_done(&d->diag);
+        nursery_done(&d->nursery);
+        events_done(&d->events);
+        lock_done(&d->lock);
+        selflog_done(&d->log);
+        ev_loop_destroy(d->loop);
+        setup_done(d);
+}
+
+int daemon_main(const char *root_option, bool verbose)
+{
+        struct daemon d = {.log.verbose = verbose, .server.fd = -1, .watch.fd = -1};
+        d.last = &d.first;
+        if (setup(&d, root_option) < 0)
+                return 1;
+        /* Not the default loop: its SIGCHLD watcher would take exit statuses from everybody. */
+        d.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+        if (!d.loop) {
+                fprintf(stderr, "svcd: cannot make an event loop: %s\n", strerror(errno));
+                return 1;
+        }
+        d.core = core_new();
+        d.started_ms = clock_mono_ms();
+        d.started_wall_ms = clock_wall_ms();
+        int status = run(&d);
+        done(&d);
+        return status;
+}

@@ -1,0 +1,80 @@
+/* daemon: the one object that the parts of svcd share, and its turn.
+ *
+ * One thread, one loop, no blocking call. A libev callback recovers its object and posts an event
+ * (daemon_post); it decides nothing. Before the loop sleeps, the turn (daemon_turn, an ev_prepare)
+ * does everything in one order: step the core with all events → write what must survive → perform
+ * the effects → answer clients and flush logs → arm one timer at the core's deadline.
+ *
+ * Ownership: the daemon owns all that is in it. `link` of a service is found by its core id.
+ */
+#ifndef SVCD_SUPERVISORD_DAEMON_H
+#define SVCD_SUPERVISORD_DAEMON_H
+
+#include <ev.h>
+
+#include "common/conf.h"
+#include "common/paths.h"
+#include "supervisord/core/core.h"
+#include "supervisord/events.h"
+#include "supervisord/link.h"
+#include "supervisord/lock.h"
+#include "supervisord/nursery.h"
+#include "supervisord/selflog.h"
+#include "supervisord/server.h"
+#include "supervisord/watch.h"
+
+struct posted; /* an event that waits for the turn */
+
+struct daemon {
+        struct ev_loop *loop;
+        struct paths paths;
+        struct conf_user user;
+        char *strings[6]; /* what `user` points to */
+        struct selflog log;
+        struct lock lock;
+        struct core *core;
+        struct conf *conf; /* as last loaded */
+        struct diag diag;  /* what was wrong with it */
+        struct nursery nursery;
+        struct server server;
+        struct events events;
+        struct watch watch;
+        struct link **links; /* by core_service.id; NULL = no shim */
+        size_t links_n;
+        struct posted *first, **last;
+        int64_t started_ms, started_wall_ms;
+        uint64_t next_op;
+        bool stopping;   /* the end has begun */
+        bool finishing;  /* nothing runs any more; shims are leaving */
+        bool notified;   /* a service manager wants to know */
+        char status[96]; /* what it was told last */
+        int save_error;  /* of the last save, for saying it once */
+
+        ev_prepare turn;
+        ev_timer deadline, save, leave, watchdog;
+        ev_signal sigterm, sigint, sighup, sigchld;
+};
+
+/* Everything from the command line to the end of the last service. Returns svcd's exit status. */
+int daemon_main(const char *root_option, bool verbose);
+
+/* Queues an event for the turn; its text is copied. */
+void daemon_post(struct daemon *d, struct core_service *s, const struct core_event *ev);
+
+/* Reads the definitions and applies them. The plan (what changes) is for the caller to free; NULL
+ * if RET_PLAN is NULL. */
+void daemon_reload(struct daemon *d, struct core_plan **ret_plan);
+
+/* Begins the end: everything stops in order, then the loop ends. */
+void daemon_shutdown(struct daemon *d, const char *why);
+
+/* The core has: nothing is left of any service. */
+void daemon_finish(struct daemon *d);
+
+/* S goes away: drops the events that wait for it. */
+void daemon_forget(struct daemon *d, const struct core_service *s);
+
+/* A new id for an operation; never 0. */
+uint64_t daemon_op(struct daemon *d);
+
+#endif

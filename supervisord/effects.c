@@ -1,0 +1,107 @@
+/* effects.c: the table from the core's effects to the parts that perform them. No decision is made
+ * here; what fails comes back as an event. */
+#include "supervisord/effects.h"
+
+#include "common/clock.h"
+#include "supervisord/check.h"
+#include "supervisord/daemon.h"
+#include "supervisord/methods.h"
+#include "supervisord/portwatch.h"
+
+static void signal_fx(struct daemon *d, const struct core_effect *fx)
+{
+        link_signal(d, fx->svc, fx->signo, fx->tree);
+}
+
+static void kill_fx(struct daemon *d, const struct core_effect *fx)
+{
+        link_kill(d, fx->svc);
+}
+
+static void release_fx(struct daemon *d, const struct core_effect *fx)
+{
+        link_release(d, fx->svc);
+}
+
+static void watch_port_fx(struct daemon *d, const struct core_effect *fx)
+{
+        portwatch_start(d, fx->svc);
+}
+
+static void unwatch_port_fx(struct daemon *d, const struct core_effect *fx)
+{
+        portwatch_stop(d, fx->svc);
+}
+
+static void check_fx(struct daemon *d, const struct core_effect *fx)
+{
+        check_start(d, fx->svc);
+}
+
+static void check_cancel_fx(struct daemon *d, const struct core_effect *fx)
+{
+        check_cancel(d, fx->svc);
+}
+
+static void conf_fx(struct daemon *d, const struct core_effect *fx)
+{
+        link_live(d, fx->svc);
+}
+
+static void log_fx(struct daemon *d, const struct core_effect *fx)
+{
+        int64_t now = clock_wall_ms();
+        const char *name = fx->svc ? fx->svc->name : NULL;
+        if (fx->in_log && fx->svc)
+                link_log(d, fx->svc, NULL, fx->text, now);
+        if (name)
+                selflog_add(&d->log, "%s: %s", name, fx->text);
+        else
+                selflog_add(&d->log, "%s", fx->text);
+        json_t *event = events_add(&d->events, name, fx->event, fx->fields, now);
+        methods_event(d, name, event);
+        json_decref(event);
+}
+
+static void forget_fx(struct daemon *d, const struct core_effect *fx)
+{
+        check_cancel(d, fx->svc);
+        portwatch_stop(d, fx->svc);
+        watch_forget(d, fx->svc);
+        link_forget(d, fx->svc);
+        daemon_forget(d, fx->svc);
+}
+
+static void shutdown_done_fx(struct daemon *d, const struct core_effect *fx)
+{
+        (void)fx;
+        daemon_finish(d);
+}
+
+static void (*const perform[CORE_FX_TYPE_COUNT])(struct daemon *, const struct core_effect *) = {
+    [CORE_FX_SPAWN] = link_spawn,
+    [CORE_FX_SIGNAL] = signal_fx,
+    [CORE_FX_KILL] = kill_fx,
+    [CORE_FX_ORDER] = link_order,
+    [CORE_FX_RELEASE] = release_fx,
+    [CORE_FX_ACK] = link_ack,
+    [CORE_FX_WATCH_PORT] = watch_port_fx,
+    [CORE_FX_UNWATCH_PORT] = unwatch_port_fx,
+    [CORE_FX_CHECK] = check_fx,
+    [CORE_FX_CHECK_CANCEL] = check_cancel_fx,
+    [CORE_FX_CONF] = conf_fx,
+    [CORE_FX_LOG] = log_fx,
+    [CORE_FX_REPLY] = methods_reply,
+    [CORE_FX_FORGET] = forget_fx,
+    [CORE_FX_SHUTDOWN_DONE] = shutdown_done_fx,
+};
+
+void effects_perform(struct daemon *d)
+{
+        struct core_effect fx;
+        while (core_next(d->core, &fx)) {
+                perform[fx.type](d, &fx);
+                if (fx.svc && fx.type == CORE_FX_LOG)
+                        watch_executable(d, fx.svc);
+        }
+}

@@ -1,0 +1,11 @@
+/* effects: doing what the core decided. One function for each kind of effect.
+ */
+#ifndef SVCD_SUPERVISORD_EFFECTS_H
+#define SVCD_SUPERVISORD_EFFECTS_H
+
+struct daemon;
+
+/* Performs all effects that wait, in order. */
+void effects_perform(struct daemon *d);
+
+#endif

@@ -1,0 +1,509 @@
+/* link.c: one service's shim as svcd sees it: sending orders, losing it, finding it again. What its
+ * reports mean for the service is the core's; how they are read is report.c's. */
+#include "supervisord/link.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "supervisord/daemon.h"
+#include "supervisord/orphans.h"
+#include "supervisord/record.h"
+#include "supervisord/report.h"
+#include "supervisord/spec.h"
+
+#define SMALL_FRAME_BYTES 512
+
+static struct link *find(const struct daemon *d, const struct core_service *s)
+{
+        return s->id < d->links_n ? d->links[s->id] : NULL;
+}
+
+static void link_free(struct link *l)
+{
+        l->d->links[l->svc->id] = NULL;
+        ev_timer_stop(l->d->loop, &l->timer);
+        shimio_done(&l->io);
+        strbuf_done(&l->start);
+        free(l);
+}
+
+static void post_start_failed(struct link *l, int64_t run, int stage, int error, const char *text)
+{
+        struct core_event ev = {.type = CORE_EV_START_FAILED,
+                                .uid = -1,
+                                .run = run,
+                                .stage = stage,
+                                .error = error,
+                                .at_wall_ms = clock_wall_ms(),
+                                .text = text};
+        daemon_post(l->d, l->svc, &ev);
+}
+
+/* ---- losing a shim ---- */
+
+static void set_timer(struct link *l, int64_t ms)
+{
+        ev_timer_stop(l->d->loop, &l->timer);
+        ev_now_update(l->d->loop);
+        ev_timer_set(&l->timer, (double)ms / 1000.0, 0);
+        ev_timer_start(l->d->loop, &l->timer);
+}
+
+static void clean(struct link *l)
+{
+        l->state = LINK_CLEANING;
+        if (orphans_kill(spec_tag(&l->d->paths, l->svc->name)) > 0) {
+                set_timer(l, LINK_CLEAN_MS);
+                return;
+        }
+        struct core_event ev = {.type = CORE_EV_LOST, .uid = -1};
+        ev.run = record_look(&l->d->paths, l->svc->name).run;
+        record_remove(&l->d->paths, l->svc->name);
+        daemon_post(l->d, l->svc, &ev);
+        link_free(l);
+}
+
+static void start_again(struct link *l);
+
+static void left(struct link *l)
+{
+        struct daemon *d = l->d;
+        if (!l->spawn_after) {
+                link_free(l);
+                return;
+        }
+        selflog_debug(&d->log, "%s: the last shim has left", l->svc->name);
+        start_again(l);
+}
+
+static void look_for_shim(struct link *l)
+{
+        struct record r = record_look(&l->d->paths, l->svc->name);
+        if (r.holder > 0 && l->state == LINK_LEAVING) {
+                set_timer(l, LINK_LEAVE_MS);
+        } else if (r.holder > 0) {
+                record_nudge(&l->d->paths, l->svc->name);
+                set_timer(l, LINK_RETRY_MS);
+        } else if (l->state == LINK_LEAVING) {
+                left(l);
+        } else {
+                selflog_add(&l->d->log, "%s: its shim is gone; killing what it left", l->svc->name);
+                clean(l);
+        }
+}
+
+static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct link *l = CONTAINER_OF(w, struct link, timer);
+        if (l->state == LINK_CLEANING)
+                clean(l);
+        else
+                look_for_shim(l);
+}
+
+static void end_cb(struct shimio *io)
+{
+        struct link *l = CONTAINER_OF(io, struct link, io);
+        shimio_close(io);
+        if (l->state == LINK_UP)
+                l->state = LINK_AWAY;
+        look_for_shim(l);
+}
+
+/* ---- frames that come in ---- */
+
+static void hello(struct link *l, const struct shimio_frame *f)
+{
+        bool adopted = l->state == LINK_AWAY;
+        l->pid = (pid_t)f->v[SHIM_T_PID];
+        l->seen = true;
+        if (!adopted)
+                return;
+        ev_timer_stop(l->d->loop, &l->timer);
+        l->state = LINK_UP;
+        struct core_event ev;
+        report_adopted(f, &ev);
+        _cleanup_free_ char *status = shimio_text(f, SHIM_T_STATUS);
+        ev.text = status;
+        daemon_post(l->d, l->svc, &ev);
+        /* The order to start may have been lost with the connection. */
+        if (l->spawning && f->v[SHIM_T_RUN] < l->spawn_run)
+                shimio_send(&l->io, l->start.s, l->start.n);
+}
+
+static void answered(struct link *l)
+{
+        l->spawning = false;
+        strbuf_done(&l->start);
+}
+
+static void notify(struct link *l, const struct shimio_frame *f)
+{
+        if (f->v[SHIM_T_RUN] != l->svc->run)
+                return;
+        _cleanup_free_ char *text = shimio_text(f, SHIM_T_TEXT);
+        char *save = NULL;
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                struct core_event ev = {.uid = -1, .run = l->svc->run};
+                if (strcmp(line, "READY=1") == 0) {
+                        ev.type = CORE_EV_READY;
+                        daemon_post(l->d, l->svc, &ev);
+                } else if (str_starts(line, "STATUS=")) {
+                        ev.type = CORE_EV_STATUS;
+                        ev.text = line + strlen("STATUS=");
+                        daemon_post(l->d, l->svc, &ev);
+                }
+        }
+}
+
+static void frame_cb(struct shimio *io, const struct shimio_frame *f)
+{
+        struct link *l = CONTAINER_OF(io, struct link, io);
+        struct core_event ev;
+        switch (f->type) {
+        case SHIM_HELLO:
+                hello(l, f);
+                break;
+        case SHIM_STARTED:
+        case SHIM_START_FAILED:
+                answered(l);
+                report_event(f, &ev);
+                daemon_post(l->d, l->svc, &ev);
+                break;
+        case SHIM_EXITED:
+        case SHIM_EMPTY:
+                report_event(f, &ev);
+                daemon_post(l->d, l->svc, &ev);
+                break;
+        case SHIM_NOTIFY:
+                notify(l, f);
+                break;
+        case SHIM_BYE:
+                if (f->v[SHIM_T_ERRNO] != 0)
+                        selflog_add(&l->d->log, "%s: its shim stays: %s", l->svc->name,
+                                    strerror((int)f->v[SHIM_T_ERRNO]));
+                break;
+        default:
+                break; /* a newer shim's */
+        }
+}
+
+/* ---- orders that go out ---- */
+
+static struct link *link_new(struct daemon *d, struct core_service *s, enum link_state state)
+{
+        if (s->id >= d->links_n) {
+                size_t n = MAX((size_t)s->id + 16, 2 * d->links_n);
+                d->links = xrealloc(d->links, n * sizeof(*d->links));
+                memset(d->links + d->links_n, 0, (n - d->links_n) * sizeof(*d->links));
+                d->links_n = n;
+        }
+        struct link *l = xcalloc(1, sizeof(*l));
+        l->d = d;
+        l->svc = s;
+        l->state = state;
+        shimio_init(&l->io, d->loop, frame_cb, end_cb);
+        ev_timer_init(&l->timer, timer_cb, 0, 0);
+        d->links[s->id] = l;
+        return l;
+}
+
+static void start_again(struct link *l)
+{
+        int fd;
+        l->spawn_after = false;
+        l->state = LINK_UP;
+        l->seen = false;
+        int r = nursery_fork(&l->d->nursery, &fd);
+        if (r < 0) {
+                _cleanup_free_ char *text =
+                    xasprintf("cannot run %s: %s", l->d->nursery.program, strerror(-r));
+                post_start_failed(l, l->spawn_run, SHIM_STAGE_FORK, -r, text);
+                link_free(l);
+                return;
+        }
+        strbuf_done(&l->io.out);
+        shimio_attach(&l->io, fd, "", 0);
+        shimio_send(&l->io, l->start.s, l->start.n);
+}
+
+void link_spawn(struct daemon *d, const struct core_effect *fx)
+{
+        struct core_service *s = fx->svc;
+        struct link *l = find(d, s);
+        bool fresh = !l || l->state == LINK_LEAVING;
+        if (!l)
+                l = link_new(d, s, LINK_UP);
+        l->spawn_run = fx->run;
+        strbuf_done(&l->start);
+        if (fresh)
+                spec_init(&l->start, &d->paths, s->def, false);
+        else
+                spec_live(&l->start, s->def);
+        _cleanup_free_ char *error = NULL;
+        int r = spec_start(&l->start, s->conf, s->def, &d->user, fx->run,
+                           conf_digest(s->conf, s->def), false, &error);
+        if (r < 0) {
+                post_start_failed(l, fx->run, SHIM_STAGE_NONE, -r, error);
+                if (fresh && l->state == LINK_UP)
+                        link_free(l);
+                return;
+        }
+        l->spawning = true;
+        if (l->state == LINK_LEAVING)
+                l->spawn_after = true;
+        else if (fresh)
+                start_again(l);
+        else if (l->state == LINK_UP)
+                shimio_send(&l->io, l->start.s, l->start.n);
+        /* AWAY: hello() sends it. */
+}
+
+static void send_frame(struct link *l, struct shim_writer *w)
+{
+        size_t n = shim_end(w);
+        if (n)
+                shimio_send(&l->io, w->buf, n);
+}
+
+void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree)
+{
+        struct link *l = find(d, s);
+        if (!l)
+                return;
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_SIGNAL);
+        shim_put_int(&w, SHIM_T_SIGNO, signo);
+        shim_put_int(&w, SHIM_T_SCOPE, tree ? SHIM_SCOPE_TREE : SHIM_SCOPE_MAIN);
+        send_frame(l, &w);
+}
+
+void link_kill(struct daemon *d, struct core_service *s)
+{
+        struct link *l = find(d, s);
+        if (!l)
+                return;
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_KILL);
+        send_frame(l, &w);
+}
+
+void link_order(struct daemon *d, const struct core_effect *fx)
+{
+        struct link *l = find(d, fx->svc);
+        if (!l)
+                return;
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_ORDER);
+        shim_put_int(&w, SHIM_T_FLAGS,
+                     (fx->armed ? SHIM_ORDER_ARMED : 0) |
+                         (fx->only_failed ? SHIM_ORDER_FAILED : 0));
+        shim_put_int(&w, SHIM_T_MIN_RAN_MS, fx->min_ran_ms);
+        shim_put_int(&w, SHIM_T_INTENT, fx->intent);
+        send_frame(l, &w);
+}
+
+void link_ack(struct daemon *d, const struct core_effect *fx)
+{
+        struct link *l = find(d, fx->svc);
+        if (!l)
+                return;
+        char buf[4096];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_ACK);
+        shim_put_int(&w, SHIM_T_REPORT, fx->report);
+        if (fx->text)
+                shim_put(&w, SHIM_T_TEXT, fx->text, MIN(strlen(fx->text), (size_t)3500));
+        send_frame(l, &w);
+}
+
+void link_release(struct daemon *d, struct core_service *s)
+{
+        struct link *l = find(d, s);
+        if (!l || l->state != LINK_UP)
+                return;
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
+        send_frame(l, &w);
+        l->state = LINK_LEAVING;
+}
+
+void link_live(struct daemon *d, struct core_service *s)
+{
+        struct link *l = find(d, s);
+        if (!l)
+                return;
+        _cleanup_strbuf_ struct strbuf b = {0};
+        spec_live(&b, s->def);
+        shimio_send(&l->io, b.s, b.n);
+}
+
+static void log_directly(struct daemon *d, const struct core_service *s, const char *source,
+                         const char *text, int64_t wall_ms)
+{
+        char when[CLOCK_TEXT_MAX];
+        _cleanup_free_ char *path = paths_log(&d->paths, s->name);
+        _cleanup_free_ char *line =
+            xasprintf("%s %s %s\n", clock_text(wall_ms, when), source ? source : "svcd", text);
+        /* Lines of a service that is down are few: rotation is left to its next shim. */
+        int r = selflog_append(path, line, strlen(line), INT64_MAX);
+        if (r < 0)
+                selflog_debug(&d->log, "%s: cannot write %s: %s", s->name, path, strerror(-r));
+}
+
+void link_log(struct daemon *d, struct core_service *s, const char *source, const char *text,
+              int64_t wall_ms)
+{
+        struct link *l = find(d, s);
+        if (!l || l->state == LINK_CLEANING || l->state == LINK_LEAVING) {
+                log_directly(d, s, source, text, wall_ms);
+                return;
+        }
+        char buf[8192];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_LOG);
+        shim_put_int(&w, SHIM_T_WALL_MS, wall_ms);
+        shim_put(&w, SHIM_T_TEXT, text, MIN(strlen(text), sizeof(buf) - SMALL_FRAME_BYTES));
+        if (source)
+                shim_put_str(&w, SHIM_T_SOURCE, source);
+        send_frame(l, &w);
+}
+
+/* ---- shims of an earlier svcd ---- */
+
+static void find_records(struct daemon *d)
+{
+        DIR *dir = opendir(d->paths.shims);
+        if (!dir)
+                return;
+        const struct dirent *e;
+        while ((e = readdir(dir))) {
+                if (!conf_name_ok(e->d_name))
+                        continue;
+                struct record r = record_look(&d->paths, e->d_name);
+                if (r.holder > 0 || (r.exists && r.this_boot))
+                        core_adopt(d->core, e->d_name);
+                else
+                        record_remove(&d->paths, e->d_name);
+        }
+        closedir(dir);
+}
+
+static bool has_tag(const uint64_t *tags, size_t n, uint64_t tag)
+{
+        size_t lo = 0, hi = n;
+        while (lo < hi) {
+                size_t mid = lo + (hi - lo) / 2;
+                if (tags[mid] < tag)
+                        lo = mid + 1;
+                else
+                        hi = mid;
+        }
+        return lo < n && tags[lo] == tag;
+}
+
+void link_find_shims(struct daemon *d, const struct conf *conf)
+{
+        _cleanup_free_ uint64_t *tags = NULL;
+        find_records(d);
+        size_t n = orphans_tags(&tags);
+        for (size_t i = 0; i < conf->n && n > 0; i++) {
+                const char *name = conf->services[i]->name;
+                if (!has_tag(tags, n, spec_tag(&d->paths, name)) ||
+                    record_look(&d->paths, name).exists)
+                        continue;
+                selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,
+                            d->paths.shims, name);
+                core_adopt(d->core, name);
+        }
+}
+
+void link_wake_shims(struct daemon *d)
+{
+        for (size_t i = 0; i < core_count(d->core); i++) {
+                struct core_service *s = core_at(d->core, i);
+                if (s->actual != CORE_ADOPTING || find(d, s))
+                        continue;
+                struct link *l = link_new(d, s, LINK_AWAY);
+                look_for_shim(l);
+        }
+}
+
+/* Who says that it is the shim of NAME must hold that service's lock. */
+static bool is_shim(struct daemon *d, int fd, const char *name, pid_t pid)
+{
+        struct ucred cred;
+        socklen_t n = sizeof(cred);
+        return conf_name_ok(name) && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 &&
+               cred.pid == pid && record_look(&d->paths, name).holder == pid;
+}
+
+void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
+{
+        _cleanup_close_ int owned = fd;
+        struct shim_hdr h;
+        if (shim_peek(in, n_bytes, &h) <= 0 || h.type != SHIM_HELLO)
+                return;
+        char name[CONF_NAME_MAX + 1] = "";
+        int64_t pid = 0;
+        struct shim_reader r = shim_read((const char *)in + sizeof(h), h.len);
+        while (shim_next(&r)) {
+                if (r.tag == SHIM_T_NAME && r.len < sizeof(name)) {
+                        memcpy(name, r.data, r.len);
+                        name[r.len] = '\0';
+                } else if (r.tag == SHIM_T_PID) {
+                        pid = shim_int(&r);
+                }
+        }
+        struct core_service *s = conf_name_ok(name) ? core_find(d->core, name) : NULL;
+        if (!s || !is_shim(d, fd, name, (pid_t)pid)) {
+                selflog_add(&d->log,
+                            "a process (pid %d) that says it is the shim of \"%s\" "
+                            "does not hold that service's lock: refused",
+                            (int)pid, name);
+                return;
+        }
+        struct link *l = find(d, s);
+        if (!l)
+                l = link_new(d, s, LINK_AWAY);
+        if (l->state == LINK_UP)
+                l->state = LINK_AWAY;
+        shimio_close(&l->io);
+        shimio_attach(&l->io, TAKE_FD(owned), in, n_bytes);
+        shimio_poke(&l->io);
+}
+
+pid_t link_pid(const struct daemon *d, const struct core_service *s)
+{
+        const struct link *l = find(d, s);
+        return l ? l->pid : 0;
+}
+
+void link_forget(struct daemon *d, struct core_service *s)
+{
+        struct link *l = find(d, s);
+        if (l)
+                link_free(l);
+}
+
+void link_done(struct daemon *d)
+{
+        for (size_t i = 0; i < d->links_n; i++)
+                if (d->links[i])
+                        link_free(d->links[i]);
+        free(d->links);
+        d->links = NULL;
+        d->links_n = 0;
+}

@@ -1,0 +1,72 @@
+/* link: svcd's end of one service's shim: the effects of the core go out as frames, the shim's
+ * reports come in as events.
+ *
+ *   UP        connected
+ *   AWAY      the shim lives (it holds its lock: shim_proto.h, "RUN/shims/NAME") but is not connected:
+ *             it was left by an earlier svcd, or it closed the connection. Frames are kept for it.
+ *   LEAVING   EXIT was sent; a SPAWN that comes meanwhile waits for its end
+ *   CLEANING  the shim is dead; what it held is being killed. Then LOST is posted.
+ *
+ * A link exists as long as its shim does. Ownership: daemon.links.
+ */
+#ifndef SVCD_SUPERVISORD_LINK_H
+#define SVCD_SUPERVISORD_LINK_H
+
+#include <ev.h>
+
+#include "supervisord/core/core.h"
+#include "supervisord/shimio.h"
+
+#define LINK_RETRY_MS 1000 /* how often an AWAY shim is looked for and nudged */
+#define LINK_LEAVE_MS 5    /* a shim that said goodbye is gone by then, most likely */
+#define LINK_CLEAN_MS 10   /* between two looks for what a dead shim left */
+
+struct daemon;
+
+enum link_state { LINK_UP, LINK_AWAY, LINK_LEAVING, LINK_CLEANING };
+
+struct link {
+        struct daemon *d;
+        struct core_service *svc;
+        enum link_state state;
+        struct shimio io;
+        pid_t pid; /* of the shim; 0 = not known yet */
+        ev_timer timer;
+        struct strbuf start; /* INIT and START of the run that is not answered yet */
+        bool spawn_after;    /* LEAVING: a SPAWN waits */
+        bool spawning;       /* START is not answered yet */
+        int64_t spawn_run;
+        bool seen; /* HELLO was received */
+};
+
+/* Effects. */
+void link_spawn(struct daemon *d, const struct core_effect *fx);
+void link_order(struct daemon *d, const struct core_effect *fx);
+void link_ack(struct daemon *d, const struct core_effect *fx);
+void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree);
+void link_kill(struct daemon *d, struct core_service *s);
+void link_release(struct daemon *d, struct core_service *s);
+void link_live(struct daemon *d, struct core_service *s);
+
+/* Appends a line to NAME.log: through the shim if there is one, else to the file. SOURCE NULL =
+ * svcd. */
+void link_log(struct daemon *d, struct core_service *s, const char *source, const char *text,
+              int64_t wall_ms);
+
+/* Start-up: tells the core which services of an earlier svcd may still live (before core_apply): those
+ * with a record of this boot, and those of CONF of which processes are found although the record was
+ * deleted. link_wake_shims, after core_apply and when the socket listens, calls their shims. */
+void link_find_shims(struct daemon *d, const struct conf *conf);
+void link_wake_shims(struct daemon *d);
+
+/* A connection that began with a shim's frame. Takes FD over. */
+void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes);
+
+/* The shim's pid, 0 if there is none. */
+pid_t link_pid(const struct daemon *d, const struct core_service *s);
+
+/* Frees the link of a service that is forgotten. */
+void link_forget(struct daemon *d, struct core_service *s);
+void link_done(struct daemon *d);
+
+#endif

@@ -1,0 +1,78 @@
+/* lock.c: the two lock files of a svcd; see lock.h. It is no registry: shims have their own locks.
+ */
+#include "supervisord/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/util.h"
+
+static int lock_file(const char *path, char **ret_error)
+{
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0) {
+                int r = -errno;
+                *ret_error = xasprintf("cannot open %s: %s", path, strerror(-r));
+                return r;
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                int r = -errno;
+                char holder[32] = "";
+                ssize_t n = pread(fd, holder, sizeof(holder) - 1, 0);
+                if (n > 0)
+                        holder[strcspn(holder, "\n")] = '\0';
+                if (r == -EWOULDBLOCK)
+                        *ret_error = xasprintf("another svcd (pid %s) already runs for this root: "
+                                               "%s is locked; `svcctl status` shows its services",
+                                               holder[0] ? holder : "unknown", path);
+                else
+                        *ret_error = xasprintf("cannot lock %s: %s", path, strerror(-r));
+                return r;
+        }
+        char pid[32];
+        int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+        /* The pid is for people only: a full disk must not keep svcd from running. */
+        if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) < 0)
+                errno = 0;
+        return TAKE_FD(fd);
+}
+
+int lock_take(struct lock *l, const struct paths *paths, char **ret_error)
+{
+        *l = (struct lock){-1, -1};
+        _cleanup_free_ char *root = path_join(paths->state, "lock");
+        _cleanup_free_ char *run = path_join(paths->run, "lock");
+        int fd = lock_file(root, ret_error);
+        if (fd < 0)
+                return fd;
+        l->root_fd = fd;
+        fd = lock_file(run, ret_error);
+        if (fd < 0) {
+                lock_done(l);
+                return fd;
+        }
+        l->run_fd = fd;
+        return 0;
+}
+
+int lock_renew_run(struct lock *l, const struct paths *paths)
+{
+        _cleanup_free_ char *run = path_join(paths->run, "lock");
+        _cleanup_free_ char *error = NULL;
+        int fd = lock_file(run, &error);
+        if (fd < 0)
+                return fd;
+        util_close(l->run_fd);
+        l->run_fd = fd;
+        return 0;
+}
+
+void lock_done(struct lock *l)
+{
+        l->root_fd = util_close(l->root_fd);
+        l->run_fd = util_close(l->run_fd);
+}

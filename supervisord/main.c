@@ -1,0 +1,91 @@
+/* main.c: svcd's command line. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/conf.h"
+#include "common/paths.h"
+#include "supervisord/daemon.h"
+
+#ifndef SVCD_VERSION
+#define SVCD_VERSION "unknown"
+#endif
+
+static const char help[] =
+    "svcd - keeps the services of one account running\n"
+    "\n"
+    "usage: svcd [--root DIR] [--check] [--verbose]\n"
+    "\n"
+    "  --root DIR   the account's folder instead of $SVCD_ROOT or $HOME/admin\n"
+    "  --check      validate the definitions and exit: 0 good, 1 errors\n"
+    "  --verbose    say more in the log\n"
+    "  --version    print the version\n"
+    "  --help       print this\n"
+    "\n"
+    "It stays in the foreground. SIGTERM or SIGINT: stop every service in order, then end.\n"
+    "SIGHUP: read the definitions again. Definitions: DIR/config/services.yaml, see\n"
+    "services.yaml(5). `svcctl` talks to it.\n";
+
+static int check(const char *root_option)
+{
+        struct paths paths;
+        struct diag diag = {0};
+        _cleanup_free_ char *error = NULL;
+        if (paths_find(root_option, &paths, &error) < 0) {
+                fprintf(stderr, "svcd: %s\n", error);
+                return 1;
+        }
+        struct conf *conf = conf_load(&paths, paths.home, &diag);
+        bool terminal = isatty(STDERR_FILENO);
+        diag_print(&diag, stderr, terminal, terminal && !getenv("NO_COLOR"));
+        int status = diag.errors ? 1 : 0;
+        if (status == 0)
+                printf("%zu services in %zu files, no errors\n", conf->n, conf->files.n);
+        conf_unref(conf);
+        diag_done(&diag);
+        paths_done(&paths);
+        return status;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct option options[] = {{"root", required_argument, NULL, 'r'},
+                                                {"check", no_argument, NULL, 'c'},
+                                                {"verbose", no_argument, NULL, 'v'},
+                                                {"version", no_argument, NULL, 'V'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {0}};
+        const char *root = NULL;
+        bool only_check = false, verbose = false;
+        int o;
+        while ((o = getopt_long(argc, argv, "vVh", options, NULL)) != -1) {
+                switch (o) {
+                case 'r':
+                        root = optarg;
+                        break;
+                case 'c':
+                        only_check = true;
+                        break;
+                case 'v':
+                        verbose = true;
+                        break;
+                case 'V':
+                        puts("svcd " SVCD_VERSION);
+                        return 0;
+                case 'h':
+                        fputs(help, stdout);
+                        return 0;
+                default:
+                        fputs("svcd: see `svcd --help`\n", stderr);
+                        return 2;
+                }
+        }
+        if (optind < argc) {
+                fprintf(stderr, "svcd: unexpected argument \"%s\"; see `svcd --help`\n",
+                        argv[optind]);
+                return 2;
+        }
+        return only_check ? check(root) : daemon_main(root, verbose);
+}

@@ -1,0 +1,150 @@
+/* nursery.c: starting svc-shim once and asking it for shims. It never waits for an answer: what
+ * goes wrong later shows as the end of the stream on the shim's socket. */
+#include "supervisord/nursery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/shim_proto.h"
+#include "common/util.h"
+
+#ifndef SVCD_LIBEXECDIR
+#define SVCD_LIBEXECDIR "/usr/local/libexec/svcd"
+#endif
+
+static char *find_program(void)
+{
+        const char *env = getenv("SVCD_SHIM");
+        if (env && env[0] == '/')
+                return xstrdup(env);
+        char self[4096];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (n > 0) {
+                self[n] = '\0';
+                char *slash = strrchr(self, '/');
+                _cleanup_free_ char *beside =
+                    xasprintf("%.*s/svc-shim", (int)(slash ? slash - self : 0), self);
+                if (access(beside, X_OK) == 0)
+                        return TAKE_PTR(beside);
+        }
+        return xstrdup(SVCD_LIBEXECDIR "/svc-shim");
+}
+
+void nursery_init(struct nursery *n, const char *tz)
+{
+        *n = (struct nursery){.fd = -1, .program = find_program()};
+        if (tz)
+                n->tz = xasprintf("TZ=%s", tz);
+        if (getrlimit(RLIMIT_NOFILE, &n->files) < 0)
+                n->files = (struct rlimit){1024, 4096};
+}
+
+void nursery_done(struct nursery *n)
+{
+        n->fd = util_close(n->fd);
+        free(n->program);
+        free(n->tz);
+        n->program = n->tz = NULL;
+}
+
+/* Runs between vfork and exec, in the parent's memory: system calls only. */
+static void exec_nursery(const struct nursery *n, int fd, char *const argv[], char *const envp[],
+                         volatile int *error)
+{
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        setrlimit(RLIMIT_NOFILE, &n->files);
+        /* dup2 onto itself would leave close-on-exec set. */
+        if (fd == SHIM_FD ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, SHIM_FD) < 0) {
+                *error = errno;
+                _exit(127);
+        }
+        execve(n->program, argv, envp);
+        *error = errno;
+        _exit(127);
+}
+
+static int spawn(struct nursery *n)
+{
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        char name[] = "svc-shim";
+        char *argv[] = {name, NULL};
+        char *envp[] = {n->tz, NULL};
+        volatile int error = 0;
+        sigset_t all, old;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, &old);
+        pid_t pid = vfork();
+        if (pid == 0)
+                exec_nursery(n, pair[1], argv, envp, &error);
+        int fork_error = errno;
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        close(pair[1]);
+        if (pid < 0 || error) {
+                close(pair[0]);
+                return pid < 0 ? -fork_error : -error;
+        }
+        n->fd = pair[0];
+        n->pid = pid;
+        return 0;
+}
+
+static int send_fd(int to, int fd)
+{
+        char what = SHIM_NURSERY_FORK;
+        struct iovec iov = {&what, 1};
+        union {
+                char buf[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {0};
+        struct msghdr m = {.msg_iov = &iov,
+                           .msg_iovlen = 1,
+                           .msg_control = control.buf,
+                           .msg_controllen = sizeof(control.buf)};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+        /* Blocks only while the nursery has thousands of requests before it, and not for long. */
+        return sendmsg(to, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int nursery_fork(struct nursery *n, int *ret_fd)
+{
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+                return -errno;
+        int r = -EPIPE;
+        /* A nursery that was killed shows by EPIPE or ECONNRESET: one fresh one is tried. */
+        for (int i = 0; i < 2 && r < 0; i++) {
+                if (n->fd < 0 && (r = spawn(n)) < 0)
+                        break;
+                r = send_fd(n->fd, pair[1]);
+                if (r < 0)
+                        n->fd = util_close(n->fd);
+        }
+        close(pair[1]);
+        if (r < 0) {
+                close(pair[0]);
+                return r;
+        }
+        *ret_fd = pair[0];
+        return 0;
+}
+
+void nursery_reaped(struct nursery *n, pid_t pid)
+{
+        if (n->pid == pid && pid > 0) {
+                n->pid = 0;
+                n->fd = util_close(n->fd);
+        }
+}

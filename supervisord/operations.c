@@ -1,0 +1,191 @@
+/* operations.c: Start, Stop, Restart, Enable, Disable and Signal: requests become events of the
+ * core, its replies become answers. The core decides how each ends. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "supervisord/calls.h"
+#include "supervisord/daemon.h"
+#include "supervisord/methods.h"
+#include "supervisord/proc.h"
+
+static json_t *result(const char *name, const char *outcome, const char *text,
+                      const struct core_service *s)
+{
+        return json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", name, "outcome", outcome, "text",
+                         text, "state", s ? core_state_name(s) : "stopped", "pid",
+                         s && s->pid > 0 ? json_integer(s->pid) : json_null());
+}
+
+static void post_all(struct call *call, const struct services *list, enum core_event_type type,
+                     bool wait)
+{
+        struct daemon *d = call->c->d;
+        for (size_t i = 0; i < list->n; i++) {
+                struct core_service *s = list->v[i];
+                struct core_event ev = {.type = type, .uid = call->c->uid};
+                if (type == CORE_EV_RESTART && s->def)
+                        proc_signal((pid_t)s->pid, (int)s->def->restart_signal.v, &ev.ignored,
+                                    &ev.caught);
+                if (wait) {
+                        ev.op = daemon_op(d);
+                        if (i == 0)
+                                call->first_op = ev.op;
+                        strv_add(&call->names, s->name);
+                }
+                daemon_post(d, s, &ev);
+        }
+}
+
+static void reply_requested(struct call *call, const struct services *list)
+{
+        json_t *results = json_array();
+        for (size_t i = 0; i < list->n; i++)
+                json_array_append_new(results,
+                                      result(list->v[i]->name, "ok", "requested", list->v[i]));
+        call_reply(call, json_pack("{s:o}", "results", results));
+}
+
+static void operate(struct call *call, json_t *names, bool wait, enum core_event_type type)
+{
+        struct services list = {0};
+        if (!call_services(call, names, false, &list))
+                return;
+        if (list.n == 0)
+                wait = false;
+        post_all(call, &list, type, wait);
+        if (wait) {
+                call->kind = CALL_OPERATIONS;
+                call->left = list.n;
+                call->results = json_array();
+                call->next = call->c->d->server.calls;
+                call->c->d->server.calls = call;
+        } else {
+                reply_requested(call, &list);
+        }
+        services_done(&list);
+}
+
+static void operate_simply(struct call *call, enum core_event_type type)
+{
+        json_t *names;
+        bool wait = true;
+        if (call_args(call, "names:S wait:b?", &names, &wait))
+                operate(call, names, wait, type);
+}
+
+void calls_start(struct call *call)
+{
+        operate_simply(call, CORE_EV_START);
+}
+
+void calls_stop(struct call *call)
+{
+        operate_simply(call, CORE_EV_STOP);
+}
+
+void calls_enable(struct call *call)
+{
+        operate_simply(call, CORE_EV_ENABLE);
+}
+
+void calls_disable(struct call *call)
+{
+        operate_simply(call, CORE_EV_DISABLE);
+}
+
+void calls_restart(struct call *call)
+{
+        json_t *names;
+        bool wait = true, replace = false;
+        if (!call_args(call, "names:S wait:b? replace:b?", &names, &wait, &replace))
+                return;
+        const struct daemon *d = call->c->d;
+        if (conf_fingerprint(&d->paths) != d->conf->fingerprint)
+                call->remark = "; the definitions have changed since they were loaded, "
+                               "`svcctl reload` puts them into use";
+        operate(call, names, wait, replace ? CORE_EV_REPLACE : CORE_EV_RESTART);
+}
+
+static const char *outcome_name(enum core_outcome o)
+{
+        static const char *const names[] = {"ok", "nothing", "refused", "failed", "superseded"};
+        return names[o];
+}
+
+static struct call *find_call(const struct server *s, uint64_t op)
+{
+        for (struct call *c = s->calls; c; c = c->next)
+                if (c->kind == CALL_OPERATIONS && op >= c->first_op &&
+                    op < c->first_op + c->names.n)
+                        return c;
+        return NULL;
+}
+
+void methods_reply(struct daemon *d, const struct core_effect *fx)
+{
+        struct call *call = find_call(&d->server, fx->op);
+        if (!call)
+                return; /* the client has gone away */
+        _cleanup_free_ char *text =
+            xasprintf("%s%s", fx->text ? fx->text : "", call->remark ? call->remark : "");
+        json_t *r = result(call->names.v[fx->op - call->first_op], outcome_name(fx->outcome), text,
+                           fx->svc);
+        call->left--;
+        if (call->more && call->left > 0) {
+                server_reply(call->c, json_pack("{s:[o]}", "results", r), true);
+                return;
+        }
+        json_array_append_new(call->results, r);
+        if (call->left == 0)
+                call_reply(call, json_pack("{s:O}", "results", call->results));
+}
+
+static void send_signal(struct daemon *d, struct core_service *s, int signo, uid_t uid)
+{
+        int64_t now = clock_wall_ms();
+        link_signal(d, s, signo, false);
+        _cleanup_free_ char *line =
+            xasprintf("signal requested by uid=%d signal=%s", (int)uid, conf_signal_name(signo));
+        link_log(d, s, NULL, line, now);
+        json_t *fields = json_pack("{s:I, s:i, s:s}", "run", (json_int_t)s->run, "uid", (int)uid,
+                                   "signal", conf_signal_name(signo));
+        json_t *event = events_add(&d->events, s->name, "signal requested", fields, now);
+        methods_event(d, s->name, event);
+        json_decref(event);
+        json_decref(fields);
+}
+
+void calls_signal(struct call *call)
+{
+        json_t *names;
+        const char *signal_name;
+        int signo;
+        struct services list = {0};
+        if (!call_args(call, "names:S signal:s", &names, &signal_name))
+                return;
+        if (conf_parse_signal(signal_name, &signo) < 0) {
+                _cleanup_free_ char *reason =
+                    xasprintf("\"%s\" is no signal (use a name such as USR1, or a number)",
+                              signal_name);
+                call_refuse(call, reason);
+                return;
+        }
+        if (!call_services(call, names, false, &list))
+                return;
+        json_t *results = json_array();
+        for (size_t i = 0; i < list.n; i++) {
+                struct core_service *s = list.v[i];
+                _cleanup_free_ char *text =
+                    s->pid > 0
+                        ? xasprintf("sent %s to pid %d", conf_signal_name(signo), (int)s->pid)
+                        : xstrdup("not running: nothing to send a signal to");
+                if (s->pid > 0)
+                        send_signal(call->c->d, s, signo, call->c->uid);
+                json_array_append_new(results,
+                                      result(s->name, s->pid > 0 ? "ok" : "refused", text, s));
+        }
+        services_done(&list);
+        call_reply(call, json_pack("{s:o}", "results", results));
+}

@@ -1,0 +1,22 @@
+/* proc: what /proc says of a service's processes. Read when somebody asks, never in between.
+ */
+#ifndef SVCD_SUPERVISORD_PROC_H
+#define SVCD_SUPERVISORD_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc_usage {
+        int64_t memory_bytes; /* resident, all processes together; shared pages count in each */
+        int64_t cpu_ms;       /* user and system of those alive, with what they have waited for */
+        int processes;
+};
+
+/* All descendants of the shim SHIM. Zeroes if there are none. */
+struct proc_usage proc_tree(pid_t shim);
+
+/* What PID does with signal SIGNO. Both false if it cannot be read. */
+void proc_signal(pid_t pid, int signo, bool *ret_ignored, bool *ret_caught);
+
+#endif

@@ -1,0 +1,61 @@
+/* record.c: looking at shims' records from outside; shim/ writes them. */
+#include "supervisord/record.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/shim_proto.h"
+#include "common/util.h"
+
+static pid_t lock_holder(const char *path)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+                return 0;
+        struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        if (fcntl(fd, F_GETLK, &l) < 0 || l.l_type == F_UNLCK)
+                return 0;
+        return l.l_pid;
+}
+
+struct record record_look(const struct paths *p, const char *service)
+{
+        struct record r = {0};
+        _cleanup_free_ char *path = path_join(p->shims, service);
+        _cleanup_free_ char *text = NULL;
+        if (file_read(path, 4096, &text, NULL) < 0)
+                return r;
+        r.exists = true;
+        r.holder = lock_holder(path);
+        char *save = NULL;
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                if (str_starts(line, "run="))
+                        r.run = strtoll(line + 4, NULL, 10);
+                if (str_starts(line, "boot="))
+                        r.this_boot = str_eq(line + 5, clock_boot_id());
+        }
+        return r;
+}
+
+void record_remove(const struct paths *p, const char *service)
+{
+        _cleanup_free_ char *path = path_join(p->shims, service);
+        unlink(path);
+}
+
+void record_nudge(const struct paths *p, const char *service)
+{
+        _cleanup_free_ char *path = path_join(p->shims, service);
+        pid_t pid = lock_holder(path);
+        if (pid <= 0)
+                return;
+        /* The lock is looked at again once the pidfd is held: then it is that process or none. */
+        _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (fd >= 0 && lock_holder(path) == pid)
+                syscall(SYS_pidfd_send_signal, fd, SHIM_NUDGE_SIGNAL, NULL, 0);
+}

@@ -1,0 +1,26 @@
+/* record: reading RUN/shims/NAME, where each shim holds a lock and writes who it is (shim_proto.h).
+ */
+#ifndef SVCD_SUPERVISORD_RECORD_H
+#define SVCD_SUPERVISORD_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/paths.h"
+
+struct record {
+        bool exists;
+        pid_t holder; /* of the lock: a shim that lives; 0 = none */
+        bool this_boot;
+        int64_t run;
+};
+
+struct record record_look(const struct paths *p, const char *service);
+/* Removes it; what is missing is no error. */
+void record_remove(const struct paths *p, const char *service);
+
+/* Sends the nudge to the shim that holds the lock of SERVICE, if one does. */
+void record_nudge(const struct paths *p, const char *service);
+
+#endif

@@ -1,0 +1,301 @@
+/* server.c: connections and their limits. It reads and writes messages and knows no method. */
+#include "supervisord/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "supervisord/daemon.h"
+#include "supervisord/methods.h"
+
+#define ACCEPT_RETRY_S 0.2
+
+static void client_end(struct client *c)
+{
+        c->ended = true;
+        ev_io_stop(c->d->loop, &c->io);
+        ev_timer_stop(c->d->loop, &c->partial);
+        methods_call_free(TAKE_PTR(c->call));
+}
+
+static void client_free(struct client *c)
+{
+        struct server *s = &c->d->server;
+        client_end(c);
+        if (c->prev)
+                c->prev->next = c->next;
+        else
+                s->clients = c->next;
+        if (c->next)
+                c->next->prev = c->prev;
+        s->clients_n--;
+        util_close(c->fd);
+        strbuf_done(&c->in);
+        strbuf_done(&c->out);
+        free(c);
+}
+
+static void client_write(struct client *c)
+{
+        while (c->out.n > 0 && !c->ended) {
+                ssize_t n = send(c->fd, c->out.s, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (n < 0 && errno != EAGAIN && errno != EINTR) {
+                        client_end(c);
+                        return;
+                }
+                if (n <= 0)
+                        break;
+                strbuf_consume(&c->out, (size_t)n);
+        }
+        if (c->out.n == 0)
+                strbuf_done(&c->out);
+        int events = EV_READ | (c->out.n ? EV_WRITE : 0);
+        if (!c->ended && c->io.events != events) {
+                ev_io_stop(c->d->loop, &c->io);
+                ev_io_set(&c->io, c->fd, events);
+                ev_io_start(c->d->loop, &c->io);
+        }
+}
+
+/* For an answer that is the last one: says why and hangs up. */
+static void client_refuse(struct client *c, const char *limit, json_int_t maximum)
+{
+        server_error(c, VARLINK_INTERFACE ".LimitReached",
+                     json_pack("{s:s, s:I}", "limit", limit, "maximum", maximum));
+        client_write(c);
+        client_end(c);
+}
+
+static void partial_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct client *c = CONTAINER_OF(w, struct client, partial);
+        client_refuse(c, "milliseconds for a request", SERVER_PARTIAL_MS);
+        server_flush(&c->d->server);
+}
+
+static void expect_rest(struct client *c, bool on)
+{
+        if (!on) {
+                ev_timer_stop(c->d->loop, &c->partial);
+        } else if (!ev_is_active(&c->partial)) {
+                ev_timer_set(&c->partial, SERVER_PARTIAL_MS / 1000.0, 0);
+                ev_timer_start(c->d->loop, &c->partial);
+        }
+}
+
+/* Whole requests, one after the other, until one of them waits. */
+static void client_serve(struct client *c)
+{
+        while (!c->ended && !c->call) {
+                _cleanup_free_ char *text = NULL;
+                int r = varlink_take(&c->in, VARLINK_REQUEST_MAX, &text);
+                if (r == -EAGAIN)
+                        break;
+                if (r < 0) {
+                        client_refuse(c, "request bytes", VARLINK_REQUEST_MAX);
+                        return;
+                }
+                methods_call(c, text);
+        }
+        if (!c->ended)
+                expect_rest(c, c->in.n > 0 && !c->call);
+}
+
+/* The idlest client without a call makes room; a client that waits for an answer is never chosen.
+ */
+static void make_room(struct server *s, struct client *newest)
+{
+        int n = 0;
+        struct client *idlest = newest;
+        for (struct client *c = s->clients; c; c = c->next) {
+                if (c->ended || !c->varlink)
+                        continue;
+                n++;
+                if (!c->call && c->last_ms < idlest->last_ms)
+                        idlest = c;
+        }
+        if (n > SERVER_CLIENTS_MAX)
+                client_refuse(idlest, "clients", SERVER_CLIENTS_MAX);
+}
+
+static void client_input(struct client *c)
+{
+        c->last_ms = clock_mono_ms();
+        if (!c->varlink) {
+                if (c->in.s[0] == (char)(SHIM_MAGIC & 0xff)) {
+                        struct shim_hdr h;
+                        int64_t n = shim_peek(c->in.s, c->in.n, &h);
+                        if (n == 0)
+                                return;
+                        if (n > 0)
+                                link_accept(c->d, TAKE_FD(c->fd), c->in.s, c->in.n);
+                        client_end(c);
+                        return;
+                }
+                c->varlink = true;
+                make_room(&c->d->server, c);
+        }
+        if (!c->ended)
+                client_serve(c);
+}
+
+static void client_cb(struct ev_loop *loop, ev_io *w, int revents)
+{
+        (void)loop;
+        struct client *c = CONTAINER_OF(w, struct client, io);
+        if (c->ended)
+                return;
+        if (revents & EV_WRITE)
+                client_write(c);
+        if (!(revents & EV_READ) || c->ended)
+                return;
+        char buf[16384];
+        ssize_t n = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                client_end(c);
+                return;
+        }
+        strbuf_addn(&c->in, buf, (size_t)n);
+        if (c->call && c->in.n > VARLINK_REQUEST_MAX)
+                client_end(c); /* floods while it waits for an answer */
+        else
+                client_input(c);
+}
+
+static void client_new(struct server *s, int fd)
+{
+        struct ucred cred = {0};
+        socklen_t n = sizeof(cred);
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0 ||
+            (cred.uid != getuid() && cred.uid != 0)) {
+                selflog_add(&s->d->log, "a client of uid %d was refused", (int)cred.uid);
+                close(fd);
+                return;
+        }
+        struct client *c = xcalloc(1, sizeof(*c));
+        *c = (struct client){.d = s->d, .fd = fd, .uid = cred.uid, .next = s->clients};
+        c->last_ms = clock_mono_ms();
+        if (s->clients)
+                s->clients->prev = c;
+        s->clients = c;
+        s->clients_n++;
+        ev_io_init(&c->io, client_cb, fd, EV_READ);
+        ev_io_start(s->d->loop, &c->io);
+        ev_timer_init(&c->partial, partial_cb, 0, 0);
+        /* A connection that says nothing could be a shim's: it has as long as a slow request. */
+        expect_rest(c, true);
+}
+
+/* Unknown connections are bounded too: shims come all at once after a restart of svcd, others have
+ * no reason to. */
+static bool is_full(const struct server *s)
+{
+        size_t most = 2 * SERVER_CLIENTS_MAX + core_count(s->d->core);
+        return (size_t)s->clients_n > most;
+}
+
+static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
+{
+        (void)revents;
+        struct server *s = CONTAINER_OF(w, struct server, io);
+        for (int i = 0; i < 64; i++) {
+                int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+                        /* Without a pause a full descriptor table would spin here. */
+                        selflog_add(&s->d->log, "cannot accept a client: %s", strerror(errno));
+                        ev_io_stop(loop, &s->io);
+                        ev_timer_set(&s->retry, ACCEPT_RETRY_S, 0);
+                        ev_timer_start(loop, &s->retry);
+                        return;
+                }
+                if (fd < 0)
+                        return;
+                if (is_full(s))
+                        close(fd);
+                else
+                        client_new(s, fd);
+        }
+}
+
+static void retry_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)revents;
+        struct server *s = CONTAINER_OF(w, struct server, retry);
+        if (s->fd >= 0)
+                ev_io_start(loop, &s->io);
+}
+
+int server_listen(struct server *s, struct daemon *d)
+{
+        int fd = paths_listen(&d->paths);
+        if (fd < 0)
+                return fd;
+        if (s->d) {
+                ev_io_stop(d->loop, &s->io);
+                util_close(s->fd);
+        } else {
+                ev_timer_init(&s->retry, retry_cb, 0, 0);
+        }
+        s->d = d;
+        s->fd = fd;
+        ev_io_init(&s->io, accept_cb, fd, EV_READ);
+        ev_io_start(d->loop, &s->io);
+        return 0;
+}
+
+void server_done(struct server *s)
+{
+        if (!s->d)
+                return;
+        server_flush(s);
+        while (s->clients)
+                client_free(s->clients);
+        ev_io_stop(s->d->loop, &s->io);
+        ev_timer_stop(s->d->loop, &s->retry);
+        s->fd = util_close(s->fd);
+        unlink(s->d->paths.socket);
+}
+
+static void queued(struct client *c)
+{
+        if (c->out.n > SERVER_OUT_MAX)
+                client_end(c);
+}
+
+void server_reply(struct client *c, json_t *parameters, bool continues)
+{
+        if (!c->ended)
+                varlink_add_reply(&c->out, parameters, continues);
+        json_decref(parameters);
+        queued(c);
+}
+
+void server_error(struct client *c, const char *error, json_t *parameters)
+{
+        if (!c->ended)
+                varlink_add_error(&c->out, error, parameters);
+        json_decref(parameters);
+        queued(c);
+}
+
+void server_flush(struct server *s)
+{
+        struct client *next;
+        for (struct client *c = s->clients; c; c = next) {
+                next = c->next;
+                /* A call that ended in this turn makes way for the request behind it. */
+                if (!c->ended && !c->call && c->in.n > 0 && c->varlink)
+                        client_serve(c);
+                if (!c->ended && c->out.n > 0)
+                        client_write(c);
+                if (c->ended)
+                        client_free(c);
+        }
+}

@@ -1,0 +1,122 @@
+/* setup.c: from a process that was just started to one that may supervise. Messages go to stderr:
+ * the log is open only once the lock is held. */
+#include "supervisord/setup.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/conf_sample.h"
+#include "supervisord/daemon.h"
+#include "supervisord/sdnotify.h"
+
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+static void find_user(struct daemon *d)
+{
+        const struct passwd *pw = getpwuid(getuid());
+        d->strings[0] = pw ? xstrdup(pw->pw_name) : xasprintf("%d", (int)getuid());
+        d->strings[1] = xstrdup(pw && pw->pw_shell[0] ? pw->pw_shell : "/bin/sh");
+        const char *lang = getenv("LANG"), *tz = getenv("TZ");
+        d->strings[2] = lang ? xstrdup(lang) : NULL;
+        d->strings[3] = tz ? xstrdup(tz) : NULL;
+        d->user = (struct conf_user){
+            .name = d->strings[0],
+            .home = d->paths.home,
+            .shell = d->strings[1],
+            .lang = d->strings[2],
+            .tz = d->strings[3],
+            .path = DEFAULT_PATH,
+        };
+}
+
+static int make_folders(struct daemon *d)
+{
+        const char *const dirs[] = {d->paths.config, d->paths.dropins, d->paths.logs,
+                                    d->paths.state,  d->paths.run,     d->paths.shims};
+        for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+                int r = dir_make(dirs[i], 0700);
+                if (r < 0) {
+                        fprintf(stderr, "svcd: cannot create the folder %s: %s\n", dirs[i],
+                                strerror(-r));
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static void raise_limits(void)
+{
+        struct rlimit files;
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+                files.rlim_cur = files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+        }
+        /* What a shim abandons by dying comes to svcd. */
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        signal(SIGPIPE, SIG_IGN);
+        umask(0077);
+}
+
+static void write_sample(struct daemon *d)
+{
+        struct diag diag = {0};
+        struct conf *conf = conf_load(&d->paths, d->paths.home, &diag);
+        bool none = conf->files.n == 0 && diag.n == 0;
+        conf_unref(conf);
+        diag_done(&diag);
+        if (!none)
+                return;
+        int r =
+            file_write_atomic(d->paths.main_file, conf_sample, strlen(conf_sample), 0600, false);
+        if (r < 0)
+                selflog_add(&d->log, "no definitions, and cannot write a sample to %s: %s",
+                            d->paths.main_file, strerror(-r));
+        else
+                selflog_add(&d->log,
+                            "no definitions yet: wrote a commented sample to %s; edit it, then "
+                            "`svcctl reload`",
+                            d->paths.main_file);
+}
+
+int setup(struct daemon *d, const char *root_option)
+{
+        _cleanup_free_ char *error = NULL;
+        const char *late = NULL;
+        int r = paths_find(root_option, &d->paths, &error);
+        if (r < 0) {
+                fprintf(stderr, "svcd: %s\n", error);
+                return r;
+        }
+        nursery_init(&d->nursery, getenv("TZ"));
+        raise_limits();
+        r = make_folders(d);
+        if (r == 0 && (r = lock_take(&d->lock, &d->paths, &error)) < 0)
+                fprintf(stderr, "svcd: %s\n", error);
+        if (r < 0)
+                return r;
+        _cleanup_free_ char *log = path_join(d->paths.state, "svcd.log");
+        _cleanup_free_ char *events = path_join(d->paths.state, "events.ndjson");
+        selflog_open(&d->log, log);
+        events_open(&d->events, events);
+        find_user(d);
+        if (!sdnotify_init(&late))
+                selflog_add(&d->log, "%s", late);
+        if (getuid() == 0)
+                selflog_add(&d->log, "running as root: supervising root's own account only");
+        write_sample(d);
+        return 0;
+}
+
+void setup_done(struct daemon *d)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(d->strings); i++)
+                free(d->strings[i]);
+        paths_done(&d->paths);
+}

@@ -1,0 +1,53 @@
+/* shimio: frames of common/shim_proto.h over one socket, for links and for checks.
+ *
+ * Sending never blocks: what the socket does not take is kept and sent when it can be. While there
+ * is no socket (fd -1) frames are kept too, up to SHIMIO_OUT_MAX. frame_cb may close the shimio but
+ * not free it; end_cb may free it.
+ */
+#ifndef SVCD_SUPERVISORD_SHIMIO_H
+#define SVCD_SUPERVISORD_SHIMIO_H
+
+#include <ev.h>
+
+#include "common/shim_proto.h"
+#include "common/util.h"
+
+#define SHIMIO_OUT_MAX  (4u * 1024 * 1024) /* a shim that reads nothing for so long is given up */
+#define SHIMIO_TAGS_MAX 64
+
+/* A received frame, its single-valued items by tag. Pointers are valid during the callback. */
+struct shimio_frame {
+        enum shim_frame type;
+        int64_t v[SHIMIO_TAGS_MAX];
+        struct {
+                const char *p; /* not NUL-terminated */
+                size_t n;
+        } s[SHIMIO_TAGS_MAX];
+};
+
+struct shimio {
+        struct ev_loop *loop;
+        int fd;
+        ev_io io;
+        struct strbuf in, out;
+        void (*frame_cb)(struct shimio *io, const struct shimio_frame *f);
+        void (*end_cb)(struct shimio *io); /* end of stream, error, or not our protocol */
+};
+
+void shimio_init(struct shimio *io, struct ev_loop *loop,
+                 void (*frame_cb)(struct shimio *, const struct shimio_frame *),
+                 void (*end_cb)(struct shimio *));
+/* Takes FD over. IN: bytes that were read from it already. */
+void shimio_attach(struct shimio *io, int fd, const void *in, size_t n_bytes);
+void shimio_close(struct shimio *io); /* the socket only; what waits to be sent is kept */
+void shimio_done(struct shimio *io);
+
+void shimio_send(struct shimio *io, const void *frame, size_t n_bytes);
+
+/* Handles what shimio_attach was given, as if it had just come. */
+void shimio_poke(struct shimio *io);
+
+/* The text of an item as a string, "" if it is missing. Caller frees. */
+char *shimio_text(const struct shimio_frame *f, enum shim_tag tag);
+
+#endif

@@ -1,0 +1,30 @@
+/* spec: from a definition to the frames that tell a shim what to do. Builds bytes, sends nothing.
+ */
+#ifndef SVCD_SUPERVISORD_SPEC_H
+#define SVCD_SUPERVISORD_SPEC_H
+
+#include <sys/resource.h>
+
+#include "common/conf.h"
+#include "common/paths.h"
+#include "common/util.h"
+
+/* What all descendants of a service carry in RLIMIT_LOCKS; depends on ROOT and name only. */
+#define SPEC_TAG_PREFIX UINT64_C(0x5356) /* its upper 16 bits */
+uint64_t spec_tag(const struct paths *paths, const char *service);
+
+/* Appends INIT, for a service or (CHECK) for one monitoring command of it. */
+void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_service *def,
+               bool check);
+
+/* Appends START for run RUN of DEF, or (CHECK) for its monitoring command. DIGEST comes back by
+ * spec_cookie_digest. 0, or -errno with a message in *ret_error (caller frees). */
+int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
+               const struct conf_user *user, int64_t run, uint64_t digest, bool check,
+               char **ret_error);
+uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes);
+
+/* Appends LOGCONF and LIMITS: what can change while the service is up. */
+void spec_live(struct strbuf *out, const struct conf_service *def);
+
+#endif

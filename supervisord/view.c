@@ -1,0 +1,276 @@
+/* view.c: from the core's structures to the JSON that clients see. */
+#include "supervisord/view.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/shim_proto.h"
+#include "supervisord/proc.h"
+
+#ifndef SVCD_VERSION
+#define SVCD_VERSION "unknown"
+#endif
+
+/* JSON strings are UTF-8; what programs and files say need not be: other bytes become '?'. */
+static json_t *text(const char *s)
+{
+        if (!s)
+                return json_null();
+        json_t *j = json_string(s);
+        if (j)
+                return j;
+        _cleanup_free_ char *ascii = xstrdup(s);
+        for (char *p = ascii; *p; p++)
+                if ((unsigned char)*p >= 0x80)
+                        *p = '?';
+        return json_string(ascii);
+}
+
+static json_t *when(int64_t wall_ms)
+{
+        char buf[CLOCK_TEXT_MAX];
+        return json_string(clock_text(wall_ms, buf));
+}
+
+static json_t *owned(char *s)
+{
+        json_t *j = text(s);
+        free(s);
+        return j;
+}
+
+static void set_ended(json_t *o, const struct core_exit *e)
+{
+        const char *kind = "exited";
+        json_t *code = json_null(), *sig = json_null(), *stage = json_null(), *error = json_null();
+        if (e->cause == CORE_CAUSE_START) {
+                kind = "start-failed";
+                stage = json_string(shim_stage_name(e->stage));
+                error = text(strerror(e->error));
+        } else if (e->cause == CORE_CAUSE_SHIM) {
+                kind = "lost";
+        } else if (WIFSIGNALED(e->wstatus)) {
+                kind = WCOREDUMP(e->wstatus) ? "dumped" : "signaled";
+                sig = json_string(conf_signal_name(WTERMSIG(e->wstatus)));
+        } else {
+                code = json_integer(WEXITSTATUS(e->wstatus));
+        }
+        json_object_set_new(o, "kind", json_string(kind));
+        json_object_set_new(o, "code", code);
+        json_object_set_new(o, "signal", sig);
+        json_object_set_new(o, "stage", stage);
+        json_object_set_new(o, "error", error);
+}
+
+static json_t *view_exit(const struct core_exit *e)
+{
+        json_t *o = json_object();
+        json_object_set_new(o, "run", json_integer(e->run));
+        set_ended(o, e);
+        json_object_set_new(o, "cause", json_string(core_cause_name(e->cause)));
+        json_object_set_new(o, "failure", json_boolean(e->failure));
+        json_object_set_new(o, "pid", json_integer(e->pid));
+        json_object_set_new(o, "ran_ms", json_integer(e->ran_ms));
+        json_object_set_new(o, "user_ms", json_integer(e->user_ms));
+        json_object_set_new(o, "system_ms", json_integer(e->system_ms));
+        json_object_set_new(o, "maxrss_bytes", json_integer(e->maxrss_bytes));
+        json_object_set_new(o, "at", when(e->at_wall_ms));
+        json_object_set_new(o, "text", owned(core_exit_text(e)));
+        return o;
+}
+
+static void set_usage(json_t *o, const struct daemon *d, const struct core_service *s, bool usage)
+{
+        struct proc_usage u = {0};
+        if (usage && s->pid > 0)
+                u = proc_tree(link_pid(d, s));
+        bool known = u.processes > 0;
+        json_object_set_new(o, "memory_bytes", known ? json_integer(u.memory_bytes) : json_null());
+        json_object_set_new(o, "cpu_ms", known ? json_integer(u.cpu_ms) : json_null());
+        json_object_set_new(o, "processes", known ? json_integer(u.processes) : json_null());
+}
+
+static void set_state(json_t *o, const struct core_service *s, int64_t now_ms)
+{
+        const char *cause = core_disabled_cause(s);
+        bool up = s->pid > 0;
+        json_object_set_new(o, "name", json_string(s->name));
+        json_object_set_new(o, "state", json_string(core_state_name(s)));
+        json_object_set_new(o, "pid", up ? json_integer(s->pid) : json_null());
+        json_object_set_new(o, "run", json_integer(s->run));
+        json_object_set_new(o, "since", when(s->since_wall_ms));
+        json_object_set_new(o, "uptime_ms",
+                            up ? json_integer(now_ms - s->started_ms) : json_null());
+        json_object_set_new(o, "restarts", json_integer(s->restarts));
+        json_object_set_new(o, "failures", json_integer(core_failures(s, now_ms)));
+        json_object_set_new(o, "max_failures",
+                            json_integer(s->def ? s->def->restart_max_failures.v : 0));
+        json_object_set_new(o, "enabled", json_boolean(cause == NULL));
+        json_object_set_new(o, "disabled_cause", text(cause));
+        json_object_set_new(o, "health",
+                            s->health == CORE_HEALTH_NONE
+                                ? json_null()
+                                : json_string(core_health_name(s->health)));
+}
+
+static void set_definition(json_t *o, const struct daemon *d, const struct core_service *s)
+{
+        const struct conf_service *def = s->def;
+        const struct conf_place *place = def ? &def->place : &s->invalid_place;
+        json_object_set_new(o, "port",
+                            def && def->port.set ? json_integer(def->port.v) : json_null());
+        json_object_set_new(o, "annotation", text(def ? def->annotation : NULL));
+        json_object_set_new(o, "status_text", text(s->status_text));
+        json_object_set_new(o, "command", text(def ? def->command.text : NULL));
+        json_object_set_new(o, "working_directory", text(def ? def->working_directory : NULL));
+        json_object_set_new(o, "definition",
+                            place->file ? owned(xasprintf("%s:%d", place->file, place->line))
+                                        : json_null());
+        json_object_set_new(o, "error", text(s->invalid_error));
+        json_object_set_new(o, "changed", json_boolean(s->invalid_error && def));
+        json_object_set_new(o, "log", owned(paths_log(&d->paths, s->name)));
+}
+
+json_t *view_service(const struct daemon *d, const struct core_service *s, bool usage,
+                     int64_t now_ms)
+{
+        json_t *o = json_object();
+        set_state(o, s, now_ms);
+        set_definition(o, d, s);
+        set_usage(o, d, s, usage);
+        json_t *exits = json_array();
+        for (int i = 0; i < s->exits_n; i++)
+                json_array_append_new(exits, view_exit(&s->exits[i]));
+        json_object_set_new(o, "last_exit",
+                            s->exits_n ? json_incref(json_array_get(exits, 0)) : json_null());
+        json_object_set_new(o, "last_exits", exits);
+        json_object_set_new(o, "note", owned(core_note(d->core, s, now_ms)));
+        return o;
+}
+
+json_t *view_diagnostics(const struct diag *diag)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < diag->n; i++) {
+                const struct diag_item *it = &diag->v[i];
+                json_t *o = json_object();
+                json_object_set_new(o, "severity",
+                                    json_string(it->severity == DIAG_ERROR ? "error" : "warning"));
+                json_object_set_new(o, "file", text(it->file));
+                json_object_set_new(o, "line", it->line ? json_integer(it->line) : json_null());
+                json_object_set_new(o, "column",
+                                    it->column ? json_integer(it->column) : json_null());
+                json_object_set_new(o, "path", text(it->path));
+                json_object_set_new(o, "service", text(it->service));
+                json_object_set_new(o, "message", text(it->message));
+                json_object_set_new(o, "source", text(it->source));
+                json_array_append_new(list, o);
+        }
+        return list;
+}
+
+json_t *view_info(const struct daemon *d, int64_t now_ms)
+{
+        json_t *o = json_object();
+        bool changed = conf_fingerprint(&d->paths) != d->conf->fingerprint;
+        json_object_set_new(o, "version", json_string(SVCD_VERSION));
+        json_object_set_new(o, "pid", json_integer(getpid()));
+        json_object_set_new(o, "uid", json_integer(getuid()));
+        json_object_set_new(o, "user", text(d->user.name));
+        json_object_set_new(o, "root", text(d->paths.root));
+        json_object_set_new(o, "run", text(d->paths.run));
+        json_object_set_new(o, "started", when(d->started_wall_ms));
+        json_object_set_new(o, "uptime_ms", json_integer(now_ms - d->started_ms));
+        json_object_set_new(o, "services", json_integer((json_int_t)core_count(d->core)));
+        json_object_set_new(o, "definitions_changed", json_boolean(changed));
+        json_object_set_new(o, "errors", view_diagnostics(&d->diag));
+        return o;
+}
+
+json_t *view_changes(const struct core_plan *plan)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < plan->n; i++) {
+                const struct core_change *c = &plan->v[i];
+                json_t *o = json_object(), *diffs = json_array();
+                for (size_t k = 0; k < c->diffs_n; k++) {
+                        json_t *x = json_object();
+                        json_object_set_new(x, "path", text(c->diffs[k].path));
+                        json_object_set_new(x, "before", text(c->diffs[k].before));
+                        json_object_set_new(x, "after", text(c->diffs[k].after));
+                        json_array_append_new(diffs, x);
+                }
+                json_object_set_new(o, "name", json_string(c->name));
+                json_object_set_new(o, "action", json_string(core_change_name(c->kind)));
+                json_object_set_new(o, "diffs", diffs);
+                json_object_set_new(o, "error", text(c->error));
+                json_array_append_new(list, o);
+        }
+        return list;
+}
+
+static json_t *origin_text(const struct conf_origin *origin)
+{
+        if (origin->source == CONF_FROM_BUILTIN || !origin->place.file)
+                return json_string("default");
+        return owned(xasprintf("%s:%d%s", origin->place.file, origin->place.line,
+                               origin->source == CONF_FROM_DEFAULTS ? " (defaults)" : ""));
+}
+
+json_t *view_settings(const struct core_service *s)
+{
+        static const char *const changes[] = {"nothing", "live", "restart"};
+        json_t *list = json_array();
+        for (int i = 0; s->def && i < SETTING_COUNT; i++) {
+                const struct conf_setting_info *info = &conf_settings[i];
+                json_t *o = json_object();
+                json_object_set_new(o, "path", json_string(info->path));
+                json_object_set_new(o, "value", owned(conf_print(s->def, (enum conf_setting)i)));
+                json_object_set_new(o, "origin", origin_text(&s->def->origin[i]));
+                json_object_set_new(o, "change", json_string(changes[info->change]));
+                json_object_set_new(o, "help", json_string(info->help));
+                json_array_append_new(list, o);
+        }
+        return list;
+}
+
+static bool is_secret(const char *name)
+{
+        static const char *const parts[] = {"SECRET",       "PASSWORD", "PASSWD",     "PASS",
+                                            "TOKEN",        "KEY",      "CREDENTIAL", "DSN",
+                                            "DATABASE_URL", "AUTH"};
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+                if (strcasestr(name, parts[i]))
+                        return true;
+        return false;
+}
+
+json_t *view_environment(const struct daemon *d, const struct core_service *s, bool secrets,
+                         char **ret_error)
+{
+        struct conf_environ env = {0};
+        if (!s->def) {
+                *ret_error = xstrdup("its definition has an error");
+                return NULL;
+        }
+        if (conf_environ_build(s->conf, s->def, &d->user, &env, ret_error) < 0)
+                return NULL;
+        json_t *list = json_array();
+        for (size_t i = 0; i < env.n; i++) {
+                const struct conf_envvar *v = &env.v[i];
+                bool mask = !secrets && is_secret(v->name);
+                json_t *o = json_object();
+                json_object_set_new(o, "name", text(v->name));
+                json_object_set_new(o, "value", mask ? json_string("********") : text(v->value));
+                json_object_set_new(o, "origin", text(v->origin));
+                json_object_set_new(o, "masked", json_boolean(mask));
+                json_array_append_new(list, o);
+        }
+        conf_environ_done(&env);
+        return list;
+}

@@ -1,0 +1,21 @@
+/* view: services and settings as the JSON objects of org.svcd.Supervisor. Reads, never changes.
+ * All results are new references.
+ */
+#ifndef SVCD_SUPERVISORD_VIEW_H
+#define SVCD_SUPERVISORD_VIEW_H
+
+#include <jansson.h>
+
+#include "supervisord/daemon.h"
+
+json_t *view_service(const struct daemon *d, const struct core_service *s, bool usage,
+                     int64_t now_ms);
+json_t *view_info(const struct daemon *d, int64_t now_ms);
+json_t *view_diagnostics(const struct diag *diag);
+json_t *view_changes(const struct core_plan *plan);
+json_t *view_settings(const struct core_service *s);
+/* NULL and a message in *ret_error (caller frees) if the environment cannot be built. */
+json_t *view_environment(const struct daemon *d, const struct core_service *s, bool secrets,
+                         char **ret_error);
+
+#endif

@@ -1,0 +1,154 @@
+/* waits.c: Wait and Events: calls that stay until services are in a state, or as long as the client
+ * does. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "supervisord/calls.h"
+#include "supervisord/daemon.h"
+#include "supervisord/methods.h"
+#include "supervisord/view.h"
+
+static bool in_state(const struct core_service *s, const char *state)
+{
+        if (!s)
+                return strcmp(state, "stopped") == 0;
+        bool running = s->actual == CORE_RUNNING;
+        if (strcmp(state, "running") == 0)
+                return running;
+        if (strcmp(state, "stopped") == 0)
+                return s->actual == CORE_DOWN;
+        return running && s->health != CORE_HEALTH_FAILING &&
+               (s->health == CORE_HEALTH_OK ||
+                !(s->def->monitoring_command.text || s->def->monitoring_tcp.set));
+}
+
+static json_t *pending_names(const struct call *call)
+{
+        json_t *pending = json_array();
+        for (size_t i = 0; i < call->names.n; i++)
+                if (!in_state(core_find(call->c->d->core, call->names.v[i]), call->state))
+                        json_array_append_new(pending, json_string(call->names.v[i]));
+        return pending;
+}
+
+static void reply_services(struct call *call)
+{
+        const struct daemon *d = call->c->d;
+        json_t *all = json_array();
+        int64_t now_ms = clock_mono_ms();
+        for (size_t i = 0; i < call->names.n; i++) {
+                const struct core_service *s = core_find(d->core, call->names.v[i]);
+                if (s)
+                        json_array_append_new(all, view_service(d, s, false, now_ms));
+        }
+        call_reply(call, json_pack("{s:o}", "services", all));
+}
+
+static bool settle(struct call *call)
+{
+        json_t *pending = pending_names(call);
+        bool done = json_array_size(pending) == 0;
+        json_decref(pending);
+        if (done)
+                reply_services(call);
+        return done;
+}
+
+static void timeout_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct call *call = CONTAINER_OF(w, struct call, timeout);
+        call_error(call, VARLINK_INTERFACE ".TimedOut",
+                   json_pack("{s:o}", "pending", pending_names(call)));
+}
+
+static void stay(struct call *call, enum call_kind kind)
+{
+        struct server *s = &call->c->d->server;
+        call->kind = kind;
+        call->next = s->calls;
+        s->calls = call;
+}
+
+static void take_names(struct call *call, const struct services *list)
+{
+        for (size_t i = 0; i < list->n; i++)
+                strv_add(&call->names, list->v[i]->name);
+}
+
+void calls_wait(struct call *call)
+{
+        json_t *names;
+        json_int_t timeout_ms = -1;
+        struct services list = {0};
+        if (!call_args(call, "names:S state:s timeout_ms:i?", &names, &call->state, &timeout_ms))
+                return;
+        if (strcmp(call->state, "running") != 0 && strcmp(call->state, "stopped") != 0 &&
+            strcmp(call->state, "healthy") != 0) {
+                call_refuse(call, "the state to wait for is one of running, stopped, healthy");
+                return;
+        }
+        if (!call_services(call, names, false, &list))
+                return;
+        take_names(call, &list);
+        services_done(&list);
+        if (settle(call))
+                return;
+        stay(call, CALL_WAIT);
+        if (timeout_ms >= 0) {
+                ev_timer_init(&call->timeout, timeout_cb, (double)timeout_ms / 1000.0, 0);
+                ev_timer_start(call->c->d->loop, &call->timeout);
+        }
+}
+
+void methods_settled(struct daemon *d)
+{
+        struct call *next;
+        for (struct call *call = d->server.calls; call; call = next) {
+                next = call->next;
+                if (call->kind == CALL_WAIT)
+                        settle(call);
+        }
+}
+
+void calls_events(struct call *call)
+{
+        struct daemon *d = call->c->d;
+        json_t *names = NULL;
+        json_int_t last = 0;
+        struct services list = {0};
+        if (!call_args(call, "names:S? last:i?", &names, &last))
+                return;
+        if (json_array_size(names) > 0) {
+                if (!call_services(call, names, false, &list))
+                        return;
+                take_names(call, &list);
+                services_done(&list);
+        }
+        last = MAX(MIN(last, EVENTS_LAST_MAX), 0);
+        events_flush(&d->events);
+        json_t *old = events_last(&d->events, &call->names, (size_t)last);
+        if (!call->more) {
+                call_reply(call, json_pack("{s:o}", "events", old));
+                return;
+        }
+        const struct client *c = call->c;
+        server_reply(call->c, json_pack("{s:o}", "events", old), true);
+        if (!c->ended)
+                stay(call, CALL_EVENTS);
+}
+
+void methods_event(struct daemon *d, const char *service, json_t *event)
+{
+        struct call *next;
+        for (struct call *call = d->server.calls; call; call = next) {
+                next = call->next;
+                if (call->kind != CALL_EVENTS)
+                        continue;
+                if (call->names.n > 0 && (!service || !strv_has(&call->names, service)))
+                        continue;
+                server_reply(call->c, json_pack("{s:[O]}", "events", event), true);
+        }
+}

@@ -1,0 +1,202 @@
+/* watch.c: inotify. It watches folders, since files are replaced by renaming. */
+#include "supervisord/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "supervisord/daemon.h"
+
+#define EXECUTABLE_EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB | IN_CREATE)
+#define AGAIN_S           1.0
+
+struct watch_item {
+        struct watch_item *next;
+        struct core_service *svc;
+        int wd;
+        char *name; /* of the program in its folder */
+};
+
+static void watch_run(struct daemon *d)
+{
+        struct watch *w = &d->watch;
+        if (w->fd >= 0)
+                w->run_wd = inotify_add_watch(w->fd, d->paths.run,
+                                              IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |
+                                                  IN_MOVE_SELF | IN_ONLYDIR);
+}
+
+/* RUN and what is in it, as at the start of svcd. */
+static void put_back(struct daemon *d)
+{
+        struct stat st;
+        if (d->stopping || lstat(d->paths.socket, &st) == 0)
+                return;
+        int r = dir_make(d->paths.shims, 0700);
+        if (r == 0)
+                r = lock_renew_run(&d->lock, &d->paths);
+        /* -EWOULDBLOCK: the lock file is still the one that we hold. */
+        if (r == 0 || r == -EWOULDBLOCK)
+                r = server_listen(&d->server, d);
+        if (r < 0) {
+                selflog_add(&d->log, "%s was deleted and cannot be put back: %s", d->paths.socket,
+                            strerror(-r));
+                ev_timer_set(&d->watch.again, AGAIN_S, 0);
+                ev_timer_start(d->loop, &d->watch.again);
+                return;
+        }
+        selflog_add(&d->log, "%s was deleted: put back", d->paths.socket);
+        watch_run(d);
+}
+
+static void again_cb(struct ev_loop *loop, ev_timer *t, int revents)
+{
+        (void)loop;
+        (void)revents;
+        put_back(CONTAINER_OF(t, struct daemon, watch.again));
+}
+
+static void changed(struct daemon *d, const struct inotify_event *e)
+{
+        for (struct watch_item *i = d->watch.items; i; i = i->next) {
+                if (i->wd != e->wd || (e->len && strcmp(e->name, i->name) != 0))
+                        continue;
+                struct core_event ev = {.type = CORE_EV_EXECUTABLE, .uid = -1};
+                daemon_post(d, i->svc, &ev);
+        }
+}
+
+static void inotify_cb(struct ev_loop *loop, ev_io *io, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct daemon *d = CONTAINER_OF(io, struct daemon, watch.io);
+        _Alignas(struct inotify_event) char buf[4096];
+        ssize_t n = read(d->watch.fd, buf, sizeof(buf));
+        bool run = false;
+        for (ssize_t at = 0; at < n;) {
+                const struct inotify_event *e = (const struct inotify_event *)(buf + at);
+                if (e->wd == d->watch.run_wd || (e->mask & IN_Q_OVERFLOW))
+                        run = true;
+                else
+                        changed(d, e);
+                at += (ssize_t)(sizeof(*e) + e->len);
+        }
+        if (run)
+                put_back(d);
+}
+
+void watch_open(struct watch *w, struct daemon *d)
+{
+        *w = (struct watch){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .run_wd = -1};
+        ev_timer_init(&w->again, again_cb, 0, 0);
+        if (w->fd < 0) {
+                selflog_add(&d->log,
+                            "no inotify (%s): a deleted control socket will not be put back, and a "
+                            "changed program will not be noticed",
+                            strerror(errno));
+                return;
+        }
+        ev_io_init(&w->io, inotify_cb, w->fd, EV_READ);
+        ev_io_start(d->loop, &w->io);
+        watch_run(d);
+}
+
+void watch_done(struct watch *w, struct daemon *d)
+{
+        while (w->items)
+                watch_forget(d, w->items->svc);
+        ev_timer_stop(d->loop, &w->again);
+        if (w->fd >= 0) {
+                ev_io_stop(d->loop, &w->io);
+                w->fd = util_close(w->fd);
+        }
+}
+
+static char *find_in_path(const char *name, const char *path)
+{
+        _cleanup_free_ char *dirs = xstrdup(path);
+        char *save = NULL;
+        for (char *dir = strtok_r(dirs, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+                char *file = path_join(dir, name);
+                if (access(file, X_OK) == 0)
+                        return file;
+                free(file);
+        }
+        return NULL;
+}
+
+/* The file that a run executes; NULL if it is not known. */
+static char *program_of(const struct daemon *d, const struct core_service *s)
+{
+        if (!s->def || s->def->command.argv.n == 0)
+                return NULL;
+        const char *program = s->def->command.argv.v[0];
+        if (strchr(program, '/'))
+                return path_join(s->def->working_directory, program);
+        struct conf_environ env = {0};
+        _cleanup_free_ char *error = NULL;
+        if (conf_environ_build(s->conf, s->def, &d->user, &env, &error) < 0)
+                return NULL;
+        const char *path = conf_environ_get(&env, "PATH");
+        char *file = path ? find_in_path(program, path) : NULL;
+        conf_environ_done(&env);
+        return file;
+}
+
+static struct watch_item *find_item(struct daemon *d, const struct core_service *s)
+{
+        struct watch_item *i = d->watch.items;
+        while (i && i->svc != s)
+                i = i->next;
+        return i;
+}
+
+void watch_executable(struct daemon *d, struct core_service *s)
+{
+        bool wanted = s->holds == CORE_HOLD_FAILURES;
+        const struct watch_item *old = find_item(d, s);
+        if (d->watch.fd < 0 || (wanted && old))
+                return;
+        if (!wanted) {
+                if (old)
+                        watch_forget(d, s);
+                return;
+        }
+        _cleanup_free_ char *file = program_of(d, s);
+        char *slash = file ? strrchr(file, '/') : NULL;
+        if (!slash)
+                return;
+        *slash = '\0';
+        int wd = inotify_add_watch(d->watch.fd, file[0] ? file : "/",
+                                   EXECUTABLE_EVENTS | IN_MASK_ADD | IN_ONLYDIR);
+        if (wd < 0)
+                return; /* the folder may be missing: enable and start work all the same */
+        struct watch_item *i = xcalloc(1, sizeof(*i));
+        *i = (struct watch_item){.next = d->watch.items,
+                                 .svc = s,
+                                 .wd = wd,
+                                 .name = xstrdup(slash + 1)};
+        d->watch.items = i;
+}
+
+void watch_forget(struct daemon *d, struct core_service *s)
+{
+        struct watch_item **p = &d->watch.items;
+        while (*p && (*p)->svc != s)
+                p = &(*p)->next;
+        struct watch_item *i = *p;
+        if (!i)
+                return;
+        *p = i->next;
+        bool shared = i->wd == d->watch.run_wd;
+        for (const struct watch_item *o = d->watch.items; o; o = o->next)
+                shared |= o->wd == i->wd;
+        if (!shared)
+                inotify_rm_watch(d->watch.fd, i->wd);
+        free(i->name);
+        free(i);
+}

@@ -1,0 +1,211 @@
+"""svcd dies, by kill -9, at any time: services do not notice, and the next svcd knows all of them."""
+
+import os
+import signal
+import subprocess
+
+from svcdtest import BIN, SLOW, SvcdTest, alive, children, command_line, start_ticks
+
+COUNTER = """
+    import sys, time
+    n = 0
+    while True:
+        n += 1
+        print("line", n, flush=True)
+        time.sleep(0.002)
+"""
+
+
+class Crash(SvcdTest):
+    limit = 90
+
+    def crash(self):
+        self.kill_svcd()
+        self.start()
+
+    def test_same_pids_and_nothing_twice(self):
+        self.config("services:\n" + "".join(f"  s{i}: {{command: sleep 100{i}}}\n" for i in range(8)))
+        self.start()
+        before = {f"s{i}": self.running(f"s{i}") for i in range(8)}
+        born = {n: start_ticks(s["pid"]) for n, s in before.items()}
+        for _ in range(3):
+            self.crash()
+            for name, s in before.items():
+                now = self.running(name)
+                self.assertEqual((now["pid"], now["run"]), (s["pid"], 1))
+                self.assertEqual(start_ticks(now["pid"]), born[name])
+                self.assertGreaterEqual(now["uptime_ms"], s["uptime_ms"])
+        sleeps = [p for s in self.services().values() for p in children(self.shim_of(s["pid"]))
+                  if command_line(p).startswith("sleep")]
+        self.assertEqual(sorted(sleeps), sorted(s["pid"] for s in before.values()))
+
+    def test_no_line_is_lost(self):
+        self.config(f"services: {{a: {{command: {self.python('p.py', COUNTER)}}}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        for target in (50, 150, 250):
+            self.until(lambda: len(self.log_texts("a", "out")) > target, what=f"{target} lines")
+            self.kill_svcd()
+            self.until(lambda: len(self.log_texts("a", "out")) > target + 50, what="lines without svcd")
+            self.start()
+        self.assertEqual(self.running("a")["pid"], pid)
+        self.svcctl("stop", "a")
+        lines = self.log_texts("a", "out")
+        self.assertEqual(lines, [f"line {i + 1}" for i in range(len(lines))])
+
+    def test_an_exit_while_svcd_is_away_is_known_afterwards(self):
+        run = self.python("p.py", """
+            import os, sys, time
+            print("up", flush=True)
+            while not os.path.exists("go"): time.sleep(0.01)
+            print("last words", flush=True)
+            sys.exit(7)
+        """)
+        self.config(f"services: {{a: {{command: {run}, restart: never}}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.logged("a", "up", "out")
+        self.kill_svcd()
+        self.write("go", "")
+        self.gone(pid)
+        self.start()
+        s = self.in_state("a", "stopped")
+        self.assertEqual((s["last_exit"]["kind"], s["last_exit"]["code"], s["run"]), ("exited", 7, 1))
+        self.logged("a", "last words", "out")
+        self.logged("a", rf"svcd exited run=1 pid={pid} code=7 ran=")
+        self.assertEqual(len([t for t in self.log_texts("a", "svcd") if t.startswith("exited run=1")]), 1)
+
+    def test_a_service_that_dies_while_svcd_is_away_comes_back_at_once(self):
+        # the standing order: the shim may restart it once by itself
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 100ms}}}\n")
+        self.start()
+        first = self.running("a")
+        self.until(lambda: self.service("a")["uptime_ms"] > 300, what="a long run")
+        shim = self.shim_of(first["pid"])
+        self.kill_svcd()
+        os.kill(first["pid"], signal.SIGKILL)
+        second = self.until(lambda: next((p for p in children(shim) if alive(p) and p != first["pid"]),
+                                         None), what="a new run without svcd")
+        self.start()
+        s = self.running("a")
+        self.assertEqual((s["pid"], s["run"]), (second, 2))
+        self.assertEqual(s["last_exit"]["signal"], "KILL")
+
+    def test_a_crash_loop_cannot_happen_without_svcd(self):
+        run = self.script("p.sh", "echo x >> starts\nsleep 0.2\n")
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms, max_failures: 0}}}}}}\n")
+        self.start()
+        self.running("a")
+        self.kill_svcd()
+        count = len(self.read("starts").split())
+        shims = [p for p in children(os.getpid()) if "svc-shim" in command_line(p)]
+        # One more run at most; then the shim waits with no child.
+        self.until(lambda: not any(c for p in shims for c in children(p)
+                                   if "svc-shim" not in command_line(c)), what="the end of the runs")
+        self.assertLessEqual(len(self.read("starts").split()), count + 1)
+        self.start()
+        self.until(lambda: len(self.read("starts").split()) > count + 2, what="runs with svcd")
+
+    def test_what_was_stopped_stays_stopped(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.start()
+        for n in "abc":
+            self.running(n)
+        self.svcctl("stop", "a")
+        self.svcctl("disable", "b")
+        self.crash()
+        self.running("c")
+        self.assertEqual(self.state("a"), "stopped")
+        s = self.service("b")
+        self.assertEqual((s["state"], s["disabled_cause"], s["enabled"]), ("disabled", "command", False))
+
+    def test_a_clean_end_keeps_them_stopped_too(self):
+        self.config("services: {a: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.start()
+        self.running("c")
+        self.svcctl("stop", "a")
+        self.assertEqual(self.end_svcd(), 0)
+        self.start()
+        self.running("c")
+        self.assertEqual(self.state("a"), "stopped")
+
+    def test_a_stop_that_was_interrupted_is_finished(self):
+        run = self.script("p.sh", "trap '' TERM\necho up\nwhile :; do sleep 0.1; done\n")
+        self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 1s}}}}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.logged("a", "up", "out")
+        self.svcctl("stop", "--no-wait", "a")
+        self.in_state("a", "stopping")
+        self.crash()
+        self.in_state("a", "stopped")
+        self.assertFalse(alive(pid))
+
+    def test_a_service_removed_meanwhile_is_stopped(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.kill_svcd()
+        self.config("services: {b: {command: sleep 1000}}\n")
+        self.start()
+        self.running("b")
+        self.gone(pid)
+        self.until(lambda: "a" not in self.services(), what="a forgotten")
+
+    def test_a_definition_changed_meanwhile_gets_a_new_run(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.kill_svcd()
+        self.config("services: {a: {command: sleep 2000}}\n")
+        self.start()
+        self.new_run("a", pid)
+        self.assertFalse(alive(pid))
+
+    def test_a_shim_that_dies_takes_its_tree_along(self):
+        # Killed by hand: the tree falls to svcd, which ends it before a new run.
+        run = self.script("p.sh", "setsid sleep 1009 &\necho $! >> pids\nexec sleep 1010\n")
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms}}}}}}\n")
+        self.start()
+        first = self.running("a")["pid"]
+        self.until(lambda: os.path.exists(self.home + "/pids"), what="its child")
+        child = int(self.read("pids").split()[0])
+        os.kill(self.shim_of(first), signal.SIGKILL)
+        self.new_run("a", first)
+        self.assertFalse(alive(first) or alive(child))
+
+    def test_svcd_and_shim_both_killed(self):
+        # Nobody is left who knows: the next svcd finds the tree and ends it before it starts another.
+        run = self.script("p.sh", "setsid sleep 1009 &\necho $! >> pids\nexec sleep 1010\n")
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms}}}}}}\n")
+        self.start()
+        first = self.running("a")["pid"]
+        self.until(lambda: os.path.exists(self.home + "/pids"), what="its child")
+        child = int(self.read("pids").split()[0])
+        shim = self.shim_of(first)
+        self.kill_svcd()
+        os.kill(shim, signal.SIGKILL)
+        self.gone(shim)
+        self.assertTrue(alive(first) and alive(child))
+        self.start()
+        self.new_run("a", first)
+        self.assertFalse(alive(first) or alive(child))
+
+
+class Second(SvcdTest):
+    def test_a_second_svcd_refuses(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        for arguments in ([], ["--root", self.root], ["--root", self.root + "/../admin/"]):
+            r = subprocess.run([os.path.join(BIN, "svcd"), *arguments], env=self.environment(),
+                               capture_output=True, text=True, timeout=20 * SLOW, check=False)
+            self.assertEqual(r.returncode, 1, r)
+            self.assertIn(str(self.svcd.pid), r.stderr)
+            self.assertIn(self.root, r.stderr)
+        link = os.path.join(self.tmp, "link")
+        os.symlink(self.root, link)
+        r = subprocess.run([os.path.join(BIN, "svcd")], capture_output=True, text=True, check=False,
+                           env={**self.environment(), "SVCD_ROOT": link}, timeout=20 * SLOW)
+        self.assertEqual(r.returncode, 1, r)
+        self.assertEqual(self.running("a")["pid"], pid)

@@ -1,0 +1,112 @@
+"""When a service counts as running: executed, notified, its port listens, its first check passes."""
+
+import os
+
+from svcdtest import SvcdTest, free_port
+
+NOTIFY = """
+    import os, signal, socket, sys, time
+    def tell(text):
+        path = os.environ["NOTIFY_SOCKET"]
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        s.connect("\\0" + path[1:] if path[0] == "@" else path)
+        s.send(text.encode())
+        s.close()
+    while not os.path.exists("go"): time.sleep(0.01)
+    {body}
+    while True: signal.pause()
+"""
+
+
+class Ready(SvcdTest):
+    def notify(self, body):
+        return self.python("n.py", NOTIFY.format(body=body))
+
+    def test_notify(self):
+        run = self.notify('tell("STATUS=3 workers\\nREADY=1")')
+        self.config(f"services: {{a: {{command: {run}, ready: notify}}}}\n")
+        self.start()
+        self.in_state("a", "starting")
+        self.write("go", "")
+        s = self.running("a")
+        self.assertEqual(s["status_text"], "3 workers")
+
+    def test_notify_by_a_child(self):
+        body = 'os.fork() or (tell("READY=1"), os._exit(0))'
+        self.config(f"services: {{a: {{command: {self.notify(body)}, ready: notify}}}}\n")
+        self.start()
+        self.write("go", "")
+        self.running("a")
+
+    def test_port(self):
+        port = free_port()
+        serve = self.python("p.py", f"""
+            import os, signal, socket, time
+            while not os.path.exists("go"): time.sleep(0.01)
+            s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", int(os.environ["PORT"]))); s.listen()
+            while True: signal.pause()
+        """)
+        self.config(f"""
+            services:
+              a: {{command: {serve}, port: {port}}}
+              b: {{command: sleep 1000, requires: [a]}}
+        """)
+        self.start()
+        self.in_state("a", "starting")
+        self.assertEqual(self.state("b"), "waiting")
+        self.write("go", "")
+        self.running("a")
+        self.running("b")
+
+    def test_monitoring(self):
+        self.config("""
+            services:
+              a: {command: sleep 1000, ready: monitoring, monitoring: {command: test -e go, interval: 100ms}}
+        """)
+        self.start()
+        self.in_state("a", "starting")
+        self.write("go", "")
+        self.running("a")
+        self.assertEqual(self.service("a")["failures"], 0)
+
+    def test_not_ready_in_time_is_a_failure(self):
+        self.config("""
+            services:
+              a: {command: sleep 1000, ready: notify, ready_timeout: 300ms,
+                  restart: {delay: 0s, max_failures: 2}}
+        """)
+        self.start()
+        s = self.in_state("a", "disabled")
+        self.assertEqual((s["run"], s["last_exit"]["cause"], s["last_exit"]["failure"]), (2, "ready", True))
+        text = s["note"] + s["last_exit"]["text"] + "\n".join(self.log_texts("a", "svcd"))
+        self.assertRegex(text, r"not ready|ready_timeout")
+
+    def test_start_reports_a_run_that_dies_before_it_is_ready(self):
+        self.config("services: {a: {command: sh -c 'exit 5', ready: notify, restart: {delay: 1h, max_delay: 1h}}}\n")
+        self.start()
+        self.in_state("a", "backoff")
+        r = self.svcctl("start", "a", status=1)
+        self.assertRegex(r.out + r.err, r"code 5")
+
+    def test_readiness_survives_svcd(self):
+        port = free_port()
+        serve = self.python("p.py", f"""
+            import signal, socket
+            s = socket.socket(); s.bind(("127.0.0.1", {port})); s.listen()
+            while True: signal.pause()
+        """)
+        self.config(f"""
+            services:
+              a: {{command: {self.notify('tell("READY=1")')}, ready: notify}}
+              b: {{command: {serve}, port: {port}}}
+        """)
+        self.write("go", "")
+        self.start()
+        for n in "ab":
+            self.running(n)
+        self.kill_svcd()
+        os.unlink(os.path.join(self.home, "go"))
+        self.start()
+        for n in "ab":
+            self.assertEqual(self.running(n)["run"], 1)

@@ -1,0 +1,358 @@
+"""svc-shim: output becomes lines of the log, whole, in order, all of them; rotation; files in trouble."""
+
+import os
+import re
+import shutil
+import signal
+import stat
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from shimproto import PYTHON, ShimTest  # noqa: E402
+
+LINE = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (\w+) (.*)$", re.S)
+
+
+def numbered(n, width=0, stream="stdout"):
+    """A program that writes N numbered lines as fast as it can."""
+    return [PYTHON, "-c",
+            f"import sys\nw=sys.{stream}.write\nfor i in range({n}): w('%d %s\\n' % (i, 'x' * {width}))"]
+
+
+class Output(ShimTest):
+    def run_once(self, shim, argv, **more):
+        shim.start(argv, **more)
+        ended = shim.expect("EXITED", run=shim.run)
+        self.ended_log = shim.log()  # at the time of the report
+        shim.ack(ended, f"exited run={shim.run}")
+        self.until(lambda: b"svcd exited run=%d" % shim.run in shim.log(), "exited line")
+        return ended
+
+    def python(self, code, **init):
+        shim = self.shim(**init)
+        self.run_once(shim, [PYTHON, "-c", code])
+        return shim
+
+    def test_all_lines(self):
+        shim = self.shim()
+        self.run_once(shim, numbered(100000))
+        want = [b"%d " % i for i in range(100000)]
+        self.assertEqual(self.output(shim), want)
+        # All of it was in the file when the exit was reported.
+        self.assertEqual(self.ended_log.count(b" out "), 100000)
+
+    def test_small_writes(self):
+        shim = self.python("import os\nfor i in range(20000): os.write(1 + i % 2, b'%d\\n' % i)")
+        out, err = self.output(shim), self.output(shim, "err")
+        self.assertEqual(out, [b"%d" % i for i in range(0, 20000, 2)])
+        self.assertEqual(err, [b"%d" % i for i in range(1, 20000, 2)])
+
+    def test_last_words(self):
+        """What was written before SIGKILL is in the log, even half a line."""
+        shim = self.python("import os,signal\nos.write(1, b'x' * 3000 + b'\\n')\nos.write(2, b'famous')\n"
+                           "os.write(1, b'last words')\nos.kill(os.getpid(), signal.SIGKILL)")
+        self.assertEqual(self.output(shim), [b"x" * 3000, b"last words"])
+        self.assertEqual(self.output(shim, "err"), [b"famous"])
+        self.assertIn(b" out last words\n", self.ended_log)
+
+    def test_any_bytes(self):
+        data = bytes(b for b in range(256) if b != 10)
+        shim = self.python(f"import os\nos.write(1, {data!r} + b'\\n\\n\\r\\n\\0\\n')")
+        self.assertEqual(self.output(shim), [data, b"", b"\r", b"\0"])
+
+    def test_long_lines(self):
+        sizes = [1, 4095, 4096, 65535, 65536, 65537, 131071, 131072, 200000, 1000000, 5]
+        shim = self.python("import os,sys\nfor n in %r: sys.stdout.write('y' * n + '\\n')" % sizes)
+        self.assertEqual([len(x) for x in self.output(shim)], sizes)
+
+    def test_long_line_without_end(self):
+        shim = self.python("import sys\nsys.stdout.write('z' * 300000)")
+        self.assertEqual([len(x) for x in self.output(shim)], [300000])
+
+    def test_long_line_is_not_interrupted(self):
+        """Another source's lines wait for the end of a line that is longer than the buffer."""
+        fifo = os.path.join(self.folder, "fifo")
+        os.mkfifo(fifo)
+        shim = self.shim()
+        shim.start([PYTHON, "-c", "import os\nos.write(1, b'a' * 100000)\nos.write(2, b'other\\n')\n"
+                    f"open({fifo!r}).read()\nos.write(1, b'b' * 100000 + b'\\n')"])
+        self.until(lambda: b"aaaa" in shim.log(), "beginning of the line")
+        shim.send("LOG", wall_ms=1, text="event")
+        with open(fifo, "w", encoding="ascii"):
+            pass
+        shim.ack(shim.expect("EXITED"), "exited")
+        self.until(lambda: b"svcd exited" in shim.log(), "exited line")
+        self.assertEqual(self.output(shim), [b"a" * 100000 + b"b" * 100000])
+        self.assertEqual(self.output(shim, "err"), [b"other"])
+        self.assertIn(b"event", self.output(shim, "svcd"))
+
+    def test_long_line_does_not_hold_others_for_ever(self):
+        shim = self.shim()
+        shim.start([PYTHON, "-c", "import os,time\nos.write(1, b'a' * 100000)\nos.write(2, b'other\\n')\n"
+                    "time.sleep(1000)"])
+        shim.send("LOG", wall_ms=1, text="event")
+        self.until(lambda: self.output(shim, "err") == [b"other"], "line of stderr")
+        self.until(lambda: b"event" in self.output(shim, "svcd"), "event")
+        self.assertEqual([len(x) for x in self.output(shim)], [100000])
+
+    def test_partial_line_waits_for_its_end(self):
+        fifo = os.path.join(self.folder, "fifo")
+        os.mkfifo(fifo)
+        shim = self.shim()
+        shim.start([PYTHON, "-c", "import os\nos.write(1, b'one\\ntwo ')\n"
+                    f"open({fifo!r}).read()\nos.write(1, b'halves\\n')\nos.write(1, b'end')"])
+        self.until(lambda: self.output(shim) == [b"one"], "first line")
+        with open(fifo, "w", encoding="ascii"):
+            pass
+        shim.ack(shim.expect("EXITED"), "exited")
+        self.assertEqual(self.output(shim), [b"one", b"two halves", b"end"])
+
+    def test_format_and_zone(self):
+        shim = self.python("print('hello')")
+        for line in shim.log().splitlines():
+            self.assertRegex(line, LINE)
+            self.assertIn(b"+00:00 ", line)
+
+    def test_plain(self):
+        shim = self.shim(log_plain=1)
+        shim.start([PYTHON, "-c", "import os\nos.write(1, b'as \\x00it\\n  is\\n\\npart')"])
+        shim.ack(shim.expect("EXITED"), "exited run=1")
+        self.until(lambda: b"exited" in shim.log(), "exited line")
+        lines = shim.log().split(b"\n")
+        self.assertEqual(lines[1:5], [b"as \x00it", b"  is", b"", b"part"])
+        self.assertRegex(lines[0], LINE)
+        self.assertRegex(lines[5], rb"^\S+ svcd exited run=1$")
+
+    def test_logconf(self):
+        shim = self.shim()
+        self.run_once(shim, ["echo", "1"])
+        shim.send("LOGCONF", log_plain=1)
+        self.run_once(shim, ["echo", "2"])
+        shim.send("LOGCONF")
+        self.run_once(shim, ["echo", "3"])
+        self.assertIn(b"\n2\n", shim.log())
+        self.assertEqual(self.output(shim), [b"1", b"3"])
+
+    def test_events(self):
+        shim = self.shim()
+        shim.send("LOG", wall_ms=1_000_000_000_123, text="one\ntwo\n")
+        shim.send("LOG", wall_ms=2_000_000_000_000, text="from a check", source="mon")
+        shim.send("LOG", text="now")
+        self.until(lambda: shim.log().count(b"\n") == 4, "lines")
+        self.assertEqual(shim.lines()[:3], ["2001-09-09T01:46:40.123+00:00 svcd one",
+                                            "2001-09-09T01:46:40.123+00:00 svcd two",
+                                            "2033-05-18T03:33:20.000+00:00 mon from a check"])
+
+    def test_visible_soon(self):
+        """A line is in the file long before the program ends, in an idle moment and under load."""
+        shim = self.shim()
+        shim.start([PYTHON, "-u", "-c", "import time\nprint('first')\nprint('second')\ntime.sleep(1000)"])
+        self.until(lambda: self.output(shim) == [b"first", b"second"], "lines", 5)
+
+    def test_left_over_writer(self):
+        """The report comes although a descendant goes on writing for ever."""
+        shim = self.shim()
+        shim.sh("(while :; do echo noise; done) & echo main")
+        ended = shim.expect("EXITED")
+        self.assertEqual(ended.leftover, 1)
+        self.assertIn(b" out main\n", shim.log())
+        shim.ack(ended, "exited")
+        shim.send("KILL")
+        shim.expect("EMPTY")
+
+
+class Zone(ShimTest):
+    TZ = "Asia/Kolkata"
+
+    def test_half_hours(self):
+        shim = self.shim()
+        shim.send("LOG", wall_ms=1_000_000_799_999, text="a")
+        shim.send("LOG", wall_ms=1_000_003_800_000, text="b")
+        shim.send("LOG", wall_ms=1_000_010_861_001, text="c")
+        self.until(lambda: shim.log().count(b"\n") == 3, "lines")
+        self.assertEqual(shim.lines(), ["2001-09-09T07:29:59.999+05:30 svcd a",
+                                        "2001-09-09T08:20:00.000+05:30 svcd b",
+                                        "2001-09-09T10:17:41.001+05:30 svcd c"])
+
+
+class Files(ShimTest):
+    def finish(self, shim, n=None):
+        shim.ack(shim.expect("EXITED"), f"exited run={shim.run}")
+        path = self.log_path(shim.name)
+        self.until(lambda: b"svcd exited run=%d" % shim.run in self.read(path), "exited line")
+
+    def all_logs(self, shim):
+        """The rotated files, oldest first, then the current one."""
+        path = self.log_path(shim.name)
+        folder, base = os.path.split(path)
+        numbers = sorted((int(n[len(base) + 1:]) for n in os.listdir(folder) if n.startswith(base + ".")),
+                         reverse=True)
+        return [f"{path}.{n}" for n in numbers] + [path]
+
+    def test_modes(self):
+        shim = self.shim()
+        shim.sh("true")
+        self.finish(shim)
+        path = self.log_path("a")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
+        other = self.shim("b", log_mode=0o640)
+        other.sh("true")
+        self.finish(other)
+        self.assertEqual(stat.S_IMODE(os.stat(self.log_path("b")).st_mode), 0o640)
+
+    def test_rotation_loses_nothing(self):
+        shim = self.shim(log_max_size=50000, log_keep=1000)
+        shim.start(numbered(30000, 20))
+        self.finish(shim)
+        files = self.all_logs(shim)
+        self.assertGreater(len(files), 20)
+        text = b""
+        for f in files:
+            data = self.read(f)
+            self.assertLessEqual(len(data), 50000, f)
+            self.assertTrue(data.endswith(b"\n"), f)
+            self.assertRegex(data.split(b"\n", 1)[0], LINE)
+            text += data
+        for f in files[:-1]:  # as full as whole lines allow
+            self.assertGreater(os.path.getsize(f), 50000 - 100)
+        found = [LINE.match(x)[2] for x in text.splitlines() if b" out " in x]
+        self.assertEqual(found, [b"%d " % i + b"x" * 20 for i in range(30000)])
+
+    def test_keep(self):
+        shim = self.shim(log_max_size=1000, log_keep=3)
+        shim.start(numbered(1000))
+        self.finish(shim)
+        path = self.log_path("a")
+        self.assertEqual(self.all_logs(shim), [f"{path}.3", f"{path}.2", f"{path}.1", path])
+        tail = b"".join(self.read(f) for f in self.all_logs(shim))
+        numbers = [int(LINE.match(x)[2]) for x in tail.splitlines() if b" out " in x]
+        self.assertEqual(numbers, list(range(numbers[0], 1000)))
+        shim.send("LOGCONF", log_max_size=1000, log_keep=1)  # fewer from now on
+        shim.start(numbered(100))
+        self.finish(shim)
+        self.assertEqual(self.all_logs(shim), [f"{path}.1", path])
+        shim.send("LOGCONF", log_max_size=1000, log_keep=0)
+        shim.start(numbered(100))
+        self.finish(shim)
+        self.assertEqual(self.all_logs(shim), [path])
+        self.assertLessEqual(os.path.getsize(path), 1000)
+
+    def test_line_longer_than_the_limit(self):
+        shim = self.shim(log_max_size=1000, log_keep=9)
+        shim.start([PYTHON, "-c", "for n in (10, 5000, 10, 300000, 10): print('k' * n)"])
+        self.finish(shim)
+        text = b"".join(self.read(f) for f in self.all_logs(shim))
+        self.assertEqual([len(LINE.match(x)[2]) for x in text.splitlines() if b" out " in x],
+                         [10, 5000, 10, 300000, 10])
+        for f in self.all_logs(shim):
+            self.assertTrue(self.read(f).endswith(b"\n"), f)
+
+    def test_goes_on_where_it_was(self):
+        path = self.log_path("a")
+        os.makedirs(os.path.dirname(path))
+        with open(path, "wb") as f:
+            f.write(b"old line\nsomeone was killed here")
+        shim = self.shim()
+        shim.sh("echo new")
+        self.finish(shim)
+        lines = shim.log().split(b"\n")
+        self.assertEqual(lines[:2], [b"old line", b"someone was killed here"])
+        self.assertRegex(lines[2], LINE)
+
+    def ticker(self, shim):
+        """A service that writes one numbered line for each line it gets by a FIFO."""
+        fifo = os.path.join(self.folder, "fifo")
+        os.mkfifo(fifo)
+        shim.start([PYTHON, "-c", f"import os\nfor line in open({fifo!r}): os.write(1, line.encode())"])
+        return open(fifo, "w", buffering=1, encoding="ascii")
+
+    def keep_telling(self, pipe, condition, what):
+        """Writes numbered lines until the condition holds; returns how many."""
+        self.n = 0
+
+        def tell():
+            pipe.write(f"{self.n}\n")
+            self.n += 1
+            return condition()
+        self.until(tell, what)
+        return self.n
+
+    def test_deleted(self):
+        shim = self.shim()
+        path = self.log_path("a")
+        with self.ticker(shim) as pipe:
+            self.until(lambda: os.path.exists(path), "log")
+            os.unlink(path)
+            self.keep_telling(pipe, lambda: os.path.exists(path), "a new log")
+            shutil.rmtree(os.path.dirname(path))
+            self.keep_telling(pipe, lambda: os.path.exists(path), "a new folder")
+        self.finish(shim)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
+
+    def test_moved(self):
+        """logrotate and the like: nothing is lost, what comes goes on in a new file."""
+        shim = self.shim()
+        path = self.log_path("a")
+        with self.ticker(shim) as pipe:
+            self.until(lambda: os.path.exists(path), "log")
+            os.rename(path, path + ".moved")
+            n = self.keep_telling(pipe, lambda: os.path.exists(path), "a new log")
+        self.finish(shim)
+        text = self.read(path + ".moved") + self.read(path)
+        self.assertEqual([LINE.match(x)[2] for x in text.splitlines() if b" out " in x],
+                         [b"%d" % i for i in range(n)])
+
+    def test_cannot_be_written(self):
+        """No space: the service goes on, lines are dropped and counted."""
+        os.makedirs(os.path.join(self.folder, "logs"))
+        os.symlink("/dev/full", self.log_path("a"))
+        shim = self.shim()
+        shim.start(numbered(50000))
+        ended = shim.expect("EXITED")
+        self.assertEqual(os.waitstatus_to_exitcode(ended.wstatus), 0)
+        self.assertEqual(ended.dropped_lines, 50001)  # and `started`
+
+    def test_is_a_folder(self):
+        os.makedirs(self.log_path("a"))
+        shim = self.shim()
+        shim.start(numbered(50000))
+        ended = shim.expect("EXITED")
+        self.assertEqual(ended.dropped_lines, 50001)
+
+    def test_is_a_fifo(self):
+        os.makedirs(os.path.join(self.folder, "logs"))
+        os.mkfifo(self.log_path("a"))
+        shim = self.shim()
+        shim.start(numbered(50000))
+        shim.expect("EXITED")
+
+    def test_file_size_limit(self):
+        """RLIMIT_FSIZE of svcd must not kill a shim, nor tear a line."""
+        import resource
+        shim = self.shim()
+        resource.prlimit(shim.pid, resource.RLIMIT_FSIZE, (5000, 5000))
+        shim.start(numbered(1000))
+        ended = shim.expect("EXITED")
+        self.assertGreater(ended.dropped_lines, 500)
+        data = shim.log()
+        self.assertTrue(data.endswith(b"\n"))
+        for line in data.splitlines():
+            self.assertRegex(line, LINE)
+
+    def test_stopped_reader(self):
+        """Someone reads the log with a lock and stops; a service does not care."""
+        shim = self.shim()
+        import fcntl
+        shim.sh("echo 1; kill -STOP $$; echo 2")
+        self.until(lambda: self.output(shim) == [b"1"], "first line")
+        with open(self.log_path("a"), "rb") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            shim.send("SIGNAL", signo=int(signal.SIGCONT))
+            shim.expect("EXITED")
+        self.assertEqual(self.output(shim), [b"1", b"2"])
+
+
+if __name__ == "__main__":
+    unittest.main()

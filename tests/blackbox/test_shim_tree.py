@@ -1,0 +1,244 @@
+"""svc-shim: the whole tree of processes: what is left behind, signals, killing until nothing is left."""
+
+import os
+import signal
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from shimproto import PYTHON, SCOPE_MAIN, SCOPE_TREE, ShimTest, alive, children, descendants, state  # noqa: E402
+
+# Leaves its terminal, session and parent, and writes its pid into the file that is its argument.
+DAEMON = """
+import os, sys, time
+if os.fork(): os._exit(0)
+os.setsid()
+if os.fork(): os._exit(0)
+with open(sys.argv[1] + '.new', 'w') as f: f.write(str(os.getpid()))
+os.rename(sys.argv[1] + '.new', sys.argv[1])
+time.sleep(1000)
+"""
+# Runs away from its own pid for ever: fork, new session, the parent ends.
+HOP = """
+import os, sys
+open(sys.argv[1], 'w').close()
+while True:
+    if os.fork(): os._exit(0)
+    os.setsid()
+"""
+BOMB = """
+import os, sys, time
+open(sys.argv[1], 'w').close()
+while True:
+    try:
+        if len(os.listdir('/proc')) < int(sys.argv[2]): os.fork()
+    except OSError: pass
+"""
+
+
+class Tree(ShimTest):
+    def daemon(self, shim, then="exit 0", code=DAEMON, more=""):
+        """A run whose main process starts a daemon and then does something; returns the daemon's pid."""
+        path = os.path.join(self.folder, "pid")
+        script = os.path.join(self.folder, "daemon.py")
+        with open(script, "w", encoding="ascii") as f:
+            f.write(code)
+        shim.sh(f"{PYTHON} {script} {path} {more}\n{then}")
+        self.until(lambda: os.path.exists(path), "daemon")
+        text = self.read(path)
+        return int(text) if text else 0
+
+    def nothing_left(self, shim):
+        self.assertEqual(children(shim.pid), [])
+        self.assertEqual(sorted(descendants(os.getpid())), sorted([self.nursery_pid, shim.pid]))
+
+    def test_daemon_is_left_over(self):
+        shim = self.shim()
+        pid = self.daemon(shim)
+        ended = shim.expect("EXITED")
+        self.assertEqual((os.waitstatus_to_exitcode(ended.wstatus), ended.leftover), (0, 1))
+        self.assertTrue(alive(pid))
+        self.assertIsNone(shim.quiet(0.1))  # no EMPTY
+        shim.send("START", run=2, arg=["true"])
+        self.assertEqual(shim.expect("START_FAILED").stage_name, "busy")
+        shim.send("KILL")
+        self.assertEqual(shim.expect("EMPTY").run, 1)
+        self.assertFalse(alive(pid))
+        self.nothing_left(shim)
+        shim.start(["true"], run=3)
+
+    def test_daemon_ends_by_itself(self):
+        shim = self.shim()
+        pid = self.daemon(shim)
+        shim.expect("EXITED")
+        os.kill(pid, signal.SIGTERM)
+        shim.expect("EMPTY")
+        self.nothing_left(shim)
+
+    def test_output_of_a_daemon(self):
+        """What the last of them wrote is in the log when EMPTY comes."""
+        shim = self.shim()
+        shim.sh("(sleep 0.3; echo late; printf half) & echo early")
+        ended = shim.expect("EXITED")
+        self.assertEqual(ended.leftover, 1)
+        shim.ack(ended, "exited run=1")
+        shim.expect("EMPTY")
+        self.assertEqual(self.output(shim), [b"early", b"late", b"half"])
+
+    def test_settled_at_once_is_not_left_over(self):
+        """Killed together with its children, the main process has left nothing behind."""
+        shim = self.shim()
+        for _ in range(10):
+            started = shim.sh("sleep 1000 & sleep 1000 & sleep 1000 & wait")
+            self.until(lambda p=started.main_pid: len(children(p)) == 3, "children")
+            os.killpg(started.main_pid, signal.SIGKILL)
+            ended = shim.expect("EXITED")
+            self.assertEqual(ended.leftover, 0)
+            shim.ack(ended)
+
+    def test_kill_main_and_daemon(self):
+        shim = self.shim()
+        pid = self.daemon(shim, then="exec sleep 1000")
+        shim.send("KILL")
+        ended = shim.expect("EXITED")
+        self.assertEqual(os.WTERMSIG(ended.wstatus), signal.SIGKILL)
+        if ended.leftover:
+            shim.expect("EMPTY")
+        self.assertFalse(alive(pid))
+        self.nothing_left(shim)
+
+    def test_kill_hopping_daemon(self):
+        for i in range(5):
+            shim = self.shim(f"hop{i}")
+            try:
+                os.unlink(os.path.join(self.folder, "pid"))
+            except FileNotFoundError:
+                pass
+            self.daemon(shim, then="exec sleep 1000", code=HOP)
+            shim.send("KILL")
+            if shim.expect("EXITED").leftover:
+                shim.expect("EMPTY")
+            self.nothing_left(shim)
+            shim.send("EXIT")
+            shim.expect("BYE")
+            self.gone(shim.pid)
+
+    def test_kill_fork_bomb(self):
+        shim = self.shim()
+        there = len(os.listdir("/proc"))
+        self.daemon(shim, then="exec sleep 1000", code=BOMB.replace("open(sys", "if os.fork(): os._exit(0)\nopen(sys"),
+                    more=str(there + 150))
+        self.until(lambda: len(os.listdir("/proc")) > there + 100, "the bomb")
+        shim.send("KILL")
+        if shim.expect("EXITED").leftover:
+            shim.expect("EMPTY")
+        self.nothing_left(shim)
+
+    def test_kill_many(self):
+        shim = self.shim()
+        started = shim.sh("i=0; while [ $i -lt 300 ]; do sleep 1000 & i=$((i+1)); done; wait")
+        self.until(lambda: len(children(started.main_pid)) == 300, "children")
+        shim.send("KILL")
+        if shim.expect("EXITED").leftover:
+            shim.expect("EMPTY")
+        self.nothing_left(shim)
+
+    def test_kill_stopped(self):
+        shim = self.shim()
+        started = shim.sh("sleep 1000 & kill -STOP $! $$; wait")
+        self.until(lambda: state(started.main_pid) == "T", "stop")
+        shim.send("KILL")
+        shim.expect("EXITED", leftover=0)
+        self.nothing_left(shim)
+
+    def test_kill_does_not_spin(self):
+        """KILL with nothing to kill does nothing."""
+        shim = self.shim()
+        shim.send("KILL")
+        shim.sh("exit 0")
+        shim.ack(shim.expect("EXITED"))
+        shim.send("KILL")
+        self.assertIsNone(shim.quiet(0.05))
+
+    def test_ignoring_term(self):
+        shim = self.shim()
+        started = shim.sh("trap '' TERM; echo ready; while :; do sleep 0.01; done")
+        self.until(lambda: self.output(shim) == [b"ready"], "trap")
+        shim.send("SIGNAL", signo=int(signal.SIGTERM))
+        self.assertIsNone(shim.quiet(0.1))
+        self.assertTrue(alive(started.main_pid))
+        shim.send("KILL")
+        ended = shim.expect("EXITED")
+        self.assertEqual(os.WTERMSIG(ended.wstatus), signal.SIGKILL)
+
+    def test_signal_main_only(self):
+        shim = self.shim()
+        started = shim.sh("trap 'echo main' USR1; (trap 'echo child' USR1; echo ready; while :; do sleep 0.01; done) &"
+                          " while :; do sleep 0.01; done")
+        self.until(lambda: b"ready" in self.output(shim), "child")
+        shim.send("SIGNAL", signo=int(signal.SIGUSR1), scope=SCOPE_MAIN)
+        self.until(lambda: b"main" in self.output(shim), "signal")
+        self.assertNotIn(b"child", self.output(shim))
+        shim.send("SIGNAL", signo=int(signal.SIGUSR1), scope=SCOPE_TREE)
+        self.until(lambda: b"child" in self.output(shim), "signal of the child")
+        self.assertTrue(alive(started.main_pid))
+
+    def test_signal_tree_of_threads(self):
+        """Children of any thread of any process are found."""
+        code = ("import os, threading, subprocess, time\n"
+                "def work():\n    subprocess.Popen(['sleep', '1000'])\n    time.sleep(1000)\n"
+                "threads = [threading.Thread(target=work) for _ in range(3)]\n"
+                "[t.start() for t in threads]\n")
+        shim = self.shim()
+        started = shim.start([PYTHON, "-c", code])
+        kids = self.until(lambda: len(children(started.main_pid)) == 3 and children(started.main_pid), "children")
+        self.until(lambda: all(self.read(f"/proc/{p}/comm") == b"sleep\n" for p in kids), "exec")
+        shim.send("SIGNAL", signo=int(signal.SIGTERM), scope=SCOPE_TREE)
+        shim.expect("EXITED", leftover=0)
+        self.assertFalse(any(alive(p) for p in kids))
+
+    def test_signal_after_main_has_ended(self):
+        """Scope MAIN means everything that is left, once the main process is gone."""
+        shim = self.shim()
+        shim.sh("for i in 1 2 3; do setsid sh -c 'sleep 1000 & wait' & done; sleep 0.2")
+        self.assertEqual(shim.expect("EXITED").leftover, 1)
+        left = descendants(shim.pid)
+        self.assertGreaterEqual(len(left), 6)
+        shim.send("SIGNAL", signo=int(signal.SIGTERM), scope=SCOPE_MAIN)
+        shim.expect("EMPTY")
+        self.assertFalse(any(alive(p) for p in left))
+
+    def test_stopped_main_can_act(self):
+        shim = self.shim()
+        for _ in range(3):
+            started = shim.sh("trap 'echo bye; exit 7' TERM; kill -STOP $$; while :; do sleep 0.01; done")
+            self.until(lambda p=started.main_pid: state(p) == "T", "stop")
+            shim.send("SIGNAL", signo=int(signal.SIGTERM))
+            ended = shim.expect("EXITED")
+            self.assertEqual(os.waitstatus_to_exitcode(ended.wstatus), 7)
+            shim.ack(ended)
+
+    def test_stop_stays_stopped(self):
+        shim = self.shim()
+        started = shim.start(["sleep", "1000"])
+        shim.send("SIGNAL", signo=int(signal.SIGSTOP))
+        self.until(lambda: state(started.main_pid) == "T", "stop")
+        shim.send("SIGNAL", signo=int(signal.SIGCONT))
+        self.until(lambda: state(started.main_pid) == "S", "continue")
+
+    def test_zombies_are_reaped(self):
+        """Orphans of the service do not pile up."""
+        shim = self.shim()
+        shim.sh("i=0; while [ $i -lt 50 ]; do (sleep 0.01 &) ; i=$((i+1)); done; exec sleep 1000")
+        self.until(lambda: len(children(shim.pid)) == 1, "only the main process")
+
+    def test_main_killed_with_full_pipe(self):
+        shim = self.shim()
+        shim.start(["yes"])
+        self.until(lambda: len(shim.log()) > 1000000, "output")
+        shim.send("KILL")
+        shim.expect("EXITED", leftover=0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,320 @@
+"""runner: runs the tests of one group, counts them, and shows what a failed one printed.
+
+    runner.py --build DIR --results DIR [--jobs N] GROUP [PROGRAM or TEST...]
+
+Groups: unit (cmocka programs), sim (one test a seed), fuzz (one test a corpus), golden, blackbox (Python
+files; as root each runs twice, as root and as an unprivileged user), command (`command NAME -- CMD...`,
+one test) and totals, which sums up what the others left in the results folder.
+
+Every program has a time limit and is ended together with all that it started: the runner is a
+subreaper, so that even a daemon comes back to it. What counts as one test: a test function, a case, a
+seed, a corpus, a check.
+"""
+
+import argparse
+import concurrent.futures
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+PR_SET_CHILD_SUBREAPER = 36
+UNPRIVILEGED = "nobody"
+LIMITS = {"unit": 120, "sim": 600, "fuzz": 120, "golden": 300, "blackbox": 600, "command": 300}
+
+
+class Outcome:
+    """What one program did: how many of its tests passed, and which did not."""
+
+    def __init__(self, name):
+        self.name, self.passed, self.failed, self.skipped = name, 0, [], []
+        self.output, self.seconds = "", 0.0
+
+
+def children(pid):
+    """The direct children of a process, all its threads' ones."""
+    found = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as f:
+                found += [int(p) for p in f.read().split()]
+    except OSError:
+        pass
+    return found
+
+
+def end_tree(pid):
+    """Kills a process and all that descends from it, children first found, first killed."""
+    for child in children(pid):
+        end_tree(child)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def execute(argv, limit, env=None, cwd=None, preexec=None):
+    """Runs a program; returns (status, output). Status None: it was ended at the time limit."""
+    with tempfile.TemporaryFile() as out:
+        proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                env=env, cwd=cwd, preexec_fn=preexec, start_new_session=True)
+        try:
+            status = proc.wait(limit)
+        except subprocess.TimeoutExpired:
+            end_tree(proc.pid)
+            proc.wait()
+            status = None
+        out.seek(0)
+        return status, out.read().decode(errors="replace")
+
+
+def judge(outcome, status, limit):
+    """A program that was ended, or that failed without naming a test, is a failed test itself."""
+    if status is None:
+        outcome.failed.append(f"{outcome.name}: not done after {limit} s")
+    elif status != 0 and not outcome.failed:
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        outcome.failed.append(f"{outcome.name}: ended with {how}")
+    elif outcome.passed + len(outcome.failed) + len(outcome.skipped) == 0:
+        outcome.failed.append(f"{outcome.name}: ran no test")
+    return outcome
+
+
+def run_tap(program, limit, extra=()):
+    """A program that prints TAP (`ok 1 - name`, `not ok 2 - name`)."""
+    name = os.path.basename(program)
+    outcome = Outcome(name)
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    status, outcome.output = execute([program, *extra], limit, env)
+    for line in outcome.output.splitlines():
+        m = re.match(r"(not )?ok \d+(?: -)? (.*)", line)
+        if not m:
+            continue
+        if "# SKIP" in m[2]:
+            outcome.skipped.append(f"{name}: {m[2]}")
+        elif m[1]:
+            outcome.failed.append(f"{name}: {m[2]}")
+        else:
+            outcome.passed += 1
+    return judge(outcome, status, limit)
+
+
+def run_fuzz(program, limit):
+    """The replay of tests/fuzz/corpus/NAME: one test."""
+    name = os.path.basename(program)
+    outcome = Outcome(name)
+    corpus = os.path.join(TOP, "tests/fuzz/corpus", name.removeprefix("fuzz_"))
+    status, outcome.output = execute([program, corpus], limit)
+    outcome.passed = int(status == 0)
+    return judge(outcome, status, limit)
+
+
+def run_command(name, argv, limit):
+    """77 is "skipped", as elsewhere."""
+    outcome = Outcome(name)
+    status, outcome.output = execute(argv, limit)
+    outcome.passed = int(status == 0)
+    if status == 77:
+        last = outcome.output.strip().splitlines()[-1:]
+        outcome.skipped.append(f"{name}: {''.join(last)}")
+        status = 0
+    return judge(outcome, status, limit)
+
+
+def run_python(argv, name, limit, env, preexec=None, cwd=None):
+    """A file of unittest tests, run by pyrun.py, which prints one TAP line a test."""
+    outcome = Outcome(name)
+    status, outcome.output = execute(argv, limit, env, cwd, preexec)
+    for line in outcome.output.splitlines():
+        m = re.match(r"(not )?ok \d+ - (.*?)(?: # SKIP (.*))?$", line)
+        if m and m[3] is not None:
+            outcome.skipped.append(f"{name}: {m[2]}: {m[3]}")
+        elif m and m[1]:
+            outcome.failed.append(f"{name}: {m[2]}")
+        elif m:
+            outcome.passed += 1
+    return judge(outcome, status, limit)
+
+
+def stage(build):
+    """A copy of programs and tests that an unprivileged user can reach, wherever the tree is."""
+    top = tempfile.mkdtemp(prefix="svcd-stage-", dir="/tmp")
+    os.chmod(top, 0o755)
+    shutil.copytree(os.path.join(TOP, "tests"), os.path.join(top, "tests"),
+                    ignore=shutil.ignore_patterns("__pycache__", "corpus"))
+    shutil.copytree(os.path.join(TOP, "conf"), os.path.join(top, "conf"))
+    os.makedirs(os.path.join(top, "build/tests/helpers"))
+    for name in ("svcd", "svcctl", "svc-shim"):
+        if os.path.exists(os.path.join(build, name)):
+            shutil.copy2(os.path.join(build, name), os.path.join(top, "build"))
+    helpers = os.path.join(build, "tests/helpers")
+    for name in os.listdir(helpers) if os.path.isdir(helpers) else []:
+        if os.access(os.path.join(helpers, name), os.X_OK):
+            shutil.copy2(os.path.join(helpers, name), os.path.join(top, "build/tests/helpers"))
+    subprocess.run(["chmod", "-R", "go+rX", top], check=True)
+    return top
+
+
+def become(name):
+    """For preexec_fn: the user NAME, with nothing of root left."""
+    import pwd
+    user = pwd.getpwnam(name)
+
+    def switch():
+        os.setgroups([])
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    return user, switch
+
+
+def python_for(switch):
+    """A Python that the user can execute: the one that runs this may be in somebody's home."""
+    for path in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        try:
+            if subprocess.run([path, "-c", ""], preexec_fn=switch, check=False, cwd="/").returncode == 0:
+                return path
+        except OSError:
+            continue
+    return "python3"
+
+
+def blackbox_jobs(build, wanted):
+    """One job for each file and each kind of user. WANTED: files, FILE::Class.test, or nothing."""
+    top = stage(build)
+    folder = os.path.join(top, "tests/blackbox")
+    picks = {}
+    for w in wanted:
+        path, _, test = w.partition("::")
+        picks.setdefault(os.path.basename(path).removesuffix(".py"), []).extend([test] if test else [])
+    names = [f[:-3] for f in sorted(os.listdir(folder)) if re.fullmatch(r"test_\w+\.py", f)]
+    if picks:
+        names = [n for n in names if n in picks]
+    base = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.path.join(top, "tests/helpers"), "LC_ALL": "C.UTF-8",
+            "SVCD_BIN": os.path.join(top, "build")}
+    base.update({k: v for k, v in os.environ.items()
+                 if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")})
+    users = [(None, None)] if os.getuid() else [(None, None), become(UNPRIVILEGED)]
+    jobs = []
+    for user, switch in users:
+        label = f"uid {user.pw_uid if user else os.getuid()}"
+        home = tempfile.mkdtemp(prefix="home-", dir=top)
+        python = python_for(switch)
+        if user:
+            os.chown(home, user.pw_uid, user.pw_gid)
+        for n in names:
+            argv = [python, "-B", os.path.join(top, "tests/helpers/pyrun.py"),
+                    os.path.join(folder, n + ".py"), *picks.get(n, [])]
+            jobs.append((argv, f"{n} ({label})", dict(base, HOME=home), switch, home))
+    return top, jobs
+
+
+def in_parallel(jobs, count):
+    """Runs callables, a few at a time; prints a line for each as it ends."""
+    outcomes = []
+
+    def timed(job):
+        begin = time.monotonic()
+        outcome = job()
+        outcome.seconds = time.monotonic() - begin
+        return outcome
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(timed, j) for j in jobs]):
+            o = done.result()
+            outcomes.append(o)
+            mark = "FAIL" if o.failed else "ok"
+            skipped = f", {len(o.skipped)} skipped" if o.skipped else ""
+            print(f"  {mark:4}  {o.name}: {o.passed} passed, {len(o.failed)} failed{skipped}"
+                  f" ({o.seconds:.1f} s)", flush=True)
+            if o.failed:
+                print("\n".join("        " + line for line in o.output.splitlines()[-200:]), flush=True)
+    return outcomes
+
+
+def group_jobs(group, args):
+    """(jobs, folder to remove afterwards)"""
+    limit = LIMITS[group]
+    if group == "command":
+        name, argv = args.what[0], [a for a in args.what[1:]]
+        return [lambda: run_command(name, argv, limit)], None
+    if group == "unit":
+        return [lambda p=p: run_tap(p, limit) for p in args.what], None
+    if group == "sim":
+        return [lambda p=p: run_tap(p, limit) for p in args.what], None
+    if group == "fuzz":
+        return [lambda p=p: run_fuzz(p, limit) for p in args.what], None
+    if group == "golden":
+        env = dict(os.environ, SVCD_BIN=args.build, PYTHONPATH=HERE, PYTHONDONTWRITEBYTECODE="1",
+                   LC_ALL="C.UTF-8")
+        folder = os.path.join(TOP, "tests/golden")
+        files = [f for f in sorted(os.listdir(folder)) if re.fullmatch(r"test_\w+\.py", f)]
+        return [lambda f=f: run_python([sys.executable, "-B", os.path.join(HERE, "pyrun.py"),
+                                        os.path.join(folder, f)], f[:-3], limit, env)
+                for f in files], None
+    top, found = blackbox_jobs(args.build, args.what)
+    return [lambda j=j: run_python(j[0], j[1], limit, j[2], j[3], j[4]) for j in found], top
+
+
+def totals(folder):
+    """Prints one line a group and the sum; the exit status says whether all passed."""
+    passed, failed, skipped, names = 0, 0, 0, []
+    print()
+    for f in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        with open(os.path.join(folder, f)) as fp:
+            r = json.load(fp)
+        print(f"  {r['group']:10} {r['passed']:6} passed {len(r['failed']):4} failed"
+              f" {len(r['skipped']):4} skipped {r['seconds']:8.1f} s")
+        passed, failed = passed + r["passed"], failed + len(r["failed"])
+        skipped, names = skipped + len(r["skipped"]), names + r["failed"]
+        for s in r["skipped"]:
+            print(f"    skipped: {s}")
+    for n in names:
+        print(f"    failed: {n}")
+    print(f"{passed} passed, {failed} failed" + (f" ({skipped} skipped)" if skipped else ""))
+    return 0 if failed == 0 and passed else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description="runs one group of tests")
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--results", required=True)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("group", choices=[*LIMITS, "totals"])
+    parser.add_argument("what", nargs="*")
+    args = parser.parse_args()
+    args.build = os.path.abspath(args.build)
+    if args.group == "totals":
+        return totals(args.results)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    begin = time.monotonic()
+    jobs, folder = group_jobs(args.group, args)
+    try:
+        outcomes = in_parallel(jobs, max(1, args.jobs))
+    finally:
+        for pid in children(os.getpid()):
+            end_tree(pid)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+    group = args.what[0] if args.group == "command" else args.group
+    result = {"group": group, "passed": sum(o.passed for o in outcomes),
+              "failed": [f for o in outcomes for f in o.failed],
+              "skipped": [s for o in outcomes for s in o.skipped],
+              "seconds": time.monotonic() - begin}
+    os.makedirs(args.results, exist_ok=True)
+    with open(os.path.join(args.results, group + ".json"), "w") as f:
+        json.dump(result, f)
+    if args.group != "command":
+        print(f"{group}: {result['passed']} passed, {len(result['failed'])} failed")
+    return 1 if result["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

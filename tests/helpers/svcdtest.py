@@ -1,0 +1,528 @@
+"""svcdtest: what every black-box test of svcd uses.
+
+A test is a method of a subclass of SvcdTest. Each has its own account: a temporary folder with a HOME of
+its own, so that ROOT is $HOME/admin by the product's own rule, nothing is shared and all of it may be
+thrown away.
+
+    class Restart(SvcdTest):
+        def test_it(self):
+            self.config('''
+              services:
+                a: {command: sleep 1000}
+            ''')
+            self.start()
+            first = self.running("a")["pid"]
+            os.kill(first, signal.SIGKILL)
+            self.until(lambda: self.service("a")["pid"] not in (None, first), what="a new run")
+
+Nothing waits by sleeping: `until` waits for a condition, with a limit after which the test fails and
+says what was awaited. Limits are there to end a hopeless wait, not to measure; they are generous, and
+longer when SVCD_BIN was built with a sanitizer.
+
+Nothing outlives a test. The test process is a subreaper: whatever svcd, its shims or a service leave
+behind becomes its child, so that `descendants` sees everything that was ever started here. A test that
+leaves a process after `svcd` was told to end fails. Processes are ended by pid, never by name.
+"""
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+
+BIN = os.environ.get("SVCD_BIN") or os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "build")
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PYTHON = sys.executable
+FIRST_PORT, LAST_PORT = 8300, 8499
+TEST_LIMIT = 60  # seconds for one test
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def sanitized():
+    """Whether the programs under test carry sanitizers, and are therefore several times slower."""
+    with open(os.path.join(BIN, "svcd"), "rb") as f:
+        return b"__asan_init" in f.read()
+
+
+SLOW = 4 if sanitized() else 1
+
+
+class TooLong(Exception):
+    """A test or a wait went on beyond its limit."""
+
+
+class Result:
+    """How a program ended and what it said."""
+
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    def __repr__(self):
+        return f"status {self.status}\nstdout: {self.out}\nstderr: {self.err}"
+
+
+# ---- processes ----
+
+def stat_fields(pid):
+    """The fields of /proc/PID/stat from the third (state) on, or None."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rsplit(") ", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+
+
+def alive(pid):
+    """Whether a process exists and is no zombie."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] not in "ZX"
+
+
+def parent(pid):
+    fields = stat_fields(pid)
+    return int(fields[1]) if fields else None
+
+
+def start_ticks(pid):
+    """Field 22: with the pid, the identity of a process."""
+    fields = stat_fields(pid)
+    return int(fields[19]) if fields else None
+
+
+def children(pid):
+    found = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
+                found += [int(p) for p in f.read().split()]
+    except OSError:
+        pass
+    return found
+
+
+def descendants(pid):
+    """Everything below a process, zombies left out."""
+    found, todo = [], children(pid)
+    while todo:
+        p = todo.pop()
+        if alive(p):
+            found.append(p)
+        todo += children(p)
+    return found
+
+
+def command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def process_environment(pid):
+    with open(f"/proc/{pid}/environ", "rb") as f:
+        return dict(v.split("=", 1) for v in f.read().decode().split("\0") if "=" in v)
+
+
+def listens(port, host="127.0.0.1"):
+    """What `nc -z` says."""
+    return subprocess.run(["nc", "-z", "-w", "2", host, str(port)], check=False,
+                          capture_output=True).returncode == 0
+
+
+# ---- ports ----
+
+_held = []
+
+
+def free_port():
+    """A port of the account's range that no other test has and nobody listens on.
+
+    It is claimed by an abstract socket, which the kernel gives back when this process ends; abstract
+    names and ports live in the same network namespace, so this is exact for tests of all users."""
+    order = list(range(FIRST_PORT, LAST_PORT + 1))
+    offset = os.getpid() * 7 % len(order)
+    for port in order[offset:] + order[:offset]:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0svcd-test-port-{port}")
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _held.append(claim)
+        return port
+    raise unittest.SkipTest(f"no free port in {FIRST_PORT}-{LAST_PORT}")
+
+
+# ---- Varlink, by hand ----
+
+class Varlink:
+    """A client of the control socket that knows nothing but the protocol."""
+
+    def __init__(self, run_dir):
+        # A socket address holds 108 bytes; through the folder's descriptor any path is short.
+        folder = os.open(run_dir, os.O_PATH | os.O_DIRECTORY)
+        try:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(20 * SLOW)
+            self.sock.connect(f"/proc/self/fd/{folder}/control.sock")
+        except OSError:
+            self.sock.close()
+            raise
+        finally:
+            os.close(folder)
+        self.rest = b""
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def receive(self):
+        """The next message, or None at the end of the stream."""
+        while b"\0" not in self.rest:
+            data = self.sock.recv(65536)
+            if not data:
+                return None
+            self.rest += data
+        message, self.rest = self.rest.split(b"\0", 1)
+        return json.loads(message)
+
+    def call(self, method, parameters=None, more=False):
+        if "." not in method:
+            method = "org.svcd.Supervisor." + method
+        request = {"method": method, "parameters": parameters or {}}
+        if more:
+            request["more"] = True
+        self.send(json.dumps(request).encode() + b"\0")
+        return self.receive()
+
+
+# ---- the account ----
+
+class SvcdTest(unittest.TestCase):
+    """One account and its svcd. What a subclass may set: `home_suffix`, a path below the temporary
+    folder that becomes HOME (for long paths); `limit`, seconds for one test."""
+
+    home_suffix = "home"
+    limit = TEST_LIMIT
+    maxDiff = None
+
+    def setUp(self):
+        signal.signal(signal.SIGALRM, self._too_long)
+        signal.alarm(self.limit * SLOW)
+        self.tmp = os.path.realpath(tempfile.mkdtemp(prefix="svcd-test-"))
+        self.home = os.path.join(self.tmp, self.home_suffix)
+        self.root = os.path.join(self.home, "admin")
+        os.makedirs(self.home)
+        for path in (self.home, self.root, os.path.join(self.root, "config")):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        self.run_dir = os.path.join(self.root, "run")
+        self.svcd = None
+        self.svcd_env = {}
+        self.programs = []
+        self.svcd_errors = os.path.join(self.tmp, "svcd.stderr")
+
+    def _too_long(self, *_):
+        raise TooLong(f"the test took more than {self.limit * SLOW} s\n{self.evidence()}")
+
+    def tearDown(self):
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        try:
+            left = self._end_all()
+        finally:
+            if self._failed():
+                print(self.evidence(), flush=True)
+            subprocess.run(["chmod", "-R", "u+rwX", self.tmp], check=False)
+            shutil.rmtree(self.tmp, ignore_errors=True)
+            while _held:
+                _held.pop().close()
+        if left and not self._failed():
+            self.fail("left behind after svcd had ended:\n" + "\n".join(left))
+
+    def _failed(self):
+        outcome = self._outcome
+        return not getattr(outcome, "success", True)
+
+    def _end_all(self):
+        """svcd, as an init system would end it; then whatever is left, which must be nothing."""
+        if self.svcd and self.svcd.poll() is None:
+            try:
+                # Shims of a svcd that this one has not met yet are its own business; it knows them.
+                self.svcd.terminate()
+                self.svcd.wait(30 * SLOW)
+            except subprocess.TimeoutExpired:
+                self.svcd.kill()
+                self.svcd.wait()
+                left = ["svcd itself: did not end within 30 s of SIGTERM"]
+                self._kill_everything()
+                return left
+            clean = True
+        else:
+            clean = False  # the test killed it: its shims go on, as they should
+        for p in self.programs:
+            if p.poll() is None:
+                p.kill()
+                p.wait()
+        self._reap()
+        left = [f"{p}: {command_line(p)}" for p in descendants(os.getpid())] if clean else []
+        self._kill_everything()
+        return left
+
+    @staticmethod
+    def _reap():
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+
+    def _kill_everything(self):
+        """Until there is no child any more: the only proof that nothing is left."""
+        while True:
+            for p in descendants(os.getpid()):
+                try:
+                    os.kill(p, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+
+    def evidence(self):
+        """What a person wants to see of a failed test."""
+        parts = []
+        files = [self.svcd_errors, os.path.join(self.root, "svcd/svcd.log")]
+        logs = os.path.join(self.root, "logs/services")
+        if os.path.isdir(logs):
+            files += [os.path.join(logs, n) for n in sorted(os.listdir(logs))]
+        for path in files:
+            if os.path.isfile(path):
+                with open(path, errors="replace") as f:
+                    parts.append(f"---- {path}\n{''.join(f.readlines()[-60:])}")
+        tree = [f"{p} (parent {parent(p)}) {command_line(p)[:150]}" for p in descendants(os.getpid())]
+        parts.append("---- processes\n" + "\n".join(tree))
+        return "\n".join(parts)
+
+    # ---- files ----
+
+    def write(self, path, text, mode=0o600):
+        """Below HOME. Returns the whole path."""
+        path = os.path.join(self.home, path)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(path, "wb" if isinstance(text, bytes) else "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def config(self, text, name="services.yaml"):
+        """A definition file, below ROOT/config; indentation of the test is taken away."""
+        return self.write(os.path.join(self.root, "config", name), textwrap.dedent(text))
+
+    def python(self, name, text):
+        """A Python program in HOME; returns the command line that runs it."""
+        return f"{PYTHON} -u {self.write(name, textwrap.dedent(text), 0o700)}"
+
+    def script(self, name, text):
+        """A shell program in HOME; returns its path."""
+        return self.write(name, "#!/bin/sh\n" + textwrap.dedent(text), 0o700)
+
+    def read(self, path):
+        with open(os.path.join(self.home, path), errors="replace") as f:
+            return f.read()
+
+    # ---- svcd ----
+
+    def environment(self):
+        """What svcd and svcctl are started with: little, and a variable that must not leak."""
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "SVCD_TEST_LEAK": "leaked"}
+        env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+        env.update(self.svcd_env)
+        return env
+
+    def start(self, *arguments, wait=True):
+        """Starts svcd in the background and waits until it answers."""
+        errors = open(self.svcd_errors, "ab")
+        self.svcd = subprocess.Popen([os.path.join(BIN, "svcd"), *arguments], stdin=subprocess.DEVNULL,
+                                     stdout=errors, stderr=errors, env=self.environment(),
+                                     cwd=self.home, start_new_session=True)
+        errors.close()
+        if wait:
+            self.until(self.answers, what="svcd's answer", limit=20)
+        return self.svcd
+
+    def answers(self):
+        """Whether this svcd, not a predecessor, answers."""
+        if self.svcd.poll() is not None:
+            self.fail(f"svcd ended with status {self.svcd.returncode}:\n{self.stderr()}")
+        try:
+            with Varlink(self.run_dir) as v:
+                reply = v.call("GetInfo")
+                return bool(reply) and reply["parameters"]["info"]["pid"] == self.svcd.pid
+        except OSError:
+            return False
+
+    def varlink(self):
+        return Varlink(self.run_dir)
+
+    def stderr(self):
+        return self.read(self.svcd_errors) if os.path.exists(self.svcd_errors) else ""
+
+    def kill_svcd(self):
+        """kill -9, and gone."""
+        self.svcd.kill()
+        self.svcd.wait()
+
+    def end_svcd(self, how=signal.SIGTERM):
+        """Ends svcd by a signal; returns its exit status."""
+        self.svcd.send_signal(how)
+        return self.svcd.wait(30 * SLOW)
+
+    # ---- svcctl ----
+
+    def run_svcctl(self, *arguments, timeout=30, env=None, cwd=None):
+        """svcctl with these arguments, whatever comes of it."""
+        proc = subprocess.run([os.path.join(BIN, "svcctl"), *map(str, arguments)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                              errors="replace", timeout=timeout * SLOW, cwd=cwd or self.home,
+                              env={**self.environment(), **(env or {})})
+        return Result(proc.returncode, proc.stdout, proc.stderr)
+
+    def svcctl(self, *arguments, status=0, timeout=30):
+        """svcctl that must end with this status."""
+        result = self.run_svcctl(*arguments, timeout=timeout)
+        self.assertEqual(result.status, status, f"svcctl {' '.join(map(str, arguments))}: {result}")
+        return result
+
+    def services(self):
+        """status --json, by name."""
+        result = self.run_svcctl("--json", "status")
+        self.assertIn(result.status, (0, 3), result)
+        return {s["name"]: s for s in json.loads(result.out)}
+
+    def service(self, name):
+        """The status object of one service."""
+        result = self.run_svcctl("--json", "status", name)
+        self.assertIn(result.status, (0, 3), result)
+        return json.loads(result.out)[0]
+
+    def state(self, name):
+        return self.service(name)["state"]
+
+    # ---- waiting ----
+
+    def until(self, condition, limit=15, what="the condition"):
+        """Waits until CONDITION() is true; returns what it returned."""
+        end = time.monotonic() + limit * SLOW
+        while True:
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > end:
+                raise TooLong(f"waited {limit * SLOW} s for {what}")
+            time.sleep(0.01)
+
+    def in_state(self, name, *states, limit=15):
+        """Waits for a state; returns the status object."""
+        seen = {}
+
+        def there():
+            seen.update(self.service(name))
+            return seen["state"] in states and dict(seen)
+        try:
+            return self.until(there, limit)
+        except TooLong:
+            raise TooLong(f"{name} is not {' or '.join(states)} after {limit * SLOW} s: {seen}") from None
+
+    def running(self, name, limit=15):
+        return self.in_state(name, "running", limit=limit)
+
+    def new_run(self, name, old, limit=15):
+        """Waits until the service runs with another pid than OLD's; returns the status object."""
+        return self.until(lambda: (s := self.service(name))["state"] == "running" and
+                          s["pid"] not in (None, old) and s, limit, f"a new run of {name}")
+
+    def gone(self, *pids, limit=15):
+        self.until(lambda: not any(map(alive, pids)), limit, f"the end of {pids}")
+
+    # ---- logs and events ----
+
+    def log_path(self, name):
+        return os.path.join(self.root, "logs/services", name + ".log")
+
+    def log(self, name):
+        """All lines of a service's log, rotated files first."""
+        base, lines = self.log_path(name), []
+        folder = os.path.dirname(base)
+        rotated = [n for n in (os.listdir(folder) if os.path.isdir(folder) else [])
+                   if re.fullmatch(re.escape(name) + r"\.log\.\d+", n)]
+        for n in sorted(rotated, key=lambda n: -int(n.rsplit(".", 1)[1])):
+            with open(os.path.join(folder, n), errors="replace") as f:
+                lines += f.read().splitlines()
+        if os.path.exists(base):
+            with open(base, errors="replace") as f:
+                lines += f.read().splitlines()
+        return lines
+
+    def log_texts(self, name, source):
+        """The texts of the lines of one source: svcd, out, err or mon."""
+        return [m[2] for m in (re.match(r"\S+ (\S+) ?(.*)", line) for line in self.log(name))
+                if m and m[1] == source]
+
+    def logged(self, name, pattern, source=None, limit=15):
+        """Waits for a line of the log; returns the match."""
+        def there():
+            for line in self.log(name):
+                m = re.search(pattern, line)
+                if m and (source is None or line.split(" ", 2)[1:2] == [source]):
+                    return m
+            return None
+        return self.until(there, limit, f"a line {pattern!r} in {name}'s log")
+
+    def events(self, service=None):
+        """ROOT/svcd/events.ndjson, oldest first."""
+        folder = os.path.join(self.root, "svcd")
+        found = []
+        for n in ("events.ndjson.1", "events.ndjson"):
+            path = os.path.join(folder, n)
+            if os.path.exists(path):
+                with open(path) as f:
+                    found += [json.loads(line) for line in f.read().splitlines()]
+        return [e for e in found if service in (None, e.get("service"))]
+
+    # ---- what tests need to know of the tree ----
+
+    def shim_of(self, pid):
+        """The parent of a main process."""
+        return parent(pid)
+
+    def tree(self, pid):
+        """Everything of a service whose main process is PID, without the shim."""
+        return descendants(parent(pid))
+
+    def mode(self, path):
+        return stat.S_IMODE(os.stat(os.path.join(self.home, path)).st_mode)

@@ -1,0 +1,408 @@
+/* world.c: shims and programs as the core must expect them: they obey late or never, end by themselves,
+ * leave descendants, fail to start, and carry out standing orders without asking. */
+#include "tests/sim/sim.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "common/shim_proto.h"
+
+/* ---- messages to svcd ---- */
+
+static int64_t latency(struct sim *w)
+{
+        if (w->calm)
+                return sim_pick(w, 0, 3);
+        return sim_chance(w, 3) ? sim_pick(w, 0, 4000) : sim_pick(w, 0, 4);
+}
+
+static void tell(struct sim *w, int who, struct core_event ev)
+{
+        struct shim *s = &w->shim[who];
+        if (!s->conn || !w->core)
+                return;
+        struct link *l = &w->link[who];
+        l->out_ms = MAX(l->out_ms, w->now_ms + latency(w));
+        sim_add(w, (struct wev){.at_ms = l->out_ms,
+                                .type = W_EVENT,
+                                .who = who,
+                                .conn = s->conn,
+                                .u.event = ev});
+}
+
+static void tell_report(struct sim *w, int who, const struct report *r)
+{
+        struct core_event ev = {.type = r->type,
+                                .run = r->run,
+                                .report = r->number,
+                                .at_ms = r->at_ms,
+                                .at_wall_ms = w->wall_ms - (w->now_ms - r->at_ms),
+                                .leftover = r->leftover,
+                                .restarted = r->restarted,
+                                .intent = r->intent,
+                                .stage = r->stage,
+                                .error = r->error};
+        ev.exit = (struct core_exit){.run = r->run,
+                                     .wstatus = r->wstatus,
+                                     .pid = r->pid,
+                                     .ran_ms = r->ran_ms,
+                                     .at_wall_ms = ev.at_wall_ms};
+        tell(w, who, ev);
+}
+
+static void report(struct sim *w, int who, struct report r)
+{
+        struct shim *s = &w->shim[who];
+        SIM_CHECK(w, who, s->reports_n < SIM_REPORTS, "reports pile up, svcd acknowledges none");
+        r.number = ++s->next_report;
+        s->reports[s->reports_n++] = r;
+        tell_report(w, who, &r);
+}
+
+/* ---- programs ---- */
+
+static int draw_status(struct sim *w)
+{
+        static const int statuses[] = {0, 0, 1 << 8, 1 << 8, 2 << 8, 3 << 8, SIGSEGV | 0x80, SIGKILL};
+        return statuses[sim_pick(w, 0, (int64_t)ARRAY_SIZE(statuses) - 1)];
+}
+
+static struct program draw(struct sim *w, int who)
+{
+        const struct spec *sp = &w->spec[who];
+        struct program p = {.life_ms = -1, .ready_ms = sim_pick(w, 0, 300), .term_ms = sim_pick(w, 0, 50),
+                            .rest_term_ms = 5, .hup_ms = sim_pick(w, 0, 40), .healthy = true};
+        if (w->calm)
+                return p;
+        p.wstatus = draw_status(w);
+        if (sp->temper == 0 || sim_chance(w, 15))
+                p.life_ms = sim_pick(w, 0, 200); /* crashes */
+        else if (sp->temper == 1)
+                p.life_ms = sim_pick(w, 0, 90000);
+        p.leaves_rest = sim_chance(w, 12);
+        p.ready_ms = sim_chance(w, 6) ? -1 : sim_pick(w, 0, sim_chance(w, 10) ? 9000 : 300);
+        p.term_ms = sim_chance(w, 10) ? -1 : sim_pick(w, 0, sim_chance(w, 10) ? 12000 : 50);
+        p.rest_term_ms = sim_chance(w, 30) ? -1 : sim_pick(w, 0, 3000);
+        p.hup_ignored = sim_chance(w, 20);
+        p.hup_caught = sim_chance(w, 50);
+        p.hup_ms = sim_chance(w, 40) ? -1 : sim_pick(w, 0, sim_chance(w, 30) ? 9000 : 900);
+        p.healthy = !sim_chance(w, 8);
+        return p;
+}
+
+static void plan(struct sim *w, int who, enum wtype type, int64_t in_ms, int wstatus)
+{
+        if (in_ms >= 0)
+                sim_add(w, (struct wev){.at_ms = w->now_ms + in_ms,
+                                        .type = type,
+                                        .who = who,
+                                        .gen = w->shim[who].gen,
+                                        .u.wstatus = wstatus});
+}
+
+static bool start_fails(struct sim *w, int who, int64_t run, bool restarted)
+{
+        if (w->calm || !sim_chance(w, w->spec[who].temper == 0 ? 15 : 4))
+                return false;
+        report(w, who, (struct report){.type = CORE_EV_START_FAILED,
+                                       .run = run,
+                                       .stage = sim_chance(w, 50) ? SHIM_STAGE_CHDIR : SHIM_STAGE_EXEC,
+                                       .error = ENOENT,
+                                       .at_ms = w->now_ms,
+                                       .restarted = restarted});
+        return true;
+}
+
+static void begin(struct sim *w, int who, int64_t run, bool restarted)
+{
+        struct shim *s = &w->shim[who];
+        SIM_CHECK(w, who, run > s->run, "run %lld after %lld", (long long)run, (long long)s->run);
+        s->run = run;
+        s->armed = false;
+        s->killing = s->ready = false;
+        s->gen++;
+        if (start_fails(w, who, run, restarted))
+                return;
+        s->main = true;
+        s->pid = ++w->next_pid;
+        s->started_ms = w->now_ms;
+        s->p = draw(w, who);
+        tell(w, who, (struct core_event){.type = CORE_EV_STARTED,
+                                         .run = run,
+                                         .pid = s->pid,
+                                         .at_ms = w->now_ms,
+                                         .at_wall_ms = w->wall_ms,
+                                         .restarted = restarted});
+        plan(w, who, W_EXIT, s->p.life_ms, s->p.wstatus);
+        plan(w, who, W_READY, s->p.ready_ms, 0);
+}
+
+static void rest_gone(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        if (!s->rest)
+                return;
+        s->rest = false;
+        if (!s->main)
+                tell(w, who, (struct core_event){.type = CORE_EV_EMPTY, .run = s->run});
+}
+
+static void main_exit(struct sim *w, int who, int wstatus)
+{
+        struct shim *s = &w->shim[who];
+        if (!s->main)
+                return;
+        int64_t ran_ms = w->now_ms - s->started_ms;
+        s->main = false;
+        s->rest = s->rest || (s->p.leaves_rest && !s->killing);
+        bool again = s->armed && !s->rest && ran_ms >= s->min_ran_ms &&
+                     !(s->only_failed && wstatus == 0);
+        report(w, who, (struct report){.type = CORE_EV_EXITED,
+                                       .run = s->run,
+                                       .pid = s->pid,
+                                       .ran_ms = ran_ms,
+                                       .at_ms = w->now_ms,
+                                       .wstatus = wstatus,
+                                       .leftover = s->rest,
+                                       .restarted = again,
+                                       .intent = again ? s->intent : 0});
+        s->gen++;
+        if (again)
+                begin(w, who, s->run + 1, true);
+        else if (s->killing)
+                plan(w, who, W_REST_GONE, sim_pick(w, 0, 20), 0);
+}
+
+bool world_alive(const struct sim *w, int who)
+{
+        return w->shim[who].main || w->shim[who].rest;
+}
+
+/* ---- what svcd tells a shim ---- */
+
+static void do_start(struct sim *w, const struct wev *e)
+{
+        struct shim *s = &w->shim[e->who];
+        if (!s->alive) {
+                SIM_CHECK(w, e->who, !world_alive(w, e->who), "new shim beside a live run");
+                s->alive = true;
+                s->reports_n = 0;
+                s->conn = e->conn;
+        }
+        SIM_CHECK(w, e->who, s->conn == e->conn, "start by a shim that is not the service's");
+        SIM_CHECK(w, e->who, !world_alive(w, e->who), "start while the last run is alive");
+        s->digest = e->u.command.digest;
+        begin(w, e->who, e->u.command.run, false);
+}
+
+static void do_signal(struct sim *w, const struct wev *e)
+{
+        struct shim *s = &w->shim[e->who];
+        int signo = e->u.command.signo;
+        if (signo == SIGHUP && s->main) {
+                if (!s->p.hup_ignored)
+                        plan(w, e->who, W_EXIT, s->p.hup_ms, s->p.hup_caught ? 0 : SIGHUP);
+                return;
+        }
+        if (s->main)
+                plan(w, e->who, W_EXIT, s->p.term_ms, SIGTERM);
+        if (s->rest && (!s->main || e->u.command.tree))
+                plan(w, e->who, W_REST_GONE, s->p.rest_term_ms, 0);
+}
+
+static void do_ack(struct sim *w, const struct wev *e)
+{
+        struct shim *s = &w->shim[e->who];
+        for (int i = 0; i < s->reports_n; i++) {
+                if (s->reports[i].number != e->u.command.report)
+                        continue;
+                s->reports_n--;
+                memmove(s->reports + i, s->reports + i + 1,
+                        (size_t)(s->reports_n - i) * sizeof(s->reports[0]));
+                return;
+        }
+        SIM_CHECK(w, e->who, e->u.command.report <= s->next_report, "acknowledged what was not sent");
+}
+
+static void do_command(struct sim *w, const struct wev *e)
+{
+        struct shim *s = &w->shim[e->who];
+        sim_note(w, e->who, "shim gets", e->u.command.type, e->u.command.run);
+        if (e->u.command.type == CORE_FX_SPAWN) {
+                do_start(w, e);
+                return;
+        }
+        if (!s->alive || s->conn != e->conn)
+                return;
+        switch (e->u.command.type) {
+        case CORE_FX_SIGNAL:
+                do_signal(w, e);
+                break;
+        case CORE_FX_KILL:
+                s->killing = true;
+                plan(w, e->who, s->main ? W_EXIT : W_REST_GONE, sim_pick(w, 0, 20), SIGKILL);
+                break;
+        case CORE_FX_ORDER:
+                s->armed = e->u.command.armed;
+                s->only_failed = e->u.command.only_failed;
+                s->min_ran_ms = e->u.command.min_ran_ms;
+                s->intent = e->u.command.intent;
+                break;
+        case CORE_FX_ACK:
+                do_ack(w, e);
+                break;
+        default: /* RELEASE */
+                SIM_CHECK(w, e->who, !world_alive(w, e->who), "released while something is alive");
+                SIM_CHECK(w, e->who, s->reports_n == 0, "released with a report not acknowledged");
+                s->alive = false;
+                s->conn = 0;
+        }
+}
+
+/* ---- a shim meets a new svcd, or dies ---- */
+
+void world_lose(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        s->alive = s->main = s->rest = false;
+        s->reports_n = 0;
+        s->gen++;
+}
+
+static void hello(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        struct link *l = &w->link[who];
+        if (!w->core || l->conn)
+                return;
+        l->conn = ++w->next_conn;
+        if (!s->alive) {
+                perform_event(w, who, &(struct core_event){.type = CORE_EV_LOST});
+                l->conn = 0;
+                return;
+        }
+        s->conn = l->conn;
+        l->out_ms = w->now_ms;
+        struct core_event ev = {.type = CORE_EV_ADOPTED,
+                                .run = s->run,
+                                .pid = s->main ? s->pid : 0,
+                                .at_ms = s->started_ms,
+                                .at_wall_ms = w->wall_ms - (w->now_ms - s->started_ms),
+                                .ready = s->main && s->ready && w->spec[who].ready == CONF_READY_NOTIFY,
+                                .leftover = !s->main && s->rest,
+                                .digest = s->digest,
+                                .intent = s->intent,
+                                .armed = s->armed};
+        for (int i = 0; i < s->reports_n; i++)
+                tell_report(w, who, &s->reports[i]);
+        perform_event(w, who, &ev);
+}
+
+static void to_svcd(struct sim *w, const struct wev *e)
+{
+        if (!w->core || w->link[e->who].conn != e->conn)
+                return;
+        perform_event(w, e->who, &e->u.event);
+        /* A report that comes twice: svcd was slow and the shim connected again. */
+        if (e->u.event.report && w->core && w->link[e->who].conn == e->conn && sim_chance(w, 3))
+                perform_event(w, e->who, &e->u.event);
+}
+
+static void ready(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        s->ready = true;
+        if (w->spec[who].ready == CONF_READY_NOTIFY)
+                tell(w, who, (struct core_event){.type = CORE_EV_READY, .run = s->run});
+        else if (w->link[who].watch)
+                sim_add(w, (struct wev){.at_ms = w->now_ms + 1, .type = W_PORT, .who = who});
+}
+
+static void port_seen(struct sim *w, int who)
+{
+        if (w->core && w->link[who].watch && w->shim[who].main && w->shim[who].ready)
+                perform_event(w, who, &(struct core_event){.type = CORE_EV_READY,
+                                                           .run = w->shim[who].run});
+}
+
+static void check_done(struct sim *w, const struct wev *e)
+{
+        struct link *l = &w->link[e->who];
+        struct shim *s = &w->shim[e->who];
+        if (!w->core || !l->checking || l->check_gen != e->gen)
+                return;
+        l->checking = false;
+        bool ok = s->main && s->ready && (w->calm || (s->p.healthy && !sim_chance(w, 2)));
+        perform_event(w, e->who,
+                      &(struct core_event){.type = CORE_EV_CHECK, .ok = ok, .text = "refused"});
+}
+
+static void shim_dies(struct sim *w, const struct wev *e)
+{
+        struct shim *s = &w->shim[e->who];
+        if (!s->alive || s->conn != e->conn || w->calm)
+                return;
+        world_lose(w, e->who);
+        uint64_t conn = w->link[e->who].conn;
+        if (!w->core || conn != e->conn)
+                return;
+        w->link[e->who].conn = 0;
+        perform_event(w, e->who, &(struct core_event){.type = CORE_EV_LOST});
+}
+
+void world_do(struct sim *w, const struct wev *e)
+{
+        bool stale = e->gen != w->shim[e->who].gen;
+        switch (e->type) {
+        case W_COMMAND:
+                do_command(w, e);
+                break;
+        case W_EVENT:
+                to_svcd(w, e);
+                break;
+        case W_HELLO:
+                hello(w, e->who);
+                break;
+        case W_EXIT:
+                if (!stale)
+                        main_exit(w, e->who, e->u.wstatus);
+                break;
+        case W_REST_GONE:
+                if (!stale)
+                        rest_gone(w, e->who);
+                break;
+        case W_READY:
+                if (!stale)
+                        ready(w, e->who);
+                break;
+        case W_PORT:
+                port_seen(w, e->who);
+                break;
+        case W_CHECK:
+                check_done(w, e);
+                break;
+        case W_SHIM_DIES:
+                shim_dies(w, e);
+        }
+}
+
+void world_calm(struct sim *w)
+{
+        for (int i = 0; i < SIM_NAMES; i++) {
+                struct shim *s = &w->shim[i];
+                if (!world_alive(w, i))
+                        continue;
+                s->gen++; /* what was planned does not happen */
+                s->p = draw(w, i);
+                s->ready = s->main;
+                if (s->main && w->spec[i].ready == CONF_READY_NOTIFY)
+                        tell(w, i, (struct core_event){.type = CORE_EV_READY, .run = s->run});
+                if (s->rest || s->killing)
+                        plan(w, i, W_REST_GONE, 10, 0);
+                if (s->killing)
+                        plan(w, i, W_EXIT, 5, SIGKILL);
+                if (w->link[i].watch)
+                        sim_add(w, (struct wev){.at_ms = w->now_ms + 1, .type = W_PORT, .who = i});
+        }
+}
