@@ -153,7 +153,7 @@ static void check_environment(struct conf_at *at, const struct conf_parse *p,
 
 void conf_check_defaults(struct conf_parse *p)
 {
-        struct conf_at at = {.diag = p->diag, .conf = p->conf, .defaults = true};
+        struct conf_at at = {.diag = p->diag, .parse = p, .conf = p->conf, .defaults = true};
         const struct conf_service *d = &p->defaults;
 
         struct defined account = {.env = &p->conf->environment};
@@ -209,6 +209,7 @@ static void check_ports(struct conf_parse *p)
                 _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
                 _cleanup_free_ char *place = conf_place_text(written_at(*first, SETTING_port));
                 struct conf_at at = {.diag = p->diag,
+                                     .parse = p,
                                      .doc = p->slots[i].doc,
                                      .conf = p->conf,
                                      .base = base,
@@ -227,6 +228,7 @@ void conf_check(struct conf_parse *p)
                 struct conf_service *svc = p->slots[i].svc;
                 _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
                 struct conf_at at = {.diag = p->diag,
+                                     .parse = p,
                                      .doc = p->slots[i].doc,
                                      .conf = p->conf,
                                      .base = base,

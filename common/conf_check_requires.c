@@ -61,6 +61,7 @@ static void link_services(struct graph *g)
                 struct conf_service *svc = slot->svc;
                 _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
                 struct conf_at at = {.diag = p->diag,
+                                     .parse = p,
                                      .doc = slot->doc,
                                      .conf = p->conf,
                                      .base = base,
@@ -192,6 +193,7 @@ static void report_cycles(struct graph *g, size_t *queue, size_t *from)
                         _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
                         const struct conf_place *place = &svc->origin[SETTING_requires].place;
                         struct conf_at at = {.diag = p->diag,
+                                             .parse = p,
                                              .doc = p->slots[i].doc,
                                              .conf = p->conf,
                                              .base = base,

@@ -8,170 +8,6 @@
 static const char *const top_keys[] = {"services", "defaults", "environment"};
 static const char *const reserved_keys[] = {"logs", "alerts", "web", "ayon"};
 
-/* What other supervisors call it. */
-static const struct {
-        const char *theirs, *ours;
-} synonyms[] = {
-    {"cwd", "working_directory"},
-    {"directory", "working_directory"},
-    {"dir", "working_directory"},
-    {"workdir", "working_directory"},
-    {"chdir", "working_directory"},
-    {"env", "environment"},
-    {"env_file", "environment_file"},
-    {"dotenv", "environment_file"},
-    {"depends_on", "requires"},
-    {"depends", "requires"},
-    {"after", "requires"},
-    {"cmd", "command"},
-    {"exec", "command"},
-    {"run", "command"},
-    {"script", "command"},
-    {"description", "annotation"},
-    {"comment", "annotation"},
-    {"autostart", "enabled"},
-    {"autorestart", "restart"},
-    {"healthcheck", "monitoring"},
-    {"health_check", "monitoring"},
-    {"nice", "limits.nice"},
-    {"disabled", "enabled"},
-    {"ports", "port"},
-};
-
-/* ---- messages ---- */
-
-static void report(struct conf_at *at, enum diag_severity severity, const struct conf_place *place,
-                   const char *fmt, va_list ap) __attribute__((format(printf, 4, 0)));
-static void report(struct conf_at *at, enum diag_severity severity, const struct conf_place *place,
-                   const char *fmt, va_list ap)
-{
-        _cleanup_free_ char *message = xvasprintf(fmt, ap);
-        struct strbuf path = {0};
-        const char *parts[] = {at->base, at->key, at->sub};
-        for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-                if (parts[i])
-                        strbuf_addf(&path, "%s%s", path.n ? "." : "", parts[i]);
-        struct diag_item *it = diag_add(at->diag, severity, place->file, place->line, place->column,
-                                        path.s, at->service, "%s", message);
-        if (it && at->doc && place->file == at->doc->file)
-                it->source = conf_doc_line(at->doc, place->line);
-        if (severity == DIAG_ERROR && at->error && !*at->error) {
-                /* not diag_line(it): there is none when the list is full */
-                struct diag one = {0};
-                *at->error = diag_line(diag_add(&one, severity, place->file, place->line,
-                                                place->column, path.s, NULL, "%s", message));
-                diag_done(&one);
-        }
-        strbuf_done(&path);
-}
-
-static struct conf_place place_of(const struct conf_at *at, const struct conf_node *node)
-{
-        struct conf_place place = {.file = at->doc ? at->doc->file : NULL};
-        if (node) {
-                place.line = node->line;
-                place.column = node->column;
-        }
-        return place;
-}
-
-void conf_fail(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
-{
-        struct conf_place place = place_of(at, node);
-        va_list ap;
-        va_start(ap, fmt);
-        report(at, DIAG_ERROR, &place, fmt, ap);
-        va_end(ap);
-}
-
-void conf_warn(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
-{
-        struct conf_place place = place_of(at, node);
-        va_list ap;
-        va_start(ap, fmt);
-        report(at, DIAG_WARNING, &place, fmt, ap);
-        va_end(ap);
-}
-
-void conf_fail_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
-{
-        va_list ap;
-        va_start(ap, fmt);
-        report(at, DIAG_ERROR, place, fmt, ap);
-        va_end(ap);
-}
-
-/* ---- keys ---- */
-
-static int find_setting(const char *path)
-{
-        for (int i = 0; i < SETTING_COUNT; i++)
-                if (strcmp(conf_settings[i].path, path) == 0)
-                        return i;
-        return -1;
-}
-
-/* Length of the group's name in a path, 0 if it has none. */
-static size_t group_length(const char *path)
-{
-        const char *dot = strchr(path, '.');
-        return dot ? (size_t)(dot - path) : 0;
-}
-
-static bool in_group(const char *path, const char *group)
-{
-        size_t n = group_length(path);
-        return n > 0 && strlen(group) == n && strncmp(path, group, n) == 0;
-}
-
-static bool is_group(const char *key)
-{
-        for (size_t i = 0; i < SETTING_COUNT; i++)
-                if (in_group(conf_settings[i].path, key))
-                        return true;
-        return false;
-}
-
-/* What was meant by an unknown key: one of the same level, one of another program, one of a group.
- * Caller frees; NULL if nothing is near. */
-static char *meant_key(const char *group, const char *key)
-{
-        _cleanup_strv_ struct strv names = {0};
-        for (size_t i = 0; i < SETTING_COUNT; i++) {
-                const char *path = conf_settings[i].path;
-                size_t n = group_length(path);
-                if (group && in_group(path, group))
-                        strv_add(&names, path + n + 1);
-                else if (!group)
-                        strv_take(&names, n ? xstrndup(path, n) : xstrdup(path));
-        }
-        const char *near = diag_suggest(key, (const char *const *)names.v, names.n);
-        for (size_t i = 0; !near && !group && i < ARRAY_SIZE(synonyms); i++)
-                if (strcmp(key, synonyms[i].theirs) == 0)
-                        near = synonyms[i].ours;
-        for (size_t i = 0; !near && !group && i < SETTING_COUNT; i++)
-                if (group_length(conf_settings[i].path) > 0 &&
-                    strcmp(conf_settings[i].path + group_length(conf_settings[i].path) + 1, key) ==
-                        0)
-                        near = conf_settings[i].path;
-        return near ? xstrdup(near) : NULL;
-}
-
-static void unknown_key(struct conf_at *at, const char *group, const struct conf_node *key)
-{
-        size_t n = group_length(key->value);
-        if (!group && find_setting(key->value) >= 0 && n > 0) {
-                conf_fail(at, key, "unknown key (write it as a map: \"%.*s: {%s: …}\")", (int)n,
-                          key->value, key->value + n + 1);
-                return;
-        }
-        _cleanup_free_ char *near = key->nul ? NULL : meant_key(group, key->value);
-        if (near)
-                conf_fail(at, key, "unknown key (did you mean \"%s\"?)", near);
-        else
-                conf_fail(at, key, "unknown key");
-}
-
 /* ---- the settings of a service, or of `defaults` ---- */
 
 struct reader {
@@ -197,7 +33,7 @@ static void read_setting(struct reader *r, int s, const struct conf_node *key,
         if (conf_value_read(r->at, &conf_settings[s], value, conf_member(r->svc, setting)))
                 *origin = (struct conf_origin){.source = r->at->defaults ? CONF_FROM_DEFAULTS
                                                                          : CONF_FROM_SERVICE,
-                                               .place = place_of(r->at, key)};
+                                               .place = conf_place_of(r->at, key)};
 }
 
 static void read_map(struct reader *r, const struct conf_node *map, const char *group);
@@ -213,9 +49,9 @@ static void read_group(struct reader *r, const struct conf_node *key, const stru
         if (value->kind == CONF_MAP)
                 read_map(r, value, key->value);
         else if (value->kind == CONF_SCALAR && short_path)
-                read_setting(r, find_setting(short_path), key, value);
+                read_setting(r, conf_find_setting(short_path), key, value);
         else if (short_path)
-                conf_fail(r->at, value, "expected a map or %s, not a list",
+                conf_fail(r->at, value, "expected a map or a %s, not a list",
                           strrchr(short_path, '.') + 1);
         else
                 conf_fail(r->at, value, "expected a map, not %s",
@@ -229,16 +65,16 @@ static void read_pair(struct reader *r, const struct conf_pair *pair, const char
         r->at->key = group ? path : key->value;
         if (r->at->defaults)
                 r->at->error = &r->p->poison;
-        int s = key->nul ? -1 : find_setting(r->at->key);
-        bool known = s >= 0 && (group || group_length(key->value) == 0);
+        int s = key->nul ? -1 : conf_find_setting(r->at->key);
+        bool known = s >= 0 && (group || conf_group_length(key->value) == 0);
         if (pair->first)
                 conf_fail(r->at, key, "given twice (first at line %d)", pair->first->line);
         else if (known)
                 read_setting(r, s, key, pair->value);
-        else if (!key->nul && !group && is_group(key->value))
+        else if (!key->nul && !group && conf_is_group(key->value))
                 read_group(r, key, pair->value);
         else
-                unknown_key(r->at, group, key);
+                conf_unknown_key(r->at, group, key);
         r->at->key = NULL;
 }
 
@@ -254,6 +90,7 @@ static void read_defaults(struct conf_parse *p, const struct conf_doc *doc,
                           const struct conf_node *node)
 {
         struct conf_at at = {.diag = p->diag,
+                             .parse = p,
                              .doc = doc,
                              .conf = p->conf,
                              .base = "defaults",
@@ -270,6 +107,7 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
                          const struct conf_node *node)
 {
         struct conf_at at = {.diag = p->diag,
+                             .parse = p,
                              .doc = doc,
                              .conf = p->conf,
                              .base = "environment",
@@ -297,7 +135,8 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
 static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
                         const struct conf_node *key)
 {
-        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf, .base = key->value};
+        struct conf_at at = {
+            .diag = p->diag, .parse = p, .doc = doc, .conf = p->conf, .base = key->value};
         for (size_t i = 0; i < ARRAY_SIZE(reserved_keys); i++) {
                 if (strcmp(key->value, reserved_keys[i]) == 0) {
                         conf_fail(&at, key,
@@ -313,7 +152,7 @@ static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
                 at.error = &p->poison;
         if (near)
                 conf_fail(&at, key, "unknown key (did you mean \"%s\"?)", near);
-        else if (find_setting(key->value) >= 0 || is_group(key->value))
+        else if (conf_find_setting(key->value) >= 0 || conf_is_group(key->value))
                 conf_fail(&at, key,
                           "unknown key (it belongs to a service: write it below services, "
                           "NAME, or for all services below defaults)");
@@ -340,7 +179,7 @@ static bool lost_section(const struct conf_doc *doc, const char *key)
 static void read_top(struct conf_parse *p, const struct conf_doc *doc)
 {
         const struct conf_node *root = doc->root;
-        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf};
+        struct conf_at at = {.diag = p->diag, .parse = p, .doc = doc, .conf = p->conf};
         if (doc->broken)
                 strv_add(&p->conf->broken, doc->file);
         for (size_t i = 1; doc->broken && i < ARRAY_SIZE(top_keys); i++)
@@ -388,7 +227,7 @@ static struct conf_service *slot_for(struct conf_parse *p, struct conf_at *at,
         }
         struct conf_service *svc = xcalloc(1, sizeof(*svc));
         svc->name = xstrdup(key->value);
-        svc->place = place_of(at, key);
+        svc->place = conf_place_of(at, key);
         conf_index_add(&p->names, svc->name, p->n);
         GROW(p->slots, p->n, p->cap);
         p->slots[p->n++] = (struct conf_slot){.svc = svc, .doc = at->doc, .node = pair->value};
@@ -400,7 +239,8 @@ static void read_service(struct conf_parse *p, const struct conf_doc *doc,
 {
         const struct conf_node *key = pair->key, *value = pair->value;
         _cleanup_free_ char *base = xasprintf("services.%s", key->value);
-        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf, .base = base};
+        struct conf_at at = {
+            .diag = p->diag, .parse = p, .doc = doc, .conf = p->conf, .base = base};
         if (key->nul || !conf_name_ok(key->value)) {
                 conf_fail(&at, key,
                           "not a valid name (1 to %d of a-z 0-9 . _ -, a letter or digit first)",
@@ -428,7 +268,8 @@ static void read_services(struct conf_parse *p, const struct conf_doc *doc)
         if (doc->broken || !doc->root || doc->root->kind != CONF_MAP)
                 return;
         const struct conf_node *map = conf_node_get(doc->root, "services");
-        struct conf_at at = {.diag = p->diag, .doc = doc, .conf = p->conf, .base = "services"};
+        struct conf_at at = {
+            .diag = p->diag, .parse = p, .doc = doc, .conf = p->conf, .base = "services"};
         if (!map || conf_node_null(map))
                 return;
         if (map->kind != CONF_MAP) {
@@ -508,7 +349,10 @@ static void inherit(struct conf_parse *p, struct conf_service *svc)
 
 static void make_builtin(struct conf_parse *p)
 {
-        struct conf_at at = {.diag = p->diag, .conf = p->conf, .base = "built-in defaults"};
+        struct conf_at at = {.diag = p->diag,
+                             .parse = p,
+                             .conf = p->conf,
+                             .base = "built-in defaults"};
         for (size_t s = 0; s < SETTING_COUNT; s++) {
                 const struct conf_setting_info *info = &conf_settings[s];
                 if (!info->fallback)
@@ -546,7 +390,7 @@ static void hand_over(struct conf_parse *p)
 
 void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct diag *diag)
 {
-        struct conf_parse p = {.conf = c, .diag = diag};
+        struct conf_parse p = {.conf = c, .diag = diag, .docs = docs, .docs_n = n};
         make_builtin(&p);
         for (size_t i = 0; i < n; i++)
                 read_top(&p, docs[i]);

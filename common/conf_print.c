@@ -283,10 +283,44 @@ static char *canonical(const struct conf_service *s, enum conf_setting setting)
         return strbuf_take(&b);
 }
 
+static bool same_env(const struct conf_env *a, const struct conf_env *b)
+{
+        for (size_t i = 0; i < a->n && i < b->n; i++)
+                if (!str_eq(a->v[i].name, b->v[i].name) || !str_eq(a->v[i].value, b->v[i].value))
+                        return false;
+        return a->n == b->n;
+}
+
+static bool same_ints(const struct conf_ints *a, const struct conf_ints *b)
+{
+        return a->n == b->n && (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0);
+}
+
+static bool same_number(const struct conf_int *a, const struct conf_int *b)
+{
+        return a->set == b->set && (!a->set || a->v == b->v);
+}
+
 bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s)
 {
-        _cleanup_free_ char *x = canonical(a, s), *y = canonical(b, s);
-        return str_eq(x, y);
+        const void *x = conf_member(a, s), *y = conf_member(b, s);
+        switch (conf_settings[s].type) {
+        case CONF_STRING:
+        case CONF_PATH:
+                return str_eq(*(char *const *)x, *(char *const *)y);
+        case CONF_COMMAND:
+                return strv_eq(&((const struct conf_command *)x)->argv,
+                               &((const struct conf_command *)y)->argv);
+        case CONF_PATHS:
+        case CONF_NAMES:
+                return strv_eq(x, y);
+        case CONF_INTS:
+                return same_ints(x, y);
+        case CONF_ENVIRONMENT:
+                return same_env(x, y);
+        default:
+                return same_number(x, y);
+        }
 }
 
 uint64_t conf_digest(const struct conf *c, const struct conf_service *s)

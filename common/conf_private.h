@@ -34,17 +34,19 @@ size_t conf_index_add(struct conf_index *x, const char *key, size_t value);
 size_t conf_index_get(const struct conf_index *x, const char *key);
 void conf_index_done(struct conf_index *x);
 
-/* ---- where the reader is, for messages (conf_parse.c) ---- */
+/* ---- conf_report.c: where the reader is, and messages ---- */
+struct conf_parse;
 struct conf_at {
         struct diag *diag;
         const struct conf_doc *doc; /* NULL: built in */
         struct conf *conf;
-        const char *base;    /* "services.redis", "defaults" or NULL */
-        const char *key;     /* "restart.policy" or NULL */
-        const char *sub;     /* name of a variable, or NULL */
-        const char *service; /* whom it costs, or NULL */
-        char **error;        /* where the first error goes as one line, or NULL */
-        bool defaults;       /* values come from `defaults` */
+        const char *base;               /* "services.redis", "defaults" or NULL */
+        const char *key;                /* "restart.policy" or NULL */
+        const char *sub;                /* name of a variable, or NULL */
+        const char *service;            /* whom it costs, or NULL */
+        char **error;                   /* where the first error goes as one line, or NULL */
+        bool defaults;                  /* values come from `defaults` */
+        const struct conf_parse *parse; /* for source lines of other documents than DOC; or NULL */
 };
 /* One error at NODE (NULL: the document as a whole). */
 void conf_fail(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
@@ -54,6 +56,13 @@ void conf_warn(struct conf_at *at, const struct conf_node *node, const char *fmt
 /* The same at a place, for checks that come when the trees are gone or belong to several files. */
 void conf_fail_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+
+struct conf_place conf_place_of(const struct conf_at *at, const struct conf_node *node);
+/* GROUP: the group that the key stands in, or NULL. */
+void conf_unknown_key(struct conf_at *at, const char *group, const struct conf_node *key);
+int conf_find_setting(const char *path);    /* its number, or -1 */
+size_t conf_group_length(const char *path); /* of the group's name in a path, 0 if it has none */
+bool conf_is_group(const char *key);
 
 /* ---- conf_value.c ---- */
 
@@ -110,6 +119,8 @@ struct conf_slot {
 struct conf_parse {
         struct conf *conf;
         struct diag *diag;
+        struct conf_doc *const *docs;
+        size_t docs_n;
         struct conf_service defaults; /* only values and origins */
         struct conf_service builtin;
         char *default_error[SETTING_COUNT]; /* costs the services that do not set it themselves */

@@ -239,7 +239,9 @@ static bool read_duration(struct conf_at *at, const struct conf_setting_info *in
                 return store(at, info, node, v, member);
         if (r == -ERANGE)
                 return too_large(at, node);
-        _cleanup_free_ char *guess = normalised(s, false), *seconds = xasprintf("%ss", guess);
+        _cleanup_free_ char *guess = normalised(s, false);
+        bool unit = guess[0] && !isdigit((unsigned char)guess[strlen(guess) - 1]);
+        _cleanup_free_ char *seconds = xasprintf("%s%s", guess, unit ? "" : "s");
         const char *meant = conf_parse_duration(guess, &v) == 0     ? guess
                             : conf_parse_duration(seconds, &v) == 0 ? seconds
                                                                     : NULL;

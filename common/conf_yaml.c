@@ -311,14 +311,16 @@ static void finish_map(struct builder *b, struct conf_node *map)
 static void on_end(struct builder *b)
 {
         struct conf_node *n = b->stack[--b->depth];
-        for (size_t i = 0; i < n->n; i++) {
-                const struct conf_node *v = n->kind == CONF_LIST ? n->list[i] : n->map[i].value;
-                n->weight += v->weight + (n->kind == CONF_MAP);
-                n->height = MAX(n->height, v->height + 1);
-        }
+        for (size_t i = 0; i < n->n; i++)
+                n->weight +=
+                    n->kind == CONF_LIST ? n->list[i]->weight : n->map[i].value->weight + 1;
         n->open = false;
         if (n->kind == CONF_MAP)
                 finish_map(b, n);
+        /* after merging: what was merged has come up one level */
+        for (size_t i = 0; i < n->n; i++)
+                n->height = MAX(n->height,
+                                (n->kind == CONF_LIST ? n->list[i] : n->map[i].value)->height + 1);
 }
 
 /* Reads one event. False at the end and after an error. */

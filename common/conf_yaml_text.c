@@ -135,8 +135,10 @@ char *conf_yaml_problem(const struct conf_doc *d, const yaml_parser_t *p, int *r
                            ? xstrdup("a tab is not allowed here; use spaces")
                            : xasprintf("a value that begins with %c needs quotes", c ? c : '?');
         const char *text = translate(problem);
-        if (!text)
-                text = translate(context);
+        if (!text && (text = translate(context))) {
+                *ret_line = (int)p->context_mark.line + 1;
+                *ret_column = (int)p->context_mark.column + 1;
+        }
         return text ? xstrdup(text) : xasprintf("%s%s%s", context, *context ? ", " : "", problem);
 }
 

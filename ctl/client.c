@@ -134,15 +134,12 @@ static char *take(struct client *c)
         return text;
 }
 
-int client_next(struct client *c, int64_t deadline_ms, struct reply *ret)
+int client_next_text(struct client *c, int64_t deadline_ms, char **ret)
 {
         for (;;) {
-                _cleanup_free_ char *text = take(c);
-                if (text) {
-                        *ret = (struct reply){0};
-                        return varlink_parse_reply(text, &ret->parameters, &ret->error,
-                                                   &ret->continues);
-                }
+                *ret = take(c);
+                if (*ret)
+                        return 0;
                 if (c->fd < 0)
                         return -ECONNRESET;
                 int r = wait_readable(c, deadline_ms);
@@ -151,6 +148,16 @@ int client_next(struct client *c, int64_t deadline_ms, struct reply *ret)
                 if (r < 0)
                         return r;
         }
+}
+
+int client_next(struct client *c, int64_t deadline_ms, struct reply *ret)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = client_next_text(c, deadline_ms, &text);
+        if (r < 0)
+                return r;
+        *ret = (struct reply){0};
+        return varlink_parse_reply(text, &ret->parameters, &ret->error, &ret->continues);
 }
 
 int client_call(struct client *c, struct ctl *ctl, const char *method, json_t *parameters,

@@ -42,6 +42,9 @@ void client_send(struct client *c, const char *method, json_t *parameters, bool 
  */
 int client_next(struct client *c, int64_t deadline_ms, struct reply *ret);
 
+/* The same, as text that the caller frees: not yet judged. */
+int client_next_text(struct client *c, int64_t deadline_ms, char **ret);
+
 /* From now on Ctrl-C and SIGTERM make client_next return -EINTR instead of ending svcctl. */
 void client_detachable(void);
 

@@ -52,7 +52,7 @@ static void add_options(struct strbuf *out, enum verb verb)
                         table_addf(&t, STYLE_PLAIN, "      --%s%s%s", r->name, sp, arg);
                 table_add(&t, r->help, STYLE_PLAIN);
         }
-        if (t.cells.n) {
+        if (t.cells_n) {
                 strbuf_add(out, verb == VERB_global ? "\nEverywhere:\n" : "\nOptions:\n");
                 table_print(&t, &any_width, out);
         }

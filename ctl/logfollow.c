@@ -14,7 +14,8 @@
 
 #include "common/conf.h"
 
-#define FOLDER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+#define FOLDER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
+#define PARENT_EVENTS (IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR)
 #define ROTATED_MAX   1000
 
 int logfollow_init(struct logfollow *f, const struct paths *paths)
@@ -24,7 +25,11 @@ int logfollow_init(struct logfollow *f, const struct paths *paths)
         if (f->fd < 0)
                 return -errno;
         f->watch = inotify_add_watch(f->fd, paths->logs, FOLDER_EVENTS);
-        if (f->watch < 0) {
+        /* The end of the folder is seen from above: the log that is open here keeps its inode
+         * alive. */
+        _cleanup_free_ char *parent = path_join(paths->logs, "..");
+        f->parent = f->watch < 0 ? -1 : inotify_add_watch(f->fd, parent, PARENT_EVENTS);
+        if (f->parent < 0) {
                 int r = -errno;
                 f->fd = util_close(f->fd);
                 return r;
@@ -200,28 +205,45 @@ static struct logtail *find_name(struct logfollow *f, const char *name, size_t n
         return NULL;
 }
 
-/* A file has come into the folder: FILE is its name. */
-static void file_came(struct logfollow *f, const char *file)
+/* There is a log of NAME. */
+static void name_came(struct logfollow *f, const char *name)
 {
-        if (!str_ends(file, ".log"))
-                return;
-        _cleanup_free_ char *name = xstrndup(file, strlen(file) - 4);
         struct logtail *t = find_name(f, name, strlen(name));
         if (t) {
                 t->stale = true;
                 return;
         }
-        for (size_t i = 0; i < f->patterns.n && conf_name_ok(name); i++)
+        for (size_t i = 0; i < f->patterns.n; i++)
                 if (fnmatch(f->patterns.v[i], name, 0) == 0) {
                         logfollow_add(f, name, NULL);
                         return;
                 }
 }
 
+/* A file has come into the folder: FILE is its name. */
+static void file_came(struct logfollow *f, const char *file)
+{
+        if (!str_ends(file, ".log"))
+                return;
+        _cleanup_free_ char *name = xstrndup(file, strlen(file) - 4);
+        if (conf_name_ok(name))
+                name_came(f, name);
+}
+
+/* Logs that were made before the watch and after whoever calls had looked. */
+static void look_again(struct logfollow *f)
+{
+        _cleanup_strv_ struct strv there = {0};
+        if (f->patterns.n)
+                logread_names(f->paths, &there);
+        for (size_t i = 0; i < there.n; i++)
+                name_came(f, there.v[i]);
+}
+
 static int dispatch(struct logfollow *f, const struct inotify_event *e)
 {
-        if (e->wd == f->watch && e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED))
-                return -ENOENT;
+        if (e->wd == f->parent)
+                return e->len && str_ends(f->paths->logs, e->name) ? -ENOENT : 0;
         if (e->wd == f->watch && e->len)
                 file_came(f, e->name);
         for (size_t i = 0; i < f->n; i++)
@@ -248,6 +270,7 @@ static int read_events(struct logfollow *f)
 
 int logfollow_run(struct logfollow *f)
 {
+        look_again(f);
         for (;;) {
                 for (size_t i = 0; i < f->n; i++) {
                         int r = f->v[i].stale ? tail_look(f, &f->v[i]) : 0;

@@ -25,8 +25,8 @@ struct logtail {
 typedef void logfollow_line_cb(void *user, const char *name, const char *line, size_t n);
 
 struct logfollow {
-        int fd;    /* inotify */
-        int watch; /* of the folder */
+        int fd;            /* inotify */
+        int watch, parent; /* of the folder, of the one it is in */
         const struct paths *paths;
         struct logtail *v;
         size_t n, cap;

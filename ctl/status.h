@@ -5,21 +5,18 @@
 #define SVCD_CTL_STATUS_H
 
 #include "ctl/ctl.h"
+#include "ctl/status_rows.h"
 
 /* INFO may be NULL: appends what is wrong with the definitions ("definitions have changed: …"), a
  * line each. */
 void status_banner(const struct ctl *ctl, const json_t *info, struct strbuf *out);
 
-void status_table(const struct ctl *ctl, const json_t *services, struct strbuf *out);
+void status_table(const struct ctl *ctl, const struct status_rows *rows, struct strbuf *out);
 
 /* The full page of one service, with the last lines of its log. */
 void status_page(const struct ctl *ctl, const json_t *service, struct strbuf *out);
 
-/* Whether a service runs, for the exit status. */
-bool status_runs(const json_t *service);
-
-/* What there is to know at a glance: why it is as it is, else what it says itself, else what it is
- * for. Safe text; caller frees. */
-char *status_note(const struct ctl *ctl, const json_t *service);
+/* Whether a service in STATE (may be NULL) runs, for the exit status. */
+bool status_runs(const char *state);
 
 #endif

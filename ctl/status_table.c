@@ -7,25 +7,9 @@
 #include "ctl/table.h"
 #include "ctl/text.h"
 
-bool status_runs(const json_t *service)
+bool status_runs(const char *state)
 {
-        const char *state = jget_string(service, "state");
         return str_eq(state, "running") || str_eq(state, "reloading");
-}
-
-char *status_note(const struct ctl *ctl, const json_t *service)
-{
-        const char *note = jget_string(service, "note"), *error = jget_string(service, "error");
-        if (jget_bool(service, "changed") && error) {
-                _cleanup_free_ char *text =
-                    xasprintf("runs with its last good definition: %s", error);
-                return ctl_safe(ctl, text);
-        }
-        if (!note || !*note)
-                note = jget_string(service, "status_text");
-        if (!note || !*note)
-                note = jget_string(service, "annotation");
-        return ctl_safe(ctl, note);
 }
 
 static size_t count_errors(const json_t *diagnostics)
@@ -62,13 +46,28 @@ static const struct table_column columns[] = {
     {.title = "NOTE", .wraps = true},
 };
 
+/* Why it is as it is, else what it says itself, else what it is for. Safe text; caller frees. */
+static char *note_of(const struct ctl *ctl, const struct status_row *r)
+{
+        const char *note = r->note;
+        if (r->changed && r->error) {
+                _cleanup_free_ char *text =
+                    xasprintf("runs with its last good definition: %s", r->error);
+                return ctl_safe(ctl, text);
+        }
+        if (!note || !*note)
+                note = r->status_text;
+        if (!note || !*note)
+                note = r->annotation;
+        return ctl_safe(ctl, note);
+}
+
 enum form { AS_NUMBER, AS_DURATION, AS_BYTES };
 
-static void add_int(struct table *t, const json_t *o, const char *key, enum form form)
+static void add_int(struct table *t, int64_t v, enum form form)
 {
-        int64_t v;
         char buf[TEXT_SHORT_MAX];
-        if (!jget_int(o, key, &v))
+        if (v == STATUS_NO_NUMBER)
                 table_add(t, "-", STYLE_DIM);
         else if (form == AS_DURATION)
                 table_add(t, text_duration(v, buf), STYLE_PLAIN);
@@ -78,31 +77,29 @@ static void add_int(struct table *t, const json_t *o, const char *key, enum form
                 table_addf(t, STYLE_PLAIN, "%lld", (long long)v);
 }
 
-static void add_row(struct table *t, const struct ctl *ctl, const json_t *s)
+static void add_row(struct table *t, const struct ctl *ctl, const struct status_row *r)
 {
-        _cleanup_free_ char *name = ctl_safe(ctl, jget_string(s, "name"));
-        _cleanup_free_ char *state = ctl_safe(ctl, jget_string(s, "state"));
-        _cleanup_free_ char *note = status_note(ctl, s);
+        _cleanup_free_ char *name = ctl_safe(ctl, r->name), *state = ctl_safe(ctl, r->state);
+        _cleanup_free_ char *note = note_of(ctl, r);
         enum style style = term_state_style(state);
-        bool failing = str_eq(jget_string(s, "health"), "failing");
+        bool failing = str_eq(r->health, "failing");
         table_add(t, name, style == STYLE_DIM ? STYLE_DIM : STYLE_PLAIN);
         table_add(t, state, failing && style == STYLE_GREEN ? STYLE_YELLOW : style);
-        add_int(t, s, "pid", AS_NUMBER);
-        add_int(t, s, "uptime_ms", AS_DURATION);
-        add_int(t, s, "restarts", AS_NUMBER);
-        add_int(t, s, "cpu_ms", AS_DURATION);
-        add_int(t, s, "memory_bytes", AS_BYTES);
-        add_int(t, s, "port", AS_NUMBER);
+        add_int(t, r->pid, AS_NUMBER);
+        add_int(t, r->uptime_ms, AS_DURATION);
+        add_int(t, r->restarts, AS_NUMBER);
+        add_int(t, r->cpu_ms, AS_DURATION);
+        add_int(t, r->memory_bytes, AS_BYTES);
+        add_int(t, r->port, AS_NUMBER);
         table_add(t, note, style == STYLE_RED || style == STYLE_YELLOW ? style : STYLE_DIM);
 }
 
-void status_table(const struct ctl *ctl, const json_t *services, struct strbuf *out)
+void status_table(const struct ctl *ctl, const struct status_rows *rows, struct strbuf *out)
 {
         struct table t;
-        size_t i;
-        json_t *s;
         table_init(&t, columns, ARRAY_SIZE(columns));
-        json_array_foreach(services, i, s) add_row(&t, ctl, s);
+        for (size_t i = 0; i < rows->n; i++)
+                add_row(&t, ctl, &rows->v[i]);
         table_print(&t, &ctl->term, out);
         table_done(&t);
 }

@@ -25,16 +25,17 @@ void table_init(struct table *t, const struct table_column *columns, size_t n)
 
 void table_done(struct table *t)
 {
-        strv_done(&t->cells);
-        free(t->styles);
+        free(t->cells);
+        strbuf_done(&t->texts);
         *t = (struct table){0};
 }
 
 void table_add(struct table *t, const char *text, enum style style)
 {
-        strv_add(&t->cells, text);
-        GROW(t->styles, t->styles_n, t->styles_cap);
-        t->styles[t->styles_n++] = style;
+        GROW(t->cells, t->cells_n, t->cells_cap);
+        t->cells[t->cells_n++] =
+            (struct table_cell){.at = t->texts.n, .width = text_width(text), .style = style};
+        strbuf_addn(&t->texts, text, strlen(text) + 1);
 }
 
 void table_addf(struct table *t, enum style style, const char *fmt, ...)
@@ -51,10 +52,8 @@ static void measure(const struct table *t, struct layout *l)
         *l = (struct layout){0};
         for (size_t i = 0; i < t->n; i++)
                 l->width[i] = t->columns[0].title ? text_width(t->columns[i].title) : 0;
-        for (size_t i = 0; i < t->cells.n; i++) {
-                int w = text_width(t->cells.v[i]);
-                l->width[i % t->n] = MAX(l->width[i % t->n], w);
-        }
+        for (size_t i = 0; i < t->cells_n; i++)
+                l->width[i % t->n] = MAX(l->width[i % t->n], t->cells[i].width);
 }
 
 /* Columns from the first to the one before LAST. */
@@ -102,25 +101,31 @@ static void fit(const struct table *t, const struct term *term, struct layout *l
 
 static void pad(struct strbuf *out, int n)
 {
-        for (int i = 0; i < n; i++)
-                strbuf_addc(out, ' ');
+        static const char many[] = "                                ";
+        for (; n > 0; n -= (int)sizeof(many) - 1)
+                strbuf_addn(out, many, (size_t)MIN(n, (int)sizeof(many) - 1));
 }
 
 /* One cell; blanks behind it only if another one FOLLOWS. */
-static void cell(const struct table *t, const struct layout *l, const struct term *term, size_t i,
-                 const char *text, enum style style, bool follows, struct strbuf *out)
+static void cell(const struct table_column *c, int width, bool color, const char *text,
+                 const struct table_cell *k, bool follows, struct strbuf *out)
 {
+        int w = MIN(k->width, width);
+        /* A wide character that is cut leaves one column empty. */
         _cleanup_strbuf_ struct strbuf cut = {0};
-        int w = text_cut(&cut, text, l->width[i]);
-        if (t->columns[i].right)
-                pad(out, l->width[i] - w);
-        if (cut.n) {
-                strbuf_add(out, term_on(term->color, style));
-                strbuf_add(out, cut.s);
-                strbuf_add(out, term_off(term->color, style));
+        if (k->width > width) {
+                w = text_cut(&cut, text, width);
+                text = cut.s ? cut.s : "";
+        }
+        if (c->right)
+                pad(out, width - w);
+        if (*text) {
+                strbuf_add(out, term_on(color, k->style));
+                strbuf_add(out, text);
+                strbuf_add(out, term_off(color, k->style));
         }
         if (follows)
-                pad(out, (t->columns[i].right ? 0 : l->width[i] - w) + GAP);
+                pad(out, (c->right ? 0 : width - w) + GAP);
 }
 
 static void strip(struct strbuf *out)
@@ -130,22 +135,39 @@ static void strip(struct strbuf *out)
         strbuf_addc(out, '\n');
 }
 
+/* CELLS: of one row, their texts being at TEXTS. */
 static void row(const struct table *t, const struct layout *l, const struct term *term,
-                const char *const *texts, const enum style *styles, struct strbuf *out)
+                const struct table_cell *cells, const char *texts, struct strbuf *out)
 {
-        size_t last = t->n - 1;
         for (size_t i = 0; i < t->n; i++)
-                if (!l->left_out[i] && !(l->below && i == last))
-                        cell(t, l, term, i, texts[i], styles ? styles[i] : STYLE_DIM, i < last,
-                             out);
+                if (!l->left_out[i] && !(l->below && i + 1 == t->n))
+                        cell(&t->columns[i], l->width[i], term->color, texts + cells[i].at,
+                             &cells[i], i + 1 < t->n, out);
         strip(out);
-        if (!l->below || !texts[last][0] || !styles)
+}
+
+static void below(const struct table *t, const struct term *term, const struct table_cell *last,
+                  struct strbuf *out)
+{
+        const char *text = t->texts.s + last->at;
+        if (!*text)
                 return;
         pad(out, GAP);
-        strbuf_add(out, term_on(term->color, styles[last]));
-        text_cut(out, texts[last], term->columns - GAP);
-        strbuf_add(out, term_off(term->color, styles[last]));
+        strbuf_add(out, term_on(term->color, last->style));
+        text_cut(out, text, term->columns - GAP);
+        strbuf_add(out, term_off(term->color, last->style));
         strbuf_addc(out, '\n');
+}
+
+static void header(const struct table *t, const struct layout *l, const struct term *term,
+                   struct strbuf *out)
+{
+        struct table head;
+        table_init(&head, t->columns, t->n);
+        for (size_t i = 0; i < t->n; i++)
+                table_add(&head, t->columns[i].title, STYLE_DIM);
+        row(&head, l, term, head.cells, head.texts.s, out);
+        table_done(&head);
 }
 
 void table_print(const struct table *t, const struct term *term, struct strbuf *out)
@@ -153,12 +175,11 @@ void table_print(const struct table *t, const struct term *term, struct strbuf *
         struct layout l;
         measure(t, &l);
         fit(t, term, &l);
-        if (t->columns[0].title) {
-                const char *titles[TABLE_COLUMNS_MAX];
-                for (size_t i = 0; i < t->n; i++)
-                        titles[i] = t->columns[i].title;
-                row(t, &l, term, titles, NULL, out);
+        if (t->columns[0].title)
+                header(t, &l, term, out);
+        for (size_t i = 0; i + t->n <= t->cells_n; i += t->n) {
+                row(t, &l, term, &t->cells[i], t->texts.s, out);
+                if (l.below)
+                        below(t, term, &t->cells[i + t->n - 1], out);
         }
-        for (size_t i = 0; i + t->n <= t->cells.n; i += t->n)
-                row(t, &l, term, (const char *const *)&t->cells.v[i], &t->styles[i], out);
 }

@@ -23,12 +23,18 @@ struct table_column {
         int drop;          /* 0: never left out */
 };
 
+struct table_cell {
+        size_t at; /* its text in `texts` */
+        int width;
+        enum style style;
+};
+
 struct table {
         const struct table_column *columns;
         size_t n;
-        struct strv cells;
-        enum style *styles; /* of the cells */
-        size_t styles_n, styles_cap;
+        struct table_cell *cells; /* row by row */
+        size_t cells_n, cells_cap;
+        struct strbuf texts; /* each with its NUL */
 };
 
 void table_init(struct table *t, const struct table_column *columns, size_t n);

@@ -154,6 +154,8 @@ static int columns(uint32_t c)
 int text_width(const char *s)
 {
         int width = 0;
+        for (; *s > 0 && *s < 0x7f; s++) /* ASCII, as most text is */
+                width++;
         size_t left = strlen(s);
         while (left) {
                 uint32_t c = 0;

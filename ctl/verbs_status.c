@@ -5,59 +5,100 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/varlink.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
 #include "ctl/status.h"
 #include "ctl/verbs.h"
 
 #define REDRAW_MS 1000
+#define USAGE_MAX 200 /* services */
 
-/* What one look at svcd brings. */
+/* What one look at svcd brings: the services as JSON, or only what a table shows of them. */
 struct look {
         json_t *info;     /* NULL: svcd did not say */
-        json_t *services; /* array */
+        json_t *services; /* array, or NULL */
+        struct status_rows rows;
+        char *text; /* what the rows point into */
 };
 
 static void look_done(struct look *l)
 {
         json_decref(l->info);
         json_decref(l->services);
+        status_rows_done(&l->rows);
+        free(l->text);
         *l = (struct look){0};
 }
 
-/* Both requests are sent at once: one round trip. 0 and *ret, or 0 and an error answer in
- * *ret_error, or what client_next returned; nothing is said. */
+static bool one_name(const struct ctl *ctl)
+{
+        return ctl->names_n == 1 && !strpbrk(ctl->names[0], "*?[");
+}
+
+/* The answer to Status. 0, or what client_next returned; an error answer goes to *ret_error. */
+static int take_status(struct client *c, const struct ctl *ctl, int64_t by, struct look *l,
+                       struct reply *ret_error)
+{
+        _cleanup_free_ char *text = NULL;
+        struct reply reply = {0};
+        int r = client_next_text(c, by, &text);
+        if (r < 0)
+                return r;
+        if (!ctl->json && !one_name(ctl) && str_starts(text, "{\"parameters\":")) {
+                l->text = TAKE_PTR(text);
+                return status_rows_parse(l->text, &l->rows);
+        }
+        r = varlink_parse_reply(text, &reply.parameters, &reply.error, &reply.continues);
+        if (r == 0 && reply.error) {
+                *ret_error = reply;
+                return 0;
+        }
+        l->services = json_incref(json_object_get(reply.parameters, "services"));
+        reply_done(&reply);
+        return r;
+}
+
+/* How much memory and CPU time services use is measured for whoever looks: a person, or who names
+ * them or wants everything. A whole list of very many that goes into a pipe has other readers, and
+ * it would take svcd longer than all the rest. */
+static bool wants_usage(const struct ctl *ctl, const json_t *info)
+{
+        int64_t services = 0;
+        jget_int(info, "services", &services);
+        return ctl->term.tty || ctl->json || ctl->names_n || services <= USAGE_MAX;
+}
+
+/* 0, and an error answer in *ret_error if there is one; or what client_next returned. Nothing is
+ * said. */
 static int try_look(struct client *c, const struct ctl *ctl, struct look *ret,
                     struct reply *ret_error)
 {
-        _cleanup_reply_ struct reply info = {0}, status = {0};
+        _cleanup_reply_ struct reply info = {0};
         int64_t by = ctl_answer_by(ctl);
         client_send(c, "GetInfo", NULL, false);
-        client_send(c, "Status", json_pack("{s:o, s:b}", "names", ctl_names(ctl), "usage", 1),
-                    false);
         int r = client_next(c, by, &info);
         if (r == 0 && info.error) {
                 *ret_error = info;
                 info = (struct reply){0};
                 return 0;
         }
-        if (r == 0)
-                r = client_next(c, by, &status);
         if (r < 0)
                 return r;
-        if (status.error) {
-                *ret_error = status;
-                status = (struct reply){0};
-                return 0;
-        }
-        *ret =
-            (struct look){.info = json_incref(json_object_get(info.parameters, "info")),
-                          .services = json_incref(json_object_get(status.parameters, "services"))};
-        return 0;
+        json_t *about = json_object_get(info.parameters, "info");
+        client_send(c, "Status",
+                    json_pack("{s:o, s:b}", "names", ctl_names(ctl), "usage",
+                              wants_usage(ctl, about)),
+                    false);
+        r = take_status(c, ctl, by, ret, ret_error);
+        if (r == 0)
+                ret->info = json_incref(about);
+        return r;
 }
 
 static int look(struct client *c, struct ctl *ctl, struct look *ret)
@@ -69,11 +110,15 @@ static int look(struct client *c, struct ctl *ctl, struct look *ret)
         return error.error ? client_error(c, ctl, &error, NULL) : STATUS_DONE;
 }
 
-static int judge(const json_t *services)
+static int judge(const struct look *l)
 {
         size_t i;
         json_t *s;
-        json_array_foreach(services, i, s) if (!status_runs(s)) return STATUS_NOT_RUNNING;
+        json_array_foreach(l->services, i,
+                           s) if (!status_runs(jget_string(s, "state"))) return STATUS_NOT_RUNNING;
+        for (i = 0; i < l->rows.n; i++)
+                if (!status_runs(l->rows.v[i].state))
+                        return STATUS_NOT_RUNNING;
         return STATUS_DONE;
 }
 
@@ -98,22 +143,17 @@ static void complete(json_t *services)
         }
 }
 
-static bool wants_page(const struct ctl *ctl, const json_t *services)
-{
-        return ctl->names_n == 1 && !strpbrk(ctl->names[0], "*?[") &&
-               json_array_size(services) == 1;
-}
-
 static void draw(const struct ctl *ctl, const struct look *l, struct strbuf *out)
 {
-        if (wants_page(ctl, l->services)) {
-                status_page(ctl, json_array_get(l->services, 0), out);
-        } else if (json_array_size(l->services) == 0) {
+        size_t i;
+        json_t *s;
+        if (!l->services && l->rows.n == 0) {
                 _cleanup_free_ char *file = ctl_safe(ctl, ctl->paths.main_file);
                 strbuf_addf(out, "no services are defined; they go into %s\n", file);
-        } else {
-                status_table(ctl, l->services, out);
+        } else if (!l->services) {
+                status_table(ctl, &l->rows, out);
         }
+        json_array_foreach(l->services, i, s) status_page(ctl, s, out);
 }
 
 static void print(struct ctl *ctl, const struct look *l)
@@ -192,7 +232,7 @@ static int watch_once(struct client *c, struct ctl *ctl, int *ret_status)
                             ctl->paths.root);
                 *ret_status = STATUS_NO_DAEMON;
         } else {
-                *ret_status = judge(l.services);
+                *ret_status = judge(&l);
                 status_banner(ctl, l.info, &out);
                 draw(ctl, &l, &out);
         }
@@ -244,7 +284,7 @@ int verb_status(struct ctl *ctl)
                 status = look(&c, ctl, &l);
         if (status == STATUS_DONE) {
                 print(ctl, &l);
-                status = judge(l.services);
+                status = judge(&l);
         }
         look_done(&l);
         return status;

@@ -97,7 +97,7 @@ void run_kill(struct shim *s)
         s->killing = true;
         s->kill_wait_us = KILL_WAIT_MIN_US;
         s->kill_at_us = s->now_us;
-        tree_kill_children();
+        tree_kill();
 }
 
 void run_limits(struct shim *s, const void *payload, size_t n)
@@ -207,7 +207,7 @@ static void kill_on(struct shim *s, bool progress)
                 s->kill_wait_us = KILL_WAIT_MIN_US;
         else if (s->now_us < s->kill_at_us)
                 return;
-        tree_kill_children();
+        tree_kill();
         s->kill_at_us = s->now_us + s->kill_wait_us;
         s->kill_wait_us *= 2;
         if (s->kill_wait_us > KILL_WAIT_MAX_US)

@@ -21,6 +21,7 @@
 #include "shim/text.h"
 
 #define PAGE       4096u
+#define STACK_USED 512u          /* below that frame, by what it calls */
 #define STACK_TRIM (64u * 1024u) /* how far below the loop's frame the stack may have been used */
 
 struct big big;
@@ -114,7 +115,8 @@ static void trim(struct shim *s)
                 madvise(&big, sizeof(big), MADV_DONTNEED);
 #if !defined(__SANITIZE_ADDRESS__)
         char *here = (char *)__builtin_frame_address(0);
-        char *page = here - ((uintptr_t)here & (PAGE - 1)) - PAGE;
+        char *page = here - STACK_USED;
+        page -= (uintptr_t)page & (PAGE - 1);
         madvise(page - STACK_TRIM, STACK_TRIM, MADV_DONTNEED);
 #endif
 }

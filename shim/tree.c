@@ -1,6 +1,7 @@
 /* tree: see tree.h. Reads /proc and sends signals; reaping is run.c's. */
 #include "shim/tree.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
@@ -16,17 +17,21 @@
 
 typedef void pid_cb(pid_t pid, void *ctx);
 
+struct member {
+        pid_t pid, parent;
+};
+
 struct found {
-        pid_t *pids;
-        size_t n, cap;
+        struct member *v;
+        size_t n;
+        pid_t parent; /* of those that are being collected */
 };
 
 static void collect_cb(pid_t pid, void *ctx)
 {
         struct found *f = (struct found *)ctx;
-        if (f->n < f->cap)
-                f->pids[f->n] = pid;
-        f->n += f->n < f->cap;
+        if (f->n < TREE_MAX)
+                f->v[f->n++] = (struct member){pid, f->parent};
 }
 
 /* Numbers, separated by anything, from a file of /proc. */
@@ -166,46 +171,95 @@ static void each_child_of(pid_t pid, pid_cb *cb, void *ctx)
                 each_child_slowly(pid, cb, ctx);
 }
 
+/* A snapshot of the tree, parents before their children. */
+static bool take(struct found *f)
+{
+        void *map = mmap(NULL, TREE_MAX * sizeof(*f->v), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (map == MAP_FAILED)
+                return false;
+        *f = (struct found){(struct member *)map, 0, getpid()};
+        each_own_child(collect_cb, f);
+        return true;
+}
+
+static void drop(struct found *f)
+{
+        munmap(f->v, TREE_MAX * sizeof(*f->v));
+}
+
+static void look_below(struct found *f, size_t i)
+{
+        f->parent = f->v[i].pid;
+        each_child_of(f->v[i].pid, collect_cb, f);
+}
+
+/* A signal to one of a snapshot. A child of ours that is not reaped cannot be mistaken; the pid of
+ * another may meanwhile be somebody else's, so it is held by a pidfd while its parent is looked at
+ * (which is this process once its own has ended). Returns false if there is no way to be sure. */
+static bool send_safely(const struct member *m, int signo)
+{
+        pid_t self = getpid(), parent = 0;
+        if (m->parent == self)
+                return kill(m->pid, signo) == 0;
+        int fd = (int)syscall(SYS_pidfd_open, m->pid, 0);
+        if (fd < 0)
+                return errno != ENOSYS;
+        if (stat_of(m->pid, &parent) && (parent == m->parent || parent == self))
+                syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
+        close(fd);
+        return true;
+}
+
 static void kill_cb(pid_t pid, void *ctx)
 {
         (void)ctx;
         kill(pid, SIGKILL);
 }
 
-int tree_kill_children(void)
+void tree_kill(void)
 {
-        return each_own_child(kill_cb, NULL);
+        struct found f;
+        if (!take(&f)) {
+                each_own_child(kill_cb, NULL);
+                return;
+        }
+        for (size_t i = 0; i < f.n; i++) {
+                look_below(&f, i);
+                send_safely(&f.v[i], SIGKILL);
+        }
+        drop(&f);
 }
 
-static void send_one(pid_t pid, int signo)
+/* What is stopped is continued, unless the signal is about just that. */
+static void let_act(pid_t pid, int signo)
 {
         pid_t parent;
         bool about_stopping = signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN ||
                               signo == SIGTTOU || signo == SIGCONT || signo == SIGKILL;
-        kill(pid, signo);
         if (!about_stopping && stat_of(pid, &parent) == 'T')
                 kill(pid, SIGCONT);
 }
 
 void tree_signal(pid_t main, int signo)
 {
-        send_one(main, signo);
+        kill(main, signo);
+        let_act(main, signo);
 }
 
 void tree_signal_all(int signo)
 {
-        struct found f = {.cap = TREE_MAX};
-        void *map = mmap(NULL, TREE_MAX * sizeof(pid_t), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (map == MAP_FAILED)
+        struct found f;
+        if (!take(&f))
                 return;
-        f.pids = (pid_t *)map;
-        each_own_child(collect_cb, &f);
         for (size_t i = 0; i < f.n; i++)
-                each_child_of(f.pids[i], collect_cb, &f);
-        for (size_t i = 0; i < f.n; i++)
-                send_one(f.pids[i], signo);
-        munmap(map, TREE_MAX * sizeof(pid_t));
+                look_below(&f, i);
+        for (size_t i = 0; i < f.n; i++) {
+                if (!send_safely(&f.v[i], signo))
+                        kill(f.v[i].pid, signo);
+                let_act(f.v[i].pid, signo);
+        }
+        drop(&f);
 }
 
 struct others {

@@ -8,9 +8,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* SIGKILL to every child that is not reaped. To be repeated until there is none: what they had
- * started becomes ours as they end. Returns how many there were. */
-int tree_kill_children(void);
+/* SIGKILL to everything below this process. To be repeated until nothing is left: what was started
+ * meanwhile is found the next time. To kill children only, and wait for theirs to become ours, would
+ * be enough, but a tree that forks all the time grows as fast as it is cut. */
+void tree_kill(void);
 
 /* SIGNO to MAIN, or, with 0, to everything below this process, each process before its children.
  * What is stopped is continued, so that it can act, unless the signal is about just that. */

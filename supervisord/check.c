@@ -82,15 +82,23 @@ static char *why_failed(const struct check *c, const struct shimio_frame *f)
         return xasprintf("exit code %d", WEXITSTATUS(status));
 }
 
+static char *why_not_started(const struct conf_service *def, const struct shimio_frame *f)
+{
+        int64_t stage = f->v[SHIM_T_STAGE];
+        const char *what = stage == SHIM_STAGE_EXEC    ? def->monitoring_command.argv.v[0]
+                           : stage == SHIM_STAGE_CHDIR ? def->working_directory
+                                                       : "";
+        return xasprintf("cannot run it: %s%s%s: %s", shim_stage_name(stage), *what ? " " : "",
+                         what, strerror((int)f->v[SHIM_T_ERRNO]));
+}
+
 static void frame_cb(struct shimio *io, const struct shimio_frame *f)
 {
         struct check *c = CONTAINER_OF(io, struct check, io);
         if (!c->svc)
                 return;
         if (f->type == SHIM_START_FAILED) {
-                _cleanup_free_ char *why =
-                    xasprintf("cannot run it: %s: %s", shim_stage_name(f->v[SHIM_T_STAGE]),
-                              strerror((int)f->v[SHIM_T_ERRNO]));
+                _cleanup_free_ char *why = why_not_started(c->svc->def, f);
                 struct core_event ev = {.type = CORE_EV_CHECK, .uid = -1, .text = why};
                 ev.run = c->svc->run;
                 daemon_post(c->d, c->svc, &ev);

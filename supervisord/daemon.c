@@ -109,6 +109,8 @@ static void save_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)loop;
         (void)revents;
         save(CONTAINER_OF(w, struct daemon, save), false);
+        /* Things have calmed down: what the last burst of work took goes back to the system. */
+        malloc_trim(0);
 }
 
 static void arm(struct daemon *d)
@@ -336,7 +338,6 @@ static int run(struct daemon *d)
         link_wake_shims(d);
         sdnotify_send("READY=1");
         d->notified = getenv("NOTIFY_SOCKET") != NULL;
-        unsetenv("NOTIFY_SOCKET");
         selflog_add(&d->log, "svcd is up for %s: %zu services, pid %d", d->paths.root,
                     core_count(d->core), (int)getpid());
         ev_run(d->loop, 0);

@@ -59,6 +59,8 @@ static void operate(struct call *call, json_t *names, bool wait, enum core_event
                 call->kind = CALL_OPERATIONS;
                 call->left = list.n;
                 call->results = json_array();
+                for (size_t i = 0; i < list.n; i++)
+                        json_array_append_new(call->results, json_null());
                 call->next = call->c->d->server.calls;
                 call->c->d->server.calls = call;
         } else {
@@ -137,8 +139,11 @@ void methods_reply(struct daemon *d, const struct core_effect *fx)
                 server_reply(call->c, json_pack("{s:[o]}", "results", r), true);
                 return;
         }
-        json_array_append_new(call->results, r);
-        if (call->left == 0)
+        /* In the order of the request, whatever ended first. */
+        json_array_set_new(call->results, fx->op - call->first_op, r);
+        if (call->more)
+                call_reply(call, json_pack("{s:[O]}", "results", r));
+        else if (call->left == 0)
                 call_reply(call, json_pack("{s:O}", "results", call->results));
 }
 

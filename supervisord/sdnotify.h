@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads and removes NOTIFY_SOCKET and the WATCHDOG_ variables from the environment. Returns false
+/* Reads NOTIFY_SOCKET and the WATCHDOG_ variables; services never see them. Returns false
  * and an explanation in *ret_error (static) if a manager waits for messages that cannot be sent. */
 bool sdnotify_init(const char **ret_error);
 void sdnotify_send(const char *state); /* "READY=1\nSTATUS=…" */

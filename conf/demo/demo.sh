@@ -13,9 +13,11 @@ root=$HOME/admin
 svcd=
 [ -t 1 ] || DEMO_EXIT=1
 
+tail=
 finish()
 {
 	trap - EXIT HUP INT TERM
+	[ -z "$tail" ] || kill "$tail" 2>/dev/null || true
 	if [ -n "$svcd" ]; then
 		printf '\n== The end: svcd stops every service in order, then itself.\n'
 		kill -TERM "$svcd" 2>/dev/null || true
@@ -75,7 +77,7 @@ another_pid()
 
 say "svcd supervises four small programs; their definitions are in conf/demo/services.yaml.
    ROOT is $root, as it would be in your home directory."
-svcd 2>"$HOME/svcd.out" &
+svcd 2>>"$HOME/svcd.out" &
 svcd=$!
 until_true 200 svcctl wait ticker fragile store worker --timeout 5s
 try svcctl status
@@ -115,6 +117,14 @@ say "svcd goes on until Ctrl-C. Try it from another terminal:
 "
 tail -n 0 -f "$HOME/svcd.out" &
 tail=$!
-wait "$svcd" || true
+# Ended with 0 it was asked to stop. Otherwise somebody tried the last line: as an init system would,
+# start it again, and it takes its services over.
+until wait "$svcd"; do
+	say "svcd is gone; a new one takes the services over."
+	svcd 2>>"$HOME/svcd.out" &
+	svcd=$!
+	until_true 100 svcctl wait ticker --timeout 5s
+	try svcctl status
+done
 kill "$tail" 2>/dev/null || true
 svcd=

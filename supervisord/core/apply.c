@@ -171,8 +171,13 @@ static void settle_loaded(struct svc *x)
 {
         bool adopt = x->adopt;
         x->loaded = x->adopt = false;
-        if (adopt)
+        if (adopt) {
                 machine_go(x, CORE_ADOPTING);
+                return;
+        }
+        x->s.pid = 0;
+        x->s.restart_grace_ms = 0;
+        x->s.ending = CORE_CAUSE_NONE;
 }
 
 static void carry_out(struct svc *x)

@@ -54,7 +54,8 @@ static void back_off(struct svc *x, const struct core_exit *e, int64_t at_ms)
 {
         const struct conf_service *def = svc_def(x);
         struct core_service *s = &x->s;
-        int64_t started_ms = e->run == s->run && s->started_ms ? s->started_ms : at_ms - e->ran_ms;
+        bool seen = e->cause != CORE_CAUSE_START && !e->lost;
+        int64_t started_ms = seen ? at_ms - e->ran_ms : s->started_ms;
         int64_t delay_ms = MAX(s->delay_ms, def->restart_delay.v);
         int64_t most_ms = MAX(def->restart_max_delay.v, def->restart_delay.v);
         x->not_before_ms = MIN(started_ms, x->c->now_ms) + delay_ms;
@@ -97,10 +98,11 @@ void failure_keep(struct svc *x, const struct core_exit *e)
 
 void failure_reset(struct svc *x)
 {
+        bool news = x->s.tally_n || x->not_before_ms;
         x->s.tally_n = 0;
         x->s.delay_ms = svc_def(x)->restart_delay.v;
         x->not_before_ms = 0;
-        svc_dirty(x, CORE_DIRTY_SOON);
+        svc_dirty(x, news ? CORE_DIRTY_NOW : CORE_DIRTY_SOON);
 }
 
 /* Armed only if the next exit is answered by a new run whatever it is. A tally that is nearly full

@@ -214,7 +214,7 @@ void run_next(struct svc *x); /* nothing is left: DOWN, WAITING, BACKOFF, SPAWNI
 void run_stop(struct svc *x, enum core_cause why);
 void run_exited(struct svc *x, const struct core_event *ev);
 void run_start_failed(struct svc *x, const struct core_event *ev);
-void run_lost(struct svc *x);
+void run_lost(struct svc *x, int64_t run); /* run: that the shim's record names, or 0 */
 void run_log_restart(struct svc *x, const char *reason);
 
 /* ---- monitor.c ---- */

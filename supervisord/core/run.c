@@ -25,7 +25,7 @@ void run_order(struct svc *x, struct order o)
 
 struct order run_restart_order(const struct svc *x)
 {
-        if (order_must_stop(x) || x->unready > 0)
+        if (x->s.holds || order_must_stop(x) || x->unready > 0)
                 return (struct order){0};
         return (struct order){.armed = true, .intent = CORE_INTENT_RESTART};
 }
@@ -271,9 +271,16 @@ void run_start_failed(struct svc *x, const struct core_event *ev)
         op_failed(x, &e);
 }
 
-void run_lost(struct svc *x)
+void run_lost(struct svc *x, int64_t run)
 {
         struct core_service *s = &x->s;
+        x->last_run = MAX(x->last_run, run);
+        if (run > s->run && x->was_same_boot && s->actual == CORE_ADOPTING) {
+                /* It had begun that one while no svcd was there. */
+                s->run = run;
+                s->ending = CORE_CAUSE_NONE;
+                x->was = CORE_RUNNING;
+        }
         enum core_actual in = state_of(x, s->run);
         bool ran = in != CORE_DOWN && in != CORE_WAITING && in != CORE_BACKOFF;
         struct core_exit e = {.run = s->run, .lost = true, .pid = s->pid};

@@ -23,6 +23,10 @@ static const struct {
     {CORE_HOLD_DONE, "done"},
 };
 
+/* The others follow from the definitions, or end with svcd. */
+#define HOLDS_SAVED                                                                                \
+        (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_FAILURES | CORE_HOLD_DONE)
+
 /* ---- writing ---- */
 
 static void put_int(json_t *o, const char *key, int64_t v)
@@ -78,7 +82,7 @@ static json_t *save_exit(const struct core_exit *e)
 
 static json_t *save_lists(const struct core_service *s, json_t *o)
 {
-        if (s->holds)
+        if (s->holds & HOLDS_SAVED)
                 json_object_set_new(o, "holds", save_holds(s->holds));
         if (s->tally_n) {
                 json_t *a = json_array();
@@ -133,7 +137,7 @@ static json_t *save_service(struct svc *x)
         save_run(x, o);
         if (file)
                 json_object_set_new(o, "file", line_json(file));
-        if (s->holds) {
+        if (s->holds & HOLDS_SAVED) {
                 put_int(o, "since_ms", s->since_ms);
                 put_int(o, "since_wall_ms", s->since_wall_ms);
         }

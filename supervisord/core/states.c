@@ -378,7 +378,7 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
                 run_stop(x, s->ending);
         } else if ((x->replace || out_of_date(x)) && !order_must_stop(x)) {
                 adopt_replace(x);
-        } else if (same && x->was == CORE_RELOADING && !order_must_stop(x)) {
+        } else if (same && x->was == CORE_RELOADING && s->def && !order_must_stop(x)) {
                 adopt_reloading(x, ev);
         } else if (ev->ready || was_ready) {
                 machine_go(x, CORE_RUNNING);

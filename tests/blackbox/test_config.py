@@ -202,7 +202,7 @@ class OthersGoOn(SvcdTest):
         self.config("services:\n  other: {command: sleep 1000}\n", "services.d/o.yaml")
         self.start()
         pids = {n: self.running(n)["pid"] for n in ("good", "other")}
-        for broken in ("services: {good: [", "\t", "\0\1\2", "[" * 3000):
+        for broken in ("services: {good: [", "services:\n\tgood: x\n", "\0\1\2", "[" * 3000):
             self.config(broken)
             r = self.run_svcctl("reload")
             self.assertEqual(r.status, 1, r)
@@ -222,4 +222,4 @@ class OthersGoOn(SvcdTest):
         self.config("services:\n  other: {command: sleep 1000}\n", "services.d/o.yaml")
         self.start()
         self.running("other")
-        self.assertIn("services.yaml:1:", self.stderr())
+        self.assertRegex(self.stderr(), r"services\.yaml:\d+:\d+: ")

@@ -35,10 +35,11 @@ class CrashLoop(SvcdTest):
         self.assertEqual([(e["cause"], e["failures"]) for e in gone], [("failures", 3)])
         self.assertEqual(self.state("b"), "running")
 
-    def test_start_says_how_it_ended_again(self):
+    def test_it_is_disabled_again_if_nothing_was_mended(self):
         self.crash()
-        r = self.svcctl("start", "a", status=1)
-        self.assertRegex(r.out + r.err, r"a: .*code 3")
+        self.svcctl("enable", "a")
+        self.until(lambda: self.service("a")["run"] == 6, what="three more runs")
+        self.assertEqual(self.in_state("a", "disabled")["failures"], 3)
 
     def test_enable_clears_it(self):
         self.crash(command="sh -c 'test -e ok || exit 3; exec sleep 1000'")
@@ -90,16 +91,17 @@ class BackOff(SvcdTest):
     def test_the_delay_doubles_up_to_its_maximum(self):
         self.config("""
             services:
-              a: {command: 'false', restart: {delay: 100ms, max_delay: 300ms, max_failures: 0}}
+              a: {command: 'false', restart: {delay: 400ms, max_delay: 1s, max_failures: 0}}
         """)
         self.start()
-        self.until(lambda: self.service("a")["run"] >= 6, what="six runs")
+        self.until(lambda: self.service("a")["run"] >= 5, what="five runs")
         starts = [e for e in self.events("a") if e["event"] == "started"]
-        at = [self.wall(e["at"]) for e in starts][:6]
+        at = [self.wall(e["at"]) for e in starts][:5]
         gaps = [b - a for a, b in zip(at, at[1:])]
-        # From start to start, never shorter than promised (1 ms for rounding).
-        for gap, least in zip(gaps, (0.1, 0.2, 0.3, 0.3, 0.3)):
-            self.assertGreaterEqual(gap, least - 0.002, gaps)
+        # From start to start. What an event calls the start may itself be late on a busy machine, which
+        # makes the next gap look shorter; hence the tenth of a second.
+        for gap, least in zip(gaps, (0.4, 0.8, 1.0, 1.0)):
+            self.assertGreater(gap, least - 0.1, gaps)
 
     @staticmethod
     def wall(text):
@@ -205,7 +207,8 @@ class CannotStart(SvcdTest):
         self.until(lambda: re.search(r"no\.env.*No such file", json.dumps(self.service("a"))),
                    what="the reason")
         self.write("no.env", "X=1\n")
-        self.svcctl("start", "a")
+        self.svcctl("reload")
+        self.running("a")
 
     def test_a_missing_optional_environment_file(self):
         self.config("services: {a: {command: sleep 1000, environment_file: -no.env}}\n")

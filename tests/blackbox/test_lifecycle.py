@@ -172,6 +172,7 @@ class OtherRoots(SvcdTest):
         self.write(os.path.join(other, "config/services.yaml"), "services: {a: {command: sleep 1000}}\n")
         self.run_dir = os.path.join(other, "run")
         self.start("--root", other)
+        self.svcctl("--root", other, "wait", "a")
         r = self.svcctl("--root", other, "--json", "status")
         self.assertIn('"a"', r.out)
         r = self.run_svcctl("status", env={"SVCD_ROOT": other})

@@ -28,14 +28,15 @@ class Programs(SvcdTest):
                 command: redis-server --bind 127.0.0.1 --port {self.redis_port} --save "" --appendonly no
                 working_directory: redis
                 port: {self.redis_port}
-                restart: {{delay: 100ms, max_failures: 0}}
+                restart: {{delay: 100ms, max_delay: 100ms, max_failures: 0}}
                 monitoring:
                   command: redis-cli -h 127.0.0.1 -p {self.redis_port} ping
                   interval: 200ms
+                  timeout: 1s
               memcached:
                 command: [memcached, -l, 127.0.0.1, -p, "{self.memcached_port}", -U, "0", -u, {user}]
                 port: {self.memcached_port}
-                restart: {{delay: 100ms, max_failures: 0}}
+                restart: {{delay: 100ms, max_delay: 100ms, max_failures: 0}}
                 monitoring: {{command: nc -z 127.0.0.1 {self.memcached_port}, interval: 200ms}}
         """)
         self.start()
@@ -116,10 +117,6 @@ class Programs(SvcdTest):
     def test_a_stopped_redis_is_found_by_monitoring(self):
         # SIGSTOP: the process is there and does nothing. Only the monitoring command can see that.
         self.healthy("redis")
-        self.config(self.read(os.path.join(self.root, "config/services.yaml")).replace(
-            "interval: 200ms}", "interval: 200ms, timeout: 300ms}").replace(
-                "interval: 200ms\n", "interval: 200ms\n        timeout: 500ms\n"))
-        self.svcctl("reload")
         pid = self.running("redis")["pid"]
         os.kill(pid, signal.SIGSTOP)
         new = self.new_run("redis", pid, limit=30)

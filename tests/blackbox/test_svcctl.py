@@ -157,7 +157,7 @@ class Json(SvcdTest):
 
     def test_every_verb_prints_one_document(self):
         for arguments, status in ((["status"], 3), (["start", "a"], 0), (["restart", "a"], 0), (["stop", "a"], 0),
-                                  (["disable", "a"], 0), (["enable", "a"], 0), (["check"], 0),
+                                  (["disable", "a"], 0), (["enable", "a"], 0), (["start", "a"], 0), (["check"], 0),
                                   (["plan"], 0), (["reload"], 0), (["show", "a"], 0),
                                   (["wait", "a"], 0), (["version"], 0), (["signal", "CONT", "a"], 0),
                                   (["logs", "a"], 0), (["env", "a"], 0)):
@@ -200,7 +200,8 @@ class Table(SvcdTest):
         out = self.svcctl("status").out
         self.assertNotIn("\x1b", out)
         self.assertRegex(out, r"(?m)^a\s+running\s+\d+")
-        self.assertEqual(out, self.svcctl().out.replace("\x1b", ""))
+        self.assertEqual([line.split()[0] for line in self.svcctl().out.splitlines()],
+                         [line.split()[0] for line in out.splitlines()])
 
     def test_colour_on_a_terminal_only_and_not_when_refused(self):
         def on_terminal(*arguments, **env):
@@ -240,7 +241,7 @@ class Table(SvcdTest):
         self.svcctl("reload")
         out = self.svcctl("env", "a").out
         self.assertNotIn("hunter2", out)
-        self.assertRegex(out, r"X=y")
+        self.assertRegex(out, r"(?m)^X\s+y\s+services\.yaml:1$")
         self.assertIn("hunter2", self.svcctl("env", "a", "--show-secrets").out)
 
     def test_signal(self):
@@ -308,8 +309,7 @@ class Logs(SvcdTest):
 
     def test_last_lines(self):
         out = self.svcctl("logs", "a", "-n", "2").out.splitlines()
-        self.assertEqual(len(out), 2)
-        self.assertTrue(out[-1].endswith("up") or "ready" in out[-1])
+        self.assertEqual(out, self.log("a")[-2:])
 
     def test_all_lines_of_one_source(self):
         out = self.svcctl("logs", "a", "-n", "all", "--source", "err").out.splitlines()

@@ -62,18 +62,19 @@ class Protocol(SvcdTest):
 
     def test_without_more_all_results_come_at_once(self):
         with self.varlink() as v:
-            r = v.call("Stop", {"names": []})["parameters"]["results"]
-        self.assertEqual([(x["name"], x["outcome"]) for x in r], [("a", "ok"), ("b", "ok")])
+            r = v.call("Stop", {"names": ["*"]})["parameters"]["results"]
+        self.assertEqual(sorted((x["name"], x["outcome"]) for x in r), [("a", "ok"), ("b", "ok")])
 
     def test_events(self):
         with self.varlink() as v:
             r = v.call("Events", {"names": ["a"], "last": 1}, more=True)
-            self.assertEqual(r["parameters"]["event"]["service"], "a")
+            self.assertEqual([e["service"] for e in r["parameters"]["events"]], ["a"])
+            self.assertTrue(r["continues"])
             with self.varlink() as other:
                 other.call("Stop", {"names": ["a"]})
             seen = []
             while "exited" not in seen:
-                seen.append(v.receive()["parameters"]["event"]["event"])
+                seen += [e["event"] for e in v.receive()["parameters"]["events"]]
 
     def test_several_requests_in_one_packet(self):
         with self.varlink() as v:

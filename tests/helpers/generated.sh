@@ -46,5 +46,8 @@ file()
 
 page man/services.yaml.5 man-settings
 page man/svcctl.1 man-commands
+page man/svcctl.1 man-options
 file conf/services.schema.json schema
+file conf/services.sample.yaml sample
+file common/conf_sample.c sample-c
 exit $failed

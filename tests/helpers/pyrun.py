@@ -11,50 +11,47 @@ import unittest
 
 
 class Tap(unittest.TestResult):
-    """One line a test; what went wrong goes above its line."""
+    """One line a test, once its tearDown has said what it has to say; what went wrong is above it."""
 
     def __init__(self):
         super().__init__()
         self.n = 0
         self.begin = 0.0
+        self.skipped_because = None
+        self.wrong = []
 
     def startTest(self, test):
         super().startTest(test)
-        self.begin = time.monotonic()
-        self.sub_failed = False
+        self.begin, self.skipped_because, self.wrong = time.monotonic(), None, []
 
-    def line(self, ok, test, more=""):
+    def stopTest(self, test):
+        super().stopTest(test)
         self.n += 1
         name = ".".join(test.id().split(".")[-2:])
-        print(f"# {name}: {time.monotonic() - self.begin:.2f} s")
-        print(f"{'ok' if ok else 'not ok'} {self.n} - {name}{more}", flush=True)
+        print("".join(self.wrong) + f"# {name}: {time.monotonic() - self.begin:.2f} s")
+        more = f" # SKIP {self.skipped_because}" if self.skipped_because is not None else ""
+        print(f"{'not ok' if self.wrong else 'ok'} {self.n} - {name}{more}", flush=True)
 
-    def show(self, test, err):
-        print(self._exc_info_to_string(err, test), flush=True)
-
-    def addSuccess(self, test):
-        self.line(True, test)
+    def _add(self, test, err):
+        self.wrong.append(self._exc_info_to_string(err, test) + "\n")
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
-        self.show(test, err)
-        self.line(False, test)
+        self._add(test, err)
 
     def addError(self, test, err):
         super().addError(test, err)
-        self.show(test, err)
-        self.line(False, test)
+        self._add(test, err)
 
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
-            print(subtest)
-            self.show(test, err)
-            self.line(False, subtest if hasattr(subtest, "id") else test)
+            self.wrong.append(f"{subtest}\n")
+            self._add(test, err)
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        self.line(True, test, f" # SKIP {reason}")
+        self.skipped_because = reason
 
 
 def main():

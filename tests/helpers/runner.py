@@ -88,12 +88,12 @@ def judge(outcome, status, limit):
     return outcome
 
 
-def run_tap(program, limit, extra=()):
+def run_tap(program, limit):
     """A program that prints TAP (`ok 1 - name`, `not ok 2 - name`)."""
     name = os.path.basename(program)
     outcome = Outcome(name)
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
-    status, outcome.output = execute([program, *extra], limit, env)
+    status, outcome.output = execute([program], limit, env)
     for line in outcome.output.splitlines():
         m = re.match(r"(not )?ok \d+(?: -)? (.*)", line)
         if not m:
@@ -104,6 +104,18 @@ def run_tap(program, limit, extra=()):
             outcome.failed.append(f"{name}: {m[2]}")
         else:
             outcome.passed += 1
+    return judge(outcome, status, limit)
+
+
+def run_sim(program, limit):
+    """The simulation says `sim: N events, seeds A..B, ok`; each seed is a test."""
+    outcome = Outcome(os.path.basename(program))
+    status, outcome.output = execute([program], limit)
+    m = re.search(r"^sim: (\d+) events, seeds (\d+)\.\.(\d+), ok$", outcome.output, re.MULTILINE)
+    if status == 0 and m:
+        outcome.passed = int(m[3]) - int(m[2]) + 1
+        if int(m[1]) < 10**6:
+            outcome.failed.append(f"sim: only {m[1]} events")
     return judge(outcome, status, limit)
 
 
@@ -217,6 +229,18 @@ def blackbox_jobs(build, wanted):
     return top, jobs
 
 
+def what_failed(output):
+    """Of a program's output the parts above each `not ok`; all of it if there is no such line."""
+    shown, part = [], []
+    for line in output.splitlines():
+        part.append(line)
+        if line.startswith("not ok "):
+            shown += part[-150:]
+        if line.startswith(("ok ", "not ok ")):
+            part = []
+    return shown + part[-150:]
+
+
 def in_parallel(jobs, count):
     """Runs callables, a few at a time; prints a line for each as it ends."""
     outcomes = []
@@ -235,7 +259,7 @@ def in_parallel(jobs, count):
             print(f"  {mark:4}  {o.name}: {o.passed} passed, {len(o.failed)} failed{skipped}"
                   f" ({o.seconds:.1f} s)", flush=True)
             if o.failed:
-                print("\n".join("        " + line for line in o.output.splitlines()[-200:]), flush=True)
+                print("\n".join("        " + line for line in what_failed(o.output)), flush=True)
     return outcomes
 
 
@@ -248,7 +272,7 @@ def group_jobs(group, args):
     if group == "unit":
         return [lambda p=p: run_tap(p, limit) for p in args.what], None
     if group == "sim":
-        return [lambda p=p: run_tap(p, limit) for p in args.what], None
+        return [lambda p=p: run_sim(p, limit) for p in args.what], None
     if group == "fuzz":
         return [lambda p=p: run_fuzz(p, limit) for p in args.what], None
     if group == "golden":

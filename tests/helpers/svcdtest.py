@@ -263,9 +263,14 @@ class SvcdTest(unittest.TestCase):
         if left and not self._failed():
             self.fail("left behind after svcd had ended:\n" + "\n".join(left))
 
+    def run(self, result=None):
+        self._result, self._before = result, len(result.failures) + len(result.errors)
+        return super().run(result)
+
     def _failed(self):
-        outcome = self._outcome
-        return not getattr(outcome, "success", True)
+        # Python before 3.11 tells the result only after tearDown.
+        early = any(e for _, e in getattr(self._outcome, "errors", None) or [])
+        return early or len(self._result.failures) + len(self._result.errors) > self._before
 
     def _end_all(self):
         """svcd, as an init system would end it; then whatever is left, which must be nothing."""
@@ -288,9 +293,22 @@ class SvcdTest(unittest.TestCase):
                 p.kill()
                 p.wait()
         self._reap()
-        left = [f"{p}: {command_line(p)}" for p in descendants(os.getpid())] if clean else []
+        left = self._left() if clean else []
         self._kill_everything()
         return left
+
+    @staticmethod
+    def _left():
+        """What is still there. A service must be gone when svcd is; shims and their nursery end by
+        themselves as svcd's end of their socket closes, and get a moment."""
+        end = time.monotonic() + 5 * SLOW
+        while True:
+            found = [(p, command_line(p)) for p in descendants(os.getpid())]
+            # One without a command line is about to be a zombie.
+            if not all("svc-shim" in c or not c for _, c in found) or not found \
+                    or time.monotonic() > end:
+                return [f"{p}: {c}" for p, c in found]
+            time.sleep(0.01)
 
     @staticmethod
     def _reap():

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRACE 60
+#define TRACE 600
 
 static struct {
         int64_t at_ms;
@@ -67,8 +67,9 @@ void sim_fail(const struct sim *w, int who, const char *fmt, ...)
 
 const char *sim_name(int who)
 {
-        static const char *const names[SIM_NAMES] = {"s00", "s01", "s02", "s03", "s04", "s05", "s06",
-                                                     "s07", "s08", "s09", "s10", "s11", "s12", "s13"};
+        static const char *const names[SIM_NAMES] = {"s00", "s01", "s02", "s03", "s04",
+                                                     "s05", "s06", "s07", "s08", "s09",
+                                                     "s10", "s11", "s12", "s13"};
         return names[who];
 }
 
@@ -144,7 +145,8 @@ static void episode(struct sim *w, uint64_t events)
         while (w->events < events) {
                 uint64_t pause = w->events + (uint64_t)sim_pick(w, 3000, 9000);
                 while (w->events < pause) {
-                        act_run_until(w, w->now_ms + sim_pick(w, 1, sim_chance(w, 20) ? 20000 : 700));
+                        act_run_until(w,
+                                      w->now_ms + sim_pick(w, 1, sim_chance(w, 20) ? 20000 : 700));
                         act_random(w);
                 }
                 act_settle(w);

@@ -23,10 +23,10 @@
 
 /* What the program will do in the run that is up, drawn when it starts. */
 struct program {
-        int64_t life_ms;  /* -1 = until told */
-        int wstatus;      /* of an end by itself */
-        bool leaves_rest; /* descendants outlive it */
-        int64_t ready_ms; /* -1 = never */
+        int64_t life_ms;               /* -1 = until told */
+        int wstatus;                   /* of an end by itself */
+        bool leaves_rest;              /* descendants outlive it */
+        int64_t ready_ms;              /* -1 = never */
         int64_t term_ms, rest_term_ms; /* how long it takes to obey; -1 = does not */
         bool hup_ignored, hup_caught;
         int64_t hup_ms; /* how long until it ends on restart.signal; -1 = does not */
@@ -41,8 +41,10 @@ struct report {
 };
 
 struct shim {
-        bool alive;
-        uint64_t conn; /* the connection to svcd; 0 = none */
+        bool alive, record;
+        bool greeting;      /* what it says now is right behind HELLO */
+        uint64_t conn;      /* the connection to svcd; 0 = none */
+        uint64_t dead_conn; /* up to this one, nobody is at the other end any more */
         int64_t run, pid, started_ms;
         unsigned gen;    /* of the run, so that what was planned for an older one is dropped */
         bool main, rest; /* what is alive */
@@ -70,19 +72,19 @@ struct link {
 struct rules {
         int64_t tally[CORE_TALLY_MAX];
         int tally_n;
-        int64_t delay_ms, due_ms, start_ms, last_run;
+        int64_t delay_ms, due_ms, start_ms, last_run, ended_run;
         int64_t event_at_ms; /* of the end that is being delivered */
-        bool failing;        /* not ready in time, or too many failed checks: a failure all the same */
-        bool signalled;      /* stop.signal or KILL was sent to this run */
+        bool failing; /* not ready in time, or too many failed checks: a failure all the same */
+        int event_intent;
+        bool signalled;       /* stop.signal or KILL was sent to this run */
         bool before_failures; /* the hold, before the call */
-        bool must_hold;      /* a record in this call asks for FAILURES */
+        bool must_hold;       /* a record in this call asks for FAILURES */
         bool pending;
 };
 
 /* One service of the definition files. */
 struct spec {
         bool defined, valid;
-        unsigned version;
         int variant, note; /* RESTART-class and NOTHING-class differences */
         bool enabled;
         int requires[3], requires_n;
@@ -134,6 +136,7 @@ struct sim {
         struct conf *conf; /* in use */
         json_t *saved;     /* what is on disk */
         int boot;
+        unsigned life;     /* of svcd */
         bool saving;       /* a crash is near: save as svcd would */
         uint64_t crash_at; /* event number */
         bool shutting, shut, calm;
@@ -141,6 +144,7 @@ struct sim {
         size_t heap_n, heap_cap;
         struct spec spec[SIM_NAMES];
         int rank[SIM_NAMES];
+        int account; /* value of a variable of the account */
         bool broken; /* the second file cannot be read */
         struct shim shim[SIM_NAMES];
         struct link link[SIM_NAMES];
@@ -150,6 +154,7 @@ struct sim {
         uint64_t ops[SIM_OPS]; /* not answered yet */
         int ops_n;
         bool applying;
+        bool fresh[SIM_NAMES];     /* has its first definition since svcd began */
         bool untouched[SIM_NAMES]; /* by the core_apply that is going on */
 };
 
@@ -176,7 +181,8 @@ bool world_alive(const struct sim *w, int who);
 void world_lose(struct sim *w, int who);
 
 /* ---- perform.c ---- */
-void perform_event(struct sim *w, int who, const struct core_event *ev); /* into the core, and drain */
+void perform_event(struct sim *w, int who,
+                   const struct core_event *ev); /* into the core, and drain */
 void perform_all(struct sim *w);
 void perform_tick(struct sim *w);
 void perform_save(struct sim *w);
@@ -198,7 +204,7 @@ void act_run_until(struct sim *w, int64_t at_ms);
 void check_effect(struct sim *w, const struct core_effect *e);
 void check_delivery(struct sim *w, int who, const struct core_event *ev);
 void check_command(struct sim *w, int who, const struct core_event *ev);
-void check_definition(struct sim *w, int who);
+void check_definition(struct sim *w, int who, const struct conf *conf);
 void check_call_begins(struct sim *w);
 void check_call_ended(struct sim *w);
 void check_reboot(struct sim *w);

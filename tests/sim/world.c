@@ -23,7 +23,8 @@ static void tell(struct sim *w, int who, struct core_event ev)
         if (!s->conn || !w->core)
                 return;
         struct link *l = &w->link[who];
-        l->out_ms = MAX(l->out_ms, w->now_ms + latency(w));
+        int64_t at_ms = w->now_ms + (s->greeting ? sim_pick(w, 0, 2) : latency(w));
+        l->out_ms = MAX(l->out_ms, at_ms);
         sim_add(w, (struct wev){.at_ms = l->out_ms,
                                 .type = W_EVENT,
                                 .who = who,
@@ -64,15 +65,20 @@ static void report(struct sim *w, int who, struct report r)
 
 static int draw_status(struct sim *w)
 {
-        static const int statuses[] = {0, 0, 1 << 8, 1 << 8, 2 << 8, 3 << 8, SIGSEGV | 0x80, SIGKILL};
+        static const int statuses[] = {0,      0,      1 << 8,         1 << 8,
+                                       2 << 8, 3 << 8, SIGSEGV | 0x80, SIGKILL};
         return statuses[sim_pick(w, 0, (int64_t)ARRAY_SIZE(statuses) - 1)];
 }
 
 static struct program draw(struct sim *w, int who)
 {
         const struct spec *sp = &w->spec[who];
-        struct program p = {.life_ms = -1, .ready_ms = sim_pick(w, 0, 300), .term_ms = sim_pick(w, 0, 50),
-                            .rest_term_ms = 5, .hup_ms = sim_pick(w, 0, 40), .healthy = true};
+        struct program p = {.life_ms = -1,
+                            .ready_ms = sim_pick(w, 0, 300),
+                            .term_ms = sim_pick(w, 0, 50),
+                            .rest_term_ms = 5,
+                            .hup_ms = sim_pick(w, 0, 40),
+                            .healthy = true};
         if (w->calm)
                 return p;
         p.wstatus = draw_status(w);
@@ -105,12 +111,13 @@ static bool start_fails(struct sim *w, int who, int64_t run, bool restarted)
 {
         if (w->calm || !sim_chance(w, w->spec[who].temper == 0 ? 15 : 4))
                 return false;
-        report(w, who, (struct report){.type = CORE_EV_START_FAILED,
-                                       .run = run,
-                                       .stage = sim_chance(w, 50) ? SHIM_STAGE_CHDIR : SHIM_STAGE_EXEC,
-                                       .error = ENOENT,
-                                       .at_ms = w->now_ms,
-                                       .restarted = restarted});
+        report(w, who,
+               (struct report){.type = CORE_EV_START_FAILED,
+                               .run = run,
+                               .stage = sim_chance(w, 50) ? SHIM_STAGE_CHDIR : SHIM_STAGE_EXEC,
+                               .error = ENOENT,
+                               .at_ms = w->now_ms,
+                               .restarted = restarted});
         return true;
 }
 
@@ -128,12 +135,14 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
         s->pid = ++w->next_pid;
         s->started_ms = w->now_ms;
         s->p = draw(w, who);
-        tell(w, who, (struct core_event){.type = CORE_EV_STARTED,
-                                         .run = run,
-                                         .pid = s->pid,
-                                         .at_ms = w->now_ms,
-                                         .at_wall_ms = w->wall_ms,
-                                         .restarted = restarted});
+        s->rest = s->p.leaves_rest;
+        tell(w, who,
+             (struct core_event){.type = CORE_EV_STARTED,
+                                 .run = run,
+                                 .pid = s->pid,
+                                 .at_ms = w->now_ms,
+                                 .at_wall_ms = w->wall_ms,
+                                 .restarted = restarted});
         plan(w, who, W_EXIT, s->p.life_ms, s->p.wstatus);
         plan(w, who, W_READY, s->p.ready_ms, 0);
 }
@@ -155,19 +164,18 @@ static void main_exit(struct sim *w, int who, int wstatus)
                 return;
         int64_t ran_ms = w->now_ms - s->started_ms;
         s->main = false;
-        s->rest = s->rest || (s->p.leaves_rest && !s->killing);
-        bool again = s->armed && !s->rest && ran_ms >= s->min_ran_ms &&
-                     !(s->only_failed && wstatus == 0);
-        report(w, who, (struct report){.type = CORE_EV_EXITED,
-                                       .run = s->run,
-                                       .pid = s->pid,
-                                       .ran_ms = ran_ms,
-                                       .at_ms = w->now_ms,
-                                       .wstatus = wstatus,
-                                       .leftover = s->rest,
-                                       .restarted = again,
-                                       .intent = again ? s->intent : 0});
-        s->gen++;
+        bool again =
+            s->armed && !s->rest && ran_ms >= s->min_ran_ms && !(s->only_failed && wstatus == 0);
+        report(w, who,
+               (struct report){.type = CORE_EV_EXITED,
+                               .run = s->run,
+                               .pid = s->pid,
+                               .ran_ms = ran_ms,
+                               .at_ms = w->now_ms,
+                               .wstatus = wstatus,
+                               .leftover = s->rest,
+                               .restarted = again,
+                               .intent = again ? s->intent : 0});
         if (again)
                 begin(w, who, s->run + 1, true);
         else if (s->killing)
@@ -184,9 +192,11 @@ bool world_alive(const struct sim *w, int who)
 static void do_start(struct sim *w, const struct wev *e)
 {
         struct shim *s = &w->shim[e->who];
+        if (e->conn <= s->dead_conn)
+                return;
         if (!s->alive) {
                 SIM_CHECK(w, e->who, !world_alive(w, e->who), "new shim beside a live run");
-                s->alive = true;
+                s->alive = s->record = true;
                 s->reports_n = 0;
                 s->conn = e->conn;
         }
@@ -222,7 +232,13 @@ static void do_ack(struct sim *w, const struct wev *e)
                         (size_t)(s->reports_n - i) * sizeof(s->reports[0]));
                 return;
         }
-        SIM_CHECK(w, e->who, e->u.command.report <= s->next_report, "acknowledged what was not sent");
+        SIM_CHECK(w, e->who, e->u.command.report <= s->next_report,
+                  "acknowledged what was not sent");
+}
+
+static bool is_known(const struct sim *w, int who)
+{
+        return w->core && core_find(w->core, sim_name(who));
 }
 
 static void do_command(struct sim *w, const struct wev *e)
@@ -254,8 +270,11 @@ static void do_command(struct sim *w, const struct wev *e)
                 break;
         default: /* RELEASE */
                 SIM_CHECK(w, e->who, !world_alive(w, e->who), "released while something is alive");
-                SIM_CHECK(w, e->who, s->reports_n == 0, "released with a report not acknowledged");
-                s->alive = false;
+                /* After a crash they may be on record already, and not acknowledged. */
+                for (int i = 0; is_known(w, e->who) && i < s->reports_n; i++)
+                        SIM_CHECK(w, e->who, s->reports[i].run <= w->rules[e->who].ended_run,
+                                  "released with a report that nobody has seen");
+                s->alive = s->record = false;
                 s->conn = 0;
         }
 }
@@ -266,6 +285,7 @@ void world_lose(struct sim *w, int who)
 {
         struct shim *s = &w->shim[who];
         s->alive = s->main = s->rest = false;
+        s->dead_conn = MAX(s->dead_conn, s->conn);
         s->reports_n = 0;
         s->gen++;
 }
@@ -276,26 +296,27 @@ static void hello(struct sim *w, int who)
         struct link *l = &w->link[who];
         if (!w->core || l->conn)
                 return;
-        l->conn = ++w->next_conn;
         if (!s->alive) {
-                perform_event(w, who, &(struct core_event){.type = CORE_EV_LOST});
-                l->conn = 0;
+                perform_event(w, who, &(struct core_event){.type = CORE_EV_LOST, .run = s->run});
                 return;
         }
-        s->conn = l->conn;
+        s->conn = l->conn = ++w->next_conn;
         l->out_ms = w->now_ms;
         struct core_event ev = {.type = CORE_EV_ADOPTED,
                                 .run = s->run,
                                 .pid = s->main ? s->pid : 0,
                                 .at_ms = s->started_ms,
                                 .at_wall_ms = w->wall_ms - (w->now_ms - s->started_ms),
-                                .ready = s->main && s->ready && w->spec[who].ready == CONF_READY_NOTIFY,
+                                .ready =
+                                    s->main && s->ready && w->spec[who].ready == CONF_READY_NOTIFY,
                                 .leftover = !s->main && s->rest,
                                 .digest = s->digest,
                                 .intent = s->intent,
                                 .armed = s->armed};
+        s->greeting = true;
         for (int i = 0; i < s->reports_n; i++)
                 tell_report(w, who, &s->reports[i]);
+        s->greeting = false;
         perform_event(w, who, &ev);
 }
 
@@ -322,8 +343,8 @@ static void ready(struct sim *w, int who)
 static void port_seen(struct sim *w, int who)
 {
         if (w->core && w->link[who].watch && w->shim[who].main && w->shim[who].ready)
-                perform_event(w, who, &(struct core_event){.type = CORE_EV_READY,
-                                                           .run = w->shim[who].run});
+                perform_event(w, who,
+                              &(struct core_event){.type = CORE_EV_READY, .run = w->shim[who].run});
 }
 
 static void check_done(struct sim *w, const struct wev *e)
@@ -333,7 +354,7 @@ static void check_done(struct sim *w, const struct wev *e)
         if (!w->core || !l->checking || l->check_gen != e->gen)
                 return;
         l->checking = false;
-        bool ok = s->main && s->ready && (w->calm || (s->p.healthy && !sim_chance(w, 2)));
+        bool ok = s->main && (w->calm || (s->ready && s->p.healthy && !sim_chance(w, 2)));
         perform_event(w, e->who,
                       &(struct core_event){.type = CORE_EV_CHECK, .ok = ok, .text = "refused"});
 }
@@ -348,7 +369,7 @@ static void shim_dies(struct sim *w, const struct wev *e)
         if (!w->core || conn != e->conn)
                 return;
         w->link[e->who].conn = 0;
-        perform_event(w, e->who, &(struct core_event){.type = CORE_EV_LOST});
+        perform_event(w, e->who, &(struct core_event){.type = CORE_EV_LOST, .run = s->run});
 }
 
 void world_do(struct sim *w, const struct wev *e)
@@ -362,7 +383,8 @@ void world_do(struct sim *w, const struct wev *e)
                 to_svcd(w, e);
                 break;
         case W_HELLO:
-                hello(w, e->who);
+                if (e->gen == w->life)
+                        hello(w, e->who);
                 break;
         case W_EXIT:
                 if (!stale)

@@ -109,7 +109,8 @@ static void test_parse(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 char *got = parsed(cases[i].text);
                 if (strcmp(got, cases[i].expected) != 0)
-                        fail_msg("%s\nexpected %s\ngot      %s", cases[i].text, cases[i].expected, got);
+                        fail_msg("%s\nexpected %s\ngot      %s", cases[i].text, cases[i].expected,
+                                 got);
                 free(got);
         }
 }
@@ -207,8 +208,8 @@ static void test_same_as_the_shell(void **state)
 
 static void test_quote(void **state)
 {
-        static const char *const words[] = {"",    "a",    "a b",   "it's", "$x", "*", "a\nb",
-                                            "--x=1", "a\\b", "'", "#",    "~/x", "é",  "a=b"};
+        static const char *const words[] = {"",      "a",    "a b", "it's", "$x",  "*", "a\nb",
+                                            "--x=1", "a\\b", "'",   "#",    "~/x", "é", "a=b"};
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
                 struct strbuf b = {0};
@@ -227,10 +228,8 @@ static void test_quote(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_parse),
-            cmocka_unit_test(test_text_is_what_was_written),
-            cmocka_unit_test(test_length),
-            cmocka_unit_test(test_same_as_the_shell),
+            cmocka_unit_test(test_parse),  cmocka_unit_test(test_text_is_what_was_written),
+            cmocka_unit_test(test_length), cmocka_unit_test(test_same_as_the_shell),
             cmocka_unit_test(test_quote),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

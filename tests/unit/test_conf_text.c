@@ -56,9 +56,15 @@ static void test_format_duration(void **state)
                 int64_t ms;
                 const char *text;
         } cases[] = {
-            {0, "0s"},          {57, "57ms"},           {1000, "1s"},
-            {90000, "1m30s"},   {60000, "1m"},          {187200000, "2d4h"},
-            {93784005, "1d2h3m"}, {86405000, "1d5s"},   {-1500, "-1s500ms"},
+            {0, "0s"},
+            {57, "57ms"},
+            {1000, "1s"},
+            {90000, "1m30s"},
+            {60000, "1m"},
+            {187200000, "2d4h"},
+            {93784005, "1d2h3m"},
+            {86405000, "1d5s"},
+            {-1500, "-1s500ms"},
             {INT64_MIN, "-106751991167d7h12m"},
         };
         (void)state;
@@ -67,7 +73,9 @@ static void test_format_duration(void **state)
                 assert_string_equal(conf_format_duration(cases[i].ms, buf), cases[i].text);
         for (int64_t ms = 1; ms < INT64_MAX / 3; ms = ms * 3 + 7) {
                 int64_t again;
-                assert_int_equal(conf_parse_duration(conf_format_duration_parts(ms, 5, buf), &again), 0);
+                assert_int_equal(conf_parse_duration(conf_format_duration_parts(ms, 5, buf),
+                                                     &again),
+                                 0);
                 assert_int_equal(again, ms);
         }
 }
@@ -142,11 +150,12 @@ static void test_signals(void **state)
                 const char *text;
                 int r, signo;
         } cases[] = {
-            {"TERM", 0, SIGTERM}, {"SIGTERM", 0, SIGTERM}, {"15", 0, 15},        {"hup", 0, SIGHUP},
-            {"sigusr1", 0, SIGUSR1}, {"IOT", 0, SIGABRT},  {"0", -ERANGE, 0},    {"65", -ERANGE, 0},
-            {"32", -ERANGE, 0},   {"", -EINVAL, 0},        {"FOO", -EINVAL, 0},  {"SIG", -EINVAL, 0},
-            {"15x", -EINVAL, 0},  {"-1", -EINVAL, 0},      {"RTMIN+", -EINVAL, 0}, {"RTMIN-1", -EINVAL, 0},
-            {"RTMIN+99", -ERANGE, 0},
+            {"TERM", 0, SIGTERM},    {"SIGTERM", 0, SIGTERM},  {"15", 0, 15},
+            {"hup", 0, SIGHUP},      {"sigusr1", 0, SIGUSR1},  {"IOT", 0, SIGABRT},
+            {"0", -ERANGE, 0},       {"65", -ERANGE, 0},       {"32", -ERANGE, 0},
+            {"", -EINVAL, 0},        {"FOO", -EINVAL, 0},      {"SIG", -EINVAL, 0},
+            {"15x", -EINVAL, 0},     {"-1", -EINVAL, 0},       {"RTMIN+", -EINVAL, 0},
+            {"RTMIN-1", -EINVAL, 0}, {"RTMIN+99", -ERANGE, 0},
         };
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -180,9 +189,12 @@ static void test_names(void **state)
         assert_true(conf_name_ok("redis"));
         assert_true(conf_name_ok("0"));
         assert_true(conf_name_ok("a.b_c-d9"));
-        assert_true(conf_name_ok("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
-        assert_false(conf_name_ok("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
-        static const char *const bad[] = {"", "-a", ".a", "_a", "A", "a/b", "..", "a b", "é", "a\n"};
+        assert_true(
+            conf_name_ok("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        assert_false(
+            conf_name_ok("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        static const char *const bad[] = {"",    "-a", ".a",  "_a", "A",
+                                          "a/b", "..", "a b", "é",  "a\n"};
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
                 assert_false(conf_name_ok(bad[i]));
         assert_true(conf_var_ok("_A9"));
@@ -194,9 +206,9 @@ static void test_names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_durations),   cmocka_unit_test(test_format_duration),
-            cmocka_unit_test(test_sizes),       cmocka_unit_test(test_format_size),
-            cmocka_unit_test(test_signals),     cmocka_unit_test(test_names),
+            cmocka_unit_test(test_durations), cmocka_unit_test(test_format_duration),
+            cmocka_unit_test(test_sizes),     cmocka_unit_test(test_format_size),
+            cmocka_unit_test(test_signals),   cmocka_unit_test(test_names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,9 +55,12 @@ static void test_trees(void **state)
             {"a: &x {k: v}\nb: *x\n", "{a: {k: v}, b: {k: v}}"},
             {"a: 1\nb: 2\na: 3\n", "{a: 1, b: 2, a (again): 3}"},
             {"- &x {p: 1, q: 2}\n- {<<: *x, q: 3, r: 4}\n", "[{p: 1, q: 2}, {q: 3, r: 4, p: 1}]"},
-            {"- &x {p: 1}\n- &y {p: 2, q: 2}\n- <<: [*x, *y]\n", "[{p: 1}, {p: 2, q: 2}, {p: 1, q: 2}]"},
+            {"- &x {p: 1}\n- &y {p: 2, q: 2}\n- <<: [*x, *y]\n",
+             "[{p: 1}, {p: 2, q: 2}, {p: 1, q: 2}]"},
             {"'<<': x\n", "{<<: x}"},
-            {"\xef\xbb\xbf" "a: 1\n", "{a: 1}"},
+            {"\xef\xbb\xbf"
+             "a: 1\n",
+             "{a: 1}"},
             {"a: 1\r\nb: 2\r\n", "{a: 1, b: 2}"},
             {"%YAML 1.1\n---\na: 1\n...\n", "{a: 1}"},
             {"a: !!str 1\n", "{a: 1}"},
@@ -81,7 +84,8 @@ static void test_trees(void **state)
                 if (cases[i].expected)
                         dump(doc->root, &b);
                 if (cases[i].expected && strcmp(b.s, cases[i].expected) != 0)
-                        fail_msg("%s\nexpected %s\ngot      %s", cases[i].text, cases[i].expected, b.s);
+                        fail_msg("%s\nexpected %s\ngot      %s", cases[i].text, cases[i].expected,
+                                 b.s);
                 strbuf_done(&b);
                 conf_doc_free(doc);
                 diag_done(&d);
@@ -159,43 +163,54 @@ static void test_errors(void **state)
         static const struct {
                 const char *text, *expected;
         } cases[] = {
-            {"a:\n\tb: 1\n", "f:2:1: not valid YAML: a tab is not allowed for indentation; use spaces"},
+            {"a:\n\tb: 1\n",
+             "f:2:1: not valid YAML: a tab is not allowed for indentation; use spaces"},
             {"a:\n  b: 1\n \tc: 1\n",
              "f:3:2: not valid YAML: a tab is not allowed for indentation; use spaces"},
             {"\t", "f:1:1: not valid YAML: a tab is not allowed for indentation; use spaces"},
             {"a: @x\n", "f:1:4: not valid YAML: a value that begins with @ needs quotes"},
             {"a: `x`\n", "f:1:4: not valid YAML: a value that begins with ` needs quotes"},
             {"a: %x\n", "f:1:4: not valid YAML: a value that begins with % needs quotes"},
-            {"a: *x\n", "f:1:4: not valid YAML: there is no anchor &x before this (a value that begins "
-                        "with * needs quotes)"},
+            {"a: *x\n",
+             "f:1:4: not valid YAML: there is no anchor &x before this (a value that begins "
+             "with * needs quotes)"},
             {"a: */5 x\n", "f:1:4: not valid YAML: a value that begins with * needs quotes"},
             {"a: && x\n", "f:1:4: not valid YAML: a value that begins with & needs quotes"},
-            {"a: !x y\n", "f:1:4: not valid YAML: the tag !x has no meaning here (a value that begins "
-                          "with ! needs quotes)"},
+            {"a: !x y\n",
+             "f:1:4: not valid YAML: the tag !x has no meaning here (a value that begins "
+             "with ! needs quotes)"},
             {"a: 1\n  b: 2\n", "f:2:4: not valid YAML: a \": \" that belongs to no key (wrong "
                                "indentation, or the value needs quotes)"},
             {"a:\n  b: 1\n c: 2\n",
              "f:3:2: not valid YAML: a key was expected here (is the indentation right?)"},
             {"a: \"x\nb: 1\n", "f:1:4: not valid YAML: this quote is never closed"},
             {"a: 'x\n", "f:1:4: not valid YAML: this quote is never closed"},
-            {"a: \"\\d\"\n", "f:1:4: not valid YAML: unknown escape in double quotes (in single quotes a "
-                             "backslash is just a backslash)"},
+            {"a: \"\\d\"\n",
+             "f:1:5: not valid YAML: unknown escape in double quotes (in single quotes a "
+             "backslash is just a backslash)"},
             {"a: [1, 2\nb: 1\n", "f:2:2: not valid YAML: a \",\" or the closing \"]\" is missing"},
             {"a: {b: 1\nc: 1\n", "f:2:2: not valid YAML: a \",\" or the closing \"}\" is missing"},
             {"a: 1\nb\nc: 1\n",
              "f:3:1: not valid YAML: this should be \"key: value\" (the \": \" is missing)"},
-            {"a: - b\n", "f:1:4: not valid YAML: a list item is not possible here (begin it on a line of "
-                         "its own)"},
-            {"a: 1\n---\nb: 1\n", "f:2:1: not valid YAML: a second document (---) in the file (put it "
-                                  "into a file of its own)"},
-            {"? [a]\n: b\n", "f:1:3: not valid YAML: a key must be a word, not a list or map (a value "
-                             "that begins with { or [ needs quotes)"},
-            {"a: {{x}}\n", "f:1:5: not valid YAML: a key must be a word, not a list or map (a value that "
-                           "begins with { or [ needs quotes)"},
-            {"a: &x\n  - *x\n", "f:2:5: not valid YAML: the alias *x stands inside of its own anchor"},
+            {"a: - b\n",
+             "f:1:4: not valid YAML: a list item is not possible here (begin it on a line of "
+             "its own)"},
+            {"a: 1\n---\nb: 1\n",
+             "f:2:1: not valid YAML: a second document (---) in the file (put it "
+             "into a file of its own)"},
+            {"? [a]\n: b\n",
+             "f:1:3: not valid YAML: a key must be a word, not a list or map (a value "
+             "that begins with { or [ needs quotes)"},
+            {"a: {{x}}\n",
+             "f:1:5: not valid YAML: a key must be a word, not a list or map (a value that "
+             "begins with { or [ needs quotes)"},
+            {"a: &x\n  - *x\n",
+             "f:2:5: not valid YAML: the alias *x stands inside of its own anchor"},
             {"a: &x 1\nb: &x 2\n", "f:2:4: not valid YAML: the anchor &x is defined twice"},
-            {"a: {<<: 1}\n", "f:1:9: not valid YAML: << takes a map or a list of maps, such as *name"},
-            {"a: {<<: [1]}\n", "f:1:9: not valid YAML: << takes a map or a list of maps, such as *name"},
+            {"a: {<<: 1}\n",
+             "f:1:9: not valid YAML: << takes a map or a list of maps, such as *name"},
+            {"a: {<<: [1]}\n",
+             "f:1:9: not valid YAML: << takes a map or a list of maps, such as *name"},
             {"a: 1\nb: \x80\n", "f:2:4: not valid YAML: the text is not UTF-8 here"},
             {"é: é\x01\n", "f:1:5: not valid YAML: a control character (code 1) is not allowed"},
         };
@@ -207,7 +222,8 @@ static void test_errors(void **state)
                 assert_int_equal(d.n, 1);
                 char *line = diag_line(&d.v[0]);
                 if (strcmp(line, cases[i].expected) != 0)
-                        fail_msg("%s\nexpected %s\ngot      %s", cases[i].text, cases[i].expected, line);
+                        fail_msg("%s\nexpected %s\ngot      %s", cases[i].text, cases[i].expected,
+                                 line);
                 assert_non_null(d.v[0].source);
                 free(line);
                 conf_doc_free(doc);
@@ -263,7 +279,8 @@ static void test_limits(void **state)
                 strbuf_addc(&b, '[');
         expect_error(&b, "nested deeper than 32 levels");
         strbuf_done(&b);
-        strbuf_add(&b, "a: &a [[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]\nb: [[[[[[[[[[[[*a]]]]]]]]]]]]\n");
+        strbuf_add(
+            &b, "a: &a [[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]\nb: [[[[[[[[[[[[*a]]]]]]]]]]]]\n");
         expect_error(&b, "nested deeper than 32 levels");
         strbuf_done(&b);
 }
@@ -318,11 +335,16 @@ static void test_index(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_trees),      cmocka_unit_test(test_places),
-            cmocka_unit_test(test_repair_keeps_places), cmocka_unit_test(test_repairs_have_a_limit),
-            cmocka_unit_test(test_empty),      cmocka_unit_test(test_errors),
-            cmocka_unit_test(test_alias_bomb), cmocka_unit_test(test_limits),
-            cmocka_unit_test(test_certain),    cmocka_unit_test(test_index),
+            cmocka_unit_test(test_trees),
+            cmocka_unit_test(test_places),
+            cmocka_unit_test(test_repair_keeps_places),
+            cmocka_unit_test(test_repairs_have_a_limit),
+            cmocka_unit_test(test_empty),
+            cmocka_unit_test(test_errors),
+            cmocka_unit_test(test_alias_bomb),
+            cmocka_unit_test(test_limits),
+            cmocka_unit_test(test_certain),
+            cmocka_unit_test(test_index),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,8 +38,9 @@ static void test_line(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 struct diag d = {0};
-                char *line = diag_line(diag_add(&d, DIAG_ERROR, cases[i].file, cases[i].line,
-                                                cases[i].column, cases[i].path, NULL, "bad \"%s\"", "y"));
+                char *line =
+                    diag_line(diag_add(&d, DIAG_ERROR, cases[i].file, cases[i].line,
+                                       cases[i].column, cases[i].path, NULL, "bad \"%s\"", "y"));
                 assert_string_equal(line, cases[i].expected);
                 free(line);
                 diag_done(&d);
@@ -64,13 +65,13 @@ static void test_order_is_stable(void **state)
         static const struct {
                 const char *file;
                 int line, column;
-        } places[] = {{"b", 1, 1}, {"a", 10, 1}, {"a", 9, 5}, {NULL, 0, 0}, {"a", 9, 5}, {"a", 9, 2},
-                      {NULL, 0, 0}};
+        } places[] = {{"b", 1, 1}, {"a", 10, 1}, {"a", 9, 5}, {NULL, 0, 0},
+                      {"a", 9, 5}, {"a", 9, 2},  {NULL, 0, 0}};
         (void)state;
         struct diag d = {0};
         for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-                diag_add(&d, DIAG_ERROR, places[i].file, places[i].line, places[i].column, NULL, NULL,
-                         "%zu", i);
+                diag_add(&d, DIAG_ERROR, places[i].file, places[i].line, places[i].column, NULL,
+                         NULL, "%zu", i);
         diag_sort(&d);
         static const char *const expected[] = {"3", "6", "5", "2", "4", "1", "0"};
         for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
@@ -114,7 +115,8 @@ static void test_color(void **state)
         struct diag d = {0};
         diag_add(&d, DIAG_ERROR, "f", 1, 1, "p", NULL, "x")->source = xstrdup("s");
         char *text = printed(&d, true, true);
-        assert_string_equal(text, "\033[1mf:1:1: \033[0mp: \033[31mx\033[0m\n    s\n    \033[1;32m^\033[0m\n");
+        assert_string_equal(
+            text, "\033[1mf:1:1: \033[0mp: \033[31mx\033[0m\n    s\n    \033[1;32m^\033[0m\n");
         free(text);
         diag_done(&d);
 }
@@ -123,8 +125,8 @@ static void test_text_of_users_is_harmless(void **state)
 {
         (void)state;
         struct diag d = {0};
-        char *line = diag_line(
-            diag_add(&d, DIAG_ERROR, "f\n", 1, 1, "services.\033[2J", NULL, "key \"a\nb\tc\302\205\"é"));
+        char *line = diag_line(diag_add(&d, DIAG_ERROR, "f\n", 1, 1, "services.\033[2J", NULL,
+                                        "key \"a\nb\tc\302\205\"é"));
         assert_string_equal(line, "f\\n:1:1: services.\\x1b[2J: key \"a\\nb\\tc\\x85\"é");
         free(line);
         diag_done(&d);
@@ -149,17 +151,28 @@ static void test_limit(void **state)
 
 static void test_suggest(void **state)
 {
-        static const char *const words[] = {"port", "command", "environment", "requires", "restart",
-                                            "log",  "umask"};
+        static const char *const words[] = {"port",    "command", "environment", "requires",
+                                            "restart", "log",     "umask"};
         static const struct {
                 const char *word, *meant;
         } cases[] = {
-            {"prot", "port"},       {"ports", "port"},     {"Port", "port"},
-            {"comand", "command"},  {"commnad", "command"}, {"enviroment", "environment"},
-            {"require", "requires"}, {"env", "environment"}, {"logs", "log"},
-            {"umsk", "umask"},      {"zzzz", NULL},        {"x", NULL},
-            {"", NULL},             {"pxyz", NULL},        {"lo", NULL},
-            {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
+            {"prot", "port"},
+            {"ports", "port"},
+            {"Port", "port"},
+            {"comand", "command"},
+            {"commnad", "command"},
+            {"enviroment", "environment"},
+            {"require", "requires"},
+            {"env", "environment"},
+            {"logs", "log"},
+            {"umsk", "umask"},
+            {"zzzz", NULL},
+            {"x", NULL},
+            {"", NULL},
+            {"pxyz", NULL},
+            {"lo", NULL},
+            {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+             NULL},
         };
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -173,10 +186,14 @@ static void test_suggest(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_line),          cmocka_unit_test(test_warning),
-            cmocka_unit_test(test_order_is_stable), cmocka_unit_test(test_caret),
-            cmocka_unit_test(test_color),         cmocka_unit_test(test_text_of_users_is_harmless),
-            cmocka_unit_test(test_limit),         cmocka_unit_test(test_suggest),
+            cmocka_unit_test(test_line),
+            cmocka_unit_test(test_warning),
+            cmocka_unit_test(test_order_is_stable),
+            cmocka_unit_test(test_caret),
+            cmocka_unit_test(test_color),
+            cmocka_unit_test(test_text_of_users_is_harmless),
+            cmocka_unit_test(test_limit),
+            cmocka_unit_test(test_suggest),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

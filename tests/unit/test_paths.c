@@ -26,8 +26,10 @@ static int setup(void **state)
 {
         (void)state;
         char temp[] = "/tmp/test_paths.XXXXXX";
-        if (!mkdtemp(temp) || !realpath(temp, base))
+        _cleanup_free_ char *real = mkdtemp(temp) ? realpath(temp, NULL) : NULL;
+        if (!real)
                 return -1;
+        snprintf(base, sizeof(base), "%s", real);
         snprintf(system_dir, sizeof(system_dir), "%s/system", base);
         setenv("HOME", base, 1);
         unsetenv("SVCD_ROOT");

@@ -1,0 +1,225 @@
+"""Screens of svcctl, as a person sees them on terminals of several widths, compared with those in screens/.
+
+Escape sequences are written as they can be read: ESC is `^[`. After a wanted change:
+`UPDATE_SCREENS=1 make check-golden`, then read the difference.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import unittest
+
+import ptyrun
+from mocksvcd import MockSvcd, error, reply, service
+
+BIN = os.path.abspath(os.environ["SVCD_BIN"])
+SCREENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "screens")
+
+EXIT = {"run": 4, "kind": "exited", "code": 1, "cause": "exit", "failure": True, "pid": 4250, "ran_ms": 9000,
+        "user_ms": 3, "system_ms": 1, "maxrss_bytes": 4000000, "at": "2026-11-20T11:15:09.500+01:00",
+        "text": "exited with code 1 after 9s"}
+KILLED = {**EXIT, "run": 3, "kind": "signaled", "signal": "KILL", "failure": False,
+          "at": "2026-11-20T11:15:00.020+01:00", "text": "killed by signal 9 (KILL) after 2m46s"}
+
+
+def usual():
+    """An account as many are: one of each state, long and odd texts."""
+    return [
+        service("chat", "backoff", restarts=3, failures=3, port=8301, run=5, last_exit=EXIT,
+                last_exits=[EXIT, KILLED], command="bin/mattermost", annotation="Mattermost",
+                working_directory="/home/a/mattermost", definition="/home/a/admin/config/services.yaml:12",
+                note="next start in 4s; last: exited with code 1 after 9s"),
+        service("api.v2", "waiting", note="waiting for redis (disabled: failures)"),
+        service("nightly-report", "stopped", note="stopped by request", port=8302),
+        service("redis", pid=4242, run=3, uptime_ms=166000, cpu_ms=9400, memory_bytes=12900000,
+                port=8300, processes=1, health="ok", annotation="cache of the shop",
+                command="./src/redis-server redis.conf --bind :: --port 8300",
+                working_directory="/home/a/redis", status_text="Ready to accept connections",
+                definition="/home/a/admin/config/services.yaml:4"),
+        service("web-1", pid=31337, run=12, restarts=11, uptime_ms=446400000, cpu_ms=11520000,
+                memory_bytes=1610612736, port=8310, health="failing", processes=17,
+                note="monitoring failed 2 of 3: connection refused"),
+        service("web-2", "disabled", enabled=False, disabled_cause="failures", failures=5,
+                note="5 failures within 1m: exited with code 1 after 9s; exited with code 1 after 8s; killed by "
+                     "signal 9 (KILL) after 2s"),
+        service("worker", "invalid", error="services.yaml:30:5: services.worker.prot: unknown key (did you "
+                                           "mean \"port\"?)",
+                note="services.yaml:30:5: services.worker.prot: unknown key (did you mean \"port\"?)"),
+    ]
+
+
+LOG = """\
+2026-11-20T11:12:13.123+01:00 svcd started run=3 pid=4242 command="./src/redis-server redis.conf"
+2026-11-20T11:12:13.180+01:00 svcd ready run=3 after=57ms
+2026-11-20T11:12:14.000+01:00 out * Ready to accept connections
+2026-11-20T11:12:15.000+01:00 err # WARNING\tmemory overcommit must be enabled
+2026-11-20T11:12:16.000+01:00 mon PONG
+"""
+
+
+class Screens(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="screens-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.root)
+        self.mock = MockSvcd(self.root)
+        self.addCleanup(self.mock.stop)
+        self.mock.services = usual()
+
+    def run_svcctl(self, columns, *arguments, rows=50, **env):
+        base = {"PATH": "/usr/bin:/bin", "HOME": "/home/a", "SVCD_ROOT": self.root, "TERM": "xterm",
+                "LC_ALL": "C.UTF-8", "TZ": "CET-1"}
+        base.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+        return ptyrun.run([os.path.join(BIN, "svcctl"), *arguments], columns, rows, {**base, **env})
+
+    def screen(self, name, columns, *arguments, status=0, **env):
+        """Compares what appears with screens/NAME."""
+        got, text = self.run_svcctl(columns, *arguments, **env)
+        text = text.replace(self.root, "/home/a/admin").replace("\x1b", "^[")
+        text = re.sub(r"(since.*?)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(\w+\)", r"\1DATE TIME (AGE)", text)
+        head = f"$ svcctl {' '.join(arguments)}   ({columns} columns)\n"
+        path = os.path.join(SCREENS, name)
+        if os.environ.get("UPDATE_SCREENS"):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(head + text)
+        with open(path, encoding="utf-8") as f:
+            wanted = f.read()
+        self.assertEqual(head + text, wanted)
+        self.assertEqual(got, status, text)
+        if columns >= 80 and env.get("LC_ALL") != "C":
+            for line in re.sub(r"\^\[\[[0-9;]*m", "", text).splitlines():
+                if "status" in arguments[:1] or not arguments:
+                    if "NAME" in wanted:
+                        self.assertLessEqual(len(line), columns)
+
+    def write_log(self, name, text):
+        folder = os.path.join(self.root, "logs/services")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name + ".log"), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def test_status(self):
+        for columns in (80, 200):
+            self.screen(f"status-{columns}", columns, status=3)
+
+    def test_status_narrow(self):
+        self.screen("status-40", 40, status=3)
+
+    def test_status_without_colours(self):
+        self.screen("status-no-color", 120, "--no-color", status=3)
+        for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}):
+            self.assertNotIn("\x1b", self.run_svcctl(120, **env)[1])
+
+    def test_status_ascii(self):
+        self.mock.services[3]["annotation"] = "le caché du magasin"
+        self.mock.services[3]["status_text"] = None
+        self.screen("status-ascii", 80, status=3, LC_ALL="C")
+
+    def test_status_all_running(self):
+        self.mock.services = [s for s in usual() if s["name"] == "redis"]
+        self.mock.services[0]["annotation"] = "日本語の注釈、とても長いので切らなければならない日本語の注釈、とても長い"
+        self.mock.services[0]["status_text"] = None
+        self.screen("status-wide-characters", 100)
+
+    def test_status_empty(self):
+        self.mock.services = []
+        self.screen("status-empty", 80)
+
+    def test_banner(self):
+        self.mock.info["definitions_changed"] = True
+        self.mock.info["errors"] = [{"severity": "error", "message": "x"}, {"severity": "warning", "message": "y"}]
+        self.mock.services = self.mock.services[:1]
+        self.screen("status-banner", 80, status=3)
+
+    def test_page(self):
+        self.write_log("redis", LOG)
+        for columns in (80, 200):
+            self.screen(f"page-{columns}", columns, "status", "redis")
+
+    def test_page_of_a_failing_one(self):
+        self.screen("page-backoff", 80, "status", "chat", status=3)
+        self.screen("page-disabled", 80, "status", "web-2", status=3)
+
+    def test_page_with_a_changed_definition(self):
+        self.mock.services[3].update(changed=True, error="services.yaml:5:7: services.redis.prot: unknown key")
+        self.screen("page-changed", 80, "status", "redis")
+
+    def test_hostile_text(self):
+        evil = "\x1b]0;title\x07\x1b[2J\r\n\x9b31m\x7f \u202etfel-ot-thgir"
+        self.mock.services = [service("redis", pid=1, annotation=evil, command=evil, status_text=evil)]
+        self.write_log("redis", "2026-11-20T11:12:14.000+01:00 out " + evil.replace("\n", "") + "\n")
+        self.screen("hostile-table", 120, "--no-color")
+        self.screen("hostile-page", 120, "status", "redis", "--no-color")
+        self.screen("hostile-logs", 120, "logs", "redis", "--no-color")
+
+    def test_logs(self):
+        self.write_log("redis", LOG)
+        self.write_log("chat", "2026-11-20T11:12:14.500+01:00 out listening\n  more\n")
+        self.screen("logs-one", 80, "logs", "redis")
+        self.screen("logs-two", 80, "logs", "redis", "chat")
+
+    def test_plan(self):
+        self.mock.on("Plan", reply({"changes": [
+            {"name": "api", "action": "add", "diffs": [{"path": "command", "before": None, "after": "x"}]},
+            {"name": "chat", "action": "restart", "diffs": [
+                {"path": "command", "before": "bin/mattermost", "after": "[bin/mattermost, server]"},
+                {"path": "port", "before": "8301", "after": None}]},
+            {"name": "old", "action": "remove", "diffs": []},
+            {"name": "redis", "action": "live", "diffs": [
+                {"path": "stop.timeout", "before": "10s", "after": "30s"}]},
+            {"name": "same", "action": "unchanged", "diffs": []},
+            {"name": "web-1", "action": "nothing", "diffs": [
+                {"path": "annotation", "before": None, "after": "the shop"}]},
+            {"name": "worker", "action": "invalid", "diffs": [], "error": "unknown key prot"}],
+            "diagnostics": [{"severity": "error", "file": "/home/a/admin/config/services.yaml", "line": 30,
+                             "column": 5, "path": "services.worker.prot", "service": "worker",
+                             "message": "unknown key (did you mean \"port\"?)",
+                             "source": "    prot: 8310"}]}))
+        self.screen("plan", 80, "plan", status=1)
+        self.mock.on("Plan", reply({"changes": [{"name": "a", "action": "unchanged", "diffs": []}],
+                                    "diagnostics": []}))
+        self.screen("plan-nothing", 80, "plan")
+        self.mock.on("Reload", reply({"changes": [{"name": "a", "action": "restart", "diffs": [
+            {"path": "port", "before": "8300", "after": "8301"}]}], "diagnostics": []}))
+        self.screen("reload", 80, "reload")
+
+    def test_show_and_env(self):
+        self.mock.on("Show", reply({"service": service("redis"), "settings": [
+            {"path": "command", "value": "./src/redis-server redis.conf", "origin": "services.yaml:5",
+             "change": "restart", "help": ""},
+            {"path": "port", "value": None, "origin": "default", "change": "restart", "help": ""},
+            {"path": "restart.max_failures", "value": "5", "origin": "services.yaml:2 (defaults)",
+             "change": "live", "help": ""}]}))
+        self.screen("show", 80, "show", "redis")
+        self.mock.on("Environment", reply({"variables": [
+            {"name": "HOME", "value": "/home/a", "origin": "account", "masked": False},
+            {"name": "API_TOKEN", "value": "********", "origin": "services.yaml:9", "masked": True},
+            {"name": "ODD", "value": "two\nlines \x1b[31m", "origin": "/home/a/.env:2", "masked": False}]}))
+        self.screen("env", 80, "env", "redis")
+
+    def test_events(self):
+        self.mock.on("Events", reply({"events": [
+            {"at": "2026-11-20T11:12:13.123+01:00", "event": "started", "service": "redis", "run": 3, "pid": 4242,
+             "command": "./src/redis-server redis.conf"},
+            {"at": "2026-11-20T11:15:00.020+01:00", "event": "exited", "service": "redis", "run": 3,
+             "pid": 4242, "signal": "HUP", "ran": "2m46s"},
+            {"at": "2026-11-20T11:16:00.000+01:00", "event": "reloaded"}]}))
+        self.screen("events", 80, "events")
+
+    def test_errors(self):
+        self.screen("no-such-service", 80, "status", "rediss", status=4)
+        self.screen("usage", 80, "start", status=2)
+        self.mock.on("Plan", error("org.example.SomethingElse"))
+        self.screen("other-error", 80, "plan", status=1)
+
+    def test_help(self):
+        for columns in (80, 200):
+            self.screen(f"help-{columns}", columns, "help")
+        self.screen("help-logs", 80, "help", "logs")
+        self.screen("help-ascii", 80, "logs", "--help", LC_ALL="C")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,586 @@
+"""svcctl against a stand-in for svcd: exit statuses, what is said when svcd misbehaves, --json, and logs
+from files: things that a real svcd does not do on request."""
+
+import errno
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import ptyrun
+from mocksvcd import MockSvcd, close, error, hang, reply, result, service
+
+BIN = os.path.abspath(os.environ["SVCD_BIN"])
+SVCCTL = os.path.join(BIN, "svcctl")
+LIMIT = 30  # seconds; ends a hopeless wait
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="svcctl-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.root)
+        self.env = {"PATH": "/usr/bin:/bin", "HOME": self.root, "SVCD_ROOT": self.root, "TERM": "xterm",
+                    "LC_ALL": "C.UTF-8", "TZ": "CET-1"}
+        self.env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+
+    def mock(self):
+        m = MockSvcd(self.root)
+        self.addCleanup(m.stop)
+        m.services = [service("redis", pid=4242), service("web", pid=4243), service("chat", "stopped")]
+        return m
+
+    def run_svcctl(self, *arguments, **kwargs):
+        p = subprocess.run([SVCCTL, *arguments], env=self.env, capture_output=True, timeout=LIMIT, **kwargs)
+        return p.returncode, p.stdout.decode(errors="surrogateescape"), p.stderr.decode()
+
+    def expect(self, status, *arguments, out=None, err=None):
+        got = self.run_svcctl(*arguments)
+        self.assertEqual(got[0], status, got)
+        for wanted, text in ((out, got[1]), (err, got[2])):
+            if wanted == "":
+                self.assertEqual(text, "", got)
+            elif wanted is not None:
+                self.assertIn(wanted, text, got)
+        return got
+
+    def expect_json(self, status, *arguments):
+        """One document on stdout, nothing on stderr."""
+        got = self.run_svcctl("--json", *arguments)
+        self.assertEqual((got[0], got[2]), (status, ""), got)
+        return json.loads(got[1])
+
+
+class Unreachable(Case):
+    def test_no_socket(self):
+        _, _, err = self.expect(5, "status", out="", err=f"svcd is not running for {self.root}: ")
+        self.assertIn("control.sock does not exist; start it with `svcd`", err)
+        self.expect(5, "--root", self.root, "stop", "a", err=f"start it with `svcd --root {self.root}`")
+        self.assertEqual(self.expect_json(5, "status")["error"]["code"], "not-running")
+
+    def test_no_listener(self):
+        os.mkdir(self.root + "/run")
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(self.root + "/run/control.sock")
+        s.close()
+        self.expect(5, "status", err="has no listener; start it with `svcd`")
+
+    def test_of_another_user(self):
+        if os.getuid() == 0:
+            os.mkdir(self.root + "/run", 0o700)
+            os.chmod(self.root, 0o711)
+
+            def drop():
+                os.setgroups([])
+                os.setresgid(65534, 65534, 65534)
+                os.setresuid(65534, 65534, 65534)
+            program = os.path.join(self.root, "svcctl")
+            shutil.copy2(SVCCTL, program)
+            p = subprocess.run([program, "status"], env=self.env, capture_output=True, text=True,
+                               preexec_fn=drop, cwd="/", timeout=LIMIT)
+            status, err = p.returncode, p.stderr
+        else:
+            self.env["SVCD_RUNTIME_DIR"] = "/root/run"
+            status, _, err = self.run_svcctl("status")
+            if "does not exist" in err:
+                self.skipTest("/root may be looked into here")
+        self.assertEqual(status, 5, err)
+        self.assertIn("belongs to user root; svcctl has to run as that user (or as root)", err)
+
+    def test_silence_is_ended(self):
+        m = self.mock()
+        m.on("Status", hang)
+        self.expect(6, "--timeout", "200ms", "status", out="", err="does not answer")
+        self.assertEqual(self.expect_json(6, "--timeout=200ms", "status")["error"]["code"], "timed-out")
+
+    def test_silence_is_ended_by_itself(self):
+        self.mock().on("Plan", hang)
+        begin = time.monotonic()
+        self.expect(6, "plan", err="does not answer")
+        self.assertGreater(time.monotonic() - begin, 9)
+
+    def test_nobody_accepts(self):
+        os.mkdir(self.root + "/run")
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(self.root + "/run/control.sock")
+        s.listen(0)
+        waiting = socket.socket(socket.AF_UNIX)
+        waiting.connect(self.root + "/run/control.sock")  # fills the queue
+        self.expect(6, "status", err="svcd accepts no connection")
+        waiting.close()
+        s.close()
+
+    def test_nonsense(self):
+        m = self.mock()
+        for nonsense in (b"hello\0", b"[]\0", b'{"error": 1}\0', b'{"parameters": {"services": 7}}\0',
+                         b'{"parameters": [1]}\0'):
+            m.on("Status", nonsense)
+            self.expect(5, "status", out="", err="does not speak as svcd does")
+        m.on("GetInfo", b"\0")
+        self.expect(5, "status", out="", err="does not speak as svcd does")
+
+    def test_hang_up(self):
+        m = self.mock()
+        m.on("Status", close)
+        self.expect(5, "status", out="", err="has ended before the answer")
+        m.on("Status", b'{"parameters": {"serv', close)
+        self.expect(5, "status", out="", err="has ended before the answer")
+
+
+class Answers(Case):
+    def test_errors(self):
+        m = self.mock()
+        for answer, status, text in (
+                (error("Refused", reason="svcd is shutting down"), 1, "svcctl: svcd is shutting down\n"),
+                (error("LimitReached", limit="clients", maximum=64), 1, "its limit of 64 clients"),
+                (error("TimedOut", pending=["web"]), 6, "timed out; not in that state yet: web"),
+                (error("NoSuchService", names=["rediss", "zzz*"]), 4,
+                 "rediss: no such service (did you mean redis?); zzz*: no such service matches"),
+                (error("SomethingNew"), 1, "svcd refused: something new"),
+                (error("org.varlink.service.PermissionDenied"), 5, "answers only its own user and root"),
+                (error("org.varlink.service.MethodNotFound", method="x"), 1, "is of another version"),
+                (error("org.varlink.service.InvalidParameter", parameter="usage"), 1, '"usage"'),
+                (error("org.example.Odd", why="\x1b[31m"), 1, "svcd refused: odd")):
+            with self.subTest(answer=answer):
+                m.on("Plan", answer)
+                _, _, err = self.expect(status, "plan", out="", err=text)
+                self.assertNotIn("org.", err)
+                self.assertIn("message", self.expect_json(status, "plan")["error"])
+
+    def test_states(self):
+        m = self.mock()
+        self.expect(3, "status", out="chat")
+        self.expect(0, "status", "redis", "web", out="redis")
+        self.expect(3, "status", "chat")
+        m.services[1]["state"] = "reloading"
+        self.expect(0, "status", "redis", "w*")
+        m.services = []
+        self.expect(0, "status", out="no services are defined")
+        self.assertEqual(self.expect_json(0, "status"), [])
+
+    def test_status_json_has_every_key(self):
+        m = self.mock()
+        m.services[0]["last_exit"] = {"kind": "exited", "code": 1}
+        for s in self.expect_json(3, "status"):
+            for key in ("name state pid run since uptime_ms restarts failures enabled disabled_cause health "
+                        "port memory_bytes cpu_ms last_exit note").split():
+                self.assertIn(key, s)
+        self.assertEqual(self.expect_json(0, "status", "redis")[0]["last_exit"],
+                         {"kind": "exited", "code": 1, "signal": None, "ran_ms": None, "at": None})
+
+    def test_quiet(self):
+        self.mock()
+        self.expect(3, "-q", out="", err="")
+        self.expect(4, "-q", "status", "nobody", out="", err="no such service")
+
+    def test_banner_goes_beside_a_pipe(self):
+        m = self.mock()
+        m.info["definitions_changed"] = True
+        _, out, _ = self.expect(3, "status", err="definitions have changed: `svcctl plan`")
+        self.assertTrue(out.startswith("NAME "))
+        self.assertNotIn("\x1b", out)
+
+    def test_usage_is_measured_for_who_looks(self):
+        m = self.mock()
+
+        def asked(*arguments):
+            m.requests.clear()
+            self.run_svcctl(*arguments)
+            return [r["parameters"]["usage"] for r in m.requests if r["method"].endswith("Status")]
+        m.info["services"] = 200
+        self.assertEqual(asked("status"), [True])
+        m.info["services"] = 201
+        self.assertEqual(asked("status"), [False])
+        self.assertEqual(asked("status", "redis"), [True])
+        self.assertEqual(asked("status", "--json"), [True])
+
+    def test_version(self):
+        status, out, _ = self.run_svcctl("version")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"^svcctl \S+\nsvcd is not running for ")
+        self.assertIsNone(self.expect_json(0, "version")["svcd"])
+        self.mock()
+        self.expect(0, "version", out="svcd 0.1.0 (pid 1234, up 3h12m)")
+        self.assertEqual(self.expect_json(0, "version")["svcd"]["pid"], 1234)
+        self.assertRegex(self.expect(0, "--version")[1], r"^svcctl \S+\n$")
+
+    def test_usage_errors(self):
+        for arguments in (["bogus"], ["start"], ["show"], ["show", "a", "b"], ["plan", "x"], ["--frob"],
+                          ["status", "--quiet=1"], ["--timeout", "soon", "plan"], ["signal", "NOSUCH", "a"],
+                          ["wait", "a", "--for", "godot"], ["logs", "a", "-n", "-1"], ["logs", "a", "-n"],
+                          ["logs", "a", "--since", "never"], ["logs", "a", "--source", "x"],
+                          ["events", "-n", "x"], ["status", "--watch"], ["stop", "--all", "a"],
+                          ["help", "bogus"], ["--root", "", "status"]):
+            with self.subTest(arguments=arguments):
+                self.expect(2, *arguments, out="", err="svcctl: ")
+                self.assertEqual(self.expect_json(2, *arguments)["error"]["code"], "usage")
+
+    def test_help_for_programs(self):
+        verbs = {v["verb"] for v in self.expect_json(0, "help")["verbs"]}
+        self.assertLess({"status", "start", "logs"}, verbs)
+        self.assertEqual(self.expect_json(0, "help", "logs")["verb"], "logs")
+
+
+class Actions(Case):
+    STARTED = result("redis", "started (pid 4242)", pid=4242)
+    FAILED = result("web", "cannot start: working_directory /home/a/x: No such file or directory",
+                    outcome="failed", state="backoff")
+
+    def test_each_on_its_line(self):
+        m = self.mock()
+        m.on("Start", reply({"results": [self.STARTED]}, True), reply({"results": [self.FAILED]}))
+        self.expect(1, "start", "redis", "web", out="redis: started (pid 4242)\n",
+                    err="web: cannot start: working_directory /home/a/x: No such file or directory\n")
+        self.assertEqual(m.requests[-1]["parameters"], {"names": ["redis", "web"]})
+        self.assertTrue(m.requests[-1]["more"])
+        self.assertEqual(self.expect_json(1, "start", "--all"), [self.STARTED, self.FAILED])
+        self.assertEqual(m.requests[-1]["parameters"], {"names": ["*"]})
+        self.expect(1, "-q", "start", "--all", out="", err="web: ")
+
+    def test_outcomes(self):
+        m = self.mock()
+        for outcome, status in (("ok", 0), ("nothing", 0), ("refused", 1), ("failed", 1), ("superseded", 1)):
+            m.on("Stop", reply({"results": [result("redis", "text", outcome=outcome)]}))
+            self.expect(status, "stop", "redis")
+
+    def test_parameters(self):
+        m = self.mock()
+        for arguments, method, parameters, more in (
+                (["stop", "a", "--no-wait"], "Stop", {"names": ["a"], "wait": False}, False),
+                (["restart", "--replace", "web-*"], "Restart", {"names": ["web-*"], "replace": True}, True),
+                (["signal", "SIGUSR1", "a", "b"], "Signal", {"names": ["a", "b"], "signal": "SIGUSR1"}, False),
+                (["disable", "--", "-a"], "Disable", {"names": ["-a"]}, True),
+                (["wait", "a", "--timeout", "1s"], "Wait",
+                 {"names": ["a"], "state": "running", "timeout_ms": 1000}, False)):
+            m.on(method, reply({"results": [], "services": []}))
+            self.expect(0, *arguments)
+            self.assertEqual(m.requests[-1]["parameters"], parameters)
+            self.assertEqual(m.requests[-1].get("more", False), more)
+
+    def test_timeout(self):
+        m = self.mock()
+        m.on("Start", reply({"results": [self.STARTED]}, True), hang)
+        self.expect(6, "start", "redis", "web", "--timeout", "200ms", out="redis: started",
+                    err="timed out waiting for web; the action goes on")
+        doc = self.expect_json(6, "start", "redis", "web", "--timeout", "200ms")
+        self.assertEqual((doc["error"]["code"], doc["results"]), ("timed-out", [self.STARTED]))
+
+    def test_connection_lost(self):
+        m = self.mock()
+        m.on("Stop", reply({"results": [self.STARTED]}, True), close)
+        self.expect(5, "stop", "redis", "web", out="redis: started",
+                    err="svcd has gone away while waiting for web")
+        doc = self.expect_json(5, "stop", "redis", "web")
+        self.assertEqual((doc["error"]["code"], doc["results"]), ("connection-lost", [self.STARTED]))
+
+    def test_ctrl_c_detaches(self):
+        m = self.mock()
+        m.on("Restart", reply({"results": [self.STARTED]}, True), hang)
+        t = ptyrun.Terminal([SVCCTL, "restart", "redis", "web"], env=self.env)
+        t.read_until(b"redis: started")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertEqual(status, 130)
+        self.assertIn("the action goes on; look with `svcctl status`", text)
+        t = ptyrun.Terminal([SVCCTL, "restart", "web"], env=self.env)
+        t.read_until(b"redis: started")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertIn("look with `svcctl status web`", text)
+
+    def test_wait(self):
+        m = self.mock()
+        m.on("Wait", reply({"services": [service("redis", pid=4242), service("web")]}))
+        self.expect(0, "wait", "redis", "web", "--for=healthy", out="redis: healthy (pid 4242)\nweb: healthy\n")
+        m.on("Wait", error("Refused", reason="off: disabled (definition)"))
+        self.expect(3, "wait", "off", err="off: disabled (definition)")
+        m.on("Wait", error("TimedOut", pending=["web"]))
+        self.expect(6, "wait", "web", "--timeout", "1s", err="web")
+
+    def test_events(self):
+        m = self.mock()
+        events = [{"at": "2026-11-20T11:12:13.123+01:00", "event": "started", "service": "redis", "pid": 1}]
+        m.on("Events", reply({"events": events}))
+        self.expect(0, "events", out="2026-11-20T11:12:13.123+01:00 redis started pid=1\n")
+        self.assertEqual(m.requests[-1]["parameters"], {"names": [], "last": 20})
+        self.assertEqual(self.run_svcctl("events", "--json")[1], json.dumps(events[0], separators=(",", ":")) + "\n")
+        m.on("Events", reply({"events": events}, True), reply({"events": events}, True), close)
+        status, out, _ = self.expect(5, "events", "-f")
+        self.assertEqual((status, out.count("started")), (5, 2))
+
+    def test_reader_gone(self):
+        m = self.mock()
+        m.on("Events", reply({"events": [{"at": "x", "event": "y"}] * 50}, True), hang)
+        p = subprocess.Popen([SVCCTL, "events", "-f"], env=self.env, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        p.stdout.readline()
+        p.stdout.close()
+        for connection in m.connections:
+            try:
+                connection.sendall(json.dumps(reply({"events": [{"at": "x", "event": "y"}]}, True)).encode()
+                                   + b"\0")
+            except OSError as e:
+                self.assertEqual(e.errno, errno.EPIPE)
+        self.assertEqual((p.wait(LIMIT), p.stderr.read()), (0, b""))
+        p.stderr.close()
+
+    def test_output_cannot_be_written(self):
+        self.mock()
+        with open("/dev/full", "w") as full:
+            p = subprocess.run([SVCCTL, "status"], env=self.env, stdout=full, stderr=subprocess.PIPE,
+                               timeout=LIMIT)
+        self.assertEqual(p.returncode, 1)
+        self.assertIn(b"cannot write the output: No space left on device", p.stderr)
+
+
+class Watch(Case):
+    def test_redraw_resize_and_end(self):
+        m = self.mock()
+        m.services = [service("redis", pid=4242, annotation="the annotation of redis")]
+        t = ptyrun.Terminal([SVCCTL, "--watch"], columns=200, env=self.env)
+        t.read_until(b"NOTE")
+        t.data = b""
+        t.resize(60, 10)
+        t.read_until(lambda d: b"PORT\x1b[0m\x1b[K" in d)  # no room for the note beside the row any more
+        m.services = [service("redis", "stopped")]
+        t.data = b""
+        t.read_until(b"stopped")
+        m.stop()
+        t.data = b""
+        t.read_until(b"svcd is not running")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertEqual(status, 5, text)
+
+    def test_not_beyond_the_screen(self):
+        m = self.mock()
+        m.services = [service(f"s{i}") for i in range(30)]
+        t = ptyrun.Terminal([SVCCTL, "status", "--watch"], rows=10, env=self.env)
+        t.read_until(b"(more)")
+        self.assertNotIn(b"s9", t.data)
+        t.type("\x03")
+        self.assertEqual(t.finish()[0], 0)
+
+
+def stamp(n):
+    return f"2026-11-20T11:{n // 60:02}:{n % 60:02}.000+01:00"
+
+
+class Logs(Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = os.path.join(self.root, "logs/services")
+        os.makedirs(self.folder)
+
+    def write(self, name, text, mode="w"):
+        with open(os.path.join(self.folder, name), mode, encoding="utf-8") as f:
+            f.write(text)
+
+    def rotate(self, name, keep=3):
+        path = os.path.join(self.folder, name)
+        for i in range(keep - 1, 0, -1):
+            if os.path.exists(f"{path}.{i}"):
+                os.rename(f"{path}.{i}", f"{path}.{i + 1}")
+        os.rename(path, path + ".1")
+
+    def lines(self, *arguments):
+        status, out, err = self.run_svcctl("logs", *arguments)
+        self.assertEqual((status, err), (0, ""))
+        return out.splitlines()
+
+    def test_last_lines_through_rotation(self):
+        self.write("a.log.2", "".join(f"{stamp(i)} out {i}\n" for i in range(40)))
+        self.write("a.log.1", "".join(f"{stamp(i)} out {i}\n" for i in range(40, 80)))
+        self.write("a.log", "".join(f"{stamp(i)} out {i}\n" for i in range(80, 90)))
+        every = [f"{stamp(i)} out {i}" for i in range(90)]
+        self.assertEqual(self.lines("a"), every[-50:])
+        self.assertEqual(self.lines("a", "-n5"), every[-5:])
+        self.assertEqual(self.lines("a", "-n", "85"), every[-85:])
+        self.assertEqual(self.lines("a", "--lines=all"), every)
+        self.assertEqual(self.lines("a", "-n", "0"), [])
+        self.assertEqual(self.lines("a", "--since", "2026-11-20T11:01:20"), every[80:])
+        self.assertEqual(self.lines("a", "--since", "2026-11-20T11:01:20", "-n3"), every[-3:])
+
+    def test_bytes_are_passed_on(self):
+        data = b"\xff\x1b[31m no time stamp\0\n\n" + stamp(1).encode() + b" out \x9b\tx\nno newline"
+        with open(self.folder + "/a.log", "wb") as f:
+            f.write(data)
+        p = subprocess.run([SVCCTL, "logs", "a"], env=self.env, capture_output=True, timeout=LIMIT)
+        self.assertEqual(p.stdout, data + b"\n")
+
+    def test_sources(self):
+        self.write("a.log", "".join(f"{stamp(i)} {s} {i}\n" for i, s in enumerate(
+            ["svcd", "out", "err", "mon", "out"])) + "plain\n")
+        self.assertEqual([x[-1] for x in self.lines("a", "--source", "out")], ["1", "4"])
+        self.assertEqual([x[-1] for x in self.lines("a", "--source=svcd,mon", "-n1")], ["3"])
+
+    def test_several_are_merged(self):
+        self.write("web-1.log", f"{stamp(1)} out one\n{stamp(3)} out three\n")
+        self.write("web-2.log", f"{stamp(2)} out two\n{stamp(4)} out four\n")
+        self.write("other.log", f"{stamp(0)} out zero\n")
+        wanted = [f"web-1  {stamp(1)} out one", f"web-2  {stamp(2)} out two", f"web-1  {stamp(3)} out three",
+                  f"web-2  {stamp(4)} out four"]
+        self.assertEqual(self.lines("web-1", "web-2"), wanted)
+        self.assertEqual(self.lines("web-*"), wanted)
+        self.assertEqual(self.lines("web-*", "-n3"), wanted[1:])
+        self.assertEqual(self.lines("--all", "-n", "all")[0], f"other  {stamp(0)} out zero")
+
+    def test_json(self):
+        self.write("a.log", f"{stamp(1)} out h\u00e9\nplain\n")
+        self.assertEqual(self.expect_json(0, "logs", "a"), [
+            {"time": stamp(1), "source": "out", "text": "h\u00e9", "service": "a"},
+            {"time": None, "source": None, "text": "plain", "service": "a"}])
+        self.write("a.log", "")
+        self.assertEqual(self.expect_json(0, "logs", "a"), [])
+
+    def test_unknown(self):
+        self.write("redis.log", "")
+        self.expect(4, "logs", "rediss", out="", err="rediss: no such service, and no log of one (did you mean redis?)")
+        self.expect(4, "logs", "x-*", err="no log matches")
+        self.expect(4, "logs", "../redis", err="no such service")
+        self.assertEqual(self.expect_json(4, "logs", "nobody")["error"]["code"], "no-such-service")
+        os.makedirs(self.root + "/config", mode=0o700)
+        with open(self.root + "/config/services.yaml", "w") as f:
+            f.write("services: {fresh: {command: 'true'}}\n")
+        os.chmod(self.root + "/config/services.yaml", 0o600)
+        self.expect(0, "logs", "fresh", out="", err="fresh: has no log yet")
+
+    def test_a_huge_log_is_not_read(self):
+        path = self.folder + "/a.log"
+        with open(path, "wb") as f:
+            f.truncate(1 << 40)  # sparse: reading it would take minutes
+            f.seek(0, os.SEEK_END)
+            f.write("".join(f"\n{stamp(i)} out {i}" for i in range(200)).encode() + b"\n")
+        self.assertEqual(self.lines("a", "-n2"), [f"{stamp(i)} out {i}" for i in (198, 199)])
+        self.assertEqual(len(self.lines("a", "--since", stamp(100), "--source", "out")), 100)
+
+    def follow(self, *arguments):
+        p = subprocess.Popen([SVCCTL, "logs", "-f", *arguments], env=self.env, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+        self.addCleanup(p.stderr.close)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        watchdog = threading.Timer(LIMIT, p.kill)
+        watchdog.start()
+        self.addCleanup(watchdog.cancel)
+        return p
+
+    def test_follow(self):
+        self.write("a.log", "one\ntwo\n")
+        p = self.follow("a", "-n1")
+        read = lambda: p.stdout.readline().rstrip("\n")
+        self.assertEqual(read(), "two")
+        self.write("a.log", "three\nfo", "a")
+        self.assertEqual(read(), "three")
+        self.write("a.log", "ur\n", "a")
+        self.assertEqual(read(), "four")
+        self.rotate("a.log")
+        self.write("a.log", "five\n")
+        self.assertEqual(read(), "five")
+        self.rotate("a.log")
+        self.write("a.log", "six\n")
+        self.rotate("a.log")
+        self.write("a.log", "seven\n")
+        self.assertEqual([read(), read()], ["six", "seven"])
+        os.unlink(self.folder + "/a.log")
+        self.write("a.log", "eight\n")
+        self.assertEqual(read(), "eight")
+        with open(self.folder + "/a.log", "r+") as f:
+            f.truncate(0)
+        self.write("a.log", "9\n", "a")
+        self.assertEqual(read(), "9")
+
+    def test_follow_what_comes_later(self):
+        self.write("web-1.log", "")
+        p = self.follow("web-*", "--json")
+        self.write("web-1.log", f"{stamp(1)} out one\n", "a")
+        self.assertEqual(json.loads(p.stdout.readline())["text"], "one")
+        self.write("other.log", "no\n")
+        self.write("web-2.log", f"{stamp(2)} err two\n")
+        self.assertEqual(json.loads(p.stdout.readline()),
+                         {"time": stamp(2), "source": "err", "text": "two", "service": "web-2"})
+
+    def test_follow_loses_nothing_through_many_rotations(self):
+        """A fast writer that rotates all the time, never more files ahead than are kept."""
+        lines, each, keep = 40000, 400, 20
+        path = self.folder + "/a.log"
+        self.write("a.log", "begin\n")
+        p = self.follow("a")
+        self.assertEqual(p.stdout.readline(), "begin\n")
+        seen, advanced = [], threading.Condition()
+
+        def reader():
+            for line in p.stdout:
+                with advanced:
+                    seen.append(line)
+                    advanced.notify()
+                    if len(seen) == lines:
+                        return
+        thread = threading.Thread(target=reader)
+        thread.start()
+        f = open(path, "a", buffering=1)
+        for i in range(lines):
+            f.write(f"{i}\n")
+            if i % each == each - 1:
+                f.close()
+                with advanced:
+                    self.assertTrue(advanced.wait_for(lambda: i - len(seen) < each * (keep - 5), LIMIT))
+                self.rotate("a.log", keep)
+                f = open(path, "a", buffering=1)
+        f.close()
+        thread.join(LIMIT)
+        self.assertEqual(seen, [f"{i}\n" for i in range(lines)])
+
+    def test_follow_ends_with_its_reader(self):
+        self.write("a.log", "one\n")
+        p = self.follow("a")
+        self.assertEqual(p.stdout.readline(), "one\n")
+        p.stdout.close()
+        self.assertEqual(p.wait(LIMIT), 0)
+        self.assertEqual(p.stderr.read(), "")
+
+    def test_follow_ends_with_its_folder(self):
+        self.write("a.log", "one\n")
+        p = self.follow("a")
+        self.assertEqual(p.stdout.readline(), "one\n")
+        os.unlink(self.folder + "/a.log")
+        os.rmdir(self.folder)
+        self.assertEqual(p.wait(LIMIT), 1)
+        self.assertIn("cannot follow the logs", p.stderr.read())
+
+    def test_quiet_end_of_a_pipe(self):
+        self.write("a.log", "line\n" * 200000)
+        p = subprocess.Popen([SVCCTL, "logs", "a", "-n", "all"], env=self.env, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        p.stdout.readline()
+        p.stdout.close()
+        self.assertEqual((p.wait(LIMIT), p.stderr.read()), (0, b""))
+        p.stderr.close()
+
+
+class Check(Case):
+    def test_check(self):
+        os.makedirs(self.root + "/config", mode=0o700)
+        self.expect(0, "check", out=f"no definitions: {self.root}/config/services.yaml does not exist")
+        path = self.root + "/config/services.yaml"
+        with open(path, "w") as f:
+            f.write("services:\n  a: {command: 'true'}\n  b: {command: 'true'}\n")
+        os.chmod(path, 0o600)
+        self.expect(0, "check", out="2 services in 1 file, no errors\n", err="")
+        self.assertEqual(self.expect_json(0, "check"), [])
+        with open(path, "w") as f:
+            f.write("services:\n  a: {command: 'true', prot: 1}\n")
+        self.expect(1, "check", out="", err=f"{path}:2:")
+        doc = self.expect_json(1, "check")
+        self.assertEqual((doc[0]["severity"], doc[0]["file"], doc[0]["line"]), ("error", path, 2))
+        self.expect(1, "check", path, err="prot")
+        self.expect(1, "check", self.root + "/nowhere.yaml", err="nowhere.yaml")
+
+
+if __name__ == "__main__":
+    unittest.main()

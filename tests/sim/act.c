@@ -1,0 +1,291 @@
+/* act.c: what happens to svcd from outside: clients, reloads, crashes, reboots, shutdowns; and the calm
+ * after which everything must be as it is wanted. */
+#include "tests/sim/sim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t next_op(struct sim *w)
+{
+        if (w->ops_n == SIM_OPS || sim_chance(w, 20))
+                return 0;
+        return w->ops[w->ops_n++] = ++w->next_op;
+}
+
+static void client(struct sim *w, int who, enum core_event_type type)
+{
+        struct core_event ev = {.type = type, .uid = sim_chance(w, 80) ? 1000 : -1};
+        if (!core_find(w->core, sim_name(who)))
+                return;
+        ev.op = type == CORE_EV_EXECUTABLE ? 0 : next_op(w);
+        ev.ignored = w->shim[who].p.hup_ignored;
+        ev.caught = w->shim[who].p.hup_caught && !ev.ignored;
+        check_command(w, who, &ev);
+        perform_event(w, who, &ev);
+}
+
+static void random_client(struct sim *w)
+{
+        static const enum core_event_type types[] = {CORE_EV_START,   CORE_EV_START,
+                                                     CORE_EV_STOP,    CORE_EV_STOP,
+                                                     CORE_EV_RESTART, CORE_EV_RESTART,
+                                                     CORE_EV_RESTART, CORE_EV_REPLACE,
+                                                     CORE_EV_ENABLE,  CORE_EV_ENABLE,
+                                                     CORE_EV_DISABLE, CORE_EV_EXECUTABLE};
+        int who = (int)sim_pick(w, 0, SIM_NAMES - 1);
+        client(w, who, types[sim_pick(w, 0, (int64_t)ARRAY_SIZE(types) - 1)]);
+}
+
+/* What a slow or confused world might still say about older runs. */
+static void random_noise(struct sim *w)
+{
+        int who = (int)sim_pick(w, 0, SIM_NAMES - 1);
+        struct core_service *s = core_find(w->core, sim_name(who));
+        if (!s || s->run < 2)
+                return;
+        struct core_event ev = {.run = s->run - 1,
+                                .exit.run = s->run - 1,
+                                .text = "noise",
+                                .ok = true};
+        static const enum core_event_type types[] = {CORE_EV_STARTED, CORE_EV_READY, CORE_EV_STATUS,
+                                                     CORE_EV_EMPTY};
+        ev.type = types[sim_pick(w, 0, 3)];
+        perform_event(w, who, &ev);
+}
+
+/* ---- definitions ---- */
+
+static void mark_untouched(struct sim *w, const struct conf *conf)
+{
+        struct core_plan *p = core_plan_new(w->core, conf);
+        bool clean = true;
+        memset(w->untouched, 0, sizeof(w->untouched));
+        for (size_t i = 0; i < p->n; i++)
+                clean = clean &&
+                        (p->v[i].kind == CORE_CHANGE_NONE || p->v[i].kind == CORE_CHANGE_NOTHING);
+        for (size_t i = 0; i < p->n; i++) {
+                const struct core_service *s = core_find(w->core, p->v[i].name);
+                bool alone = s && s->def && s->def->requires.n == 0;
+                w->untouched[sim_who(p->v[i].name)] =
+                    (p->v[i].kind == CORE_CHANGE_NONE || p->v[i].kind == CORE_CHANGE_NOTHING) &&
+                    (alone || clean) && s && check_up(s) && !s->holds;
+        }
+        core_plan_free(p);
+}
+
+static void reload(struct sim *w)
+{
+        struct conf *conf = edit_conf(w);
+        sim_note(w, -1, "reload", 0, 0);
+        mark_untouched(w, conf);
+        for (int i = 0; !w->shutting && i < SIM_NAMES; i++)
+                check_definition(w, i, conf);
+        check_call_begins(w);
+        w->events++;
+        w->applying = true;
+        core_apply(w->core, conf, w->now_ms, w->wall_ms);
+        conf_unref(w->conf);
+        w->conf = conf;
+        perform_all(w);
+        w->applying = false;
+}
+
+/* ---- svcd's life ---- */
+
+static void same_after_load(struct sim *w)
+{
+        const char *boot = json_string_value(json_object_get(w->saved, "boot_id"));
+        struct core *copy = core_new();
+        char *error;
+        if (core_load(copy, w->saved, boot, &error) != 0)
+                sim_fail(w, -1, "its own state is refused: %s", error);
+        json_t *again = core_save(copy, boot);
+        if (!json_equal(again, w->saved)) {
+                json_dumpf(w->saved, stdout, JSON_COMPACT);
+                printf("\n");
+                json_dumpf(again, stdout, JSON_COMPACT);
+                printf("\n");
+                sim_fail(w, -1, "saved, loaded and saved is another state");
+        }
+        json_decref(again);
+        core_free(copy);
+}
+
+void act_start(struct sim *w)
+{
+        char boot[16], *error;
+        snprintf(boot, sizeof(boot), "boot-%d", w->boot);
+        sim_note(w, -1, "svcd starts", w->boot, w->life);
+        w->core = core_new();
+        w->life++;
+        w->shutting = w->shut = false;
+        if (w->saved) {
+                same_after_load(w);
+                if (core_load(w->core, w->saved, boot, &error) != 0)
+                        sim_fail(w, -1, "%s", error);
+        }
+        for (int i = 0; i < SIM_NAMES; i++) {
+                bool record = w->shim[i].record;
+
+                w->link[i].conn = 0;
+                w->link[i].watch = w->link[i].checking = w->link[i].spawning = false;
+                w->link[i].released = false;
+                if (!json_object_get(json_object_get(w->saved, "services"), sim_name(i))) {
+                        w->rules[i] = (struct rules){0};
+                        w->shim[i].run = record ? w->shim[i].run : 0;
+                }
+                if (!record)
+                        continue;
+                core_adopt(w->core, sim_name(i));
+                sim_add(w, (struct wev){.at_ms = MAX(w->now_ms, w->link[i].in_ms) +
+                                                 sim_pick(w, 0, w->calm ? 20 : 3000),
+                                        .type = W_HELLO,
+                                        .gen = w->life,
+                                        .who = i});
+        }
+        conf_unref(w->conf);
+        w->conf = NULL;
+        w->crash_at = 0;
+        w->saving = false;
+        reload(w);
+}
+
+void act_crash(struct sim *w)
+{
+        sim_note(w, -1, "svcd crashes", 0, 0);
+        core_free(w->core);
+        w->core = NULL;
+        w->crash_at = 0;
+        w->ops_n = 0;
+}
+
+/* Saving at every step would be slow: only near a crash is the file what it would be. */
+static void plan_crash(struct sim *w)
+{
+        if (w->saving)
+                return;
+        perform_save(w);
+        w->saving = true;
+        w->crash_at = w->events + (uint64_t)sim_pick(w, 1, 120);
+}
+
+static void reboot(struct sim *w)
+{
+        if (!w->saving) {
+                if (!w->core)
+                        return;
+                perform_save(w);
+        }
+        sim_note(w, -1, "reboot", 0, 0);
+        if (w->core)
+                act_crash(w);
+        for (int i = 0; i < SIM_NAMES; i++) {
+                world_lose(w, i); /* what remains is the record, if it had one */
+                w->link[i].in_ms = w->link[i].out_ms = 0;
+        }
+        w->heap_n = 0;
+        w->boot++;
+        w->now_ms = sim_pick(w, 1, 60000);
+        check_reboot(w);
+        act_start(w);
+}
+
+static void shut_down(struct sim *w)
+{
+        if (w->shutting)
+                return;
+        sim_note(w, -1, "shutdown", 0, 0);
+        w->shutting = true;
+        check_call_begins(w);
+        core_shutdown(w->core, w->now_ms, w->wall_ms);
+        perform_all(w);
+}
+
+static void finish_shutdown(struct sim *w)
+{
+        for (int i = 0; i < SIM_NAMES; i++)
+                SIM_CHECK(w, i, !world_alive(w, i) || !w->shim[i].conn, "alive after the shutdown");
+        SIM_CHECK(w, -1, w->ops_n == 0, "%d clients without an answer", w->ops_n);
+        perform_save(w);
+        act_crash(w);
+}
+
+void act_random(struct sim *w)
+{
+        if (!w->core) {
+                act_start(w);
+                return;
+        }
+        if (w->shut) {
+                finish_shutdown(w);
+                return;
+        }
+        switch (sim_pick(w, 0, 60)) {
+        case 0:
+                plan_crash(w);
+                break;
+        case 1:
+                if (sim_chance(w, 15))
+                        reboot(w);
+                break;
+        case 2:
+                if (sim_chance(w, 20))
+                        shut_down(w);
+                break;
+        case 3:
+        case 4:
+        case 5:
+        case 6:
+        case 7:
+                edit_random(w);
+                reload(w);
+                break;
+        case 8:
+                random_noise(w);
+                break;
+        default:
+                random_client(w);
+        }
+}
+
+/* ---- calm ---- */
+
+static void run_for(struct sim *w, int64_t ms)
+{
+        int64_t until = w->now_ms + ms;
+        act_run_until(w, until);
+        if (!w->core) {
+                act_start(w);
+                act_run_until(w, w->now_ms + ms);
+        }
+}
+
+void act_settle(struct sim *w)
+{
+        sim_note(w, -1, "calm", 0, 0);
+        w->calm = true;
+        w->crash_at = 0;
+        w->saving = false;
+        if (!w->core)
+                act_start(w);
+        world_calm(w);
+        run_for(w, 60000);
+        if (w->shutting) {
+                SIM_CHECK(w, -1, w->shut, "the shutdown does not end");
+                finish_shutdown(w);
+                act_start(w);
+        }
+        edit_calm(w);
+        reload(w);
+        for (int i = 0; i < SIM_NAMES; i++) {
+                if (sim_chance(w, 50))
+                        client(w, i, CORE_EV_ENABLE);
+                if (sim_chance(w, 50))
+                        client(w, i, CORE_EV_START);
+        }
+        world_calm(w);
+        run_for(w, 300000);
+        check_rest(w);
+        w->calm = false;
+}

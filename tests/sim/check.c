@@ -1,0 +1,374 @@
+/* check.c: the invariants, from the prose of core.h, kept apart from how the core does it: what an exit
+ * must have meant, when a service may be disabled or started, who must be down before whom. */
+#include "tests/sim/sim.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+bool check_up(const struct core_service *s)
+{
+        return s->actual != CORE_DOWN && s->actual != CORE_WAITING && s->actual != CORE_BACKOFF;
+}
+
+static bool is_ready(const struct core_service *s)
+{
+        return s->actual == CORE_RUNNING || s->actual == CORE_RELOADING;
+}
+
+static void forgive(struct rules *r, const struct core_service *s)
+{
+        r->tally_n = 0;
+        r->due_ms = 0;
+        r->delay_ms = s->def ? s->def->restart_delay.v : 0;
+}
+
+/* ---- what goes in ---- */
+
+void check_call_begins(struct sim *w)
+{
+        for (size_t i = 0; i < core_count(w->core); i++) {
+                const struct core_service *s = core_at(w->core, i);
+                struct rules *r = &w->rules[sim_who(s->name)];
+                r->before_failures = (s->holds & CORE_HOLD_FAILURES) != 0;
+                r->must_hold = r->pending = false;
+        }
+}
+
+void check_command(struct sim *w, int who, const struct core_event *ev)
+{
+        const struct core_service *s = core_find(w->core, sim_name(who));
+        unsigned never =
+            CORE_HOLD_SHUTDOWN | CORE_HOLD_REMOVED | CORE_HOLD_INVALID | CORE_HOLD_DEFINITION;
+        unsigned enabled = CORE_HOLD_COMMAND | CORE_HOLD_FAILURES;
+        if (s->holds & never)
+                return;
+        bool start = ev->type == CORE_EV_START && !(s->holds & CORE_HOLD_COMMAND) &&
+                     (s->holds || !is_ready(s));
+        bool again = (ev->type == CORE_EV_RESTART || ev->type == CORE_EV_REPLACE) &&
+                     !(s->holds & CORE_HOLD_COMMAND);
+        bool enable = ev->type == CORE_EV_ENABLE && (s->holds & enabled);
+        bool program = ev->type == CORE_EV_EXECUTABLE && s->holds == CORE_HOLD_FAILURES;
+        if (start || again || enable || program)
+                forgive(&w->rules[who], s);
+        if ((start || again) && (s->actual == CORE_STOPPING || s->actual == CORE_KILLING))
+                w->rules[who].failing = false;
+}
+
+/* The definition of a service changes: whatever failed before counts no more. */
+void check_definition(struct sim *w, int who, const struct conf *conf)
+{
+        const struct core_service *s = core_find(w->core, sim_name(who));
+        const struct conf_service *def = conf_find(conf, sim_name(who));
+        w->fresh[who] = s && !s->def;
+        if (!s || !s->def || !def || !def->valid)
+                return;
+        bool same = conf_digest(s->conf, s->def) == conf_digest(conf, def);
+        for (int i = 0; i < SETTING_COUNT; i++)
+                same = same && conf_same(s->def, def, (enum conf_setting)i);
+        struct rules *r = &w->rules[who];
+        if (same)
+                return;
+        r->tally_n = 0;
+        r->due_ms = 0;
+        r->failing = false; /* a run that is being ended makes room for the new definition */
+        r->delay_ms = def->restart_delay.v;
+}
+
+void check_reboot(struct sim *w)
+{
+        for (int i = 0; i < SIM_NAMES; i++)
+                w->rules[i] = (struct rules){.last_run = w->rules[i].last_run,
+                                             .ended_run = w->rules[i].ended_run};
+}
+
+void check_delivery(struct sim *w, int who, const struct core_event *ev)
+{
+        struct rules *r = &w->rules[who];
+        const struct core_service *s = core_find(w->core, sim_name(who));
+        r->event_intent = ev->intent;
+        r->event_at_ms = ev->type == CORE_EV_EXITED ? MIN(ev->at_ms, w->now_ms) : w->now_ms;
+        if ((ev->type == CORE_EV_STARTED && ev->run >= s->run) ||
+            (ev->type == CORE_EV_ADOPTED && ev->pid)) {
+                r->start_ms = MIN(ev->at_ms, w->now_ms);
+                r->due_ms = 0;
+                r->signalled = false;
+                r->failing = false;
+                r->last_run = MAX(r->last_run, ev->run);
+        }
+        if (ev->type == CORE_EV_ADOPTED && ev->run > r->last_run) {
+                r->last_run = ev->run;
+                r->signalled = r->failing = false;
+        }
+        if (ev->type == CORE_EV_CHECK && !ev->ok && s->check_running &&
+            (s->actual == CORE_RUNNING) && s->checks_failed + 1 >= s->def->monitoring_failures.v)
+                r->failing = true;
+}
+
+/* ---- what comes out ---- */
+
+static bool accepted(const struct conf_service *def, const struct core_exit *e)
+{
+        if (!def || e->cause != CORE_CAUSE_EXIT)
+                return false;
+        return def->restart_policy.v == CONF_POLICY_NEVER ||
+               (def->restart_policy.v == CONF_POLICY_ON_FAILURE && e->wstatus == 0);
+}
+
+static bool no_restart(const struct conf_service *def, const struct core_exit *e)
+{
+        for (size_t i = 0; def && i < def->restart_no_restart_status.n; i++) {
+                if (e->cause == CORE_CAUSE_EXIT && WIFEXITED(e->wstatus) &&
+                    def->restart_no_restart_status.v[i] == WEXITSTATUS(e->wstatus))
+                        return true;
+        }
+        return false;
+}
+
+static int in_window(const struct rules *r, int64_t at_ms, int64_t window_ms)
+{
+        int n = 0;
+        for (int i = 0; i < r->tally_n; i++)
+                n += at_ms - r->tally[i] < window_ms;
+        return n;
+}
+
+static void count_failure(struct sim *w, int who, const struct core_service *s,
+                          const struct core_exit *e)
+{
+        struct rules *r = &w->rules[who];
+        int64_t window_ms = s->def ? s->def->restart_window.v : 60000;
+        int64_t max = s->def ? s->def->restart_max_failures.v : 5;
+        int64_t base_ms = s->def ? s->def->restart_delay.v : 1000;
+        int64_t most_ms = s->def ? s->def->restart_max_delay.v : 30000;
+        int64_t at_ms = r->event_at_ms;
+        if (r->tally_n == CORE_TALLY_MAX)
+                memmove(r->tally, r->tally + 1, (size_t)--r->tally_n * sizeof(r->tally[0]));
+        if (r->tally_n && r->tally[r->tally_n - 1] > at_ms)
+                at_ms = r->tally[r->tally_n - 1];
+        r->tally[r->tally_n++] = at_ms;
+        int n = in_window(r, r->event_at_ms, window_ms);
+        SIM_CHECK(w, who, e->failures == n, "%d failures, should be %d", e->failures, n);
+        int64_t delay_ms = MAX(r->delay_ms, base_ms);
+        bool seen = e->cause != CORE_CAUSE_START && !e->lost;
+        int64_t start_ms = seen ? r->event_at_ms - e->ran_ms : r->start_ms;
+        r->due_ms = MIN(start_ms, w->now_ms) + delay_ms;
+        r->delay_ms = MIN(2 * delay_ms, MAX(most_ms, base_ms));
+        r->must_hold = (max > 0 && n >= max) || no_restart(s->def, e);
+        if (s->def && s->def->restart_policy.v == CONF_POLICY_NEVER)
+                r->must_hold = false;
+}
+
+/* The end of a run has been put on record: exits[0]. */
+static void check_ended(struct sim *w, int who, const struct core_service *s)
+{
+        struct rules *r = &w->rules[who];
+        const struct core_exit *e = &s->exits[0];
+        r->ended_run = e->run;
+        bool asked = e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART;
+        int64_t window_ms = s->def ? s->def->restart_window.v : 60000;
+        SIM_CHECK(w, who, e->failure == (!asked && !accepted(s->def, e)), "cause %s, failure %d",
+                  core_cause_name(e->cause), e->failure);
+        if (r->signalled && e->cause == CORE_CAUSE_EXIT && e->run == r->last_run)
+                sim_fail(w, who, "an end that was asked for counts as one by itself");
+        if (r->failing && e->run == r->last_run && r->event_intent != CORE_INTENT_RESTART)
+                SIM_CHECK(w, who,
+                          e->cause == CORE_CAUSE_READY || e->cause == CORE_CAUSE_MONITORING ||
+                              e->cause == CORE_CAUSE_START,
+                          "cause %s after a failure", core_cause_name(e->cause));
+        if (e->ran_ms > window_ms)
+                r->delay_ms = 0;
+        r->pending = e->run >= r->last_run;
+        if (e->failure)
+                count_failure(w, who, s, e);
+}
+
+static void check_spawn(struct sim *w, int who, const struct core_effect *e)
+{
+        const struct core_service *s = e->svc;
+        struct rules *r = &w->rules[who];
+        SIM_CHECK(w, who, s->holds == 0, "spawned with holds %x", s->holds);
+        SIM_CHECK(w, who, s->def, "spawned without a definition");
+        SIM_CHECK(w, who, e->run > r->last_run, "run %lld after %lld", (long long)e->run,
+                  (long long)r->last_run);
+        SIM_CHECK(w, who, !w->link[who].spawning, "spawned twice");
+        SIM_CHECK(w, who, w->now_ms >= r->due_ms, "spawned %lld ms before the back-off is over",
+                  (long long)(r->due_ms - w->now_ms));
+        for (size_t i = 0; i < s->def->requires.n && !s->invalid_error; i++) {
+                const struct core_service *q = core_find(w->core, s->def->requires.v[i]);
+                /* A cycle with a definition that is kept although it is out of date is cut. */
+                bool old = q && q->invalid_error;
+                SIM_CHECK(w, who, !q || old || is_ready(q), "spawned before %s is ready", q->name);
+        }
+        r->last_run = e->run;
+        r->start_ms = w->now_ms;
+        r->signalled = r->failing = false;
+        w->link[who].spawning = true;
+}
+
+static void check_stop(struct sim *w, int who, const struct core_service *s)
+{
+        if (s->ending != CORE_CAUSE_STOP || s->holds == 0 || s->leftover)
+                return;
+        for (size_t i = 0; i < core_count(w->core); i++) {
+                const struct core_service *d = core_at(w->core, i);
+                if (!d->def || d->invalid_error || s->invalid_error ||
+                    !strv_has(&d->def->requires, s->name))
+                        continue;
+                SIM_CHECK(w, who, !check_up(d) || d->actual == CORE_ADOPTING, "stopped before %s",
+                          d->name);
+        }
+}
+
+static void check_order(struct sim *w, int who, const struct core_effect *e)
+{
+        const struct core_service *s = e->svc;
+        const struct rules *r = &w->rules[who];
+        if (!e->armed)
+                return;
+        SIM_CHECK(w, who, s->holds == 0, "armed with holds %x", s->holds);
+        if (e->intent == CORE_INTENT_RESTART)
+                return;
+        int64_t max = s->def->restart_max_failures.v, at_ms = s->started_ms + e->min_ran_ms;
+        SIM_CHECK(w, who,
+                  e->min_ran_ms >= MAX(r->delay_ms, s->def->restart_delay.v) ||
+                      e->min_ran_ms > s->def->restart_window.v,
+                  "armed below the delay");
+        SIM_CHECK(w, who, s->def->restart_no_restart_status.n == 0,
+                  "armed against no_restart_status");
+        SIM_CHECK(w, who, s->def->restart_policy.v != CONF_POLICY_NEVER,
+                  "armed against the policy");
+        SIM_CHECK(w, who, max == 0 || in_window(r, at_ms, s->def->restart_window.v) + 1 < max,
+                  "armed for a run that would disable it");
+}
+
+static void check_log(struct sim *w, int who, const struct core_effect *e)
+{
+        SIM_CHECK(w, who, e->text && strncmp(e->text, e->event, strlen(e->event)) == 0,
+                  "the line does not begin with its event");
+        SIM_CHECK(w, who, json_is_object(e->fields), "no fields");
+        if (!strcmp(e->event, "not ready"))
+                w->rules[who].failing = true;
+        else if (!strcmp(e->event, "started") || !strcmp(e->event, "adopted"))
+                w->link[who].spawning = false;
+        if (!strcmp(e->event, "exited") || !strcmp(e->event, "start failed"))
+                w->link[who].spawning = false;
+}
+
+void check_effect(struct sim *w, const struct core_effect *e)
+{
+        int who = e->svc ? sim_who(e->svc->name) : -1;
+        struct link *l = who < 0 ? NULL : &w->link[who];
+        bool to_shim =
+            e->type == CORE_FX_SIGNAL || e->type == CORE_FX_KILL || e->type == CORE_FX_ORDER;
+        if (to_shim)
+                SIM_CHECK(w, who, !l->released, "effect %d after the release", e->type);
+        bool run = e->type == CORE_FX_SIGNAL || e->type == CORE_FX_KILL || e->type == CORE_FX_SPAWN;
+        if (w->applying && who >= 0 && w->untouched[who])
+                SIM_CHECK(w, who, !run, "effect %d of a reload that does not concern it", e->type);
+        switch (e->type) {
+        case CORE_FX_SPAWN:
+                check_spawn(w, who, e);
+                break;
+        case CORE_FX_SIGNAL:
+        case CORE_FX_KILL:
+                if (e->type == CORE_FX_KILL || e->signo == SIGTERM) {
+                        if (!w->rules[who].signalled)
+                                check_stop(w, who, e->svc);
+                        w->rules[who].signalled = true;
+                }
+                break;
+        case CORE_FX_ORDER:
+                check_order(w, who, e);
+                break;
+        case CORE_FX_RELEASE:
+                SIM_CHECK(w, who, e->svc->holds, "released although a run is wanted");
+                break;
+        case CORE_FX_FORGET:
+                SIM_CHECK(w, who, !l->conn, "forgotten with a shim");
+                w->rules[who] = (struct rules){0};
+                w->shim[who].run = 0; /* one of the same name is another service */
+                break;
+        case CORE_FX_LOG:
+                check_log(w, who, e);
+                break;
+        case CORE_FX_REPLY:
+        case CORE_FX_ACK:
+                SIM_CHECK(w, who, e->text && *e->text, "nothing is said");
+                break;
+        default:
+                break;
+        }
+}
+
+/* Before the effects are looked at: the state as a whole. */
+void check_call_ended(struct sim *w)
+{
+        for (size_t i = 0; i < core_count(w->core); i++) {
+                const struct core_service *s = core_at(w->core, i);
+                int who = sim_who(s->name);
+                bool run = s->actual == CORE_STARTING || s->actual == CORE_RUNNING ||
+                           s->actual == CORE_RELOADING;
+                if (s->actual == CORE_DOWN)
+                        w->rules[who].due_ms = 0; /* the next start is somebody's wish */
+                if (w->applying && w->fresh[who] && s->tally_n == 0)
+                        forgive(&w->rules[who], s); /* changed while no svcd was there */
+                if (s->exits_n && s->exits[0].run != w->rules[who].ended_run)
+                        check_ended(w, who, s);
+                SIM_CHECK(w, who, !run || s->pid, "up without a pid");
+                SIM_CHECK(w, who, check_up(s) || !s->pid, "a pid while nothing runs");
+                SIM_CHECK(w, who, s->actual != CORE_BACKOFF || s->deadline_ms != CORE_NEVER,
+                          "back-off without an end");
+                SIM_CHECK(w, who, s->actual != CORE_DOWN || s->holds, "down and wanted up");
+                SIM_CHECK(w, who, !s->check_running || run, "a check runs in state %d", s->actual);
+        }
+        SIM_CHECK(w, -1,
+                  core_deadline(w->core) > w->now_ms || core_deadline(w->core) == CORE_NEVER ||
+                      core_deadline(w->core) <= w->now_ms,
+                  "no deadline");
+}
+
+/* ---- after the calm ---- */
+
+static bool may_wait(const struct sim *w, const struct core_service *s, int depth)
+{
+        for (size_t i = 0; s->def && i < s->def->requires.n && depth < SIM_NAMES; i++) {
+                const struct core_service *q = core_find(w->core, s->def->requires.v[i]);
+                if (q && (q->holds || (q->actual == CORE_WAITING && may_wait(w, q, depth + 1))))
+                        return true;
+        }
+        return false;
+}
+
+void check_rest(struct sim *w)
+{
+        bool monitored = false;
+        for (size_t i = 0; i < core_count(w->core); i++) {
+                const struct core_service *s = core_at(w->core, i);
+                int who = sim_who(s->name);
+                monitored = monitored || (s->def && s->def->monitoring_tcp.set);
+                if (s->holds)
+                        SIM_CHECK(w, who, s->actual == CORE_DOWN, "held (%x) and in state %d",
+                                  s->holds, s->actual);
+                else if (s->actual == CORE_WAITING)
+                        SIM_CHECK(w, who, may_wait(w, s, 0), "waits for nothing");
+                else
+                        SIM_CHECK(w, who, s->actual == CORE_RUNNING, "wanted up and in state %d",
+                                  s->actual);
+                SIM_CHECK(w, who,
+                          monitored ||
+                              (s->deadline_ms == CORE_NEVER && s->check_at_ms == CORE_NEVER),
+                          "a deadline (%lld, check %lld) in state %d", (long long)s->deadline_ms,
+                          (long long)s->check_at_ms, s->actual);
+                SIM_CHECK(w, who, world_alive(w, who) == (s->actual == CORE_RUNNING),
+                          "the core says %d, the world says %d", s->actual, world_alive(w, who));
+                SIM_CHECK(w, who, s->pid == (w->shim[who].main ? w->shim[who].pid : 0),
+                          "another pid");
+        }
+        for (int i = 0; i < SIM_NAMES; i++)
+                SIM_CHECK(w, i, core_find(w->core, sim_name(i)) || !world_alive(w, i),
+                          "forgotten, but alive");
+        SIM_CHECK(w, -1, w->ops_n == 0, "%d clients without an answer", w->ops_n);
+        SIM_CHECK(w, -1, monitored || core_deadline(w->core) == CORE_NEVER,
+                  "at rest, but a deadline");
+}

@@ -1,0 +1,186 @@
+/* perform.c: the caller of the core: hands events in, saves when told, performs effects in order, and
+ * hashes all of them. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void mix(struct sim *w, const void *data, size_t n)
+{
+        w->hash = str_hash(data, n, w->hash);
+}
+
+static void hash_effect(struct sim *w, const struct core_effect *e)
+{
+        int64_t numbers[] = {w->now_ms,  (int64_t)e->type, e->svc ? (int64_t)e->svc->id : -1,
+                             e->run,     e->signo,         e->tree,
+                             e->armed,   e->only_failed,   e->min_ran_ms,
+                             e->intent,  e->report,        (int64_t)e->op,
+                             e->outcome, e->in_log};
+        mix(w, numbers, sizeof(numbers));
+        if (e->text)
+                mix(w, e->text, strlen(e->text));
+        if (e->event)
+                mix(w, e->event, strlen(e->event));
+        if (e->fields && json_object_size(e->fields)) {
+                size_t n = json_object_size(e->fields);
+                mix(w, &n, sizeof(n));
+        }
+}
+
+static void send(struct sim *w, const struct core_effect *e)
+{
+        int who = sim_who(e->svc->name);
+        struct link *l = &w->link[who];
+        if (e->type == CORE_FX_SPAWN && !l->conn) {
+                l->conn = ++w->next_conn;
+                l->released = false;
+                w->shim[who].record = true;
+        }
+        if (!l->conn)
+                return;
+        int64_t late = w->calm || !sim_chance(w, 2) ? sim_pick(w, 0, 3) : sim_pick(w, 0, 1500);
+        l->in_ms = MAX(l->in_ms, w->now_ms + late);
+        sim_add(w, (struct wev){.at_ms = l->in_ms,
+                                .type = W_COMMAND,
+                                .who = who,
+                                .conn = l->conn,
+                                .u.command = {.type = e->type,
+                                              .run = e->run,
+                                              .min_ran_ms = e->min_ran_ms,
+                                              .report = e->report,
+                                              .signo = e->signo,
+                                              .intent = e->intent,
+                                              .tree = e->tree,
+                                              .armed = e->armed,
+                                              .only_failed = e->only_failed,
+                                              .digest = e->svc->digest}});
+        if (e->type == CORE_FX_RELEASE) {
+                l->conn = 0;
+                l->released = true;
+        }
+        if (e->type == CORE_FX_SPAWN && !w->calm && sim_chance(w, 3))
+                sim_add(w, (struct wev){.at_ms = l->in_ms + sim_pick(w, 0, 30000),
+                                        .type = W_SHIM_DIES,
+                                        .who = who,
+                                        .conn = l->conn});
+}
+
+static void reply(struct sim *w, uint64_t op)
+{
+        for (int i = 0; i < w->ops_n; i++) {
+                if (w->ops[i] != op)
+                        continue;
+                w->ops[i] = w->ops[--w->ops_n];
+                return;
+        }
+        sim_fail(w, -1, "reply to %llu, which nobody waits for", (unsigned long long)op);
+}
+
+static void watch(struct sim *w, int who, bool on)
+{
+        SIM_CHECK(w, who, w->link[who].watch != on, "port watch twice");
+        w->link[who].watch = on;
+        if (on && w->shim[who].ready && w->shim[who].main)
+                sim_add(w, (struct wev){.at_ms = w->now_ms + 1, .type = W_PORT, .who = who});
+}
+
+static void run_check(struct sim *w, int who)
+{
+        struct link *l = &w->link[who];
+        SIM_CHECK(w, who, !l->checking, "a check while another runs");
+        l->checking = true;
+        sim_add(w, (struct wev){.at_ms = w->now_ms + sim_pick(w, 0, w->calm ? 20 : 900),
+                                .type = W_CHECK,
+                                .who = who,
+                                .gen = ++l->check_gen});
+}
+
+static void perform(struct sim *w, const struct core_effect *e)
+{
+        int who = e->svc ? sim_who(e->svc->name) : -1;
+        switch (e->type) {
+        case CORE_FX_SPAWN:
+        case CORE_FX_SIGNAL:
+        case CORE_FX_KILL:
+        case CORE_FX_ORDER:
+        case CORE_FX_RELEASE:
+        case CORE_FX_ACK:
+                send(w, e);
+                break;
+        case CORE_FX_WATCH_PORT:
+        case CORE_FX_UNWATCH_PORT:
+                watch(w, who, e->type == CORE_FX_WATCH_PORT);
+                break;
+        case CORE_FX_CHECK:
+                run_check(w, who);
+                break;
+        case CORE_FX_CHECK_CANCEL:
+                SIM_CHECK(w, who, w->link[who].checking, "no check to cancel");
+                w->link[who].checking = false;
+                break;
+        case CORE_FX_REPLY:
+                reply(w, e->op);
+                break;
+        case CORE_FX_SHUTDOWN_DONE:
+                SIM_CHECK(w, -1, w->shutting && !w->shut, "shutdown done out of turn");
+                w->shut = true;
+                break;
+        default:
+                break;
+        }
+}
+
+void perform_save(struct sim *w)
+{
+        char boot[16];
+        snprintf(boot, sizeof(boot), "boot-%d", w->boot);
+        json_decref(w->saved);
+        w->saved = core_save(w->core, boot);
+}
+
+void perform_all(struct sim *w)
+{
+        struct core_effect e;
+        check_call_ended(w);
+        if (w->saving && core_dirty(w->core) == CORE_DIRTY_NOW)
+                perform_save(w);
+        /* A crash between two effects: the rest is never performed. */
+        bool crash = w->crash_at && w->events >= w->crash_at && sim_chance(w, 60);
+        int left = crash ? (int)sim_pick(w, 0, 4) : -1;
+        while (core_next(w->core, &e)) {
+                hash_effect(w, &e);
+                check_effect(w, &e);
+                sim_note(w, e.svc ? sim_who(e.svc->name) : -1, e.event ? e.event : "effect", e.type,
+                         e.run);
+                if (left-- == 0) {
+                        act_crash(w);
+                        return;
+                }
+                perform(w, &e);
+        }
+        if (w->saving && core_dirty(w->core) != CORE_CLEAN && sim_chance(w, 30))
+                perform_save(w);
+}
+
+void perform_event(struct sim *w, int who, const struct core_event *ev)
+{
+        struct core_service *s = core_find(w->core, sim_name(who));
+        if (!s)
+                return;
+        w->events++;
+        sim_note(w, who, "event", ev->type, ev->run ? ev->run : ev->exit.run);
+        check_call_begins(w);
+        check_delivery(w, who, ev);
+        core_event(w->core, s, ev, w->now_ms, w->wall_ms);
+        perform_all(w);
+}
+
+void perform_tick(struct sim *w)
+{
+        sim_note(w, -1, "tick", 0, 0);
+        check_call_begins(w);
+        core_tick(w->core, w->now_ms, w->wall_ms);
+        SIM_CHECK(w, -1, core_deadline(w->core) > w->now_ms, "a deadline is left behind");
+        perform_all(w);
+}
