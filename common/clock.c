@@ -34,8 +34,8 @@ const char *clock_text(int64_t wall_ms, char buf[CLOCK_TEXT_MAX])
         struct tm tm;
         /* Beyond the years that struct tm can hold; nothing that a clock says. */
         if (!localtime_r(&sec, &tm) || tm.tm_year > 9999 - 1900 || tm.tm_year < -1900)
-                return strcpy(buf, "?");
-        long off = tm.tm_gmtoff / 60, abs_off = labs(off) % (100 * 60);
+                return memcpy(buf, "?", 2);
+        long off = tm.tm_gmtoff / 60, abs_off = labs(off) % 6000;
         snprintf(buf, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03d%c%02d:%02d",
                  tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
                  (int)ms, off < 0 ? '-' : '+', (int)(abs_off / 60), (int)(abs_off % 60));
@@ -49,9 +49,9 @@ const char *clock_boot_id(void)
         if (known)
                 return id;
         known = true;
-        _cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-        if (!f || !fgets(id, sizeof(id), f))
-                id[0] = '\0';
+        _cleanup_free_ char *text = NULL;
+        if (file_read("/proc/sys/kernel/random/boot_id", 4096, &text, NULL) == 0)
+                snprintf(id, sizeof(id), "%.36s", text);
         id[strcspn(id, "\n")] = '\0';
         return id;
 }

@@ -24,7 +24,8 @@
  * A service that runs goes on with its last good definition in each of these cases.
  *
  * Limits, so that no input can exhaust anything: 1 MiB a file (CONF_FILE_MAX), 256 files, 65,536
- * YAML nodes a file after aliases are expanded, 32 levels, 10,000 services.
+ * YAML nodes a file after aliases are expanded, 32 levels, 10,000 services, 64 MiB of values once
+ * defaults and aliases are copied (CONF_BYTES_MAX).
  *
  * Units: durations in milliseconds, sizes in bytes, percentages in percent.
  */
@@ -45,7 +46,8 @@
 #define CONF_DEPTH_MAX    32
 #define CONF_SERVICES_MAX 10000
 #define CONF_NAME_MAX     63
-#define CONF_VARS_MAX     1024 /* variables of one `environment` or dotenv file */
+#define CONF_BYTES_MAX    (64u * 1024u * 1024u) /* of all values, with defaults and aliases copied */
+#define CONF_VARS_MAX     1024                  /* variables of one `environment` or dotenv file */
 
 struct conf_int {
         int64_t v; /* meaningful only if set */

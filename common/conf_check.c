@@ -234,7 +234,8 @@ void conf_check(struct conf_parse *p)
                                      .base = base,
                                      .service = svc->name,
                                      .error = &svc->error};
-                check_service(p, &p->slots[i], &at);
+                if (!p->slots[i].dropped)
+                        check_service(p, &p->slots[i], &at);
         }
         check_ports(p);
         conf_check_requires(p);

@@ -234,6 +234,17 @@ static struct conf_service *slot_for(struct conf_parse *p, struct conf_at *at,
         return svc;
 }
 
+/* A small file can say a large value once and use it ten thousand times, by aliases or defaults. */
+static const char too_much[] = "the values of all services take more than %u MiB";
+
+static bool room_for(struct conf_parse *p, size_t bytes)
+{
+        if (bytes > CONF_BYTES_MAX - p->bytes)
+                return false;
+        p->bytes += bytes;
+        return true;
+}
+
 static void read_service(struct conf_parse *p, const struct conf_doc *doc,
                          const struct conf_pair *pair)
 {
@@ -261,6 +272,10 @@ static void read_service(struct conf_parse *p, const struct conf_doc *doc,
                 conf_fail(&at, value, "expected a map with the settings, such as command: …");
         }
         conf_service_clear(&scratch);
+        if (!room_for(p, conf_service_bytes(svc))) {
+                conf_fail(&at, key, too_much, CONF_BYTES_MAX >> 20);
+                conf_service_clear(svc);
+        }
 }
 
 static void read_services(struct conf_parse *p, const struct conf_doc *doc)
@@ -332,8 +347,21 @@ static void inherit_setting(struct conf_parse *p, struct conf_service *svc, enum
                 drop_self(svc);
 }
 
-static void inherit(struct conf_parse *p, struct conf_service *svc)
+static void inherit(struct conf_parse *p, struct conf_slot *slot)
 {
+        struct conf_service *svc = slot->svc;
+        if (!room_for(p, p->defaults_bytes)) {
+                struct conf_at at = {.diag = p->diag,
+                                     .doc = slot->doc,
+                                     .conf = p->conf,
+                                     .base = "services",
+                                     .key = svc->name,
+                                     .service = svc->name,
+                                     .error = &svc->error};
+                conf_fail_place(&at, &svc->place, too_much, CONF_BYTES_MAX >> 20);
+                slot->dropped = true;
+                return;
+        }
         if (p->poison && !svc->error)
                 svc->error = xstrdup(p->poison);
         for (size_t s = 0; s < SETTING_COUNT; s++)
@@ -397,8 +425,9 @@ void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct d
         for (size_t i = 0; i < n; i++)
                 read_services(&p, docs[i]);
         conf_check_defaults(&p);
+        p.defaults_bytes = conf_service_bytes(&p.defaults);
         for (size_t i = 0; i < p.n; i++)
-                inherit(&p, p.slots[i].svc);
+                inherit(&p, &p.slots[i]);
         conf_check(&p);
         hand_over(&p);
         for (size_t s = 0; s < SETTING_COUNT; s++)

@@ -184,6 +184,53 @@ bool conf_value_set(const struct conf_setting_info *info, const void *member)
         }
 }
 
+static size_t strv_bytes(const struct strv *l)
+{
+        size_t n = l->cap * sizeof(*l->v);
+        for (size_t i = 0; i < l->n; i++)
+                n += strlen(l->v[i]) + 1;
+        return n;
+}
+
+static size_t env_bytes(const struct conf_env *e)
+{
+        size_t n = e->cap * sizeof(*e->v);
+        for (size_t i = 0; i < e->n; i++)
+                n += strlen(e->v[i].name) + strlen(e->v[i].value) + 2;
+        return n;
+}
+
+static size_t value_bytes(const struct conf_setting_info *info, const void *member)
+{
+        const struct conf_command *c = member;
+        const char *text = NULL;
+        switch (info->type) {
+        case CONF_STRING:
+        case CONF_PATH:
+                text = *(char *const *)member;
+                return text ? strlen(text) + 1 : 0;
+        case CONF_COMMAND:
+                return strv_bytes(&c->argv) + (c->text ? strlen(c->text) + 1 : 0);
+        case CONF_PATHS:
+        case CONF_NAMES:
+                return strv_bytes(member);
+        case CONF_INTS:
+                return ((const struct conf_ints *)member)->cap * sizeof(int64_t);
+        case CONF_ENVIRONMENT:
+                return env_bytes(member);
+        default:
+                return 0;
+        }
+}
+
+size_t conf_service_bytes(const struct conf_service *s)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < SETTING_COUNT; i++)
+                n += value_bytes(&conf_settings[i], conf_member(s, (enum conf_setting)i));
+        return n;
+}
+
 static void copy_command(struct conf_command *dst, const struct conf_command *src)
 {
         dst->text = src->text ? xstrdup(src->text) : NULL;

@@ -72,6 +72,8 @@ bool conf_value_read(struct conf_at *at, const struct conf_setting_info *info,
 void conf_value_copy(const struct conf_setting_info *info, void *dst, const void *src);
 void conf_value_done(const struct conf_setting_info *info, void *member);
 bool conf_value_set(const struct conf_setting_info *info, const void *member);
+/* About how much memory the values take. */
+size_t conf_service_bytes(const struct conf_service *s);
 /* Appends the value as one would write it in YAML. */
 void conf_value_print(const struct conf_setting_info *info, const void *member, struct strbuf *b);
 static inline void *conf_member(const struct conf_service *s, enum conf_setting setting)
@@ -115,6 +117,7 @@ struct conf_slot {
         const struct conf_doc *doc;
         const struct conf_node *node;     /* its map */
         const struct conf_node *requires; /* its own list, or NULL */
+        bool dropped;                     /* there was no room for its values */
 };
 struct conf_parse {
         struct conf *conf;
@@ -123,6 +126,8 @@ struct conf_parse {
         size_t docs_n;
         struct conf_service defaults; /* only values and origins */
         struct conf_service builtin;
+        size_t bytes; /* of all values so far, see CONF_BYTES_MAX */
+        size_t defaults_bytes;
         char *default_error[SETTING_COUNT]; /* costs the services that do not set it themselves */
         char *poison;                       /* costs every service */
         struct conf_slot *slots;            /* in the order of the files */

@@ -140,7 +140,7 @@ static bool tag_ok(struct builder *b, const yaml_event_t *ev, const yaml_char_t 
                 if (strcmp((const char *)tag, known[i]) == 0)
                         return true;
         fail(b, (int)ev->start_mark.line + 1, (int)ev->start_mark.column + 1,
-             "the tag %s has no meaning here (a value that begins with ! needs quotes)",
+             "the tag %.60s has no meaning here (a value that begins with ! needs quotes)",
              (const char *)tag);
         return false;
 }
@@ -200,7 +200,7 @@ static void add_anchor(struct builder *b, const yaml_char_t *anchor)
                 return;
         }
         fail(b, b->doc->nodes[node]->line, b->doc->nodes[node]->column,
-             "the anchor &%s is defined twice", name);
+             "the anchor &%.60s is defined twice", name);
 }
 
 static void on_scalar(struct builder *b, const yaml_event_t *ev)
@@ -223,11 +223,11 @@ static void on_alias(struct builder *b, const yaml_event_t *ev)
         size_t i = conf_index_get(&b->anchors, name);
         if (i == CONF_INDEX_NONE)
                 fail(b, line, column,
-                     "there is no anchor &%s before this (a value that begins with * "
+                     "there is no anchor &%.60s before this (a value that begins with * "
                      "needs quotes)",
                      name);
         else if (b->doc->nodes[i]->open)
-                fail(b, line, column, "the alias *%s stands inside of its own anchor", name);
+                fail(b, line, column, "the alias *%.60s stands inside of its own anchor", name);
         else
                 attach(b, b->doc->nodes[i], line, column);
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #define SUGGEST_WORD_MAX 64
+#define TEXT_MAX_BYTES   1000 /* of a message or a path: keys can be as long as the file */
 
 void diag_done(struct diag *d)
 {
@@ -25,10 +26,14 @@ void diag_done(struct diag *d)
 
 /* Text from a user's file must neither break the line nor reach the terminal as a control sequence.
  * C1 controls (U+0080 to U+009F) are such sequences in UTF-8 too. */
-static char *printable(const char *s)
+static char *printable(const char *s, size_t max_bytes)
 {
         struct strbuf b = {0};
         for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+                if (b.n >= max_bytes && (*p & 0xc0) != 0x80) {
+                        strbuf_add(&b, "…");
+                        break;
+                }
                 if (*p == '\n')
                         strbuf_add(&b, "\\n");
                 else if (*p == '\t')
@@ -64,9 +69,9 @@ struct diag_item *diag_add(struct diag *d, enum diag_severity severity, const ch
             .file = file ? xstrdup(file) : NULL,
             .line = line,
             .column = column,
-            .path = path ? printable(path) : NULL,
+            .path = path ? printable(path, TEXT_MAX_BYTES) : NULL,
             .service = service ? xstrdup(service) : NULL,
-            .message = printable(message),
+            .message = printable(message, TEXT_MAX_BYTES),
         };
         return it;
 }
@@ -112,7 +117,7 @@ static void add_place(struct strbuf *b, const struct diag_item *it)
 {
         if (!it->file)
                 return;
-        _cleanup_free_ char *file = printable(it->file);
+        _cleanup_free_ char *file = printable(it->file, SIZE_MAX);
         strbuf_add(b, file);
         if (it->line > 0)
                 strbuf_addf(b, ":%d", it->line);

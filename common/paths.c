@@ -141,7 +141,7 @@ static int find_root(const char *option, const char *home, char **ret, bool *ret
                 return r;
         *ret_default = !given;
         if (given && resolve(usual, &usual_real) == 0)
-                *ret_default = strcmp(real, usual_real) == 0;
+                *ret_default = str_eq(real, usual_real);
         *ret = TAKE_PTR(real);
         return 0;
 }

@@ -46,7 +46,7 @@
  *   `started` line of each run. All other svcd lines come from svcd: LOG for most, and ACK's TEXT
  *   for the `exited` line, since only svcd knows whether it counts as a failure. While svcd is
  *   away, or if it does not acknowledge within SHIM_HOLD_MS, the shim writes the `exited` line
- *   itself and sets LOGGED in the report. After a standing order the output of the new run waits in
+ *   itself and sets LOGGED in the report. svcd's lines are written in the order in which they come. After a standing order the output of the new run waits in
  *   its pipe until the `exited` line of the old one is written, so that the lines are in order.
  *
  * SVCD GOES AWAY

@@ -284,10 +284,12 @@ int varlink_args(json_t *parameters, const char *format, char **ret_parameter, .
 {
         struct arg args[ARGS_MAX];
         int n = 0;
+        while (n < ARGS_MAX && (format = next_arg(format, &args[n])))
+                n++;
         va_list ap;
         va_start(ap, ret_parameter);
-        while (n < ARGS_MAX && (format = next_arg(format, &args[n])))
-                args[n++].target = va_arg(ap, void *);
+        for (int i = 0; i < n; i++)
+                args[i].target = va_arg(ap, void *);
         va_end(ap);
 
         const char *key = unknown(parameters, args, n);

@@ -105,7 +105,7 @@ static int wait_readable(const struct client *c, int64_t deadline_ms)
 static int fill(struct client *c)
 {
         struct strbuf *b = &c->in;
-        if (b->n > VARLINK_REPLY_MAX)
+        if (b->n > (size_t)VARLINK_REPLY_MAX)
                 return -EBADMSG;
         if (b->cap - b->n < READ_LEAST + 1) {
                 b->cap = MAX(2 * b->cap, (size_t)4 * READ_LEAST);
@@ -126,7 +126,7 @@ static char *take(struct client *c)
 {
         char *text = NULL;
         if (c->scanned < c->in.n && memchr(c->in.s + c->scanned, '\0', c->in.n - c->scanned)) {
-                varlink_take(&c->in, VARLINK_REPLY_MAX, &text);
+                varlink_take(&c->in, (size_t)VARLINK_REPLY_MAX, &text);
                 c->scanned = 0;
         } else {
                 c->scanned = c->in.n;

@@ -87,8 +87,8 @@ static bool in_range(const struct parts *p)
 
 static int64_t parts_ms(const struct parts *p)
 {
-        int64_t s = days(p->year, p->month, p->day) * 86400 + p->hour * 3600 + p->minute * 60 +
-                    p->second - p->offset_s;
+        int of_day = p->hour * 3600 + p->minute * 60 + p->second - p->offset_s;
+        int64_t s = days(p->year, p->month, p->day) * 86400 + of_day;
         return s * 1000 + p->ms;
 }
 

@@ -49,7 +49,7 @@ static bool is_known(const struct logread *l, const struct logfile *f)
  * that is open already to a name that comes later, where it is recognised. So nothing is missed. */
 static int open_all(struct logread *l)
 {
-        struct logfile f;
+        struct logfile f = {.fd = -1};
         int r = open_file(l->path, &f);
         if (r < 0 && r != -ENOENT)
                 return r;

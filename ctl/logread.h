@@ -14,7 +14,7 @@
 #include "common/util.h"
 #include "ctl/logline.h"
 
-#define LOGREAD_LINE_MAX (1024u * 1024u) /* a longer line comes in pieces */
+#define LOGREAD_LINE_MAX ((size_t)1024 * 1024) /* a longer line comes in pieces */
 #define LOGREAD_ALL      SIZE_MAX
 
 struct logfile {

@@ -52,8 +52,9 @@ static void measure(const struct table *t, struct layout *l)
         *l = (struct layout){0};
         for (size_t i = 0; i < t->n; i++)
                 l->width[i] = t->columns[0].title ? text_width(t->columns[i].title) : 0;
-        for (size_t i = 0; i < t->cells_n; i++)
-                l->width[i % t->n] = MAX(l->width[i % t->n], t->cells[i].width);
+        for (size_t r = 0; r + t->n <= t->cells_n; r += t->n)
+                for (size_t i = 0; i < t->n; i++)
+                        l->width[i] = MAX(l->width[i], t->cells[r + i].width);
 }
 
 /* Columns from the first to the one before LAST. */

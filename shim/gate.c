@@ -14,7 +14,7 @@
 static void release(struct shim *s)
 {
         size_t n = s->gate.held_n;
-        if (!n || s->gate.report)
+        if (!n)
                 return;
         s->gate.held_n = 0;
         log_raw(&s->log, big.held, n);
@@ -42,7 +42,7 @@ void gate_line(struct shim *s, int64_t wall_ms, const char *source, size_t sourc
                const char *text, size_t n)
 {
         bool line_open = s->drain.open && s->now_us < s->drain.open_until_us;
-        if ((s->gate.report || line_open) && hold(s, wall_ms, source, source_n, text, n))
+        if (line_open && hold(s, wall_ms, source, source_n, text, n))
                 return;
         drain_break(s);
         release(s);
@@ -106,6 +106,7 @@ static void write_exited(struct shim *s, const struct report *r)
         if (r->restarted)
                 text_str(&t, " restarted=standing-order");
         drain_break(s);
+        release(s);
         log_event(&s->log, "svcd", 4, r->wall_ms, t.s, t.n);
 }
 
@@ -138,6 +139,7 @@ void gate_acked(struct shim *s, struct report *r, const char *text, size_t n)
         if (n && !r->logged && !s->check) {
                 if (awaited) {
                         drain_break(s);
+                        release(s);
                         log_event(&s->log, "svcd", 4, r->wall_ms, text, n);
                 } else {
                         gate_line(s, r->wall_ms, "svcd", 4, text, n);
@@ -155,7 +157,7 @@ void gate_line_ended(struct shim *s)
 
 void gate_line_late(struct shim *s)
 {
-        if (!s->gate.held_n || s->gate.report)
+        if (!s->gate.held_n)
                 return;
         drain_break(s);
         release(s);

@@ -1,8 +1,9 @@
 /* gate: which of svcd's lines may be written when.
  *
  * The gate is closed while the `exited` line of a run is missing: its text is svcd's, and comes with
- * the ACK of the report. Until then no output is read and other lines are held, so that the log tells
- * things in order. After SHIM_HOLD_MS, or when svcd is away, the shim writes the line itself.
+ * the ACK of the report. Until then no output is read, the next `started` line waits, and the end of
+ * the next run is not looked at, so that the log tells things in order; svcd's other lines come in
+ * order by themselves. After SHIM_HOLD_MS, or when svcd is away, the shim writes the line itself.
  *
  * Lines are held too while a very long line of output is in the file without its end (drain.h).
  */

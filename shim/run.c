@@ -222,6 +222,12 @@ void run_turn(struct shim *s)
         bool left = reap(s, &progress);
         if (s->killing && left)
                 kill_on(s, progress);
+        else
+                s->kill_at_us = NEVER;
+        /* svcd is about to send the `exited` line of the run before: first things first. */
+        s->held = s->gate.report && link_is_up(s);
+        if (s->held)
+                return;
         if (s->phase == PHASE_ENDED && (!left || (!s->check && s->now_us >= s->settle_at_us))) {
                 finish(s, left);
         } else if (s->phase == PHASE_LEFT && !left) {
@@ -238,7 +244,7 @@ void run_turn(struct shim *s)
 int64_t run_deadline_us(const struct shim *s)
 {
         int64_t at = NEVER;
-        if (s->phase == PHASE_ENDED && !s->check)
+        if (s->phase == PHASE_ENDED && !s->check && !s->held)
                 at = s->settle_at_us;
         if (s->phase != PHASE_NONE && s->killing && s->kill_at_us < at)
                 at = s->kill_at_us;

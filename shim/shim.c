@@ -144,15 +144,20 @@ static struct events wait_turn(struct shim *s)
         int64_t at = deadline_us(s);
         int64_t wait_us = at == NEVER ? NEVER : at > stamp_mono_us() ? at - stamp_mono_us() : 0;
         int r = wait_for_events(p, (nfds_t)n, wait_us < 0 ? 0 : wait_us);
-        if (r > 0) {
-                /* Descriptors come before signals, for ever if they are busy. */
+        /* Descriptors come before signals, for ever if they are busy; and a signal leaves open
+         * whether svcd has said something. */
+        bool woken = r != 0;
+        if (r > 0)
                 wait_for_events(NULL, 0, 0);
+        else if (r < 0)
+                r = wait_for_events(p, (nfds_t)n, 0);
+        if (r > 0) {
                 for (int i = 0; i < drains; i++)
                         ev.drain = ev.drain || p[i].revents;
                 ev.link = link_at >= 0 && p[link_at].revents;
                 ev.notify = notify_at >= 0 && p[notify_at].revents;
         }
-        ev.any = r != 0 || at != s->trim_at_us;
+        ev.any = woken || at != s->trim_at_us;
         s->now_us = stamp_mono_us();
         return ev;
 }
@@ -166,6 +171,9 @@ static void flush(struct shim *s)
 
 static void serve(struct shim *s, const struct events *ev)
 {
+        /* An order that came before the run ended must be known when its end is looked at. */
+        if (ev->link)
+                link_read(s);
         if (child_ended || run_deadline_us(s) <= s->now_us) {
                 child_ended = 0;
                 run_turn(s);
@@ -174,13 +182,13 @@ static void serve(struct shim *s, const struct events *ev)
                 nudged = 0;
                 link_nudge(s);
         }
-        if (ev->link)
-                link_read(s);
         if (ev->notify)
                 notify_turn(s);
         if (s->gate.report && s->gate.until_us <= s->now_us)
                 gate_give_up(s);
         drain_turn(s, ev->drain);
+        if (s->held && !s->gate.report)
+                run_turn(s);
         if (s->link.retry_at_us <= s->now_us)
                 link_retry(s);
         if (s->lock_error && !s->ending && s->lock_until_us <= s->now_us) {

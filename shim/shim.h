@@ -1,7 +1,7 @@
 /* shim: the one struct of a shim, and the order in which things happen in it.
  *
- * A shim is one process with one thread and one loop (shim.c). A turn of the loop is: wait; reap
- * children; read what svcd says; read output and notifications; do what is due; and at the end, in
+ * A shim is one process with one thread and one loop (shim.c). A turn of the loop is: wait; read what
+ * svcd says; reap children; read output and notifications; do what is due; and at the end, in
  * this order, write the log, write the record, send to svcd. So whatever svcd hears of is in the log.
  *
  * MEMORY. There is one shim for each service, so the measure is pages, not bytes: no malloc, no
@@ -122,6 +122,7 @@ struct shim {
         struct rusage usage; /* from ENDED on */
         int64_t ended_ms, ended_wall_ms, settle_at_us;
         bool killing;
+        bool held; /* what ended is looked at once the gate is open */
         int64_t kill_at_us, kill_wait_us;
         int lock_error; /* another shim has the record; the answer to START */
         int64_t lock_until_us;

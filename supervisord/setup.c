@@ -16,6 +16,9 @@
 #include "supervisord/daemon.h"
 #include "supervisord/sdnotify.h"
 
+#ifndef SVCD_DATADIR
+#define SVCD_DATADIR "/usr/local/share/svcd"
+#endif
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 static void find_user(struct daemon *d)

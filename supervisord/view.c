@@ -67,7 +67,7 @@ static void set_ended(json_t *o, const struct core_exit *e)
         json_object_set_new(o, "error", error);
 }
 
-static json_t *view_exit(const struct core_exit *e)
+static json_t *view_exit(const struct core_service *s, const struct core_exit *e)
 {
         json_t *o = json_object();
         json_object_set_new(o, "run", json_integer(e->run));
@@ -80,7 +80,7 @@ static json_t *view_exit(const struct core_exit *e)
         json_object_set_new(o, "system_ms", json_integer(e->system_ms));
         json_object_set_new(o, "maxrss_bytes", json_integer(e->maxrss_bytes));
         json_object_set_new(o, "at", when(e->at_wall_ms));
-        json_object_set_new(o, "text", owned(core_exit_text(e)));
+        json_object_set_new(o, "text", owned(core_exit_text(s, e)));
         return o;
 }
 
@@ -145,7 +145,7 @@ json_t *view_service(const struct daemon *d, const struct core_service *s, bool 
         set_usage(o, d, s, usage);
         json_t *exits = json_array();
         for (int i = 0; i < s->exits_n; i++)
-                json_array_append_new(exits, view_exit(&s->exits[i]));
+                json_array_append_new(exits, view_exit(s, &s->exits[i]));
         json_object_set_new(o, "last_exit",
                             s->exits_n ? json_incref(json_array_get(exits, 0)) : json_null());
         json_object_set_new(o, "last_exits", exits);

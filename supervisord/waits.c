@@ -45,8 +45,32 @@ static void reply_services(struct call *call)
         call_reply(call, json_pack("{s:o}", "services", all));
 }
 
+/* A service that is held down does not come up by itself. NULL = none is. */
+static char *never(const struct call *call)
+{
+        const struct core *core = call->c->d->core;
+        if (strcmp(call->state, "stopped") == 0)
+                return NULL;
+        for (size_t i = 0; i < call->names.n; i++) {
+                const struct core_service *s = core_find(core, call->names.v[i]);
+                if (!s)
+                        return xasprintf("%s is no longer defined", call->names.v[i]);
+                if (core_wanted_up(s) || s->actual != CORE_DOWN)
+                        continue;
+                _cleanup_free_ char *note = core_note(core, s, clock_mono_ms());
+                return xasprintf("%s is %s and will not be %s by itself%s%s", s->name,
+                                 core_state_name(s), call->state, note[0] ? ": " : "", note);
+        }
+        return NULL;
+}
+
 static bool settle(struct call *call)
 {
+        _cleanup_free_ char *why = never(call);
+        if (why) {
+                call_refuse(call, why);
+                return true;
+        }
         json_t *pending = pending_names(call);
         bool done = json_array_size(pending) == 0;
         json_decref(pending);

@@ -146,8 +146,10 @@ void core_settle(struct core *c)
         while (c->queue_head < c->queue.n) {
                 struct svc *x = c->queue.v[c->queue_head++];
                 x->queued = false;
-                if (!x->gone)
-                        machine(x, M_SETTLE, NULL);
+                if (x->gone)
+                        continue;
+                order_update(x); /* what its neighbours did may concern the next ones */
+                machine(x, M_SETTLE, NULL);
         }
         c->queue_head = c->queue.n = 0;
         if (c->shutdown && !c->shutdown_told && c->not_down == 0) {

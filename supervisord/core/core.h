@@ -149,35 +149,37 @@ struct core_service {
         uint32_t id; /* index for callers' tables; re-used only after FX_FORGET */
         char *name;
         struct conf *conf; /* reference that keeps `def` alive */
-        const struct conf_service *def;      /* the definition in use; NULL if there never was a good one */
-        struct conf_place invalid_place;     /* INVALID, or `def` is older than what the file says: */
-        char *invalid_error;                 /* the first error, else NULL */
+        const struct conf_service
+            *def; /* the definition in use; NULL if there never was a good one */
+        struct conf_place invalid_place; /* INVALID, or `def` is older than what the file says: */
+        char *invalid_error;             /* the first error, else NULL */
 
         enum core_actual actual;
         unsigned holds;
         int64_t since_ms, since_wall_ms; /* of `actual` as people see it */
         int64_t deadline_ms;             /* CORE_NEVER = none */
 
-        int64_t run;  /* number of the current or last run; 0 = never started */
-        int64_t pid;  /* of the main process; 0 = none */
+        int64_t run; /* number of the current or last run; 0 = never started */
+        int64_t pid; /* of the main process; 0 = none */
         int64_t started_ms, started_wall_ms; /* of the current or last run */
-        uint64_t digest;  /* conf_digest of what the current run was started with */
-        bool leftover;    /* the main process has ended, descendants are alive */
-        bool signal_caught; /* RELOADING: the main process catches the signal */
+        uint64_t digest;          /* conf_digest of what the current run was started with */
+        bool leftover;            /* the main process has ended, descendants are alive */
+        bool signal_caught;       /* RELOADING: the main process catches the signal */
         int64_t restart_grace_ms; /* until then an exit is the end of a requested restart */
         enum core_cause ending;   /* STOPPING, KILLING: why */
         bool order_armed;
         char *status_text; /* sd_notify's STATUS=, or NULL */
 
-        int64_t restarts; /* runs that svcd started by itself since the last start by hand or boot */
-        int64_t delay_ms; /* the next back-off */
+        int64_t
+            restarts; /* runs that svcd started by itself since the last start by hand or boot */
+        int64_t delay_ms;              /* the next back-off */
         int64_t tally[CORE_TALLY_MAX]; /* times of the last failures, oldest first */
         int tally_n;
         struct core_exit exits[CORE_EXITS]; /* newest first */
         int exits_n;
 
         enum core_health health;
-        int checks_failed;  /* in a row */
+        int checks_failed;   /* in a row */
         int64_t check_at_ms; /* CORE_NEVER = none is planned */
         bool check_running;
 };
@@ -205,9 +207,9 @@ enum core_event_type {
                                  ready, leftover, digest, intent + armed (of its standing order),
                                  text (STATUS); reports of exits follow as EXITED */
         /* observations */
-        CORE_EV_READY,        /* READY=1, or the port listens */
-        CORE_EV_STATUS,       /* text */
-        CORE_EV_CHECK,        /* ok; text = what a failed check said */
+        CORE_EV_READY,  /* READY=1, or the port listens */
+        CORE_EV_STATUS, /* text */
+        CORE_EV_CHECK,  /* ok; text = what a failed check said */
         CORE_EV_TYPE_COUNT
 };
 
@@ -216,8 +218,8 @@ enum core_intent { CORE_INTENT_NONE, CORE_INTENT_RESTART };
 struct core_event {
         enum core_event_type type;
         uint64_t op;
-        int64_t uid;            /* who asked, for the log; -1 = svcd itself */
-        bool ignored, caught;   /* RESTART */
+        int64_t uid;          /* who asked, for the log; -1 = svcd itself */
+        bool ignored, caught; /* RESTART */
         int64_t run, pid, at_ms, at_wall_ms;
         bool restarted, leftover, ready, armed, ok;
         int intent, stage, error;
@@ -230,23 +232,23 @@ struct core_event {
 /* ---- effects ---- */
 
 enum core_effect_type {
-        CORE_FX_SPAWN,   /* start run `run` with svc->def; answered by exactly one of STARTED,
+        CORE_FX_SPAWN,      /* start run `run` with svc->def; answered by exactly one of STARTED,
                             START_FAILED, LOST */
-        CORE_FX_SIGNAL,  /* signo, tree */
-        CORE_FX_KILL,    /* answered by EXITED/EMPTY or LOST */
-        CORE_FX_ORDER,   /* armed, min_ran_ms, only_failed, intent */
-        CORE_FX_RELEASE, /* no shim is needed any more */
-        CORE_FX_ACK,     /* report; text = the `exited` line's text, e.g. exited run=4 pid=… */
-        CORE_FX_WATCH_PORT,   /* readiness: tell READY once def->port listens; until UNWATCH */
+        CORE_FX_SIGNAL,     /* signo, tree */
+        CORE_FX_KILL,       /* answered by EXITED/EMPTY or LOST */
+        CORE_FX_ORDER,      /* armed, min_ran_ms, only_failed, intent */
+        CORE_FX_RELEASE,    /* no shim is needed any more */
+        CORE_FX_ACK,        /* report; text = the `exited` line's text, e.g. exited run=4 pid=… */
+        CORE_FX_WATCH_PORT, /* readiness: tell READY once def->port listens; until UNWATCH */
         CORE_FX_UNWATCH_PORT,
         CORE_FX_CHECK,        /* run the monitoring command or tcp check once, answer CHECK */
         CORE_FX_CHECK_CANCEL, /* end it; no answer */
-        CORE_FX_CONF,    /* live settings have changed: log, limits */
-        CORE_FX_LOG,     /* text: a line for NAME.log and svcd.log; event: its first word(s);
+        CORE_FX_CONF,         /* live settings have changed: log, limits */
+        CORE_FX_LOG,          /* text: a line for NAME.log and svcd.log; event: its first word(s);
                             fields: the same as JSON object for events.ndjson. To everybody, in
                             order. For EXITED the line goes by FX_ACK and `in_log` is false */
-        CORE_FX_REPLY,   /* op, outcome, text (one sentence for people) */
-        CORE_FX_FORGET,  /* the service is gone after this effect */
+        CORE_FX_REPLY,        /* op, outcome, text (one sentence for people) */
+        CORE_FX_FORGET,       /* the service is gone after this effect */
         CORE_FX_SHUTDOWN_DONE,
         CORE_FX_TYPE_COUNT
 };
@@ -304,7 +306,7 @@ struct core_change {
         struct core_diff {
                 const char *path; /* setting, or "environment.FOO"; static or owned by the plan */
                 char *before, *after; /* NULL = not set */
-        } *diffs;
+        } * diffs;
         size_t diffs_n;
         const char *error; /* INVALID */
 };
@@ -355,8 +357,8 @@ int core_failures(const struct core_service *s, int64_t now_ms);
 char *core_note(const struct core *c, const struct core_service *s, int64_t now_ms);
 
 /* How a run ended, for people: "exited with code 1 after 9s", "killed by signal 9 (KILL) after 2m46s",
- * "chdir: No such file or directory". Caller frees. */
-char *core_exit_text(const struct core_exit *e);
+ * "cannot start: chdir /home/a/x: No such file or directory". Caller frees. */
+char *core_exit_text(const struct core_service *s, const struct core_exit *e);
 const char *core_cause_name(enum core_cause cause);
 const char *core_health_name(enum core_health h);
 

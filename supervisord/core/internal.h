@@ -172,8 +172,6 @@ json_t *line_json(const char *text);                       /* a string, valid UT
 /* For people: below 1 s in ms, below 2 minutes in s, else as 2m46s. Into BUF. */
 const char *text_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
 const char *text_window(const struct conf_service *def, char buf[CONF_DURATION_MAX]); /* exact */
-char *text_exit(const struct svc *x,
-                const struct core_exit *e); /* with the path of a failed start */
 struct line text_exited(const struct svc *x, const struct core_exit *e);
 const char *text_foreground(const struct svc *x);    /* how to keep it in the foreground, or NULL */
 const char *text_held(const struct core_service *s); /* "disabled: failures", "stopped", … */

@@ -10,8 +10,7 @@ static void add_failures(struct strbuf *b, const struct svc *x)
         const struct core_service *s = &x->s;
         struct strv seen = {0};
         for (int i = 0; i < s->exits_n && s->exits[i].failure && seen.n < 3; i++) {
-                _cleanup_free_ char *how =
-                    i ? core_exit_text(&s->exits[i]) : text_exit(x, &s->exits[i]);
+                _cleanup_free_ char *how = core_exit_text(s, &s->exits[i]);
                 if (strv_has(&seen, how))
                         continue;
                 strbuf_add(b, seen.n ? "; " : "");
@@ -47,7 +46,8 @@ static void note_failures(struct strbuf *b, const struct svc *x)
 
 static void note_done(struct strbuf *b, const struct svc *x)
 {
-        _cleanup_free_ char *how = x->s.exits_n ? text_exit(x, &x->s.exits[0]) : xstrdup("ended");
+        _cleanup_free_ char *how =
+            x->s.exits_n ? core_exit_text(&x->s, &x->s.exits[0]) : xstrdup("ended");
         _cleanup_free_ char *policy = conf_print(svc_def(x), SETTING_restart_policy);
         strbuf_addf(b, "%s; restart policy %s", how, policy ? policy : "?");
 }

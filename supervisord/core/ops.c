@@ -103,7 +103,7 @@ void op_failed(struct svc *x, const struct core_exit *e)
 {
         if (!x->ops.n)
                 return;
-        _cleanup_free_ char *how = text_exit(x, e), *next = what_next(x);
+        _cleanup_free_ char *how = core_exit_text(&x->s, e), *next = what_next(x);
         _cleanup_free_ char *text = xasprintf("%s; %s", how, next);
         op_end(x, true, CORE_FAILED, text);
 }

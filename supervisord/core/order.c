@@ -7,6 +7,7 @@
  * would close a cycle, which can only come from such a kept definition too. */
 #include "supervisord/core/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct frame {
@@ -27,11 +28,19 @@ static bool is_up(const struct svc *x)
                x->s.actual != CORE_BACKOFF;
 }
 
-/* One that runs on without a definition (INVALID alone) serves those that require it. */
+/* One that runs on without a definition (INVALID alone) serves those that require it. One that is to be
+ * stopped does not: nobody may start because of it. */
 static bool is_ready(const struct svc *x)
 {
-        return (x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING) &&
+        return x->yielding_to == 0 &&
+               (x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING) &&
                !(x->s.holds & ~(unsigned)CORE_HOLD_INVALID);
+}
+
+/* To be stopped, or to be stopped because of one that it requires: those that require it go first. */
+static bool is_yield(const struct svc *x)
+{
+        return (x->s.holds & HOLDS_YIELD) || x->yielding_to > 0;
 }
 
 static bool edge_counts(const struct svc *x, const struct svc *r)
@@ -47,14 +56,16 @@ static void push(struct stack *st, struct svc *x)
         st->v[st->n++] = (struct frame){x, 0};
 }
 
-/* Depth first, without recursion: chains may be as long as there are services. */
-static void walk(struct stack *st)
+/* Depth first, without recursion: chains may be as long as there are services. In DONE each service comes
+ * after all that it requires. */
+static void walk(struct stack *st, struct svcs *done)
 {
         while (st->n) {
                 struct frame *f = &st->v[st->n - 1];
                 const struct conf_service *def = f->x->s.def;
                 if (!def || f->next == def->requires.n) {
                         f->x->mark = WALKED;
+                        svcs_add(done, f->x);
                         st->n--;
                         continue;
                 }
@@ -73,19 +84,20 @@ static void count(struct svc *x)
         x->unready = x->yielding_to = x->dependents_up = 0;
         for (size_t i = 0; i < x->requires.n; i++) {
                 x->unready += !is_ready(x->requires.v[i]);
-                x->yielding_to += (x->requires.v[i]->s.holds & HOLDS_YIELD) != 0;
+                x->yielding_to += x->requires.v[i]->is_yield;
         }
         for (size_t i = 0; i < x->dependents.n; i++)
                 x->dependents_up += is_up(x->dependents.v[i]);
         x->is_up = is_up(x);
         x->is_ready = is_ready(x);
         x->is_held = x->s.holds != 0;
-        x->is_yield = (x->s.holds & HOLDS_YIELD) != 0;
+        x->is_yield = is_yield(x);
 }
 
 void order_rebuild(struct core *c)
 {
         struct stack st = {0};
+        struct svcs done = {0};
         for (size_t i = 0; i < c->all.n; i++) {
                 struct svc *x = c->all.v[i];
                 x->requires.n = x->dependents.n = 0;
@@ -94,12 +106,13 @@ void order_rebuild(struct core *c)
         for (size_t i = 0; i < c->all.n; i++) {
                 if (c->all.v[i]->mark == NEW) {
                         push(&st, c->all.v[i]);
-                        walk(&st);
+                        walk(&st, &done);
                 }
         }
-        util_freep(&st.v);
-        for (size_t i = 0; i < c->all.n; i++)
-                count(c->all.v[i]);
+        for (size_t i = 0; i < done.n; i++)
+                count(done.v[i]);
+        free(st.v);
+        free(done.v);
 }
 
 static void post_dependents(const struct svc *x)
@@ -121,7 +134,7 @@ static void update_up(struct svc *x)
 
 static void update_dependents(struct svc *x)
 {
-        bool ready = is_ready(x), yield = (x->s.holds & HOLDS_YIELD) != 0;
+        bool ready = is_ready(x), yield = is_yield(x);
         int unready = (int)x->is_ready - (int)ready, yielding = (int)yield - (int)x->is_yield;
         x->is_ready = ready;
         x->is_yield = yield;
@@ -136,7 +149,7 @@ void order_update(struct svc *x)
 {
         if (x->is_up != is_up(x))
                 update_up(x);
-        if (x->is_ready != is_ready(x) || x->is_yield != ((x->s.holds & HOLDS_YIELD) != 0))
+        if (x->is_ready != is_ready(x) || x->is_yield != is_yield(x))
                 update_dependents(x);
         bool held = x->s.holds != 0, blocked = order_blocked(x);
         if (x->is_held != held || x->is_blocked != blocked) {

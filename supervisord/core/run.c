@@ -195,7 +195,7 @@ static void tell_again(struct svc *x, struct core_exit e, int64_t report)
 
 static void log_done(struct svc *x, const struct core_exit *e)
 {
-        _cleanup_free_ char *how = text_exit(x, e);
+        _cleanup_free_ char *how = core_exit_text(&x->s, e);
         _cleanup_free_ char *policy = conf_print(svc_def(x), SETTING_restart_policy);
         _cleanup_free_ char *reason = xasprintf("%s; restart policy %s", how, policy);
         struct line l = line_new("stopped");

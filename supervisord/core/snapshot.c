@@ -24,8 +24,7 @@ static const struct {
 };
 
 /* The others follow from the definitions, or end with svcd. */
-#define HOLDS_SAVED                                                                                \
-        (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_FAILURES | CORE_HOLD_DONE)
+#define HOLDS_SAVED (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_FAILURES | CORE_HOLD_DONE)
 
 /* ---- writing ---- */
 

@@ -115,23 +115,6 @@ static const char *exit_why(enum core_cause cause)
         }
 }
 
-char *core_exit_text(const struct core_exit *e)
-{
-        char ran[CONF_DURATION_MAX];
-        if (e->cause == CORE_CAUSE_START)
-                return xasprintf("%s: %s", shim_stage_name(e->stage), strerror(e->error));
-        text_duration(e->ran_ms, ran);
-        if (e->lost)
-                return xasprintf("its svc-shim was lost after %s%s", ran, exit_why(e->cause));
-        if (WIFSIGNALED(e->wstatus))
-                return xasprintf("killed by signal %d (%s)%s after %s%s", WTERMSIG(e->wstatus),
-                                 conf_signal_name(WTERMSIG(e->wstatus)),
-                                 WCOREDUMP(e->wstatus) ? ", core dumped" : "", ran,
-                                 exit_why(e->cause));
-        return xasprintf("exited with code %d after %s%s", WEXITSTATUS(e->wstatus), ran,
-                         exit_why(e->cause));
-}
-
 const char *text_start_path(const struct svc *x, int stage)
 {
         if (!x->s.def)
@@ -142,14 +125,31 @@ const char *text_start_path(const struct svc *x, int stage)
                                                                     : NULL;
 }
 
-char *text_exit(const struct svc *x, const struct core_exit *e)
+static char *start_failure(const struct svc *x, const struct core_exit *e)
 {
-        if (e->cause != CORE_CAUSE_START)
-                return core_exit_text(e);
         const char *path = text_start_path(x, e->stage);
-        const char *error = x->start_error ? x->start_error : strerror(e->error);
+        /* What svcd found before the shim was asked is known of the last start only. */
+        const char *error =
+            x->start_error && e->run == x->s.run ? x->start_error : strerror(e->error);
         return xasprintf("cannot start: %s%s%s: %s", shim_stage_name(e->stage), path ? " " : "",
                          path ? path : "", error);
+}
+
+char *core_exit_text(const struct core_service *s, const struct core_exit *e)
+{
+        char ran[CONF_DURATION_MAX];
+        if (e->cause == CORE_CAUSE_START)
+                return start_failure(svc_of_const(s), e);
+        text_duration(e->ran_ms, ran);
+        if (e->lost)
+                return xasprintf("its svc-shim was lost after %s%s", ran, exit_why(e->cause));
+        if (WIFSIGNALED(e->wstatus))
+                return xasprintf("killed by signal %d (%s)%s after %s%s", WTERMSIG(e->wstatus),
+                                 conf_signal_name(WTERMSIG(e->wstatus)),
+                                 WCOREDUMP(e->wstatus) ? ", core dumped" : "", ran,
+                                 exit_why(e->cause));
+        return xasprintf("exited with code %d after %s%s", WEXITSTATUS(e->wstatus), ran,
+                         exit_why(e->cause));
 }
 
 static void add_failure(struct line *l, const struct core_exit *e)

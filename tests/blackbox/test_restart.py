@@ -139,7 +139,7 @@ class Restart(SvcdTest):
                 command:
                   - /bin/sh
                   - -c
-                  - '[ -e {once} ] || {{ : > {once}; {ctl} restart --replace a; }}; exec sleep 1000'
+                  - '[ -e {once} ] || {{ : > {once}; {ctl} wait a; {ctl} restart --replace a; }}; exec sleep 1000'
         """)
         self.start()
         self.until(lambda: self.service("a")["run"] == 2 and self.state("a") == "running",

@@ -55,7 +55,7 @@ class Order(Helpers):
         shim.start(["true"], run=3)
 
     def test_lines_are_in_order(self):
-        """The new run's output waits until svcd has said what the old one's end was."""
+        """Output of the new run waits for the last line of the old one; svcd's lines keep their order."""
         shim = self.shim()
         shim.sh("i=0; while [ $i -lt 2000 ]; do echo $$ $i; i=$((i+1)); done; printf end; kill -9 $$")
         self.armed(shim)  # may be too late for the first; then it is started again
@@ -64,14 +64,15 @@ class Order(Helpers):
             shim.ack(ended, "exited run=1")
             self.skipTest("the run was over before the order came")
         second = shim.expect("STARTED")
-        shim.send("LOG", wall_ms=1, text="ready run=2")
+        shim.send("LOG", wall_ms=1, text="reloaded run=1")
         shim.ack(ended, "exited run=1 pid=x code=9")
+        shim.send("LOG", wall_ms=1, text="ready run=2")
         shim.ack(shim.expect("EXITED", run=2), "exited run=2")
         self.until(lambda: "svcd exited run=2" in self.events(shim), "last line")
         lines = self.events(shim)
         first_pid = lines[0].split("pid=")[1].split()[0]
         want = [lines[0]] + [f"out {first_pid} {i}" for i in range(2000)] + \
-            ["out end", "svcd exited run=1 pid=x code=9"]
+            ["out end", "svcd reloaded run=1", "svcd exited run=1 pid=x code=9"]
         self.assertEqual(lines[:len(want)], want)
         self.assertRegex(lines[len(want)], rf"svcd started run=2 pid={second.main_pid} ")
         self.assertEqual(lines[len(want) + 1], "svcd ready run=2")

@@ -1,53 +1,77 @@
 #!/bin/sh
-# analyze.sh: static analysis, clean or it fails.
+# analyze.sh: static analysis, clean or it fails. `make deps-dev` installs what it needs.
 #   analyze.sh CC 'FLAGS' SOURCE...
-#
-# gcc -fanalyzer follows paths through a function and what it calls in the same file: leaks, double
-# close and free, NULL. cppcheck and clang-tidy look for what needs no path. What is switched off:
-#   -Wanalyzer-malloc-leak in files whose objects live in libev's or a list's hands is not switched
-#   off: a leak there is a finding. See SUPPRESSED below for single exceptions, with their reasons.
 set -u
 cc=$1 flags=$2 failed=0
 shift 2
 out=$(mktemp) || exit 1
 trap 'rm -f "$out"' EXIT
 
+# gcc -fanalyzer follows paths through functions: leaks, double close and free, use after free, NULL. It
+# knows the cleanup attributes. At -O2 it sees the code after inlining, which is what it was made for.
+# Exceptions, each a false alarm:
+#   common/util.c  leak: a string is stored in a list whose array was just grown; gcc 12 takes the new
+#                  array for one that nobody else sees
 echo "gcc -fanalyzer"
 for f; do
-	# At -O2 the analyzer sees the code after inlining, which is what it was made for.
-	eval "$cc -std=gnu11 -O2 $flags -fanalyzer -Wall -Wextra -c -o /dev/null $f" 2>"$out" || failed=1
+	case $f in
+	common/util.c) except=-Wno-analyzer-malloc-leak ;;
+	*) except= ;;
+	esac
+	eval "$cc -std=gnu11 -O2 $flags -fanalyzer -Wall -Wextra $except -c -o /dev/null $f" 2>"$out" ||
+		failed=1
 	[ ! -s "$out" ] || { cat "$out"; failed=1; }
 done
 
+# cppcheck: what may be an error (warning), is slow for no reason (performance), or depends on the machine
+# (portability). Style is clang-format's and the reviewers' business. It does not read system headers.
+# Exceptions, each a false alarm:
+#   machine.h  comments with commas inside the rows of an X-macro are counted as arguments
+#   plan.c     of a service and a definition one may be missing, never both
+#   log.c      a buffer that the function itself has just filled
 if command -v cppcheck >/dev/null; then
 	echo "cppcheck"
-	# warning, performance and portability: what may be an error. "style" is clang-format's and the
-	# reviewers' business. Macros are taken as they are; system headers are not parsed, which is why
-	# missing ones and unknown macros are no finding.
-	# shellcheck disable=SC2086
 	cppcheck --quiet --std=c11 --language=c -I. -D_GNU_SOURCE -DSVCD_VERSION='""' \
 		-DSVCD_LIBEXECDIR='""' -DSVCD_DATADIR='""' \
 		--enable=warning,performance,portability --inline-suppr \
 		--suppress=missingInclude --suppress=missingIncludeSystem --suppress=unknownMacro \
-		--suppress=normalCheckLevelMaxBranches --suppress='*:*.def' \
+		--suppress=normalCheckLevelMaxBranches \
+		--suppress=preprocessorErrorDirective:supervisord/core/machine.h \
+		--suppress=nullPointerRedundantCheck:supervisord/core/plan.c \
+		--suppress=ctunullpointer:supervisord/core/plan.c --suppress=uninitvar:shim/log.c \
 		--error-exitcode=1 "$@" || failed=1
 else
-	echo "cppcheck is missing (make deps-dev)"
+	echo "cppcheck is missing: make deps-dev"
 	failed=1
 fi
 
+# clang-tidy: the families bugprone and cert. Following paths is gcc's part here: clang 14 does that
+# without knowing cleanup attributes, and takes vfork for a mistake. Left out of the two families:
+#   easily-swappable-parameters, reserved-identifier, assignment-in-if-condition, narrowing-conversions:
+#     matters of style
+#   branch-clone: state tables say the same in two cells on purpose
+#   macro-parentheses: X-macro rows paste types and members
+#   sizeof-expression: arrays of pointers are what is meant
+#   implicit-widening-of-multiplication-result: constants such as 1024 * 1024
+#   cert-err33-c, cert-err34-c: the result of printf; atoi on what the kernel wrote
+#   cert-dcl37-c, cert-dcl51-cpp: names with an underscore, as the cleanup attributes have
+#   cert-env33-c: running programs is what this one is for
 if command -v clang-tidy >/dev/null; then
 	echo "clang-tidy"
-	# bugprone, clang's own analyzer and cert, without:
-	#   easily-swappable-parameters, reserved-identifier, assignment-in-if-condition,
-	#   narrowing-conversions, multi-level-implicit-pointer-conversion: matters of style
-	#   DeprecatedOrUnsafeBufferHandling: asks for memcpy_s, which no C library here has
-	#   cert-err33-c, cert-err34-c, cert-dcl37-c, cert-dcl51-cpp: printf's result; same as above
-	#   bugprone-branch-clone: state tables say the same in two cells on purpose
-	#   bugprone-macro-parentheses: X-macro rows paste types and members
+	checks='-*,bugprone-*,cert-*'
+	for off in bugprone-easily-swappable-parameters bugprone-reserved-identifier \
+		bugprone-assignment-in-if-condition bugprone-narrowing-conversions bugprone-branch-clone \
+		bugprone-macro-parentheses bugprone-sizeof-expression \
+		bugprone-implicit-widening-of-multiplication-result cert-err33-c cert-err34-c cert-dcl37-c \
+		cert-dcl51-cpp cert-env33-c; do
+		checks=$checks,-$off
+	done
 	files=$*
-	eval "clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clang-analyzer-*,cert-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,-bugprone-narrowing-conversions,-bugprone-branch-clone,-bugprone-macro-parentheses,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-cert-err33-c,-cert-err34-c,-cert-dcl37-c,-cert-dcl51-cpp' \
-		$files -- -std=gnu11 $flags" 2>"$out" || { cat "$out"; failed=1; }
+	eval "clang-tidy --quiet --warnings-as-errors='*' --checks='$checks' $files -- -std=gnu11 $flags" \
+		2>"$out" || { cat "$out"; failed=1; }
+else
+	echo "clang-tidy is missing: make deps-dev"
+	failed=1
 fi
-[ $failed = 0 ] && echo "analyze: clean"
+[ $failed = 1 ] || echo "analyze: clean"
 exit $failed

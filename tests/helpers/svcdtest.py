@@ -261,7 +261,7 @@ class SvcdTest(unittest.TestCase):
             while _held:
                 _held.pop().close()
         if left and not self._failed():
-            self.fail("left behind after svcd had ended:\n" + "\n".join(left))
+            self.fail("the end was not clean:\n" + "\n".join(left))
 
     def run(self, result=None):
         self._result, self._before = result, len(result.failures) + len(result.errors)
@@ -286,6 +286,9 @@ class SvcdTest(unittest.TestCase):
                 self._kill_everything()
                 return left
             clean = True
+            if self.svcd.returncode != 0:  # a sanitizer's report ends up here, too
+                self._kill_everything()
+                return [f"svcd itself: ended with status {self.svcd.returncode}\n{self.stderr()[-5000:]}"]
         else:
             clean = False  # the test killed it: its shims go on, as they should
         for p in self.programs:

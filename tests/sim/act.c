@@ -6,11 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t next_op(struct sim *w)
+static uint64_t next_op(struct sim *w, int who, bool up)
 {
         if (w->ops_n == SIM_OPS || sim_chance(w, 20))
                 return 0;
-        return w->ops[w->ops_n++] = ++w->next_op;
+        w->ops[w->ops_n].id = ++w->next_op;
+        w->ops[w->ops_n].who = who;
+        w->ops[w->ops_n++].up = up;
+        return w->next_op;
+}
+
+/* A request that contradicts earlier ones ends them. */
+static void check_superseded(const struct sim *w, int who, bool up)
+{
+        for (int i = 0; w->core && i < w->ops_n; i++)
+                SIM_CHECK(w, who, w->ops[i].who != who || w->ops[i].up == up,
+                          "%llu still waits for the contrary", (unsigned long long)w->ops[i].id);
 }
 
 static void client(struct sim *w, int who, enum core_event_type type)
@@ -18,11 +29,14 @@ static void client(struct sim *w, int who, enum core_event_type type)
         struct core_event ev = {.type = type, .uid = sim_chance(w, 80) ? 1000 : -1};
         if (!core_find(w->core, sim_name(who)))
                 return;
-        ev.op = type == CORE_EV_EXECUTABLE ? 0 : next_op(w);
+        bool up = type != CORE_EV_STOP && type != CORE_EV_DISABLE;
+        ev.op = type == CORE_EV_EXECUTABLE ? 0 : next_op(w, who, up);
         ev.ignored = w->shim[who].p.hup_ignored;
         ev.caught = w->shim[who].p.hup_caught && !ev.ignored;
         check_command(w, who, &ev);
         perform_event(w, who, &ev);
+        if (!up && !w->shutting)
+                check_superseded(w, who, up);
 }
 
 static void random_client(struct sim *w)
@@ -207,6 +221,9 @@ static void finish_shutdown(struct sim *w)
         for (int i = 0; i < SIM_NAMES; i++)
                 SIM_CHECK(w, i, !world_alive(w, i) || !w->shim[i].conn, "alive after the shutdown");
         SIM_CHECK(w, -1, w->ops_n == 0, "%d clients without an answer", w->ops_n);
+        client(w, (int)sim_pick(w, 0, SIM_NAMES - 1),
+               CORE_EV_START); /* refused, and nothing more */
+        perform_tick(w);
         perform_save(w);
         act_crash(w);
 }
@@ -286,6 +303,12 @@ void act_settle(struct sim *w)
         }
         world_calm(w);
         run_for(w, 300000);
+        check_rest(w);
+        for (int i = 0; i < SIM_NAMES; i++) {
+                if (sim_chance(w, 25))
+                        client(w, i, sim_chance(w, 50) ? CORE_EV_STOP : CORE_EV_RESTART);
+        }
+        run_for(w, 60000);
         check_rest(w);
         w->calm = false;
 }

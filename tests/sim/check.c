@@ -31,7 +31,7 @@ void check_call_begins(struct sim *w)
                 const struct core_service *s = core_at(w->core, i);
                 struct rules *r = &w->rules[sim_who(s->name)];
                 r->before_failures = (s->holds & CORE_HOLD_FAILURES) != 0;
-                r->must_hold = r->pending = false;
+                r->must_hold = false;
         }
 }
 
@@ -86,6 +86,10 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
 {
         struct rules *r = &w->rules[who];
         const struct core_service *s = core_find(w->core, sim_name(who));
+        if (ev->type == CORE_EV_ADOPTED)
+                r->armed = ev->pid && ev->armed;
+        else if (ev->type == CORE_EV_EXITED && ev->exit.run >= s->run)
+                r->armed = false;
         r->event_intent = ev->intent;
         r->event_at_ms = ev->type == CORE_EV_EXITED ? MIN(ev->at_ms, w->now_ms) : w->now_ms;
         if ((ev->type == CORE_EV_STARTED && ev->run >= s->run) ||
@@ -178,9 +182,13 @@ static void check_ended(struct sim *w, int who, const struct core_service *s)
                           "cause %s after a failure", core_cause_name(e->cause));
         if (e->ran_ms > window_ms)
                 r->delay_ms = 0;
-        r->pending = e->run >= r->last_run;
         if (e->failure)
                 count_failure(w, who, s, e);
+        if (e->run < r->last_run)
+                return; /* the next one is up already */
+        bool held = (s->holds & CORE_HOLD_FAILURES) != 0;
+        SIM_CHECK(w, who, held == (r->before_failures || r->must_hold),
+                  "disabled by failures: %d, should be %d", held, r->must_hold);
 }
 
 static void check_spawn(struct sim *w, int who, const struct core_effect *e)
@@ -202,7 +210,7 @@ static void check_spawn(struct sim *w, int who, const struct core_effect *e)
         }
         r->last_run = e->run;
         r->start_ms = w->now_ms;
-        r->signalled = r->failing = false;
+        r->signalled = r->failing = r->armed = false;
         w->link[who].spawning = true;
 }
 
@@ -223,7 +231,8 @@ static void check_stop(struct sim *w, int who, const struct core_service *s)
 static void check_order(struct sim *w, int who, const struct core_effect *e)
 {
         const struct core_service *s = e->svc;
-        const struct rules *r = &w->rules[who];
+        struct rules *r = &w->rules[who];
+        r->armed = e->armed;
         if (!e->armed)
                 return;
         SIM_CHECK(w, who, s->holds == 0, "armed with holds %x", s->holds);
@@ -273,6 +282,7 @@ void check_effect(struct sim *w, const struct core_effect *e)
         case CORE_FX_SIGNAL:
         case CORE_FX_KILL:
                 if (e->type == CORE_FX_KILL || e->signo == SIGTERM) {
+                        SIM_CHECK(w, who, !w->rules[who].armed, "stopped with a standing order");
                         if (!w->rules[who].signalled)
                                 check_stop(w, who, e->svc);
                         w->rules[who].signalled = true;
@@ -304,13 +314,18 @@ void check_effect(struct sim *w, const struct core_effect *e)
 /* Before the effects are looked at: the state as a whole. */
 void check_call_ended(struct sim *w)
 {
+        int64_t first = CORE_NEVER;
         for (size_t i = 0; i < core_count(w->core); i++) {
                 const struct core_service *s = core_at(w->core, i);
                 int who = sim_who(s->name);
+                first = MIN(first, MIN(s->deadline_ms, s->check_at_ms));
                 bool run = s->actual == CORE_STARTING || s->actual == CORE_RUNNING ||
                            s->actual == CORE_RELOADING;
                 if (s->actual == CORE_DOWN)
                         w->rules[who].due_ms = 0; /* the next start is somebody's wish */
+                bool disabled = (s->holds & CORE_HOLD_FAILURES) && !w->rules[who].before_failures;
+                SIM_CHECK(w, who, !disabled || s->exits[0].run != w->rules[who].ended_run,
+                          "disabled although nothing has ended");
                 if (w->applying && w->fresh[who] && s->tally_n == 0)
                         forgive(&w->rules[who], s); /* changed while no svcd was there */
                 if (s->exits_n && s->exits[0].run != w->rules[who].ended_run)
@@ -322,10 +337,7 @@ void check_call_ended(struct sim *w)
                 SIM_CHECK(w, who, s->actual != CORE_DOWN || s->holds, "down and wanted up");
                 SIM_CHECK(w, who, !s->check_running || run, "a check runs in state %d", s->actual);
         }
-        SIM_CHECK(w, -1,
-                  core_deadline(w->core) > w->now_ms || core_deadline(w->core) == CORE_NEVER ||
-                      core_deadline(w->core) <= w->now_ms,
-                  "no deadline");
+        SIM_CHECK(w, -1, core_deadline(w->core) == first, "not the earliest deadline");
 }
 
 /* ---- after the calm ---- */
@@ -338,6 +350,18 @@ static bool may_wait(const struct sim *w, const struct core_service *s, int dept
                         return true;
         }
         return false;
+}
+
+/* One that runs although what it requires was stopped. */
+static const char *alone(const struct sim *w, const struct core_service *s)
+{
+        unsigned asked = CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION;
+        for (size_t i = 0; i < s->def->requires.n; i++) {
+                const struct core_service *q = core_find(w->core, s->def->requires.v[i]);
+                if (q && (q->holds & asked))
+                        return q->name;
+        }
+        return NULL;
 }
 
 void check_rest(struct sim *w)
@@ -360,6 +384,11 @@ void check_rest(struct sim *w)
                               (s->deadline_ms == CORE_NEVER && s->check_at_ms == CORE_NEVER),
                           "a deadline (%lld, check %lld) in state %d", (long long)s->deadline_ms,
                           (long long)s->check_at_ms, s->actual);
+                if (s->actual == CORE_RUNNING)
+                        SIM_CHECK(w, who, w->shim[who].digest == conf_digest(s->conf, s->def),
+                                  "runs with an old definition");
+                if (s->actual == CORE_RUNNING)
+                        SIM_CHECK(w, who, !alone(w, s), "runs although %s does not", alone(w, s));
                 SIM_CHECK(w, who, world_alive(w, who) == (s->actual == CORE_RUNNING),
                           "the core says %d, the world says %d", s->actual, world_alive(w, who));
                 SIM_CHECK(w, who, s->pid == (w->shim[who].main ? w->shim[who].pid : 0),

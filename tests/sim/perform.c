@@ -69,7 +69,7 @@ static void send(struct sim *w, const struct core_effect *e)
 static void reply(struct sim *w, uint64_t op)
 {
         for (int i = 0; i < w->ops_n; i++) {
-                if (w->ops[i] != op)
+                if (w->ops[i].id != op)
                         continue;
                 w->ops[i] = w->ops[--w->ops_n];
                 return;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRACE 600
+#define TRACE 60
 
 static struct {
         int64_t at_ms;

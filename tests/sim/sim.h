@@ -77,9 +77,9 @@ struct rules {
         bool failing; /* not ready in time, or too many failed checks: a failure all the same */
         int event_intent;
         bool signalled;       /* stop.signal or KILL was sent to this run */
+        bool armed;           /* as svcd has told the shim */
         bool before_failures; /* the hold, before the call */
         bool must_hold;       /* a record in this call asks for FAILURES */
-        bool pending;
 };
 
 /* One service of the definition files. */
@@ -151,7 +151,11 @@ struct sim {
         struct rules rules[SIM_NAMES];
         uint64_t next_conn, next_op;
         int64_t next_pid;
-        uint64_t ops[SIM_OPS]; /* not answered yet */
+        struct {
+                uint64_t id;
+                int who;
+                bool up;
+        } ops[SIM_OPS]; /* not answered yet */
         int ops_n;
         bool applying;
         bool fresh[SIM_NAMES];     /* has its first definition since svcd began */

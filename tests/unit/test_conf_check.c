@@ -179,12 +179,49 @@ static void test_too_many(void **state)
         diag_done(&d);
 }
 
+/* What is small in the file and large in memory. */
+static void test_too_large(void **state)
+{
+        static const char *const heads[] = {
+            "defaults: {annotation: x, command: &c \"",      /* copied by defaults */
+            "defaults: {annotation: x, environment: {A: \"", /* and merged */
+            "services:\n  a: &a {command: &c \"",            /* by an alias */
+        };
+        static const char *const services[] = {"{}", "{command: x}", "*a"};
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+                struct strbuf b = {0};
+                strbuf_add(&b, heads[i]);
+                for (int k = 0; k < 100000; k++)
+                        strbuf_addc(&b, 'x');
+                strbuf_add(&b, i == 1   ? "\"}}\nservices:\n"
+                               : i == 0 ? "\"}\nservices:\n"
+                                        : "\"}\n");
+                for (int k = 0; k < 2000; k++) {
+                        char line[64];
+                        snprintf(line, sizeof(line), "  s%d: %s\n", k, services[i]);
+                        strbuf_add(&b, line);
+                }
+                struct loaded l = helper_load(b.s);
+                size_t valid = 0;
+                for (size_t k = 0; k < l.conf->n; k++)
+                        valid += l.conf->services[k]->valid;
+                assert_true(valid > 200 && valid < 800);
+                assert_int_equal(l.diag.errors, l.conf->n - valid);
+                assert_string_equal(l.diag.v[0].message,
+                                    "the values of all services take more than 64 MiB");
+                strbuf_done(&b);
+                helper_done(&l);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_ports),  cmocka_unit_test(test_requires),
-            cmocka_unit_test(test_cycles), cmocka_unit_test(test_long_cycle),
-            cmocka_unit_test(test_many),   cmocka_unit_test(test_too_many),
+            cmocka_unit_test(test_ports),     cmocka_unit_test(test_requires),
+            cmocka_unit_test(test_cycles),    cmocka_unit_test(test_long_cycle),
+            cmocka_unit_test(test_many),      cmocka_unit_test(test_too_many),
+            cmocka_unit_test(test_too_large),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,7 +271,8 @@ static void test_digest(void **state)
             "services: {a: {command: [x, y]}}\n",
             "services: {a: {command: x y, annotation: z, requires: [b], stop: {timeout: 1s}}, b: "
             "{command: x}}\n",
-            "services: {a: {command: x y, working_directory: ~, umask: 22, limits: {files: 100}}}\n",
+            "services: {a: {command: x y, working_directory: ~, umask: 22, limits: {files: "
+            "100}}}\n",
             "defaults: {umask: 0022, restart: never}\nservices: {a: {command: x y}}\n",
         };
         static const char *const other[] = {
@@ -283,7 +284,7 @@ static void test_digest(void **state)
             "defaults: {environment: {A: 3}}\nservices: {a: {command: x y}}\n",
             "services: {a: {command: x y, port: 8300}}\n",
             "defaults: {umask: 77}\nservices: {a: {command: x y}}\n",
-                "services: {a: {command: x y, environment_file: '-x'}}\n",
+            "services: {a: {command: x y, environment_file: '-x'}}\n",
         };
         for (size_t i = 0; i < ARRAY_SIZE(same); i++)
                 if (digest(same[i]) != base)
@@ -299,18 +300,32 @@ static void test_digest(void **state)
 static void test_same(void **state)
 {
         (void)state;
-        struct loaded l =
-            helper_load("services:\n"
-                        "  a: {command: x, restart: {delay: 1m}, environment: {A: 1}}\n"
-                        "  b: {command: [x], restart: {delay: 60s}, environment: A=1}\n"
-                        "  c: {command: y, restart: {delay: 61s}, environment: {A: 1, B: 2}}\n");
+        struct loaded l = helper_load(
+            "services:\n"
+            "  a: {command: x, restart: {delay: 1m, no_restart_status: [1]}, environment: {A: 1}}\n"
+            "  b: {command: [x], restart: {delay: 60s, no_restart_status: [1]}, environment: A=1}\n"
+            "  c: {command: y, restart: {delay: 61s, no_restart_status: [1, 2]}, environment: {A: "
+            "1, B: 2},\n"
+            "      port: 8300, requires: [a], annotation: x, environment_file: '-x', ready: "
+            "exec}\n");
+        static const enum conf_setting different[] = {SETTING_command,
+                                                      SETTING_restart_delay,
+                                                      SETTING_restart_max_delay,
+                                                      SETTING_environment,
+                                                      SETTING_restart_no_restart_status,
+                                                      SETTING_port,
+                                                      SETTING_requires,
+                                                      SETTING_annotation,
+                                                      SETTING_environment_file};
         const struct conf_service *a = helper_valid(&l, "a"), *b = helper_valid(&l, "b"),
                                   *c = helper_valid(&l, "c");
         for (size_t s = 0; s < SETTING_COUNT; s++) {
-                bool differs = s == SETTING_command || s == SETTING_restart_delay ||
-                               s == SETTING_restart_max_delay || s == SETTING_environment;
+                bool differs = false;
+                for (size_t i = 0; i < ARRAY_SIZE(different); i++)
+                        differs |= different[i] == s;
                 assert_true(conf_same(a, b, (enum conf_setting)s));
                 assert_int_equal(conf_same(a, c, (enum conf_setting)s), !differs);
+                assert_int_equal(conf_same(c, a, (enum conf_setting)s), !differs);
         }
         helper_done(&l);
 }

@@ -215,6 +215,11 @@ static void test_rotated(void **state)
         expect_last("a", 1, &all, "4|", 1);
         put("a.log", "\n\n");
         expect_last("a", 3, &all, "4|||", 3);
+        /* As if it had been renamed between two looks: one file under two names is read once. */
+        _cleanup_free_ char *live = path_join(dir, "c.log"), *rotated = path_join(dir, "c.log.1");
+        put("c.log", "7\n");
+        assert_int_equal(link(live, rotated), 0);
+        expect_last("c", 9, &all, "7|", 1);
         put("b.log.1", "only rotated\n");
         expect_last("b", 9, &all, "only rotated|", 1);
 }
