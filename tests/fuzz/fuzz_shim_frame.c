@@ -4,12 +4,17 @@
  * other, and put together again they are the same bytes; what START says comes out of launch_parse as it
  * went in, in arrays that end with NULL, and never beyond the area.
  */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "shim/launch.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool good)
+{
+        if (!good)
+                abort();
+}
 
 static void check_items(const unsigned char *payload, size_t n, unsigned type)
 {
@@ -18,21 +23,21 @@ static void check_items(const unsigned char *payload, size_t n, unsigned type)
         struct shim_writer w;
         const unsigned char *at = payload;
         bool plain = true; /* reserved fields are zero, as a writer makes them */
-        assert(copy);
+        check(copy);
         shim_begin(&w, copy, sizeof(struct shim_hdr) + n, (enum shim_frame)type);
         while (shim_next(&r)) {
                 struct shim_item it;
                 memcpy(&it, at, sizeof(it));
                 plain = plain && it.reserved == 0;
-                assert((const unsigned char *)r.data == at + sizeof(it));
+                check((const unsigned char *)r.data == at + sizeof(it));
                 at += sizeof(it) + r.len;
-                assert(at <= payload + n);
+                check(at <= payload + n);
                 shim_put(&w, r.tag, r.data, r.len);
         }
-        assert(r.bad || at == payload + n);
+        check(r.bad || at == payload + n);
         if (!r.bad && plain) {
-                assert(shim_end(&w) == sizeof(struct shim_hdr) + n);
-                assert(n == 0 || memcmp(copy + sizeof(struct shim_hdr), payload, n) == 0);
+                check(shim_end(&w) == sizeof(struct shim_hdr) + n);
+                check(n == 0 || memcmp(copy + sizeof(struct shim_hdr), payload, n) == 0);
         }
         free(copy);
 }
@@ -43,16 +48,16 @@ static void check_same(const struct launch *l, const unsigned char *payload, siz
         size_t args = 0, env = 0;
         while (shim_next(&r)) {
                 if (r.tag == SHIM_T_ARG) {
-                        assert(memcmp(l->argv[args], r.data, r.len) == 0);
-                        assert(l->argv[args++][r.len] == '\0');
+                        check(memcmp(l->argv[args], r.data, r.len) == 0);
+                        check(l->argv[args++][r.len] == '\0');
                 } else if (r.tag == SHIM_T_ENV) {
-                        assert(memcmp(l->envp[env], r.data, r.len) == 0);
-                        assert(l->envp[env++][r.len] == '\0');
+                        check(memcmp(l->envp[env], r.data, r.len) == 0);
+                        check(l->envp[env++][r.len] == '\0');
                 }
         }
-        assert(!r.bad && args == l->argc && env == l->env_n && args > 0);
-        assert(!l->argv[args] && !l->envp[env] && !l->envp[env + 1] && !l->argv[-1]);
-        assert(strlen(l->cwd) < n && strlen(l->command) <= l->command_n);
+        check(!r.bad && args == l->argc && env == l->env_n && args > 0);
+        check(!l->argv[args] && !l->envp[env] && !l->envp[env + 1] && !l->argv[-1]);
+        check(strlen(l->cwd) < n && strlen(l->command) <= l->command_n);
 }
 
 static void check_launch(struct launch *l, const unsigned char *payload, size_t n)
@@ -61,7 +66,7 @@ static void check_launch(struct launch *l, const unsigned char *payload, size_t 
         if (r == 0)
                 check_same(l, payload, n);
         else
-                assert(l->argc == 0 && (r == -EBADMSG || r == -EINVAL));
+                check(l->argc == 0 && (r == -EBADMSG || r == -EINVAL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -70,10 +75,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct launch l;
         struct shim_hdr h;
         int64_t n;
-        assert(lent);
+        check(lent);
         launch_init(&l, lent, 512);
         while ((n = shim_peek(data, size, &h)) > 0) {
-                assert((size_t)n <= size && (size_t)n == sizeof(h) + h.len);
+                check((size_t)n <= size && (size_t)n == sizeof(h) + h.len);
                 check_items(data + sizeof(h), h.len, h.type);
                 check_launch(&l, data + sizeof(h), h.len);
                 data += n;
