@@ -170,7 +170,10 @@ static bool lost_section(const struct conf_doc *doc, const char *key)
                 const char *s = doc->text + doc->line_at[i];
                 bool quote = *s == '"' || *s == '\'';
                 s += quote;
-                if (strncmp(s, key, n) == 0 && s[n + quote + strspn(s + n + quote, " \t")] == ':')
+                if (strncmp(s, key, n) != 0 || (quote && s[n] != s[-1]))
+                        continue;
+                s += n + quote;
+                if (s[strspn(s, " \t")] == ':')
                         return true;
         }
         return false;

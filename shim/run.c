@@ -155,10 +155,10 @@ static void finish(struct shim *s, bool left)
         struct report *r = fill_report(s, left);
         bool again = order_applies(s, left);
         s->order = (struct order){0};
+        if (s->launch.notify)
+                notify_turn(s); /* the last words of this kind */
         s->phase = left ? PHASE_LEFT : PHASE_NONE;
         s->killing = s->killing && left;
-        if (s->launch.notify)
-                notify_turn(s);
         drain_waiting(s, waiting);
         again = again && spawn(s, r->run + 1, &why);
         s->record.dirty = true;
@@ -229,6 +229,7 @@ void run_turn(struct shim *s)
         if (s->held)
                 return;
         if (s->phase == PHASE_ENDED && (!left || (!s->check && s->now_us >= s->settle_at_us))) {
+                link_read(s); /* an order given before the end counts */
                 finish(s, left);
         } else if (s->phase == PHASE_LEFT && !left) {
                 size_t waiting[2];

@@ -76,7 +76,9 @@ static int spawn(struct nursery *n)
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         char name[] = "svc-shim";
-        char *argv[] = {name, NULL};
+        /* Room for what ps shows: each shim writes its service's name over its arguments. */
+        char room[] = "-------------------------------------------------------------------------";
+        char *argv[] = {name, room, NULL};
         char *envp[] = {n->tz, NULL};
         volatile int error = 0;
         sigset_t all, old;

@@ -168,8 +168,7 @@ class Crash(SvcdTest):
         self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms}}}}}}\n")
         self.start()
         first = self.running("a")["pid"]
-        self.until(lambda: os.path.exists(self.home + "/pids"), what="its child")
-        child = int(self.read("pids").split()[0])
+        child = int(self.written("pids")[0])
         os.kill(self.shim_of(first), signal.SIGKILL)
         self.new_run("a", first)
         self.assertFalse(alive(first) or alive(child))
@@ -180,8 +179,7 @@ class Crash(SvcdTest):
         self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms}}}}}}\n")
         self.start()
         first = self.running("a")["pid"]
-        self.until(lambda: os.path.exists(self.home + "/pids"), what="its child")
-        child = int(self.read("pids").split()[0])
+        child = int(self.written("pids")[0])
         shim = self.shim_of(first)
         self.kill_svcd()
         os.kill(shim, signal.SIGKILL)

@@ -28,10 +28,7 @@ DAEMON = """
 
 class Tree(SvcdTest):
     def pids(self, count):
-        path = os.path.join(self.home, "pids")
-        self.until(lambda: os.path.exists(path) and len(self.read("pids").split()) >= count,
-                   what=f"{count} pids")
-        return [int(p) for p in self.read("pids").split()]
+        return [int(p) for p in self.written("pids", count)]
 
     def test_double_forks_end_with_stop(self):
         self.config(f"services: {{a: {{command: {self.python('p.py', DAEMON)}}}}}\n")

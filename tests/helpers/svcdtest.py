@@ -376,6 +376,12 @@ class SvcdTest(unittest.TestCase):
         with open(os.path.join(self.home, path), errors="replace") as f:
             return f.read()
 
+    def written(self, path, words=1):
+        """Waits until a program has written that many words into a file below HOME; returns them."""
+        path = os.path.join(self.home, path)
+        return self.until(lambda: os.path.exists(path) and len(self.read(path).split()) >= words and
+                          self.read(path).split(), what=f"{words} words in {path}")
+
     # ---- svcd ----
 
     def environment(self):

@@ -221,8 +221,9 @@ static void finish_shutdown(struct sim *w)
         for (int i = 0; i < SIM_NAMES; i++)
                 SIM_CHECK(w, i, !world_alive(w, i) || !w->shim[i].conn, "alive after the shutdown");
         SIM_CHECK(w, -1, w->ops_n == 0, "%d clients without an answer", w->ops_n);
-        client(w, (int)sim_pick(w, 0, SIM_NAMES - 1),
-               CORE_EV_START); /* refused, and nothing more */
+        w->crash_at = 0;
+        /* Refused, and nothing more. */
+        client(w, (int)sim_pick(w, 0, SIM_NAMES - 1), CORE_EV_START);
         perform_tick(w);
         perform_save(w);
         act_crash(w);

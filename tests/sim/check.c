@@ -256,6 +256,10 @@ static void check_log(struct sim *w, int who, const struct core_effect *e)
         SIM_CHECK(w, who, e->text && strncmp(e->text, e->event, strlen(e->event)) == 0,
                   "the line does not begin with its event");
         SIM_CHECK(w, who, json_is_object(e->fields), "no fields");
+        const struct core_service *s = e->svc;
+        if (!strcmp(e->event, "ready") && s->def)
+                SIM_CHECK(w, who, s->digest == conf_digest(s->conf, s->def),
+                          "ready, and out of date");
         if (!strcmp(e->event, "not ready"))
                 w->rules[who].failing = true;
         else if (!strcmp(e->event, "started") || !strcmp(e->event, "adopted"))
