@@ -97,9 +97,11 @@ static void health_lines(const struct page *p)
         string_line(p, "health", str_eq(health, "failing") ? STYLE_YELLOW : STYLE_GREEN, "health");
         jget_int(p->s, "failures", &failures);
         jget_int(p->s, "max_failures", &most);
-        if (failures)
+        if (failures && most)
                 linef(p, "failures", "%lld of %lld within the window", (long long)failures,
                       (long long)most);
+        else if (failures)
+                linef(p, "failures", "%lld within the window", (long long)failures);
 }
 
 static void definition_lines(const struct page *p)

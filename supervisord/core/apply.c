@@ -68,8 +68,7 @@ static void set_invalid(struct svc *x, struct conf *conf, struct conf_place plac
 static void log_enabled(struct svc *x, const char *by)
 {
         struct line l = line_new("enabled");
-        strbuf_addf(&l.text, " by=%s", by);
-        json_object_set_new(l.fields, "by", json_string(by));
+        line_str(&l, "by", by);
         line_log(x, &l, true);
 }
 

@@ -188,8 +188,7 @@ static void executable(struct svc *x)
         if (x->s.holds != CORE_HOLD_FAILURES)
                 return;
         struct line l = line_new("enabled");
-        strbuf_add(&l.text, " by=changed executable");
-        json_object_set_new(l.fields, "by", json_string("changed executable"));
+        line_str(&l, "by", "changed executable");
         line_log(x, &l, true);
         failure_reset(x);
         hold_clear(x, CORE_HOLD_FAILURES);

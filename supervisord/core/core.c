@@ -226,7 +226,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         }
         switch (ev->type) {
         case CORE_EV_STARTED:
-                if (ev->run >= s->run)
+                if (ev->run >= s->run && ev->run > x->exited_run)
                         machine(x, M_STARTED, ev);
                 break;
         case CORE_EV_START_FAILED:

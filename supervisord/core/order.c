@@ -213,11 +213,15 @@ const struct svc *order_blocker(const struct svc *x)
 
 char *order_waiting_text(const struct svc *x)
 {
-        const struct svc *r = order_blocker(x);
+        const struct svc *r = order_blocker(x), *root = r;
         if (!r)
                 return xstrdup("waiting for what it requires");
-        return xasprintf("waiting for %s (%s)", r->s.name,
-                         r->s.holds ? text_held(&r->s) : core_state_name(&r->s));
+        while (root->is_blocked && order_blocker(root))
+                root = order_blocker(root);
+        const char *state = root->s.holds ? text_held(&root->s) : core_state_name(&root->s);
+        if (root == r)
+                return xasprintf("waiting for %s (%s)", r->s.name, state);
+        return xasprintf("waiting for %s, which waits for %s (%s)", r->s.name, root->s.name, state);
 }
 
 void hold_set(struct svc *x, unsigned holds)

@@ -160,7 +160,9 @@ static enum core_cause exit_cause(const struct svc *x, const struct core_event *
         enum core_cause cause = asked_for(x, ev->exit.run, at_ms);
         if (cause != CORE_CAUSE_NONE)
                 return cause;
-        return ev->leftover ? CORE_CAUSE_DAEMONIZED : CORE_CAUSE_EXIT;
+        /* One that was killed has abandoned its children, but did not put itself in the background. */
+        return ev->leftover && WIFEXITED(ev->exit.wstatus) ? CORE_CAUSE_DAEMONIZED
+                                                            : CORE_CAUSE_EXIT;
 }
 
 /* The line goes to the log by ACK if the shim waits for one. */

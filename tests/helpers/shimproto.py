@@ -31,7 +31,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 SHIM = os.environ.get("SVC_SHIM") or os.path.join(
     os.environ.get("SVCD_BIN") or os.path.join(TOP, "build"), "svc-shim")
 PYTHON = sys.executable
-LIMIT = 30.0
+LIMIT = float(os.environ.get("SHIM_LIMIT", "30"))
 MAGIC = 0x43565301
 VERSION = 1
 HEADER = struct.Struct("=IIHHI")

@@ -344,7 +344,7 @@ static void wait_for_held(void **state)
         bench_ask(&b, "a", CORE_EV_START);
         bench_forget(&b);
         bench_event(&b, "c", CORE_EV_DISABLE);
-        expect_fx(&b, "");
+        expect_fx(&b, "a reply 1 failed [waiting for b, which waits for c (disabled: command)]");
         bench_started(&b, "c");
         expect_fx(&b, "c signal TERM");
         bench_exited(&b, "c", EXIT(0));
@@ -393,7 +393,7 @@ static void start_before_its_stop(void **state)
                 bench_started(&b, "a");
                 bench_forget(&b);
                 bench_ask(&b, "b", rows[i].down);
-                expect_fx(&b, "b disarm | a disarm | a signal TERM");
+                expect_fx(&b, "a disarm | a signal TERM | b disarm");
                 expect_state(&b, "b", "stopping");
                 bench_ask(&b, "b", rows[i].up);
                 assert_non_null(strstr(bench_text(&b.fx), rows[i].reply));

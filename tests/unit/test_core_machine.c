@@ -305,6 +305,27 @@ static void replace(void **state)
 
 /* ---- what goes wrong ---- */
 
+static void killed_leader(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        bench_started(&b, "a");
+        bench_forget(&b);
+        struct core_event ev = bench_exit(&b, "a", 9);
+        ev.leftover = true;
+        bench_send(&b, "a", ev);
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 signal=KILL ran=0ms failure=1/5] | a signal TERM");
+        expect_log(&b, "a: exited run=1 pid=101 signal=KILL ran=0ms failure=1/5 (not logged)");
+        bench_pass(&b, 10000);
+        expect_fx(&b, "a kill");
+        bench_event(&b, "a", CORE_EV_EMPTY);
+        expect_fx(&b, "a spawn 2");
+        bench_done(&b);
+}
+
 static void daemonized(void **state)
 {
         struct bench b;
@@ -588,6 +609,7 @@ int main(void)
             cmocka_unit_test(restart_ignored),
             cmocka_unit_test(restart_leaves_descendants),
             cmocka_unit_test(replace),
+            cmocka_unit_test(killed_leader),
             cmocka_unit_test(daemonized),
             cmocka_unit_test(start_failed),
             cmocka_unit_test(lost),

@@ -1,0 +1,363 @@
+/* What counts as a failure, when failures disable, how long the next start waits, and what the shim may
+ * do by itself. */
+#include "tests/unit/core_helper.h"
+
+/* ---- back-off ---- */
+
+static void spawn_at(struct bench *b, int64_t in_ms)
+{
+        int64_t run = bench_find(b, "a")->run;
+        bench_pass(b, in_ms - 1);
+        assert_int_equal(bench_find(b, "a")->run, run);
+        bench_pass(b, 1);
+        assert_int_equal(bench_find(b, "a")->run, run + 1);
+        bench_forget(b);
+}
+
+static void delay_doubles(void **state)
+{
+        static const int64_t delays[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_max_failures.v = 0;
+        bench_apply(&b);
+        for (size_t i = 0; i < ARRAY_SIZE(delays); i++) {
+                bench_started(&b, "a");
+                b.now_ms += 9;
+                bench_exited(&b, "a", EXIT(1));
+                expect_state(&b, "a", "backoff");
+                spawn_at(&b, delays[i] - 9); /* from start to start */
+        }
+        /* A run longer than the window begins anew. */
+        bench_started(&b, "a");
+        b.now_ms += 60001;
+        bench_exited(&b, "a", EXIT(1));
+        bench_started(&b, "a");
+        b.now_ms += 9;
+        bench_exited(&b, "a", EXIT(1));
+        spawn_at(&b, 2000 - 9);
+        bench_done(&b);
+}
+
+static void longer_than_the_delay_is_at_once(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 1000;
+        bench_exited(&b, "a", EXIT(1));
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=1 ran=1s failure=1/5] | a spawn 2");
+        bench_done(&b);
+}
+
+/* max_delay below delay does not make it shorter. */
+static void odd_delays(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *def = defs_add(b.conf, "a");
+        def->restart_delay.v = 5000;
+        def->restart_max_delay.v = 1000;
+        bench_apply(&b);
+        for (int i = 0; i < 3; i++) {
+                bench_started(&b, "a");
+                bench_exited(&b, "a", EXIT(1));
+                spawn_at(&b, 5000);
+        }
+        bench_done(&b);
+}
+
+/* ---- crash loop ---- */
+
+static void disabled_by_failures(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        for (int i = 1; i <= 5; i++) {
+                b.now_ms += 2000;
+                bench_forget(&b);
+                bench_exited(&b, "a", EXIT(1));
+                if (i < 5)
+                        bench_pass(&b, 30000 / 5);
+                if (i < 5)
+                        bench_started(&b, "a");
+        }
+        expect_fx(&b, "a ack 5 [exited run=5 pid=105 code=1 ran=2s failure=5/5] | a release");
+        expect_log(&b, "a: exited run=5 pid=105 code=1 ran=2s failure=5/5 (not logged)\n"
+                       "a: disabled cause=failures failures=5 window=60s");
+        expect_state(&b, "a", "disabled");
+        assert_string_equal(core_disabled_cause(bench_find(&b, "a")), "failures");
+        assert_int_equal(core_failures(bench_find(&b, "a"), b.now_ms), 5);
+        assert_int_equal(core_failures(bench_find(&b, "a"), b.now_ms + 59999), 1);
+        assert_int_equal(core_failures(bench_find(&b, "a"), b.now_ms + 60000), 0);
+        /* A start by hand begins with an empty tally. */
+        bench_event(&b, "a", CORE_EV_START);
+        bench_started(&b, "a");
+        bench_exited(&b, "a", EXIT(1));
+        assert_int_equal(bench_find(&b, "a")->exits[0].failures, 1);
+        bench_done(&b);
+}
+
+/* Failures that are spread out never disable. */
+static void outside_the_window(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_max_delay.v = 1000;
+        bench_apply(&b);
+        bench_started(&b, "a");
+        for (int i = 0; i < 40; i++) {
+                b.now_ms += 15000; /* four in each window of 60 s */
+                bench_exited(&b, "a", EXIT(1));
+                bench_started(&b, "a");
+                assert_true(bench_find(&b, "a")->exits[0].failures <= 4);
+        }
+        expect_state(&b, "a", "running");
+        assert_int_equal(bench_find(&b, "a")->restarts, 40);
+        bench_done(&b);
+}
+
+static void tally_is_bounded(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *def = defs_add(b.conf, "a");
+        def->restart_max_failures.v = 0;
+        def->restart_delay.v = 0;
+        def->restart_window.v = 604800000;
+        bench_apply(&b);
+        for (int i = 0; i < 100; i++) {
+                bench_started(&b, "a");
+                b.now_ms++;
+                bench_exited(&b, "a", EXIT(1));
+        }
+        assert_int_equal(bench_find(&b, "a")->tally_n, CORE_TALLY_MAX);
+        assert_non_null(strstr(bench_text(&b.log), "failure=32 ")); /* no limit: no "/N" */
+        bench_done(&b);
+}
+
+static void no_restart_status(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *def = defs_add(b.conf, "a");
+        struct conf_ints *codes = &def->restart_no_restart_status;
+        for (int64_t code = 2; code <= 3; code++) {
+                GROW(codes->v, codes->n, codes->cap);
+                codes->v[codes->n++] = code;
+        }
+        bench_apply(&b);
+        bench_started(&b, "a");
+        expect_fx(&b, "a spawn 1"); /* no standing order */
+        b.now_ms += 2000;
+        bench_exited(&b, "a", EXIT(1));
+        bench_started(&b, "a");
+        expect_state(&b, "a", "running");
+        bench_exited(&b, "a", SIGKILL);
+        bench_pass(&b, 30000);
+        bench_started(&b, "a");
+        bench_forget(&b);
+        bench_exited(&b, "a", EXIT(3));
+        expect_state(&b, "a", "disabled");
+        expect_log(&b, "a: exited run=3 pid=103 code=3 ran=0ms failure=3/5 (not logged)\n"
+                       "a: disabled cause=failures code=3 reason=\"this exit code is in "
+                       "restart.no_restart_status\"");
+        bench_done(&b);
+}
+
+/* ---- policy ---- */
+
+static const struct {
+        int policy;
+        int wstatus;
+        const char *state;
+        bool failure;
+} policies[] = {
+    {CONF_POLICY_ALWAYS, EXIT(0), "backoff", true},
+    {CONF_POLICY_ALWAYS, EXIT(1), "backoff", true},
+    {CONF_POLICY_ON_FAILURE, EXIT(0), "stopped", false},
+    {CONF_POLICY_ON_FAILURE, EXIT(1), "backoff", true},
+    {CONF_POLICY_ON_FAILURE, SIGTERM, "backoff", true},
+    {CONF_POLICY_NEVER, EXIT(0), "stopped", false},
+    {CONF_POLICY_NEVER, EXIT(1), "stopped", false},
+    {CONF_POLICY_NEVER, SIGKILL, "stopped", false},
+};
+
+static void policy(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
+                struct bench b;
+                bench_init(&b);
+                defs_add(b.conf, "a")->restart_policy.v = policies[i].policy;
+                bench_apply(&b);
+                bench_started(&b, "a");
+                bench_exited(&b, "a", policies[i].wstatus);
+                expect_state(&b, "a", policies[i].state);
+                assert_int_equal(bench_find(&b, "a")->exits[0].failure, policies[i].failure);
+                bench_done(&b);
+        }
+}
+
+/* `never` means it, also after a start that failed: a failure, but no new run. */
+static void never_after_a_failed_start(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_policy.v = CONF_POLICY_NEVER;
+        bench_apply(&b);
+        bench_forget(&b);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_START_FAILED, .run = 1, .error = 2});
+        expect_state(&b, "a", "stopped");
+        assert_int_equal(bench_find(&b, "a")->holds, CORE_HOLD_DONE);
+        assert_true(bench_find(&b, "a")->exits[0].failure);
+        bench_done(&b);
+}
+
+static void done_says_why(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_policy.v = CONF_POLICY_ON_FAILURE;
+        bench_apply(&b);
+        bench_started(&b, "a");
+        bench_forget(&b);
+        b.now_ms += 9000;
+        bench_exited(&b, "a", EXIT(0));
+        expect_log(&b, "a: exited run=1 pid=101 code=0 ran=9s (not logged)\n"
+                       "a: stopped reason=\"exited with code 0 after 9s; restart policy on-failure\"");
+        bench_done(&b);
+}
+
+/* ---- the standing order ---- */
+
+static const struct {
+        int64_t policy, max_failures, delay_ms;
+        const char *fx;
+} orders[] = {
+    {CONF_POLICY_ALWAYS, 5, 1000, "a order 1000"}, {CONF_POLICY_ALWAYS, 0, 0, "a order 0"},
+    {CONF_POLICY_ON_FAILURE, 5, 250, "a order 250 failed"}, {CONF_POLICY_NEVER, 5, 1000, ""},
+    {CONF_POLICY_ALWAYS, 1, 1000, ""}, /* the next failure disables it */
+};
+
+static void order_by_policy(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+                struct bench b;
+                bench_init(&b);
+                struct conf_service *def = defs_add(b.conf, "a");
+                def->restart_policy.v = orders[i].policy;
+                def->restart_max_failures.v = orders[i].max_failures;
+                def->restart_delay.v = orders[i].delay_ms;
+                bench_apply(&b);
+                bench_forget(&b);
+                bench_started(&b, "a");
+                expect_fx(&b, orders[i].fx);
+                assert_int_equal(bench_find(&b, "a")->order_armed, orders[i].fx[0] != '\0');
+                bench_done(&b);
+        }
+}
+
+/* With four of five failures in the window the shim may restart it only after the first of them is out. */
+static void order_minds_the_tally(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *def = defs_add(b.conf, "a");
+        def->restart_delay.v = 100;
+        def->restart_max_delay.v = 100;
+        bench_apply(&b);
+        int64_t first_ms = b.now_ms;
+        for (int i = 0; i < 4; i++) {
+                bench_started(&b, "a");
+                bench_exited(&b, "a", EXIT(1));
+                bench_pass(&b, 100);
+        }
+        bench_forget(&b);
+        bench_started(&b, "a");
+        int64_t least_ms = first_ms + 60000 - b.now_ms;
+        char *want = xasprintf("a order %lld", (long long)least_ms);
+        expect_fx(&b, want);
+        free(want);
+        /* The shim acts on it: the fifth failure does not disable. */
+        b.now_ms += least_ms;
+        struct core_event ev = bench_exit(&b, "a", EXIT(1));
+        ev.restarted = true;
+        bench_send(&b, "a", ev);
+        expect_state(&b, "a", "starting");
+        bench_started(&b, "a");
+        expect_state(&b, "a", "running");
+        assert_int_equal(bench_find(&b, "a")->restarts, 5);
+        bench_done(&b);
+}
+
+static void restarted_by_the_shim(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 9000;
+        struct core_event ev = bench_exit(&b, "a", SIGKILL);
+        ev.restarted = true;
+        bench_send(&b, "a", ev);
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 signal=KILL ran=9s failure=1/5]");
+        assert_int_equal(bench_find(&b, "a")->run, 2);
+        b.now_ms += 1;
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_STARTED, .run = 2, .pid = 555,
+                                                .restarted = true});
+        expect_fx(&b, "a order 2000"); /* the delay has doubled */
+        assert_int_equal(bench_find(&b, "a")->pid, 555);
+        assert_int_equal(bench_find(&b, "a")->started_ms, b.now_ms);
+        bench_done(&b);
+}
+
+/* A report says when it ended, which may have been long before it is read. */
+static void late_report(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 500;
+        struct core_event ev = bench_exit(&b, "a", EXIT(1));
+        b.now_ms += 10000;
+        bench_send(&b, "a", ev);
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=1 ran=500ms failure=1/5] | a spawn 2");
+        assert_int_equal(bench_find(&b, "a")->tally[0], b.now_ms - 10000);
+        bench_started(&b, "a");
+        ev = bench_exit(&b, "a", EXIT(1));
+        ev.at_ms = 0; /* not told */
+        bench_send(&b, "a", ev);
+        assert_int_equal(bench_find(&b, "a")->tally[1], b.now_ms);
+        bench_done(&b);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(delay_doubles),
+            cmocka_unit_test(longer_than_the_delay_is_at_once),
+            cmocka_unit_test(odd_delays),
+            cmocka_unit_test(disabled_by_failures),
+            cmocka_unit_test(outside_the_window),
+            cmocka_unit_test(tally_is_bounded),
+            cmocka_unit_test(no_restart_status),
+            cmocka_unit_test(policy),
+            cmocka_unit_test(never_after_a_failed_start),
+            cmocka_unit_test(done_says_why),
+            cmocka_unit_test(order_by_policy),
+            cmocka_unit_test(order_minds_the_tally),
+            cmocka_unit_test(restarted_by_the_shim),
+            cmocka_unit_test(late_report),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
