@@ -60,7 +60,8 @@
  *   The content is text, `key=value` lines: shim=PID, starttime=FIELD22, boot=BOOT_ID, run=N,
  *   main=PID or 0, padded with newlines to SHIM_RECORD_BYTES. A shim that cannot get the lock
  *   reports START_FAILED (stage "lock") and ends. The file stays when the shim dies (its run number
- *   counts); it is removed on EXIT.
+ *   counts); it is removed on EXIT. A shim whose record was deleted makes it again when svcd says so
+ *   (RECORD), and before each attempt to connect.
  *
  * CHECKS
  *   With SHIM_INIT_CHECK a shim runs one monitoring command and nothing else: no record, no log; it
@@ -118,6 +119,7 @@ enum shim_frame {
         SHIM_COOKIE = 9,  /* COOKIE: replaces START's */
         SHIM_EXIT = 10,   /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
                              while anything of a run is alive */
+        SHIM_RECORD = 12, /* RUN was deleted: make RUN/shims/NAME again, and lock it */
         SHIM_LIMITS = 11, /* RLIMIT… NICE for the main process that is up (prlimit) */
 
         /* shim to svcd */

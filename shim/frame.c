@@ -200,6 +200,9 @@ static void dispatch(struct shim *s, unsigned type, const struct items *it, cons
         case SHIM_COOKIE:
                 set_cookie(s, it->cookie.p, it->cookie.n);
                 break;
+        case SHIM_RECORD:
+                record_renew(s);
+                break;
         case SHIM_EXIT:
                 on_exit(s);
                 break;

@@ -12,6 +12,7 @@
 
 #include "shim/frame.h"
 #include "shim/gate.h"
+#include "shim/record.h"
 #include "shim/report.h"
 #include "shim/run.h"
 #include "shim/text.h"
@@ -213,6 +214,7 @@ void link_retry(struct shim *s)
         struct link *l = &s->link;
         if (l->fd >= 0 || s->ending || !s->inited)
                 return;
+        record_renew(s);
         int fd = connect_control(s);
         if (fd >= 0) {
                 l->fd = fd;

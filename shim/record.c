@@ -59,7 +59,8 @@ static int64_t earlier_run(int fd)
         return 0;
 }
 
-int record_lock(struct shim *s)
+/* The locked file, or -errno. */
+static int open_record(const struct shim *s)
 {
         struct path path;
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -76,11 +77,37 @@ int record_lock(struct shim *s)
                 close(fd);
                 return r;
         }
+        return fd;
+}
+
+int record_lock(struct shim *s)
+{
+        int fd = open_record(s);
+        if (fd < 0)
+                return fd;
         s->record.fd = fd;
         s->record.run = earlier_run(fd);
         s->record.starttime = own_starttime();
         s->record.dirty = true;
         return 0;
+}
+
+static bool is_deleted(const struct shim *s)
+{
+        struct stat st;
+        return fstat(s->record.fd, &st) == 0 && st.st_nlink == 0;
+}
+
+void record_renew(struct shim *s)
+{
+        if (s->record.fd < 0 || !is_deleted(s))
+                return;
+        int fd = open_record(s);
+        if (fd < 0)
+                return;
+        close(s->record.fd);
+        s->record.fd = fd;
+        s->record.dirty = true;
 }
 
 void record_flush(struct shim *s)
@@ -110,7 +137,7 @@ void record_flush(struct shim *s)
 void record_remove(struct shim *s)
 {
         struct path path;
-        if (s->record.fd >= 0)
+        if (s->record.fd >= 0 && !is_deleted(s))
                 unlink(path_of(&path, s, true));
         s->record.dirty = false;
 }

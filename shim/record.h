@@ -12,6 +12,10 @@ int record_lock(struct shim *s);
 /* Writes the content if it has changed (record.dirty). */
 void record_flush(struct shim *s);
 
+/* If the file was deleted: a new one, locked. Without success everything is as before. */
+void record_renew(struct shim *s);
+
+/* Removes the file, if it is still this shim's. */
 void record_remove(struct shim *s);
 
 #endif

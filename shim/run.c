@@ -163,6 +163,7 @@ static void finish(struct shim *s, bool left)
         again = again && spawn(s, r->run + 1, &why);
         s->record.dirty = true;
         drain_finish(s, waiting);
+        log_flush(&s->log); /* the report counts the lines that were lost */
         r->restarted = again;
         gate_close(s, r);
         if (again)
@@ -229,7 +230,6 @@ void run_turn(struct shim *s)
         if (s->held)
                 return;
         if (s->phase == PHASE_ENDED && (!left || (!s->check && s->now_us >= s->settle_at_us))) {
-                link_read(s); /* an order given before the end counts */
                 finish(s, left);
         } else if (s->phase == PHASE_LEFT && !left) {
                 size_t waiting[2];

@@ -82,6 +82,26 @@ static void left(struct link *l)
         start_again(l);
 }
 
+static bool has_tag(const uint64_t *tags, size_t n, uint64_t tag)
+{
+        size_t lo = 0, hi = n;
+        while (lo < hi) {
+                size_t mid = lo + (hi - lo) / 2;
+                if (tags[mid] < tag)
+                        lo = mid + 1;
+                else
+                        hi = mid;
+        }
+        return lo < n && tags[lo] == tag;
+}
+
+static bool has_processes(const struct link *l)
+{
+        _cleanup_free_ uint64_t *tags = NULL;
+        size_t n = orphans_tags(&tags);
+        return has_tag(tags, n, spec_tag(&l->d->paths, l->svc->name));
+}
+
 static void look_for_shim(struct link *l)
 {
         struct record r = record_look(&l->d->paths, l->svc->name);
@@ -92,6 +112,8 @@ static void look_for_shim(struct link *l)
                 set_timer(l, LINK_RETRY_MS);
         } else if (l->state == LINK_LEAVING) {
                 left(l);
+        } else if (!r.exists && clock_mono_ms() < l->until_ms && has_processes(l)) {
+                set_timer(l, LINK_RECORD_MS);
         } else {
                 selflog_add(&l->d->log, "%s: its shim is gone; killing what it left", l->svc->name);
                 clean(l);
@@ -401,19 +423,6 @@ static void find_records(struct daemon *d)
         closedir(dir);
 }
 
-static bool has_tag(const uint64_t *tags, size_t n, uint64_t tag)
-{
-        size_t lo = 0, hi = n;
-        while (lo < hi) {
-                size_t mid = lo + (hi - lo) / 2;
-                if (tags[mid] < tag)
-                        lo = mid + 1;
-                else
-                        hi = mid;
-        }
-        return lo < n && tags[lo] == tag;
-}
-
 void link_find_shims(struct daemon *d, const struct conf *conf)
 {
         _cleanup_free_ uint64_t *tags = NULL;
@@ -437,6 +446,7 @@ void link_wake_shims(struct daemon *d)
                 if (s->actual != CORE_ADOPTING || find(d, s))
                         continue;
                 struct link *l = link_new(d, s, LINK_AWAY);
+                l->until_ms = clock_mono_ms() + SHIM_RETRY_MAX_MS + LINK_RETRY_MS;
                 look_for_shim(l);
         }
 }
@@ -448,6 +458,15 @@ static bool is_shim(struct daemon *d, int fd, const char *name, pid_t pid)
         socklen_t n = sizeof(cred);
         return conf_name_ok(name) && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 &&
                cred.pid == pid && record_look(&d->paths, name).holder == pid;
+}
+
+/* What is refused and is a shim has nothing to hold any more: it may end. */
+static void send_away(int fd)
+{
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
+        (void)!send(fd, buf, shim_end(&w), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
@@ -469,6 +488,7 @@ void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
         }
         struct core_service *s = conf_name_ok(name) ? core_find(d->core, name) : NULL;
         if (!s || !is_shim(d, fd, name, (pid_t)pid)) {
+                send_away(fd);
                 selflog_add(&d->log,
                             "a process (pid %d) that says it is the shim of \"%s\" "
                             "does not hold that service's lock: refused",
@@ -483,6 +503,17 @@ void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
         shimio_close(&l->io);
         shimio_attach(&l->io, TAKE_FD(owned), in, n_bytes);
         shimio_poke(&l->io);
+}
+
+void link_renew_records(struct daemon *d)
+{
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_RECORD);
+        size_t n = shim_end(&w);
+        for (size_t i = 0; i < d->links_n; i++)
+                if (d->links[i] && d->links[i]->state == LINK_UP)
+                        shimio_send(&d->links[i]->io, buf, n);
 }
 
 pid_t link_pid(const struct daemon *d, const struct core_service *s)

@@ -17,9 +17,10 @@
 #include "supervisord/core/core.h"
 #include "supervisord/shimio.h"
 
-#define LINK_RETRY_MS 1000 /* how often an AWAY shim is looked for and nudged */
-#define LINK_LEAVE_MS 5    /* a shim that said goodbye is gone by then, most likely */
-#define LINK_CLEAN_MS 10   /* between two looks for what a dead shim left */
+#define LINK_RETRY_MS  1000 /* how often an AWAY shim is looked for and nudged */
+#define LINK_LEAVE_MS  5    /* a shim that said goodbye is gone by then, most likely */
+#define LINK_RECORD_MS 50   /* between two looks for the record that a shim makes again */
+#define LINK_CLEAN_MS  10   /* between two looks for what a dead shim left */
 
 struct daemon;
 
@@ -36,7 +37,8 @@ struct link {
         bool spawn_after;    /* LEAVING: a SPAWN waits */
         bool spawning;       /* START is not answered yet */
         int64_t spawn_run;
-        bool seen; /* HELLO was received */
+        bool seen;        /* HELLO was received */
+        int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 
 /* Effects. */
@@ -61,6 +63,9 @@ void link_wake_shims(struct daemon *d);
 
 /* A connection that began with a shim's frame. Takes FD over. */
 void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes);
+
+/* RUN was deleted and is back: the shims make their records again. */
+void link_renew_records(struct daemon *d);
 
 /* The shim's pid, 0 if there is none. */
 pid_t link_pid(const struct daemon *d, const struct core_service *s);

@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/util.h"
 
-static int lock_file(const char *path, char **ret_error)
+#define LOCK_TRIES    20
+#define LOCK_PAUSE_NS 10000000
+
+static int lock_file(const char *path, int tries, char **ret_error)
 {
         _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) {
@@ -19,8 +23,14 @@ static int lock_file(const char *path, char **ret_error)
                 *ret_error = xasprintf("cannot open %s: %s", path, strerror(-r));
                 return r;
         }
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                int r = -errno;
+        int r = -EWOULDBLOCK;
+        /* A svcd that was killed a moment ago may still be on its way out. */
+        for (int i = 0; i < tries && r == -EWOULDBLOCK; i++) {
+                if (i)
+                        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+                r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+        }
+        if (r < 0) {
                 char holder[32] = "";
                 ssize_t n = pread(fd, holder, sizeof(holder) - 1, 0);
                 if (n > 0)
@@ -46,11 +56,11 @@ int lock_take(struct lock *l, const struct paths *paths, char **ret_error)
         *l = (struct lock){-1, -1};
         _cleanup_free_ char *root = path_join(paths->state, "lock");
         _cleanup_free_ char *run = path_join(paths->run, "lock");
-        int fd = lock_file(root, ret_error);
+        int fd = lock_file(root, LOCK_TRIES, ret_error);
         if (fd < 0)
                 return fd;
         l->root_fd = fd;
-        fd = lock_file(run, ret_error);
+        fd = lock_file(run, LOCK_TRIES, ret_error);
         if (fd < 0) {
                 lock_done(l);
                 return fd;
@@ -63,7 +73,7 @@ int lock_renew_run(struct lock *l, const struct paths *paths)
 {
         _cleanup_free_ char *run = path_join(paths->run, "lock");
         _cleanup_free_ char *error = NULL;
-        int fd = lock_file(run, &error);
+        int fd = lock_file(run, 1, &error);
         if (fd < 0)
                 return fd;
         util_close(l->run_fd);

@@ -42,7 +42,8 @@ static int check(const char *root_option)
         diag_print(&diag, stderr, terminal, terminal && !getenv("NO_COLOR"));
         int status = diag.errors ? 1 : 0;
         if (status == 0)
-                printf("%zu services in %zu files, no errors\n", conf->n, conf->files.n);
+                printf("%zu service%s in %zu file%s, no errors\n", conf->n, conf->n == 1 ? "" : "s",
+                       conf->files.n, conf->files.n == 1 ? "" : "s");
         conf_unref(conf);
         diag_done(&diag);
         paths_done(&paths);

@@ -77,9 +77,9 @@ static void write_sample(struct daemon *d)
         if (!none)
                 return;
         /* The first line names the schema, wherever this svcd was installed. */
-        _cleanup_free_ char *text = xasprintf("# yaml-language-server: $schema=" SVCD_DATADIR
-                                              "/services.schema.json%s",
-                                              strchr(conf_sample, '\n'));
+        _cleanup_free_ char *text =
+            xasprintf("# yaml-language-server: $schema=" SVCD_DATADIR "/services.schema.json%s",
+                      strchr(conf_sample, '\n'));
         int r = file_write_atomic(d->paths.main_file, text, strlen(text), 0600, false);
         if (r < 0)
                 selflog_add(&d->log, "no definitions, and cannot write a sample to %s: %s",

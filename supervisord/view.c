@@ -132,7 +132,7 @@ static void set_definition(json_t *o, const struct daemon *d, const struct core_
                             place->file ? owned(xasprintf("%s:%d", place->file, place->line))
                                         : json_null());
         json_object_set_new(o, "error", text(s->invalid_error));
-        json_object_set_new(o, "changed", json_boolean(s->invalid_error && def));
+        json_object_set_new(o, "changed", json_boolean(s->invalid_error && def && s->pid > 0));
         json_object_set_new(o, "log", owned(paths_log(&d->paths, s->name)));
 }
 

@@ -33,22 +33,24 @@ static void watch_run(struct daemon *d)
 static void put_back(struct daemon *d)
 {
         struct stat st;
-        if (d->stopping || lstat(d->paths.socket, &st) == 0)
+        bool socket = lstat(d->paths.socket, &st) == 0, shims = lstat(d->paths.shims, &st) == 0;
+        if (d->stopping || (socket && shims))
                 return;
         int r = dir_make(d->paths.shims, 0700);
         if (r == 0)
                 r = lock_renew_run(&d->lock, &d->paths);
         /* -EWOULDBLOCK: the lock file is still the one that we hold. */
-        if (r == 0 || r == -EWOULDBLOCK)
+        if ((r == 0 || r == -EWOULDBLOCK) && !socket)
                 r = server_listen(&d->server, d);
-        if (r < 0) {
-                selflog_add(&d->log, "%s was deleted and cannot be put back: %s", d->paths.socket,
+        if (r < 0 && r != -EWOULDBLOCK) {
+                selflog_add(&d->log, "%s was deleted and cannot be put back: %s", d->paths.run,
                             strerror(-r));
                 ev_timer_set(&d->watch.again, AGAIN_S, 0);
                 ev_timer_start(d->loop, &d->watch.again);
                 return;
         }
-        selflog_add(&d->log, "%s was deleted: put back", d->paths.socket);
+        selflog_add(&d->log, "%s was deleted: put back", socket ? d->paths.shims : d->paths.socket);
+        link_renew_records(d);
         watch_run(d);
 }
 

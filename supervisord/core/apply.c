@@ -29,6 +29,9 @@ enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
         if (class < APPLY_RESTART && !same_account(x->s.conf, conf) &&
             conf_digest(x->s.conf, x->s.def) != conf_digest(conf, def))
                 class = APPLY_RESTART;
+        /* Nor does the definition in use tell what a run was started with that was taken over. */
+        if (class < APPLY_RESTART && run_out_of_date(x, conf_digest(conf, def)))
+                class = APPLY_RESTART;
         return (enum apply_class) class;
 }
 
@@ -101,14 +104,6 @@ static void set_enabled(struct svc *x, bool fresh)
         hold_set(x, CORE_HOLD_DEFINITION);
 }
 
-/* What a definition asks for that is the first one for this service. One that is up was taken over from
- * an earlier svcd. */
-static enum apply_class first_class(const struct svc *x)
-{
-        bool same = !x->s.digest || x->s.digest == conf_digest(x->s.conf, x->s.def);
-        return same ? APPLY_LIVE : APPLY_RESTART;
-}
-
 static bool changed_while_away(const struct svc *x)
 {
         return (x->s.holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE)) && x->def_hash &&
@@ -122,9 +117,13 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
         enum apply_class class = fresh ? APPLY_SAME : apply_classify(x, conf, def);
         x->s.conf = conf_ref(conf);
         x->s.def = def;
+        x->digest = conf_digest(conf, def);
         conf_unref(old);
         set_invalid(x, NULL, (struct conf_place){0}, NULL);
-        x->changed = fresh ? first_class(x) : class;
+        /* A new svcd is no reload: it leaves alone what it took over, whatever the files say by now. */
+        if (fresh)
+                class = x->c->applied && run_out_of_date(x, x->digest) ? APPLY_RESTART : APPLY_LIVE;
+        x->changed = class;
         if (fresh && !x->s.delay_ms)
                 x->s.delay_ms = def->restart_delay.v;
         if (fresh ? changed_while_away(x) : class != APPLY_SAME)
@@ -189,7 +188,7 @@ static void carry_out(struct svc *x)
                 deadline_set(x, x->c->now_ms + svc_def(x)->ready_timeout.v);
         if (class >= APPLY_LIVE)
                 monitor_replan(x);
-        if (class < APPLY_RESTART || !x->is_up || x->s.actual == CORE_ADOPTING)
+        if (class < APPLY_RESTART || !x->is_up)
                 return;
         if (!order_must_stop(x))
                 run_log_restart(x, "its definition has changed");

@@ -192,11 +192,21 @@ void svc_status(struct svc *x, const char *text)
         x->s.status_text = text && *text ? xstrndup(text, CORE_TEXT_MAX) : NULL;
 }
 
-/* What still has to be answered when it comes for a service that is being forgotten. */
+/* Several events may have been on their way when it was forgotten. The answer must come before FORGET,
+ * after which nobody may name it: the two change places. */
 static void gone_event(struct svc *x, const struct core_event *ev)
 {
-        if (ev->op)
-                fx_reply(x, ev->op, CORE_REFUSED, xstrdup("no longer defined"));
+        struct core *c = x->c;
+        if (!ev->op)
+                return;
+        fx_reply(x, ev->op, CORE_REFUSED, xstrdup("no longer defined"));
+        for (size_t i = c->fx.head; i < c->fx.n; i++) {
+                struct fx *f = &c->fx.v[i], reply = c->fx.v[c->fx.n - 1];
+                if (f->e.type != CORE_FX_FORGET || f->e.svc != &x->s)
+                        continue;
+                c->fx.v[c->fx.n - 1] = *f;
+                *f = reply;
+        }
 }
 
 static void observe(struct svc *x, const struct core_event *ev)

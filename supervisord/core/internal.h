@@ -74,7 +74,7 @@ struct svc {
         bool loaded;   /* from core_load: `was` stands for `actual` until core_apply */
         bool watching; /* FX_WATCH_PORT is in force */
         bool again;    /* the last run failed: the next is a restart by svcd itself */
-        bool replace;  /* SPAWNING, ADOPTING: end that run, its definition is out of date */
+        bool replace;  /* end this run as soon as that is possible, and begin another */
         bool had_main; /* EXITED: the main process was known to be up */
         bool gone;     /* FX_FORGET is in the queue */
         enum apply_class changed;  /* core_apply: what the new definition asks for */
@@ -88,6 +88,7 @@ struct svc {
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
         char *file;        /* of the definition, from the saved state while there is no `def` */
+        uint64_t digest;   /* conf_digest of `def`; s.digest is that of what the run was started with */
         uint64_t def_hash; /* of everything in the definition; 0 = not known, see apply_def_hash */
         enum core_actual was; /* saved `actual`, and what belongs to it */
         int64_t was_deadline_ms;
@@ -207,6 +208,13 @@ void failure_log_disabled(struct svc *x, const struct core_exit *e);
 /* ---- standing order, run.c ---- */
 void run_order(struct svc *x, struct order o);       /* FX_ORDER if the shim does not know it yet */
 struct order run_restart_order(const struct svc *x); /* for `svcctl restart` */
+/* The run that is up, and is not about to end, was not started with a definition that has DIGEST. */
+static inline bool run_out_of_date(const struct svc *x, uint64_t digest)
+{
+        bool up = x->s.actual == CORE_STARTING || x->s.actual == CORE_RUNNING ||
+                  x->s.actual == CORE_RELOADING || x->s.actual == CORE_ADOPTING;
+        return up && x->s.digest && x->s.digest != digest;
+}
 void run_order_fit(struct svc *x);                   /* what is right in the state it is in */
 void run_next(struct svc *x); /* nothing is left: DOWN, WAITING, BACKOFF, SPAWNING */
 void run_stop(struct svc *x, enum core_cause why);

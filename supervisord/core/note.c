@@ -111,6 +111,9 @@ static void note_up(struct strbuf *b, const struct svc *x)
         } else if (s->invalid_error) {
                 strbuf_addf(b, "its definition has an error, it goes on with the last good one: %s",
                             s->invalid_error);
+        } else if (s->def && run_out_of_date(x, x->digest)) {
+                strbuf_add(b, "runs with an earlier definition; `svcctl reload` starts it with the "
+                              "present one");
         } else if (s->actual == CORE_STARTING) {
                 note_starting(b, x);
         }

@@ -59,7 +59,7 @@ static void diff_env(struct core_plan *p, struct diffs *d, const struct conf_env
         }
         for (size_t i = 0; i < b->n; i++) {
                 if (is_first(b, i) && !env_value(a, b->v[i].name))
-                        diff_var(p, d, b->v[i].name, NULL, b->v[i].value);
+                        diff_var(p, d, b->v[i].name, NULL, env_value(b, b->v[i].name));
         }
 }
 

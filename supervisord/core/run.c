@@ -25,7 +25,8 @@ void run_order(struct svc *x, struct order o)
 
 struct order run_restart_order(const struct svc *x)
 {
-        if (x->s.holds || order_must_stop(x) || x->unready > 0)
+        /* The shim would start what it has: the definition of the run that is up. */
+        if (x->s.holds || order_must_stop(x) || x->unready > 0 || run_out_of_date(x, x->digest))
                 return (struct order){0};
         return (struct order){.armed = true, .intent = CORE_INTENT_RESTART};
 }
@@ -35,7 +36,9 @@ void run_order_fit(struct svc *x)
         bool restarting = x->s.actual == CORE_RELOADING ||
                           (x->s.actual == CORE_RUNNING && x->s.restart_grace_ms > x->c->now_ms);
         if (x->s.pid && (restarting || x->s.actual == CORE_RUNNING || x->s.actual == CORE_STARTING))
-                run_order(x, restarting ? run_restart_order(x) : failure_order(x));
+                run_order(x, run_out_of_date(x, x->digest) ? (struct order){0}
+                             : restarting                  ? run_restart_order(x)
+                                                           : failure_order(x));
 }
 
 void run_log_restart(struct svc *x, const char *reason)

@@ -115,10 +115,11 @@ static void take_started(struct svc *x, const struct core_event *ev)
 
 void on_started(struct svc *x, const struct core_event *ev)
 {
-        bool replace = x->replace;
+        bool late = ev->restarted && x->s.digest && x->s.digest != x->digest;
+        bool replace = x->replace || late;
         take_started(x, ev);
-        x->replace = false;
-        if (replace && !order_must_stop(x)) {
+        x->replace = replace && order_must_stop(x);
+        if (replace && !x->replace) {
                 machine_go(x, CORE_STARTING);
                 run_stop(x, CORE_CAUSE_RESTART);
         } else {
@@ -177,26 +178,29 @@ static void stop_for(struct svc *x)
 
 void on_up_settle(struct svc *x, const struct core_event *ev UNUSED)
 {
-        if (!order_must_stop(x)) {
-                if (x->s.actual == CORE_STARTING && ready_at_once(x)) {
-                        become_ready(x);
-                        return;
-                }
+        if (order_must_stop(x)) {
+                if (x->dependents_up > 0)
+                        run_order(x, (struct order){0});
+                else
+                        stop_for(x);
+        } else if (x->replace) {
+                run_stop(x, CORE_CAUSE_RESTART);
+        } else if (x->s.actual == CORE_STARTING && ready_at_once(x)) {
+                become_ready(x);
+        } else {
                 machine_watch_port(x, x->s.actual == CORE_STARTING &&
                                           svc_def(x)->ready.v == CONF_READY_PORT);
                 monitor_changed(x);
                 run_order_fit(x);
-        } else if (x->dependents_up > 0) {
-                run_order(x, (struct order){0});
-        } else {
-                stop_for(x);
         }
 }
 
 void on_up_replace(struct svc *x, const struct core_event *ev UNUSED)
 {
-        /* One that is to be stopped waits for those that require it. */
-        if (!order_must_stop(x))
+        /* One that is to be stopped waits for those that require it; should it then go on after all, it
+         * is replaced. */
+        x->replace = order_must_stop(x);
+        if (!x->replace)
                 run_stop(x, CORE_CAUSE_RESTART);
 }
 
@@ -214,7 +218,8 @@ static void send_restart_signal(struct svc *x, bool caught)
 
 void on_up_reload(struct svc *x, const struct core_event *ev)
 {
-        if (order_must_stop(x))
+        x->replace = order_must_stop(x);
+        if (x->replace)
                 return;
         if (ev->ignored)
                 run_stop(x, CORE_CAUSE_RESTART);
@@ -353,32 +358,21 @@ static void adopt_reloading(struct svc *x, const struct core_event *ev)
         run_order_fit(x);
 }
 
-static bool out_of_date(const struct svc *x)
-{
-        return x->s.def && x->s.digest && x->s.digest != conf_digest(x->s.conf, x->s.def);
-}
-
-static void adopt_replace(struct svc *x)
-{
-        if (!x->replace)
-                run_log_restart(x, "its definition has changed since this run began");
-        machine_go(x, CORE_STARTING);
-        run_stop(x, CORE_CAUSE_RESTART);
-}
-
 static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, bool same)
 {
         struct core_service *s = &x->s;
         bool was_ready = same && (x->was == CORE_RUNNING || x->was == CORE_RELOADING);
+        bool must_stop = order_must_stop(x), replace = x->replace;
         struct line l = line_new("adopted");
         line_int(&l, "run", s->run);
         line_int(&l, "pid", s->pid);
         line_log(x, &l, true);
         if (stopping) {
                 run_stop(x, s->ending);
-        } else if ((x->replace || out_of_date(x)) && !order_must_stop(x)) {
-                adopt_replace(x);
-        } else if (same && x->was == CORE_RELOADING && s->def && !order_must_stop(x)) {
+        } else if (replace && !must_stop) {
+                machine_go(x, CORE_STARTING);
+                run_stop(x, CORE_CAUSE_RESTART);
+        } else if (same && x->was == CORE_RELOADING && s->def && !must_stop) {
                 adopt_reloading(x, ev);
         } else if (ev->ready || was_ready) {
                 machine_go(x, CORE_RUNNING);
@@ -386,11 +380,12 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
                         deadline_set(x, s->restart_grace_ms);
                 monitor_adopted(x);
                 run_order_fit(x);
-                op_running(x, false);
+                if (!replace)
+                        op_running(x, false);
         } else {
                 begin_starting(x);
         }
-        x->replace = false;
+        x->replace = replace && must_stop;
         svc_post(x);
 }
 
@@ -422,7 +417,10 @@ static void adopt_take(struct svc *x, const struct core_event *ev)
         s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
         x->exited_run = MIN(x->exited_run, s->run - 1);
         x->not_before_ms = 0;
-        x->sent = (struct order){.armed = ev->armed, .intent = ev->intent, .min_ran_ms = -1};
+        /* Of an armed order we know no more than that. */
+        x->sent = (struct order){0};
+        if (ev->armed)
+                x->sent = (struct order){.armed = true, .intent = ev->intent, .min_ran_ms = -1};
         if (newer)
                 log_started(x, true);
 }

@@ -1,14 +1,12 @@
 """svc-shim: standing orders, reports that are kept, svcd going away and coming back, the record."""
 
 import os
-import re
 import signal
-import struct
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
-from shimproto import ORDER_ARMED, ORDER_FAILED, ShimTest, alive, children, lock_holder  # noqa: E402
+from shimproto import ORDER_ARMED, ORDER_FAILED, ShimTest, alive, children, lock_holder, state  # noqa: E402
 
 
 class Helpers(ShimTest):
@@ -53,6 +51,19 @@ class Order(Helpers):
         self.assertEqual(children(shim.pid), [])
         shim.ack(again, "exited run=2")
         shim.start(["true"], run=3)
+
+    def test_given_before_the_end(self):
+        """Both wait for the shim: the order, which came first, and the end. The order counts."""
+        shim = self.shim()
+        first = shim.start(["sleep", "1000"])
+        os.kill(shim.pid, signal.SIGSTOP)
+        self.until(lambda: state(shim.pid) == "T", "stop")
+        self.armed(shim, intent=2)
+        os.kill(first.main_pid, signal.SIGKILL)
+        self.until(lambda: state(first.main_pid) == "Z", "end")
+        os.kill(shim.pid, signal.SIGCONT)
+        ended = shim.expect("EXITED")
+        self.assertEqual((ended.restarted, ended.intent), (1, 2))
 
     def test_lines_are_in_order(self):
         """Output of the new run waits for the last line of the old one; svcd's lines keep their order."""

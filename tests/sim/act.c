@@ -93,8 +93,11 @@ static void reload(struct sim *w)
         struct conf *conf = edit_conf(w);
         sim_note(w, -1, "reload", 0, 0);
         mark_untouched(w, conf);
-        for (int i = 0; !w->shutting && i < SIM_NAMES; i++)
+        for (int i = 0; !w->shutting && i < SIM_NAMES; i++) {
                 check_definition(w, i, conf);
+                if (w->conf)
+                        w->rules[i].taken_run = 0;
+        }
         check_call_begins(w);
         w->events++;
         w->applying = true;
@@ -141,6 +144,9 @@ void act_start(struct sim *w)
         }
         for (int i = 0; i < SIM_NAMES; i++) {
                 bool record = w->shim[i].record;
+                struct rules *r = &w->rules[i];
+                if (r->spawn_run == r->last_run)
+                        r->start_ms = r->spawn_ms; /* that it had started need not be on disk */
 
                 w->link[i].conn = 0;
                 w->link[i].watch = w->link[i].checking = w->link[i].spawning = false;
@@ -149,6 +155,7 @@ void act_start(struct sim *w)
                         w->rules[i] = (struct rules){0};
                         w->shim[i].run = record ? w->shim[i].run : 0;
                 }
+                w->rules[i].taken_run = record ? w->shim[i].run : 0;
                 if (!record)
                         continue;
                 core_adopt(w->core, sim_name(i));

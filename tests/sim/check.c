@@ -88,6 +88,8 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
         const struct core_service *s = core_find(w->core, sim_name(who));
         if (ev->type == CORE_EV_ADOPTED)
                 r->armed = ev->pid && ev->armed;
+        if (ev->type == CORE_EV_ADOPTED || ev->type == CORE_EV_STARTED)
+                r->adopted = ev->type == CORE_EV_ADOPTED;
         else if (ev->type == CORE_EV_EXITED && ev->exit.run >= s->run)
                 r->armed = false;
         r->event_intent = ev->intent;
@@ -209,7 +211,8 @@ static void check_spawn(struct sim *w, int who, const struct core_effect *e)
                 SIM_CHECK(w, who, !q || old || is_ready(q), "spawned before %s is ready", q->name);
         }
         r->last_run = e->run;
-        r->start_ms = w->now_ms;
+        r->start_ms = r->spawn_ms = w->now_ms;
+        r->spawn_run = e->run;
         r->signalled = r->failing = r->armed = false;
         w->link[who].spawning = true;
 }
@@ -257,7 +260,7 @@ static void check_log(struct sim *w, int who, const struct core_effect *e)
                   "the line does not begin with its event");
         SIM_CHECK(w, who, json_is_object(e->fields), "no fields");
         const struct core_service *s = e->svc;
-        if (!strcmp(e->event, "ready") && s->def)
+        if (!strcmp(e->event, "ready") && s->def && s->run != w->rules[who].taken_run)
                 SIM_CHECK(w, who, s->digest == conf_digest(s->conf, s->def),
                           "ready, and out of date");
         if (!strcmp(e->event, "not ready"))
@@ -388,7 +391,7 @@ void check_rest(struct sim *w)
                               (s->deadline_ms == CORE_NEVER && s->check_at_ms == CORE_NEVER),
                           "a deadline (%lld, check %lld) in state %d", (long long)s->deadline_ms,
                           (long long)s->check_at_ms, s->actual);
-                if (s->actual == CORE_RUNNING)
+                if (s->actual == CORE_RUNNING && s->run != w->rules[who].taken_run)
                         SIM_CHECK(w, who, w->shim[who].digest == conf_digest(s->conf, s->def),
                                   "runs with an old definition");
                 if (s->actual == CORE_RUNNING)

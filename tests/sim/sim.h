@@ -73,10 +73,13 @@ struct rules {
         int64_t tally[CORE_TALLY_MAX];
         int tally_n;
         int64_t delay_ms, due_ms, start_ms, last_run, ended_run;
+        int64_t spawn_ms, spawn_run;
+        int64_t taken_run;   /* of an earlier svcd: may be out of date until the next reload */
         int64_t event_at_ms; /* of the end that is being delivered */
         bool failing; /* not ready in time, or too many failed checks: a failure all the same */
         int event_intent;
         bool signalled;       /* stop.signal or KILL was sent to this run */
+        bool adopted;         /* the run is older than this svcd */
         bool armed;           /* as svcd has told the shim */
         bool before_failures; /* the hold, before the call */
         bool must_hold;       /* a record in this call asks for FAILURES */

@@ -75,14 +75,10 @@ static inline void bench_effect(struct bench *b, const struct core_effect *e)
                 break;
         default: {
                 static const char *const names[CORE_FX_TYPE_COUNT] = {
-                    [CORE_FX_RELEASE] = "release",
-                    [CORE_FX_WATCH_PORT] = "watch",
-                    [CORE_FX_UNWATCH_PORT] = "unwatch",
-                    [CORE_FX_CHECK] = "check",
-                    [CORE_FX_CHECK_CANCEL] = "cancel",
-                    [CORE_FX_CONF] = "conf",
-                    [CORE_FX_FORGET] = "forget",
-                    [CORE_FX_SHUTDOWN_DONE] = "done"};
+                    [CORE_FX_RELEASE] = "release",      [CORE_FX_WATCH_PORT] = "watch",
+                    [CORE_FX_UNWATCH_PORT] = "unwatch", [CORE_FX_CHECK] = "check",
+                    [CORE_FX_CHECK_CANCEL] = "cancel",  [CORE_FX_CONF] = "conf",
+                    [CORE_FX_FORGET] = "forget",        [CORE_FX_SHUTDOWN_DONE] = "done"};
                 strbuf_add(f, names[e->type]);
         }
         }
@@ -174,16 +170,21 @@ static inline void bench_pass(struct bench *b, int64_t ms)
 static inline void bench_started(struct bench *b, const char *name)
 {
         int64_t run = bench_find(b, name)->run;
-        bench_send(b, name, (struct core_event){.type = CORE_EV_STARTED, .run = run,
-                                                .pid = 100 + run, .at_ms = b->now_ms,
-                                                .at_wall_ms = bench_wall(b)});
+        bench_send(b, name,
+                   (struct core_event){.type = CORE_EV_STARTED,
+                                       .run = run,
+                                       .pid = 100 + run,
+                                       .at_ms = b->now_ms,
+                                       .at_wall_ms = bench_wall(b)});
 }
 
 static inline struct core_event bench_exit(struct bench *b, const char *name, int wstatus)
 {
         const struct core_service *s = bench_find(b, name);
         struct core_event ev = {.type = CORE_EV_EXITED, .at_ms = b->now_ms, .report = s->run};
-        ev.exit = (struct core_exit){.run = s->run, .wstatus = wstatus, .pid = s->pid,
+        ev.exit = (struct core_exit){.run = s->run,
+                                     .wstatus = wstatus,
+                                     .pid = s->pid,
                                      .ran_ms = b->now_ms - s->started_ms,
                                      .at_wall_ms = bench_wall(b)};
         return ev;

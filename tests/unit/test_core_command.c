@@ -55,10 +55,10 @@ static const struct {
      "stopped"},
     {STOPPED, CORE_EV_DISABLE, "a reply 1 ok [disabled]", "disabled"},
     {STOPPED, CORE_EV_EXECUTABLE, "", "stopped"},
-    {DISABLED, CORE_EV_START,
-     "a reply 1 refused [disabled by command; `svcctl enable a` first]", "disabled"},
-    {DISABLED, CORE_EV_RESTART,
-     "a reply 1 refused [disabled by command; `svcctl enable a` first]", "disabled"},
+    {DISABLED, CORE_EV_START, "a reply 1 refused [disabled by command; `svcctl enable a` first]",
+     "disabled"},
+    {DISABLED, CORE_EV_RESTART, "a reply 1 refused [disabled by command; `svcctl enable a` first]",
+     "disabled"},
     {DISABLED, CORE_EV_STOP, "a reply 1 nothing [not running (disabled: command)]", "disabled"},
     {DISABLED, CORE_EV_ENABLE, "a spawn 2", "starting"},
     {DISABLED, CORE_EV_DISABLE, "a reply 1 nothing [already disabled by command]", "disabled"},
@@ -77,7 +77,8 @@ static const struct {
      "a reply 1 refused [enabled: false in services.yaml:1; change it and `svcctl reload`]",
      "disabled"},
     {WRONG, CORE_EV_START,
-     "a reply 1 refused [its definition has an error: services.yaml:1:3: unknown key; correct it and "
+     "a reply 1 refused [its definition has an error: services.yaml:1:3: unknown key; correct it "
+     "and "
      "`svcctl reload`]",
      "invalid"},
     {WRONG, CORE_EV_STOP, "a reply 1 nothing [already stopped]", "invalid"},
@@ -153,8 +154,10 @@ static void wait_for_ready(void **state)
         bench_ask(&b, "a", CORE_EV_RESTART);
         bench_forget(&b);
         bench_started(&b, "a");
-        expect_fx(&b, "a order 1000 | a reply 1 ok [started (pid 102)] | a reply 2 ok [started (pid 102)] "
-                      "| a reply 3 ok [restarted (pid 102)]");
+        expect_fx(
+            &b,
+            "a order 1000 | a reply 1 ok [started (pid 102)] | a reply 2 ok [started (pid 102)] "
+            "| a reply 3 ok [restarted (pid 102)]");
         bench_done(&b);
         bring(&b, FAILED);
         bench_ask(&b, "a", CORE_EV_ENABLE);
@@ -171,11 +174,16 @@ static void first_failure_answers(void **state)
         bring(&b, STOPPED);
         bench_ask(&b, "a", CORE_EV_START);
         bench_forget(&b);
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_START_FAILED, .run = 2, .report = 2,
-                                                .stage = SHIM_STAGE_CHDIR, .error = ENOENT});
-        expect_fx(&b, "a ack 2 [start failed run=2 stage=chdir error=\"No such file or directory\" "
-                      "path=/home/a failure=1/5] | a reply 1 failed [cannot start: chdir /home/a: No "
-                      "such file or directory; next start in 1s]");
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED,
+                                       .run = 2,
+                                       .report = 2,
+                                       .stage = SHIM_STAGE_CHDIR,
+                                       .error = ENOENT});
+        expect_fx(&b,
+                  "a ack 2 [start failed run=2 stage=chdir error=\"No such file or directory\" "
+                  "path=/home/a failure=1/5] | a reply 1 failed [cannot start: chdir /home/a: No "
+                  "such file or directory; next start in 1s]");
         /* A request during the back-off ends it. */
         bench_ask(&b, "a", CORE_EV_RESTART);
         expect_fx(&b, "a spawn 3");
@@ -191,7 +199,8 @@ static const struct {
     {1000, 5, CONF_POLICY_ALWAYS, EXIT(1), "exited with code 1 after 9ms; next start in 991ms"},
     {0, 5, CONF_POLICY_ALWAYS, EXIT(1), "exited with code 1 after 9ms; it is being started again"},
     {1000, 1, CONF_POLICY_ALWAYS, SIGSEGV | 0x80,
-     "killed by signal 11 (SEGV), core dumped after 9ms; disabled by failures, `svcctl start a` tries "
+     "killed by signal 11 (SEGV), core dumped after 9ms; disabled by failures, `svcctl start a` "
+     "tries "
      "again"},
     {1000, 5, CONF_POLICY_NEVER, EXIT(0),
      "exited with code 0 after 9ms; its restart.policy wants no new run"},
@@ -233,9 +242,10 @@ static void left_behind_answers(void **state)
         struct core_event ev = bench_exit(&b, "a", EXIT(0));
         ev.leftover = true;
         bench_send(&b, "a", ev);
-        assert_non_null(strstr(bench_text(&b.fx),
-                               "reply 1 failed [exited with code 0 after 0ms and left descendants in the "
-                               "background; it is started again when what it left behind has ended]"));
+        assert_non_null(
+            strstr(bench_text(&b.fx),
+                   "reply 1 failed [exited with code 0 after 0ms and left descendants in the "
+                   "background; it is started again when what it left behind has ended]"));
         bench_done(&b);
 }
 
@@ -271,8 +281,10 @@ static void enable_while_stopping(void **state)
         bench_ask(&b, "a", CORE_EV_DISABLE);
         bench_forget(&b);
         bench_ask(&b, "a", CORE_EV_ENABLE);
-        expect_fx(&b, "a reply 2 superseded [superseded by a later enable] | a reply 3 ok [enabled; stopped "
-                      "by request: `svcctl start a` starts it]");
+        expect_fx(
+            &b,
+            "a reply 2 superseded [superseded by a later enable] | a reply 3 ok [enabled; stopped "
+            "by request: `svcctl start a` starts it]");
         bench_exited(&b, "a", EXIT(0));
         assert_non_null(strstr(bench_text(&b.fx), "a reply 1 ok [stopped]"));
         bench_done(&b);
@@ -429,6 +441,33 @@ static void restart_while_yielding(void **state)
         bench_done(&b);
 }
 
+/* It was to yield, somebody asked for a restart, and then nothing is stopped after all. */
+static void restart_after_yielding(void **state)
+{
+        static const enum core_event_type types[] = {CORE_EV_RESTART, CORE_EV_REPLACE};
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+                struct bench b;
+                bench_init(&b);
+                strv_add(&defs_add(b.conf, "a")->requires, "b");
+                strv_add(&defs_add(b.conf, "b")->requires, "c");
+                defs_add(b.conf, "c");
+                bench_apply(&b);
+                bench_started(&b, "c");
+                bench_started(&b, "b");
+                bench_started(&b, "a");
+                bench_event(&b, "c", CORE_EV_STOP);
+                bench_ask(&b, "b", types[i]);
+                bench_forget(&b);
+                bench_event(&b, "c", CORE_EV_START);
+                assert_non_null(strstr(bench_text(&b.fx), "b signal TERM"));
+                bench_exited(&b, "b", EXIT(0));
+                bench_started(&b, "b");
+                assert_non_null(strstr(bench_text(&b.fx), "b reply 1 ok [restarted (pid 102)]"));
+                bench_done(&b);
+        }
+}
+
 static void shutting_down(void **state)
 {
         struct bench b;
@@ -439,8 +478,9 @@ static void shutting_down(void **state)
         core_shutdown(b.c, b.now_ms, bench_wall(&b));
         bench_drain(&b);
         expect_fx(&b, "a reply 1 failed [svcd is shutting down]");
-        static const enum core_event_type types[] = {CORE_EV_START,   CORE_EV_STOP,   CORE_EV_RESTART,
-                                                     CORE_EV_REPLACE, CORE_EV_ENABLE, CORE_EV_DISABLE};
+        static const enum core_event_type types[] = {CORE_EV_START,   CORE_EV_STOP,
+                                                     CORE_EV_RESTART, CORE_EV_REPLACE,
+                                                     CORE_EV_ENABLE,  CORE_EV_DISABLE};
         for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
                 bench_ask(&b, "a", types[i]);
                 assert_non_null(strstr(bench_text(&b.fx), "refused [svcd is shutting down]"));
@@ -474,6 +514,7 @@ int main(void)
             cmocka_unit_test(blocked_answers_at_once),
             cmocka_unit_test(start_before_its_stop),
             cmocka_unit_test(restart_while_yielding),
+            cmocka_unit_test(restart_after_yielding),
             cmocka_unit_test(shutting_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

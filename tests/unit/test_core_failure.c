@@ -214,7 +214,8 @@ static void never_after_a_failed_start(void **state)
         defs_add(b.conf, "a")->restart_policy.v = CONF_POLICY_NEVER;
         bench_apply(&b);
         bench_forget(&b);
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_START_FAILED, .run = 1, .error = 2});
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED, .run = 1, .error = 2});
         expect_state(&b, "a", "stopped");
         assert_int_equal(bench_find(&b, "a")->holds, CORE_HOLD_DONE);
         assert_true(bench_find(&b, "a")->exits[0].failure);
@@ -232,8 +233,9 @@ static void done_says_why(void **state)
         bench_forget(&b);
         b.now_ms += 9000;
         bench_exited(&b, "a", EXIT(0));
-        expect_log(&b, "a: exited run=1 pid=101 code=0 ran=9s (not logged)\n"
-                       "a: stopped reason=\"exited with code 0 after 9s; restart policy on-failure\"");
+        expect_log(&b,
+                   "a: exited run=1 pid=101 code=0 ran=9s (not logged)\n"
+                   "a: stopped reason=\"exited with code 0 after 9s; restart policy on-failure\"");
         bench_done(&b);
 }
 
@@ -243,8 +245,10 @@ static const struct {
         int64_t policy, max_failures, delay_ms;
         const char *fx;
 } orders[] = {
-    {CONF_POLICY_ALWAYS, 5, 1000, "a order 1000"}, {CONF_POLICY_ALWAYS, 0, 0, "a order 0"},
-    {CONF_POLICY_ON_FAILURE, 5, 250, "a order 250 failed"}, {CONF_POLICY_NEVER, 5, 1000, ""},
+    {CONF_POLICY_ALWAYS, 5, 1000, "a order 1000"},
+    {CONF_POLICY_ALWAYS, 0, 0, "a order 0"},
+    {CONF_POLICY_ON_FAILURE, 5, 250, "a order 250 failed"},
+    {CONF_POLICY_NEVER, 5, 1000, ""},
     {CONF_POLICY_ALWAYS, 1, 1000, ""}, /* the next failure disables it */
 };
 
@@ -313,8 +317,9 @@ static void restarted_by_the_shim(void **state)
         expect_fx(&b, "a ack 1 [exited run=1 pid=101 signal=KILL ran=9s failure=1/5]");
         assert_int_equal(bench_find(&b, "a")->run, 2);
         b.now_ms += 1;
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_STARTED, .run = 2, .pid = 555,
-                                                .restarted = true});
+        bench_send(
+            &b, "a",
+            (struct core_event){.type = CORE_EV_STARTED, .run = 2, .pid = 555, .restarted = true});
         expect_fx(&b, "a order 2000"); /* the delay has doubled */
         assert_int_equal(bench_find(&b, "a")->pid, 555);
         assert_int_equal(bench_find(&b, "a")->started_ms, b.now_ms);

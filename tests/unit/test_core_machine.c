@@ -160,8 +160,12 @@ static void restart_with(struct bench *b, bool ignored, bool caught)
 {
         bench_up(b);
         b->now_ms += 5000;
-        bench_send(b, "a", (struct core_event){.type = CORE_EV_RESTART, .uid = 1000, .op = 9,
-                                               .ignored = ignored, .caught = caught});
+        bench_send(b, "a",
+                   (struct core_event){.type = CORE_EV_RESTART,
+                                       .uid = 1000,
+                                       .op = 9,
+                                       .ignored = ignored,
+                                       .caught = caught});
 }
 
 static void restart_by_signal(void **state)
@@ -317,7 +321,8 @@ static void killed_leader(void **state)
         struct core_event ev = bench_exit(&b, "a", 9);
         ev.leftover = true;
         bench_send(&b, "a", ev);
-        expect_fx(&b, "a ack 1 [exited run=1 pid=101 signal=KILL ran=0ms failure=1/5] | a signal TERM");
+        expect_fx(&b,
+                  "a ack 1 [exited run=1 pid=101 signal=KILL ran=0ms failure=1/5] | a signal TERM");
         expect_log(&b, "a: exited run=1 pid=101 signal=KILL ran=0ms failure=1/5 (not logged)");
         bench_pass(&b, 10000);
         expect_fx(&b, "a kill");
@@ -339,10 +344,11 @@ static void daemonized(void **state)
         ev.leftover = true;
         bench_send(&b, "a", ev);
         expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=0 ran=0ms failure=1/5] | a signal TERM");
-        expect_log(&b, "a: exited run=1 pid=101 code=0 ran=0ms failure=1/5 (not logged)\n"
-                       "a: daemonized run=1 reason=\"its main process ended and left descendants: it "
-                       "put itself in the background\" hint=\"redis-server: --daemonize no (and no "
-                       "`daemonize yes` in its file)\"");
+        expect_log(&b,
+                   "a: exited run=1 pid=101 code=0 ran=0ms failure=1/5 (not logged)\n"
+                   "a: daemonized run=1 reason=\"its main process ended and left descendants: it "
+                   "put itself in the background\" hint=\"redis-server: --daemonize no (and no "
+                   "`daemonize yes` in its file)\"");
         bench_pass(&b, 10000);
         expect_fx(&b, "a kill");
         bench_event(&b, "a", CORE_EV_EMPTY);
@@ -358,16 +364,24 @@ static void start_failed(void **state)
         defs_add(b.conf, "a");
         bench_apply(&b);
         bench_forget(&b);
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_START_FAILED, .run = 1, .report = 5,
-                                                .stage = SHIM_STAGE_CHDIR, .error = ENOENT});
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED,
+                                       .run = 1,
+                                       .report = 5,
+                                       .stage = SHIM_STAGE_CHDIR,
+                                       .error = ENOENT});
         expect_fx(&b, "a ack 5 [start failed run=1 stage=chdir error=\"No such file or directory\" "
                       "path=/home/a failure=1/5]");
         expect_state(&b, "a", "backoff");
         bench_pass(&b, 1000);
         expect_fx(&b, "a spawn 2");
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_START_FAILED, .run = 2, .report = 6,
-                                                .stage = SHIM_STAGE_EXEC, .error = EACCES,
-                                                .text = "no interpreter"});
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED,
+                                       .run = 2,
+                                       .report = 6,
+                                       .stage = SHIM_STAGE_EXEC,
+                                       .error = EACCES,
+                                       .text = "no interpreter"});
         expect_fx(&b, "a ack 6 [start failed run=2 stage=exec error=\"no interpreter\" path=./a "
                       "failure=2/5]");
         bench_done(&b);
@@ -430,7 +444,8 @@ static void reports_twice_and_late(void **state)
         expect_fx(&b, "");
         assert_int_equal(bench_find(&b, "a")->tally_n, 1);
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_STARTED, .run = 1, .pid = 101});
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_START_FAILED, .run = 1, .report = 8});
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED, .run = 1, .report = 8});
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_READY, .run = 1});
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_EMPTY, .run = 1});
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_STATUS, .run = 1, .text = "old"});
@@ -503,8 +518,12 @@ static void order_crosses_stop_and_fails(void **state)
         bench_ask(&b, "a", CORE_EV_STOP);
         bench_send(&b, "a", ev);
         bench_forget(&b);
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_START_FAILED, .run = 2, .report = 2,
-                                                .stage = SHIM_STAGE_FORK, .error = EAGAIN});
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED,
+                                       .run = 2,
+                                       .report = 2,
+                                       .stage = SHIM_STAGE_FORK,
+                                       .error = EAGAIN});
         assert_true(strstr(bench_text(&b.fx), "a release | a reply 1 ok [stopped]"));
         bench_done(&b);
 }
@@ -539,7 +558,8 @@ static void table_is_whole(void **state)
                 snprintf(line, sizeof(line), "\n%s | ", machine_name((enum core_actual)a));
                 assert_true(strstr(text, line) || str_starts(text, line + 1));
         }
-        assert_non_null(strstr(text, "running | unhealthy | stopping: monitoring failed, a failure\n"));
+        assert_non_null(
+            strstr(text, "running | unhealthy | stopping: monitoring failed, a failure\n"));
         free(text);
 }
 
@@ -563,8 +583,9 @@ static void any_event_in_any_state(void **state)
                                 def->enabled.v = 0;
                         bench_apply(&b);
                         if (path == 2)
-                                bench_send(&b, "a", (struct core_event){
-                                                        .type = CORE_EV_START_FAILED, .run = 1});
+                                bench_send(&b, "a",
+                                           (struct core_event){.type = CORE_EV_START_FAILED,
+                                                               .run = 1});
                         if (path >= 4 && path <= 8)
                                 bench_started(&b, "a");
                         if (path == 6)
@@ -573,9 +594,11 @@ static void any_event_in_any_state(void **state)
                                 bench_send(&b, "a", (struct core_event){.type = CORE_EV_STOP});
                         if (path == 8)
                                 bench_pass(&b, 10000);
-                        static const enum core_actual states[] = {
-                            CORE_DOWN,    CORE_WAITING,   CORE_BACKOFF,  CORE_SPAWNING, CORE_STARTING,
-                            CORE_RUNNING, CORE_RELOADING, CORE_STOPPING, CORE_KILLING,  CORE_ADOPTING};
+                        static const enum core_actual states[] = {CORE_DOWN,      CORE_WAITING,
+                                                                  CORE_BACKOFF,   CORE_SPAWNING,
+                                                                  CORE_STARTING,  CORE_RUNNING,
+                                                                  CORE_RELOADING, CORE_STOPPING,
+                                                                  CORE_KILLING,   CORE_ADOPTING};
                         assert_int_equal(bench_find(&b, "a")->actual, states[path]);
                         struct core_event ev = bench_exit(&b, "a", EXIT(1));
                         ev.type = (enum core_event_type)type;

@@ -57,8 +57,9 @@ static void stop_order(void **state)
         assert_non_null(strstr(bench_text(&b.fx), "d signal TERM"));
         assert_null(strstr(bench_text(&b.fx), "b signal"));
         assert_null(strstr(bench_text(&b.fx), "a signal"));
-        assert_non_null(strstr(bench_text(&b.log), "d: stop requested by svcd reason=\"a service that it "
-                                                   "requires is being stopped\""));
+        assert_non_null(strstr(bench_text(&b.log),
+                               "d: stop requested by svcd reason=\"a service that it "
+                               "requires is being stopped\""));
         bench_forget(&b);
         bench_exited(&b, "d", EXIT(0));
         expect_fx(&b, "d ack 1 [exited run=1 pid=101 code=0 ran=0ms]");
@@ -67,7 +68,9 @@ static void stop_order(void **state)
         bench_exited(&b, "b", EXIT(0));
         expect_fx(&b, "b ack 1 [exited run=1 pid=101 code=0 ran=0ms] | a signal TERM");
         bench_exited(&b, "a", EXIT(0));
-        expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=0 ran=0ms] | a release | a reply 1 ok [stopped]");
+        expect_fx(
+            &b,
+            "a ack 1 [exited run=1 pid=101 code=0 ran=0ms] | a release | a reply 1 ok [stopped]");
         expect_state(&b, "b", "waiting");
         expect_state(&b, "c", "waiting");
         /* It comes back, and they with it. */
@@ -169,7 +172,9 @@ static void dies_before_its_turn(void **state)
         bench_ask(&b, "a", CORE_EV_STOP);
         bench_forget(&b);
         bench_exited(&b, "a", EXIT(1));
-        expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=1 ran=0ms] | a release | a reply 1 ok [stopped]");
+        expect_fx(
+            &b,
+            "a ack 1 [exited run=1 pid=101 code=1 ran=0ms] | a release | a reply 1 ok [stopped]");
         bench_done(&b);
 }
 

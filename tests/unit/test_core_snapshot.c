@@ -1,0 +1,783 @@
+/* The state on disk, and a new svcd that finds it and the shims of its predecessor. */
+#include "tests/unit/core_helper.h"
+
+#include <errno.h>
+
+/* svcd dies and a new one begins: same boot or another. The definitions are b->conf. */
+static void next_svcd(struct bench *b, const char *boot, bool adopt)
+{
+        char *error = NULL;
+        json_t *saved = core_save(b->c, "boot-1");
+        assert_int_equal(core_dirty(b->c), CORE_CLEAN);
+        core_free(b->c);
+        b->c = core_new();
+        assert_int_equal(core_load(b->c, saved, boot, &error), 0);
+        json_t *again = core_save(b->c, "boot-1");
+        if (!strcmp(boot, "boot-1"))
+                assert_true(json_equal(saved, again));
+        json_decref(saved);
+        json_decref(again);
+        if (adopt)
+                core_adopt(b->c, "a");
+        bench_forget(b);
+        bench_apply(b);
+}
+
+static struct core_event hello(struct bench *b, int64_t run, int64_t pid)
+{
+        return (struct core_event){.type = CORE_EV_ADOPTED,
+                                   .run = run,
+                                   .pid = pid,
+                                   .at_ms = b->now_ms - 500,
+                                   .at_wall_ms = bench_wall(b) - 500};
+}
+
+static void runs_on(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        expect_fx(&b, "");
+        expect_state(&b, "a", "starting");
+        struct core_event ev = hello(&b, 1, 101);
+        ev.armed = true;
+        ev.text = "busy";
+        bench_send(&b, "a", ev);
+        expect_fx(&b, "a conf | a order 1000");
+        expect_log(&b, "a: adopted run=1 pid=101");
+        expect_state(&b, "a", "running");
+        assert_string_equal(bench_find(&b, "a")->status_text, "busy");
+        bench_exited(&b, "a", EXIT(0));
+        bench_done(&b);
+}
+
+static void not_ready_yet(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->ready.v = CONF_READY_PORT;
+        bench_apply(&b);
+        bench_started(&b, "a");
+        defs_add(b.conf, "a")->ready.v = CONF_READY_PORT;
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        expect_fx(&b, "a conf | a watch | a order 1000");
+        bench_event(&b, "a", CORE_EV_READY);
+        defs_add(b.conf, "a")->ready.v = CONF_READY_PORT;
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101)); /* was ready: is ready */
+        expect_fx(&b, "a conf | a order 1000");
+        bench_done(&b);
+}
+
+static void ready_says_the_shim(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->ready.v = CONF_READY_NOTIFY;
+        core_adopt(b.c, "a");
+        bench_apply(&b);
+        struct core_event ev = hello(&b, 4, 104);
+        ev.ready = true;
+        bench_send(&b, "a", ev);
+        expect_state(&b, "a", "running");
+        assert_int_equal(bench_find(&b, "a")->run, 4);
+        bench_done(&b);
+}
+
+/* Standing orders were carried out while no svcd was there. */
+static void restarted_meanwhile(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 5000;
+        struct core_event gone = bench_exit(&b, "a", SIGKILL);
+        gone.restarted = true;
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 2, 102));
+        expect_log(&b, "a: started run=2 pid=102 command=./a (not logged)\n"
+                       "a: adopted run=2 pid=102\na: ready run=2 after=500ms");
+        assert_int_equal(bench_find(&b, "a")->restarts, 1);
+        bench_forget(&b);
+        bench_send(&b, "a", gone);
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 signal=KILL ran=5s failure=1/5]");
+        expect_state(&b, "a", "running");
+        assert_int_equal(bench_find(&b, "a")->pid, 102);
+        bench_done(&b);
+}
+
+/* It ended while no svcd was there; the report comes before or after the shim's greeting. */
+static void ended_meanwhile(void **state)
+{
+        (void)state;
+        for (int report_first = 0; report_first < 2; report_first++) {
+                struct bench b;
+                bench_up(&b);
+                b.now_ms += 10;
+                struct core_event ev = bench_exit(&b, "a", EXIT(1));
+                defs_add(b.conf, "a");
+                next_svcd(&b, "boot-1", true);
+                b.now_ms += 100;
+                if (report_first)
+                        bench_send(&b, "a", ev);
+                bench_send(&b, "a", hello(&b, 1, 0));
+                if (!report_first) {
+                        expect_fx(&b, "a conf");
+                        expect_state(&b, "a", "starting");
+                        bench_send(&b, "a", ev);
+                }
+                assert_non_null(strstr(bench_text(&b.fx), "code=1 ran=10ms failure=1/5]"));
+                expect_state(&b, "a", "backoff");
+                assert_int_equal(core_deadline(b.c), b.now_ms - 110 + 1000);
+                bench_done(&b);
+        }
+}
+
+static void start_failed_meanwhile(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 0));
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED,
+                                       .run = 1,
+                                       .report = 1,
+                                       .stage = 9,
+                                       .error = ENOENT});
+        expect_state(&b, "a", "backoff");
+        bench_done(&b);
+}
+
+/* SPAWN was written to the state and never sent. */
+static void spawn_never_sent(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 2000;
+        bench_exited(&b, "a", EXIT(1)); /* run 2 is being spawned */
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 0));
+        expect_fx(&b, "a conf | a spawn 3");
+        bench_done(&b);
+}
+
+static void report_that_never_comes(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 0));
+        bench_forget(&b);
+        bench_pass(&b, 2000);
+        expect_fx(&b, "a spawn 2");
+        bench_done(&b);
+}
+
+static void restarted_after_the_greeting(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        struct core_event ev = bench_exit(&b, "a", EXIT(1));
+        ev.restarted = true;
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 0));
+        bench_send(&b, "a", ev);
+        bench_forget(&b);
+        bench_started(&b, "a");
+        expect_state(&b, "a", "running");
+        bench_done(&b);
+}
+
+static void started_right_after_the_greeting(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_STARTED, .run = 2, .pid = 5});
+        expect_state(&b, "a", "starting"); /* not before the greeting */
+        bench_send(&b, "a", hello(&b, 1, 0));
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_STARTED, .run = 2, .pid = 5});
+        expect_state(&b, "a", "running");
+        bench_done(&b);
+}
+
+static void leftover_meanwhile(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        struct core_event ev = bench_exit(&b, "a", EXIT(0));
+        ev.leftover = true;
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        struct core_event h = hello(&b, 1, 0);
+        h.leftover = true;
+        bench_send(&b, "a", h);
+        expect_fx(&b, "a conf | a signal TERM");
+        bench_send(&b, "a", ev);
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=0 ran=0ms failure=1/5]");
+        assert_int_equal(bench_find(&b, "a")->exits[0].cause, CORE_CAUSE_DAEMONIZED);
+        bench_event(&b, "a", CORE_EV_EMPTY);
+        expect_state(&b, "a", "backoff");
+        bench_done(&b);
+}
+
+/* The report says that something was left; the shim's greeting, which is newer, says that nothing is. */
+static void leftover_that_is_gone(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 5000;
+        struct core_event ev = bench_exit(&b, "a", EXIT(0));
+        ev.leftover = true;
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 0));
+        bench_send(&b, "a", ev);
+        expect_state(&b, "a", "starting");
+        assert_int_equal(bench_find(&b, "a")->run, 2);
+        bench_done(&b);
+}
+
+static void lost_meanwhile(void **state)
+{
+        static const struct {
+                int64_t run;
+                bool up;
+                const char *fx;
+                int tally;
+        } rows[] = {{0, true, "a spawn 2", 1}, {3, true, "a spawn 4", 1}, {1, false, "", 0}};
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct bench b;
+                bench_up(&b);
+                if (!rows[i].up) {
+                        bench_event(&b, "a", CORE_EV_STOP);
+                        bench_exited(&b, "a", EXIT(0));
+                }
+                b.now_ms += 5000;
+                defs_add(b.conf, "a");
+                next_svcd(&b, "boot-1", true);
+                bench_send(&b, "a", (struct core_event){.type = CORE_EV_LOST, .run = rows[i].run});
+                expect_fx(&b, rows[i].fx);
+                assert_int_equal(bench_find(&b, "a")->tally_n, rows[i].tally);
+                bench_done(&b);
+        }
+}
+
+/* ---- what was going on goes on ---- */
+
+static void stop_goes_on(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_event(&b, "a", CORE_EV_STOP);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        expect_state(&b, "a", "stopping");
+        bench_send(&b, "a", hello(&b, 1, 101));
+        expect_fx(&b, "a conf | a signal TERM");
+        bench_exited(&b, "a", SIGTERM);
+        expect_state(&b, "a", "stopped");
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", false);
+        expect_fx(&b, "");
+        expect_state(&b, "a", "stopped");
+        bench_done(&b);
+}
+
+static void replace_goes_on(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_event(&b, "a", CORE_EV_REPLACE);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        expect_fx(&b, "a conf | a signal TERM");
+        bench_exited(&b, "a", SIGTERM);
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 signal=TERM ran=500ms] | a spawn 2");
+        bench_done(&b);
+}
+
+/* Its new run was there already: nothing is left to be done. */
+static void replace_is_done(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_event(&b, "a", CORE_EV_REPLACE);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 2, 102));
+        expect_fx(&b, "a conf | a order 1000");
+        bench_done(&b);
+}
+
+static void reload_goes_on(void **state)
+{
+        (void)state;
+        for (int sent = 0; sent < 2; sent++) {
+                struct bench b;
+                bench_up(&b);
+                bench_send(&b, "a", (struct core_event){.type = CORE_EV_RESTART, .caught = true});
+                defs_add(b.conf, "a");
+                next_svcd(&b, "boot-1", true);
+                b.now_ms += 400;
+                struct core_event h = hello(&b, 1, 101);
+                h.armed = sent;
+                h.intent = sent ? CORE_INTENT_RESTART : CORE_INTENT_NONE;
+                bench_send(&b, "a", h);
+                /* The order goes first: without it, the signal was not sent either. */
+                expect_fx(&b, sent ? "a conf | a order 0 restart"
+                                   : "a conf | a order 0 restart | a signal HUP");
+                expect_state(&b, "a", "reloading");
+                bench_forget(&b);
+                bench_pass(&b, sent ? 600 : 1000);
+                expect_log(&b, "a: reloaded run=1 pid=101");
+                bench_done(&b);
+        }
+}
+
+static void grace_goes_on(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_RESTART, .caught = true});
+        bench_pass(&b, 1000);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        expect_fx(&b, "a conf | a order 0 restart");
+        bench_pass(&b, 9000);
+        expect_fx(&b, "a order 1000");
+        bench_done(&b);
+}
+
+static void reload_left_descendants(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_RESTART, .caught = true});
+        struct core_event ev = bench_exit(&b, "a", EXIT(0));
+        ev.leftover = true;
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        struct core_event h = hello(&b, 1, 0);
+        h.leftover = true;
+        bench_send(&b, "a", h);
+        bench_send(&b, "a", ev);
+        assert_int_equal(bench_find(&b, "a")->exits[0].cause, CORE_CAUSE_RESTART);
+        bench_done(&b);
+}
+
+static void back_off_goes_on(void **state)
+{
+        (void)state;
+        for (int adopt = 0; adopt < 2; adopt++) {
+                struct bench b;
+                bench_up(&b);
+                bench_exited(&b, "a", EXIT(1));
+                b.now_ms += 300;
+                defs_add(b.conf, "a");
+                next_svcd(&b, "boot-1", adopt);
+                if (adopt)
+                        bench_send(&b, "a", hello(&b, 1, 0));
+                expect_state(&b, "a", "backoff");
+                assert_int_equal(core_deadline(b.c), b.now_ms + 700);
+                bench_done(&b);
+        }
+}
+
+static void restart_while_adopting(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_ask(&b, "a", CORE_EV_RESTART);
+        bench_forget(&b);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        expect_fx(&b, "a conf | a signal TERM");
+        bench_exited(&b, "a", SIGTERM);
+        bench_started(&b, "a");
+        assert_non_null(strstr(bench_text(&b.fx), "a reply 1 ok [restarted (pid 102)]"));
+        bench_done(&b);
+}
+
+/* ---- definitions that changed meanwhile ---- */
+
+static void changed_meanwhile(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        uint64_t digest = bench_find(&b, "a")->digest;
+        defs_command(defs_add(b.conf, "a"), "./other");
+        next_svcd(&b, "boot-1", true);
+        struct core_event h = hello(&b, 1, 101);
+        h.digest = digest;
+        bench_send(&b, "a", h);
+        /* A new svcd is no reload: the service does not notice, and what is shown says it. */
+        expect_fx(&b, "a conf");
+        expect_log(&b, "a: adopted run=1 pid=101");
+        _cleanup_free_ char *note = core_note(b.c, bench_find(&b, "a"), b.now_ms);
+        assert_non_null(strstr(note, "runs with an earlier definition"));
+        bench_forget(&b);
+        /* The reload is, even if the files are as they were when that svcd began. */
+        defs_command(defs_add(b.conf, "a"), "./other");
+        bench_apply(&b);
+        expect_fx(&b, "a conf | a signal TERM");
+        expect_log(&b, "a: restart requested by svcd reason=\"its definition has changed\"");
+        bench_done(&b);
+}
+
+/* Its definition could not be read when this svcd began: the reload that can read it is one. */
+static void changed_and_read_later(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        strv_add(&b.conf->broken, "services.yaml");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        bench_forget(&b);
+        defs_command(defs_add(b.conf, "a"), "./other");
+        bench_apply(&b);
+        expect_fx(&b, "a conf | a signal TERM");
+        bench_done(&b);
+}
+
+/* A run of which nobody knows what it was started with is left alone. */
+static void unknown_digest(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        defs_command(defs_add(b.conf, "a"), "./other");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 2, 102));
+        expect_state(&b, "a", "running");
+        bench_done(&b);
+}
+
+static void removed_meanwhile(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        next_svcd(&b, "boot-1", true);
+        expect_state(&b, "a", "stopping");
+        bench_send(&b, "a", hello(&b, 1, 101));
+        expect_fx(&b, "a signal TERM");
+        bench_exited(&b, "a", SIGTERM);
+        assert_null(core_find(b.c, "a"));
+        assert_non_null(strstr(bench_text(&b.fx), "a release | a forget"));
+        bench_done(&b);
+}
+
+static void removed_and_down(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_event(&b, "a", CORE_EV_STOP);
+        bench_exited(&b, "a", EXIT(0));
+        next_svcd(&b, "boot-1", false);
+        expect_fx(&b, "a forget");
+        assert_int_equal(core_count(b.c), 0);
+        bench_done(&b);
+}
+
+/* Its file cannot be read: what is known of it is kept, and if it runs, it runs on. */
+static void broken_meanwhile(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_event(&b, "a", CORE_EV_DISABLE);
+        bench_exited(&b, "a", EXIT(0));
+        strv_add(&b.conf->broken, "services.yaml");
+        next_svcd(&b, "boot-1", false);
+        assert_int_equal(bench_find(&b, "a")->holds, CORE_HOLD_COMMAND | CORE_HOLD_INVALID);
+        expect_state(&b, "a", "invalid");
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        expect_state(&b, "a", "disabled");
+        bench_done(&b);
+
+        bench_up(&b);
+        struct core_service *s;
+        strv_add(&b.conf->broken, "services.yaml");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        expect_fx(&b, "");
+        expect_state(&b, "a", "running");
+        s = bench_find(&b, "a");
+        char *note = core_note(b.c, s, b.now_ms);
+        assert_non_null(strstr(note, "its file has errors: services.yaml"));
+        free(note);
+        defs_add(b.conf, "a"); /* repaired, and the same as before */
+        bench_apply(&b);
+        expect_fx(&b, "a conf | a order 1000");
+        bench_done(&b);
+}
+
+static void broken_runs_on_until_it_ends(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        strv_add(&b.conf->broken, "services.yaml");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        bench_forget(&b);
+        bench_exited(&b, "a", EXIT(1));
+        expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=1 ran=500ms failure=1/5] | a release");
+        expect_state(&b, "a", "invalid");
+        bench_done(&b);
+
+        bench_up(&b); /* repaired, and another one: a new run */
+        strv_add(&b.conf->broken, "services.yaml");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        bench_event(&b, "a", CORE_EV_STOP);
+        expect_fx(&b, "a signal TERM"); /* with the built-in signal */
+        bench_done(&b);
+}
+
+static void failures_and_changed_meanwhile(void **state)
+{
+        (void)state;
+        for (int changed = 0; changed < 2; changed++) {
+                struct bench b;
+                bench_init(&b);
+                defs_add(b.conf, "a")->restart_max_failures.v = 1;
+                bench_apply(&b);
+                bench_started(&b, "a");
+                bench_exited(&b, "a", EXIT(1));
+                struct conf_service *def = defs_add(b.conf, "a");
+                def->restart_max_failures.v = 1;
+                def->stop_timeout.v = changed ? 1 : 10000;
+                next_svcd(&b, "boot-1", false);
+                expect_state(&b, "a", changed ? "starting" : "disabled");
+                bench_done(&b);
+        }
+}
+
+/* ---- the next boot ---- */
+
+static void next_boot(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 9000;
+        bench_exited(&b, "a", EXIT(1));
+        bench_started(&b, "a");
+        bench_event(&b, "a", CORE_EV_STOP);
+        bench_exited(&b, "a", EXIT(0));
+        defs_add(b.conf, "a");
+        b.now_ms = 500; /* the monotonic clock begins again */
+        next_svcd(&b, "boot-2", false);
+        expect_fx(&b, "a spawn 3"); /* stop lasts until the boot; numbers go on */
+        assert_int_equal(bench_find(&b, "a")->tally_n, 0);
+        assert_int_equal(bench_find(&b, "a")->exits_n, 2);
+        bench_done(&b);
+}
+
+static void holds_that_outlive_a_boot(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_max_failures.v = 1;
+        bench_apply(&b);
+        bench_started(&b, "a");
+        bench_exited(&b, "a", EXIT(1));
+        bench_event(&b, "a", CORE_EV_DISABLE);
+        defs_add(b.conf, "a")->restart_max_failures.v = 1;
+        next_svcd(&b, "boot-2", false);
+        assert_int_equal(bench_find(&b, "a")->holds, CORE_HOLD_COMMAND | CORE_HOLD_FAILURES);
+        core_shutdown(b.c, b.now_ms, bench_wall(&b));
+        bench_drain(&b);
+        defs_add(b.conf, "a")->restart_max_failures.v = 1;
+        next_svcd(&b, "boot-1", false); /* a shutdown is never saved */
+        assert_int_equal(bench_find(&b, "a")->holds, CORE_HOLD_COMMAND | CORE_HOLD_FAILURES);
+        bench_done(&b);
+}
+
+/* ---- when it must be on disk ---- */
+
+static void dirty(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        assert_int_equal(core_dirty(b.c), CORE_CLEAN);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        assert_int_equal(core_dirty(b.c), CORE_DIRTY_NOW); /* a run number is given away */
+        json_decref(core_save(b.c, "boot-1"));
+        bench_started(&b, "a");
+        assert_int_equal(core_dirty(b.c), CORE_DIRTY_SOON);
+        json_decref(core_save(b.c, "boot-1"));
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_STATUS, .text = "x"});
+        assert_int_equal(core_dirty(b.c), CORE_CLEAN);
+        bench_event(&b, "a", CORE_EV_STOP);
+        assert_int_equal(core_dirty(b.c), CORE_DIRTY_NOW);
+        json_decref(core_save(b.c, "boot-1"));
+        bench_exited(&b, "a", EXIT(0));
+        assert_int_equal(core_dirty(b.c), CORE_DIRTY_NOW); /* it is acknowledged */
+        bench_done(&b);
+}
+
+/* ---- documents that are not ours, or damaged ---- */
+
+static const char *const refused[] = {
+    "[]",
+    "{}",
+    "{\"format\": 1}",
+    "{\"format\": \"other\", \"version\": 1, \"services\": {}}",
+    "{\"format\": \"svcd-state\", \"services\": {}}",
+    "{\"format\": \"svcd-state\", \"version\": 1}",
+    "{\"format\": \"svcd-state\", \"version\": 1, \"services\": []}",
+};
+
+static void not_ours(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+                struct core *c = core_new();
+                char *error = NULL;
+                json_t *o = json_loads(refused[i], 0, NULL);
+                assert_non_null(o);
+                assert_int_equal(core_load(c, o, "boot-1", &error), -EINVAL);
+                assert_true(str_starts(error, "this is no state of svcd: "));
+                assert_int_equal(core_count(c), 0);
+                free(error);
+                json_decref(o);
+                core_free(c);
+        }
+}
+
+static void damaged(void **state)
+{
+        static const char text[] =
+            "{\"format\": \"svcd-state\", \"version\": 7, \"boot_id\": \"boot-1\", \"new\": 1, "
+            "\"services\": {"
+            "\"NOT OK\": {}, \"b\": 5, \"a\": {\"holds\": [\"failures\", \"unheard-of\", 3], "
+            "\"actual\": \"flying\", \"ending\": \"boredom\", \"run\": -4, \"last_run\": \"x\", "
+            "\"exited_run\": 99, \"tally_ms\": [5, 3, 9223372036854775807, \"x\", "
+            "1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+            "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1], \"started_ms\": 9223372036854775807, "
+            "\"delay_ms\": 9223372036854775807, \"not_before_ms\": 1e300, "
+            "\"exits\": [{}, {\"cause\": \"exit\", \"wstatus\": 99999999999}, 3, {}, {}, {}, "
+            "{}]}}}";
+        struct bench b;
+        char *error = NULL;
+        (void)state;
+        bench_init(&b);
+        json_t *o = json_loads(text, 0, NULL);
+        assert_non_null(o);
+        assert_int_equal(core_load(b.c, o, "boot-1", &error), 0);
+        json_decref(o);
+        assert_int_equal(core_count(b.c), 1);
+        const struct core_service *s = bench_find(&b, "a");
+        assert_int_equal(s->holds, CORE_HOLD_FAILURES);
+        assert_int_equal(s->run, 0);
+        assert_int_equal(s->exits_n, CORE_EXITS);
+        assert_int_equal(s->tally_n, CORE_TALLY_MAX);
+        for (int i = 1; i < s->tally_n; i++)
+                assert_true(s->tally[i] >= s->tally[i - 1]);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        bench_event(&b, "a", CORE_EV_START);
+        bench_started(&b, "a");
+        bench_exited(&b, "a", EXIT(1));
+        bench_pass(&b, 86400000);
+        bench_done(&b);
+}
+
+static void no_boot_id(void **state)
+{
+        struct bench b;
+        char *error = NULL;
+        (void)state;
+        bench_up(&b);
+        bench_event(&b, "a", CORE_EV_STOP);
+        json_t *o = core_save(b.c, "");
+        core_free(b.c);
+        b.c = core_new();
+        assert_int_equal(core_load(b.c, o, "", &error), 0); /* unknown is not the same */
+        assert_int_equal(bench_find(&b, "a")->holds, 0);
+        json_decref(o);
+        bench_done(&b);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(runs_on),
+            cmocka_unit_test(not_ready_yet),
+            cmocka_unit_test(ready_says_the_shim),
+            cmocka_unit_test(restarted_meanwhile),
+            cmocka_unit_test(ended_meanwhile),
+            cmocka_unit_test(start_failed_meanwhile),
+            cmocka_unit_test(spawn_never_sent),
+            cmocka_unit_test(report_that_never_comes),
+            cmocka_unit_test(restarted_after_the_greeting),
+            cmocka_unit_test(started_right_after_the_greeting),
+            cmocka_unit_test(leftover_meanwhile),
+            cmocka_unit_test(leftover_that_is_gone),
+            cmocka_unit_test(lost_meanwhile),
+            cmocka_unit_test(stop_goes_on),
+            cmocka_unit_test(replace_goes_on),
+            cmocka_unit_test(replace_is_done),
+            cmocka_unit_test(reload_goes_on),
+            cmocka_unit_test(grace_goes_on),
+            cmocka_unit_test(reload_left_descendants),
+            cmocka_unit_test(back_off_goes_on),
+            cmocka_unit_test(restart_while_adopting),
+            cmocka_unit_test(changed_meanwhile),
+            cmocka_unit_test(changed_and_read_later),
+            cmocka_unit_test(unknown_digest),
+            cmocka_unit_test(removed_meanwhile),
+            cmocka_unit_test(removed_and_down),
+            cmocka_unit_test(broken_meanwhile),
+            cmocka_unit_test(broken_runs_on_until_it_ends),
+            cmocka_unit_test(failures_and_changed_meanwhile),
+            cmocka_unit_test(next_boot),
+            cmocka_unit_test(holds_that_outlive_a_boot),
+            cmocka_unit_test(dirty),
+            cmocka_unit_test(not_ours),
+            cmocka_unit_test(damaged),
+            cmocka_unit_test(no_boot_id),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
