@@ -90,14 +90,15 @@ static struct core_service *one(struct call *call, const char *name)
 static void show(struct call *call)
 {
         const char *name;
-        if (!call_args(call, "name:s", &name))
+        bool secrets = false;
+        if (!call_args(call, "name:s secrets:b?", &name, &secrets))
                 return;
         struct core_service *s = one(call, name);
         if (!s)
                 return;
         call_reply(call, json_pack("{s:o, s:o}", "service",
                                    view_service(call->c->d, s, true, clock_mono_ms()), "settings",
-                                   view_settings(s)));
+                                   view_settings(s, secrets)));
 }
 
 static void environment(struct call *call)

@@ -71,7 +71,7 @@ static void write_sample(struct daemon *d)
 {
         struct diag diag = {0};
         struct conf *conf = conf_load(&d->paths, d->paths.home, &diag);
-        bool none = conf->files.n == 0 && diag.n == 0;
+        bool none = conf->files.n == 0 && conf->broken.n == 0;
         conf_unref(conf);
         diag_done(&diag);
         if (!none)
@@ -100,6 +100,8 @@ int setup(struct daemon *d, const char *root_option)
                 fprintf(stderr, "svcd: %s\n", error);
                 return r;
         }
+        /* What the caller left open (a pipe that somebody waits at the end of) is not ours to keep. */
+        close_range(STDERR_FILENO + 1, ~0u, 0);
         nursery_init(&d->nursery, getenv("TZ"));
         raise_limits();
         r = make_folders(d);

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/shim_proto.h"
 #include "supervisord/proc.h"
+#include "supervisord/secret.h"
 
 #ifndef SVCD_VERSION
 #define SVCD_VERSION "unknown"
@@ -50,7 +51,8 @@ static void set_ended(json_t *o, const struct core_exit *e)
         json_t *code = json_null(), *sig = json_null(), *stage = json_null(), *error = json_null();
         if (e->cause == CORE_CAUSE_START) {
                 kind = "start-failed";
-                stage = json_string(shim_stage_name(e->stage));
+                if (e->stage != SHIM_STAGE_NONE)
+                        stage = json_string(shim_stage_name(e->stage));
                 error = text(strerror(e->error));
         } else if (e->cause == CORE_CAUSE_SHIM) {
                 kind = "lost";
@@ -192,6 +194,16 @@ json_t *view_info(const struct daemon *d, int64_t now_ms)
         return o;
 }
 
+static json_t *diff_text(const struct core_diff *diff, bool after)
+{
+        static const char prefix[] = "environment.";
+        const char *value = after ? diff->after : diff->before;
+        bool variable = strncmp(diff->path, prefix, sizeof(prefix) - 1) == 0;
+        if (value && variable && secret_is(diff->path + sizeof(prefix) - 1, value))
+                return json_string(SECRET_MASK);
+        return text(value);
+}
+
 json_t *view_changes(const struct core_plan *plan)
 {
         json_t *list = json_array();
@@ -201,8 +213,8 @@ json_t *view_changes(const struct core_plan *plan)
                 for (size_t k = 0; k < c->diffs_n; k++) {
                         json_t *x = json_object();
                         json_object_set_new(x, "path", text(c->diffs[k].path));
-                        json_object_set_new(x, "before", text(c->diffs[k].before));
-                        json_object_set_new(x, "after", text(c->diffs[k].after));
+                        json_object_set_new(x, "before", diff_text(&c->diffs[k], false));
+                        json_object_set_new(x, "after", diff_text(&c->diffs[k], true));
                         json_array_append_new(diffs, x);
                 }
                 json_object_set_new(o, "name", json_string(c->name));
@@ -222,7 +234,29 @@ static json_t *origin_text(const struct conf_origin *origin)
                                origin->source == CONF_FROM_DEFAULTS ? " (defaults)" : ""));
 }
 
-json_t *view_settings(const struct core_service *s)
+/* Like conf_print, without the values that are secrets. */
+static char *print_environment(const struct conf_env *env)
+{
+        struct strbuf b = {0};
+        strbuf_addc(&b, '{');
+        for (size_t i = 0; i < env->n; i++) {
+                const struct conf_var *v = &env->v[i];
+                strbuf_addf(&b, "%s%s: \"%s\"", i ? ", " : "", v->name,
+                            secret_is(v->name, v->value) ? SECRET_MASK : v->value);
+        }
+        strbuf_addc(&b, '}');
+        return strbuf_take(&b);
+}
+
+static char *print_setting(const struct conf_service *def, enum conf_setting setting, bool secrets)
+{
+        bool masked = false;
+        for (size_t i = 0; setting == SETTING_environment && i < def->environment.n; i++)
+                masked |= secret_is(def->environment.v[i].name, def->environment.v[i].value);
+        return masked && !secrets ? print_environment(&def->environment) : conf_print(def, setting);
+}
+
+json_t *view_settings(const struct core_service *s, bool secrets)
 {
         static const char *const changes[] = {"nothing", "live", "restart"};
         json_t *list = json_array();
@@ -230,24 +264,14 @@ json_t *view_settings(const struct core_service *s)
                 const struct conf_setting_info *info = &conf_settings[i];
                 json_t *o = json_object();
                 json_object_set_new(o, "path", json_string(info->path));
-                json_object_set_new(o, "value", owned(conf_print(s->def, (enum conf_setting)i)));
+                json_object_set_new(o, "value",
+                                    owned(print_setting(s->def, (enum conf_setting)i, secrets)));
                 json_object_set_new(o, "origin", origin_text(&s->def->origin[i]));
                 json_object_set_new(o, "change", json_string(changes[info->change]));
                 json_object_set_new(o, "help", json_string(info->help));
                 json_array_append_new(list, o);
         }
         return list;
-}
-
-static bool is_secret(const char *name)
-{
-        static const char *const parts[] = {"SECRET",       "PASSWORD", "PASSWD",     "PASS",
-                                            "TOKEN",        "KEY",      "CREDENTIAL", "DSN",
-                                            "DATABASE_URL", "AUTH"};
-        for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-                if (strcasestr(name, parts[i]))
-                        return true;
-        return false;
 }
 
 json_t *view_environment(const struct daemon *d, const struct core_service *s, bool secrets,
@@ -263,10 +287,10 @@ json_t *view_environment(const struct daemon *d, const struct core_service *s, b
         json_t *list = json_array();
         for (size_t i = 0; i < env.n; i++) {
                 const struct conf_envvar *v = &env.v[i];
-                bool mask = !secrets && is_secret(v->name);
+                bool mask = !secrets && secret_is(v->name, v->value);
                 json_t *o = json_object();
                 json_object_set_new(o, "name", text(v->name));
-                json_object_set_new(o, "value", mask ? json_string("********") : text(v->value));
+                json_object_set_new(o, "value", mask ? json_string(SECRET_MASK) : text(v->value));
                 json_object_set_new(o, "origin", text(v->origin));
                 json_object_set_new(o, "masked", json_boolean(mask));
                 json_array_append_new(list, o);

@@ -25,13 +25,13 @@ enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
                 if (needs > class && !conf_same(x->s.def, def, (enum conf_setting)i))
                         class = needs;
         }
-        /* The account's environment is no setting of the service. */
-        if (class < APPLY_RESTART && !same_account(x->s.conf, conf) &&
-            conf_digest(x->s.conf, x->s.def) != conf_digest(conf, def))
-                class = APPLY_RESTART;
-        /* Nor does the definition in use tell what a run was started with that was taken over. */
-        if (class < APPLY_RESTART && run_out_of_date(x, conf_digest(conf, def)))
-                class = APPLY_RESTART;
+        if (class == APPLY_RESTART)
+                return APPLY_RESTART;
+        /* The account's environment is no setting of the service. Nor does the definition in use tell what
+         * a run was started with that was taken over. */
+        uint64_t digest = same_account(x->s.conf, conf) ? x->digest : conf_digest(conf, def);
+        if (digest != x->digest || run_out_of_date(x, digest))
+                return APPLY_RESTART;
         return (enum apply_class) class;
 }
 
@@ -117,7 +117,8 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
         enum apply_class class = fresh ? APPLY_SAME : apply_classify(x, conf, def);
         x->s.conf = conf_ref(conf);
         x->s.def = def;
-        x->digest = conf_digest(conf, def);
+        if (fresh || class == APPLY_RESTART)
+                x->digest = conf_digest(conf, def);
         conf_unref(old);
         set_invalid(x, NULL, (struct conf_place){0}, NULL);
         /* A new svcd is no reload: it leaves alone what it took over, whatever the files say by now. */

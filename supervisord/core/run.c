@@ -65,7 +65,7 @@ static void spawn(struct svc *x)
         struct core_service *s = &x->s;
         x->last_run = MAX(x->last_run, s->run) + 1;
         s->run = x->last_run;
-        s->digest = conf_digest(s->conf, s->def);
+        s->digest = x->digest;
         s->started_ms = x->c->now_ms;
         s->started_wall_ms = x->c->wall_ms;
         svc_status(x, NULL);

@@ -160,7 +160,7 @@ void on_not_ready(struct svc *x, const struct core_event *ev UNUSED)
 /* Its definition has changed since SPAWN: the new run comes too late. */
 void on_spawning_replace(struct svc *x, const struct core_event *ev UNUSED)
 {
-        x->replace = x->s.digest != conf_digest(x->s.conf, x->s.def);
+        x->replace = x->s.digest != x->digest;
 }
 
 /* ---- a run is up ---- */

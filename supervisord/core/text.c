@@ -131,8 +131,20 @@ static char *start_failure(const struct svc *x, const struct core_exit *e)
         /* What svcd found before the shim was asked is known of the last start only. */
         const char *error =
             x->start_error && e->run == x->s.run ? x->start_error : strerror(e->error);
+        if (e->stage == SHIM_STAGE_NONE) /* svcd itself could not: the error says all */
+                return xasprintf("cannot start: %s", error);
         return xasprintf("cannot start: %s%s%s: %s", shim_stage_name(e->stage), path ? " " : "",
                          path ? path : "", error);
+}
+
+/* What a shell means by its exit code, where a shell is the main process: it could start nothing. */
+static const char *shell_says(const struct core_service *s, const struct core_exit *e)
+{
+        if (!s->def || s->def->command.argv.n < 2 || !str_eq(s->def->command.argv.v[0], "/bin/sh"))
+                return "";
+        if (WEXITSTATUS(e->wstatus) == 127)
+                return " (the shell found no such program)";
+        return WEXITSTATUS(e->wstatus) == 126 ? " (the shell could not execute the program)" : "";
 }
 
 char *core_exit_text(const struct core_service *s, const struct core_exit *e)
@@ -148,8 +160,8 @@ char *core_exit_text(const struct core_service *s, const struct core_exit *e)
                                  conf_signal_name(WTERMSIG(e->wstatus)),
                                  WCOREDUMP(e->wstatus) ? ", core dumped" : "", ran,
                                  exit_why(e->cause));
-        return xasprintf("exited with code %d after %s%s", WEXITSTATUS(e->wstatus), ran,
-                         exit_why(e->cause));
+        return xasprintf("exited with code %d%s after %s%s", WEXITSTATUS(e->wstatus),
+                         shell_says(s, e), ran, exit_why(e->cause));
 }
 
 static void add_failure(struct line *l, const struct core_exit *e)
@@ -169,7 +181,8 @@ static struct line start_failed(const struct svc *x, const struct core_exit *e)
         struct line l = line_new("start failed");
         const char *path = text_start_path(x, e->stage);
         line_int(&l, "run", e->run);
-        line_str(&l, "stage", shim_stage_name(e->stage));
+        if (e->stage != SHIM_STAGE_NONE)
+                line_str(&l, "stage", shim_stage_name(e->stage));
         line_str(&l, "error", x->start_error ? x->start_error : strerror(e->error));
         if (path)
                 line_str(&l, "path", path);

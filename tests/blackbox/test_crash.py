@@ -1,6 +1,7 @@
 """svcd dies, by kill -9, at any time: services do not notice, and the next svcd knows all of them."""
 
 import os
+import shutil
 import signal
 import subprocess
 
@@ -152,15 +153,42 @@ class Crash(SvcdTest):
         self.gone(pid)
         self.until(lambda: "a" not in self.services(), what="a forgotten")
 
-    def test_a_definition_changed_meanwhile_gets_a_new_run(self):
+    def test_a_definition_changed_meanwhile_waits_for_a_reload(self):
+        # A half-finished edit and a crash of svcd together must not restart anything.
         self.config("services: {a: {command: sleep 1000}}\n")
         self.start()
         pid = self.running("a")["pid"]
         self.kill_svcd()
         self.config("services: {a: {command: sleep 2000}}\n")
         self.start()
+        s = self.running("a")
+        self.assertEqual(s["pid"], pid)
+        self.assertIn("earlier definition", s["note"])
+        self.svcctl("reload")
         self.new_run("a", pid)
         self.assertFalse(alive(pid))
+
+    def test_run_deleted_while_svcd_runs_and_then_svcd_killed(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1001}}\n")
+        self.start()
+        pids = [self.running(x)["pid"] for x in "ab"]
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+        shims = os.path.join(self.run_dir, "shims")
+        self.until(lambda: os.path.isdir(shims) and sorted(os.listdir(shims)) == ["a", "b"],
+                   what="the records, made again")
+        self.kill_svcd()
+        self.start()
+        self.assertEqual([self.running(x)["pid"] for x in "ab"], pids)
+
+    def test_run_deleted_while_no_svcd_runs(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.kill_svcd()
+        shutil.rmtree(self.run_dir)
+        self.start()
+        self.assertEqual(self.running("a")["pid"], pid)
+        self.assertEqual(self.service("a")["run"], 1)
 
     def test_a_shim_that_dies_takes_its_tree_along(self):
         # Killed by hand: the tree falls to svcd, which ends it before a new run.
