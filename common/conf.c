@@ -35,6 +35,7 @@ void conf_unref(struct conf *c)
                 conf_service_free(c->services[i]);
         free(c->services);
         conf_env_done(&c->environment);
+        conf_unref(c->fallback);
         free(c->home);
         strv_done(&c->files);
         strv_done(&c->broken);

@@ -21,6 +21,8 @@
  *                                                     `defaults` and `environment` still count if they
  *                                                     end before the error, else all services
  *   a file cannot be read or is refused               the services of that file (see conf_broken)
+ *   an environment file that is missing, cannot be    the services that name it
+ *   read or has a line that is no NAME=VALUE
  * A service that runs goes on with its last good definition in each of these cases.
  *
  * Limits, so that no input can exhaust anything: 1 MiB a file (CONF_FILE_MAX), 256 files, 65,536
@@ -138,6 +140,8 @@ struct conf {
         char *home;                  /* $HOME that relative paths were resolved against */
         struct strv files;           /* the definition files that were found, broken ones too */
         struct strv broken;          /* files and folders that could not be read: see conf_broken */
+        struct conf *fallback;       /* of the caller, owned: what the definitions said when they were
+                                        good, for services that run and are invalid here; or NULL */
         uint64_t fingerprint;        /* of the files' names and content: has it changed since? */
         struct strv interned;
 };
@@ -160,8 +164,9 @@ extern const size_t conf_shorts_n;
 
 /* Reads the definitions below PATHS->root. Always returns a conf (with refs 1), in which the
  * services that could be understood are valid; what is wrong is added to DIAG. HOME is what
- * relative paths are resolved against. A missing config folder or no definition file at all is no
- * error: n == 0 and files.n == 0. */
+ * relative paths are resolved against. No definition file at all is no error but a warning, with
+ * files.n == 0 and broken.n == 0. A missing config folder is an error and in `broken`: svcd makes it
+ * when it starts, so nobody has said that the services are to go. */
 struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag);
 
 /* The same for the files named (svcctl check FILE…); ownership and modes of folders are not judged.

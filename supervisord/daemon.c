@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "supervisord/check.h"
 #include "supervisord/effects.h"
+#include "supervisord/lastgood.h"
 #include "supervisord/methods.h"
 #include "supervisord/portwatch.h"
 #include "supervisord/sdnotify.h"
@@ -203,13 +204,17 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         diag_done(&d->diag);
         struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
         log_diagnostics(d);
-        if (!d->conf)
+        if (!d->conf) {
                 link_find_shims(d, conf);
+                if (d->diag.errors > 0)
+                        conf->fallback = lastgood_load(d);
+        }
         if (ret_plan)
                 *ret_plan = core_plan_new(d->core, conf);
         core_apply(d->core, conf, clock_mono_ms(), clock_wall_ms());
         conf_unref(d->conf);
         d->conf = conf;
+        lastgood_save(d);
         /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
         malloc_trim(0);
 }

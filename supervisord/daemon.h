@@ -35,6 +35,7 @@ struct daemon {
         struct core *core;
         struct conf *conf; /* as last loaded */
         struct diag diag;  /* what was wrong with it */
+        uint64_t good;     /* hash of what lastgood_save wrote last */
         struct nursery nursery;
         struct server server;
         struct events events;

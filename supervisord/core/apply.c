@@ -135,12 +135,23 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
         set_enabled(x, fresh);
 }
 
+/* A service that an earlier svcd left running has had a good definition. */
+static void take_fallback(struct svc *x, const struct conf *conf)
+{
+        if (x->s.def || !x->adopt || !conf->fallback)
+                return;
+        const struct conf_service *def = conf_find(conf->fallback, x->s.name);
+        if (def && def->valid)
+                take_definition(x, conf->fallback, def);
+}
+
 static void take(struct svc *x, struct conf *conf, const struct conf_service *def)
 {
         if (def->valid) {
                 take_definition(x, conf, def);
                 return;
         }
+        take_fallback(x, conf);
         hold_clear(x, CORE_HOLD_REMOVED);
         set_invalid(x, conf, def->place, xstrdup(def->error ? def->error : "has an error"));
 }
@@ -150,6 +161,7 @@ static void absent(struct svc *x, struct conf *conf)
         if (x->s.holds & CORE_HOLD_REMOVED)
                 return;
         if (apply_file_broken(x, conf)) {
+                take_fallback(x, conf);
                 const char *file = x->s.def ? x->s.def->place.file : x->file;
                 set_invalid(x, x->s.conf, (struct conf_place){file, 0, 0},
                             xasprintf("its file has errors: %s", file));

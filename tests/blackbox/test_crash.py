@@ -180,6 +180,33 @@ class Crash(SvcdTest):
         self.start()
         self.assertEqual([self.running(x)["pid"] for x in "ab"], pids)
 
+    def test_the_last_good_definition_outlives_svcd(self):
+        good = ("environment: {ACCOUNT: \"one two\"}\n"
+                "services:\n"
+                "  a:\n"
+                "    command: [sh, -c, 'echo $ACCOUNT $OWN $PORT; exec sleep 1000']\n"
+                "    environment: {OWN: 'three: \"four\"'}\n"
+                "    port: 8477\n"
+                "    ready: exec\n"
+                "    restart: {delay: 50ms, max_failures: 0}\n"
+                "  b: {command: sleep 1000}\n")
+        for bad in (good.replace("port:", "prot:"), good.replace("services:", "services: [")):
+            with self.subTest(bad=bad):
+                self.config(good)
+                self.start()
+                pid = self.running("a")["pid"]
+                self.kill_svcd()
+                self.config(bad)
+                self.start()
+                s = self.running("a")
+                self.assertEqual(s["pid"], pid)
+                self.assertTrue(s["changed"])
+                os.kill(pid, signal.SIGKILL)
+                self.new_run("a", pid)
+                self.until(lambda: sum("one two three: \"four\" 8477" in x
+                                       for x in self.log_texts("a", "out")) >= 2, what="the same output")
+                self.end_svcd()
+
     def test_run_deleted_while_no_svcd_runs(self):
         self.config("services: {a: {command: sleep 1000}}\n")
         self.start()

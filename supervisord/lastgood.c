@@ -1,0 +1,99 @@
+/* lastgood.c: definitions in use as YAML. Values come from conf_print, which the parser reads back to
+ * the same value; the user's own files are never written here. */
+#include "supervisord/lastgood.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisord/daemon.h"
+
+static char *path_of(const struct daemon *d)
+{
+        return path_join(d->paths.state, "last-good.yaml");
+}
+
+/* A JSON string is a YAML string too. */
+static void add_quoted(struct strbuf *b, const char *s)
+{
+        json_t *j = json_string(s);
+        char *text = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
+        strbuf_add(b, text ? text : "\"\"");
+        free(text);
+        json_decref(j);
+}
+
+static void add_account(struct strbuf *b, const struct conf *conf)
+{
+        if (conf->environment.n > 0)
+                strbuf_add(b, "environment:\n");
+        for (size_t i = 0; i < conf->environment.n; i++) {
+                const struct conf_var *v = &conf->environment.v[i];
+                strbuf_addf(b, "  %s: ", v->name);
+                add_quoted(b, v->value);
+                strbuf_addc(b, '\n');
+        }
+}
+
+/* Settings of one group stand together in the table, so each group is written once. */
+static void add_setting(struct strbuf *b, const struct conf_service *def, enum conf_setting i,
+                        struct strbuf *group)
+{
+        const char *path = conf_settings[i].path, *dot = strchr(path, '.');
+        if (def->origin[i].source == CONF_FROM_BUILTIN)
+                return;
+        _cleanup_free_ char *value = conf_print(def, i);
+        if (!value)
+                return;
+        size_t n = dot ? (size_t)(dot - path) : 0;
+        if (dot && (group->n != n || strncmp(group->s, path, n) != 0)) {
+                strbuf_addf(b, "    %.*s:\n", (int)n, path);
+                strbuf_done(group);
+                strbuf_addn(group, path, n);
+        }
+        strbuf_addf(b, "%s%s: %s\n", dot ? "      " : "    ", dot ? dot + 1 : path, value);
+}
+
+static void add_service(struct strbuf *b, const struct conf_service *def)
+{
+        _cleanup_strbuf_ struct strbuf group = {0};
+        strbuf_addf(b, "  \"%s\":\n", def->name);
+        for (int i = 0; i < SETTING_COUNT; i++)
+                add_setting(b, def, (enum conf_setting)i, &group);
+}
+
+void lastgood_save(struct daemon *d)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        strbuf_add(
+            &b, "# Written by svcd: the definitions in use. Edit config/services.yaml instead.\n");
+        add_account(&b, d->conf);
+        bool first = true;
+        for (size_t i = 0; i < core_count(d->core); i++) {
+                const struct core_service *s = core_at(d->core, i);
+                if (!s->def)
+                        continue;
+                strbuf_add(&b, first ? "services:\n" : "");
+                add_service(&b, s->def);
+                first = false;
+        }
+        uint64_t hash = str_hash(b.s, b.n, 0);
+        if (hash == d->good)
+                return;
+        _cleanup_free_ char *path = path_of(d);
+        int r = file_write_atomic(path, b.s, b.n, 0600, false);
+        if (r == 0)
+                d->good = hash;
+        else
+                selflog_add(&d->log, "cannot write %s: %s", path, strerror(-r));
+}
+
+struct conf *lastgood_load(const struct daemon *d)
+{
+        struct strv files = {0};
+        struct diag diag = {0};
+        strv_take(&files, path_of(d));
+        struct conf *conf = conf_load_files(&files, d->paths.home, &diag);
+        strv_done(&files);
+        diag_done(&diag);
+        return conf;
+}

@@ -1,0 +1,19 @@
+/* lastgood: ROOT/svcd/last-good.yaml: the definitions in use, as one file that loads to the same.
+ *
+ * A service goes on with its last good definition when its file is broken by an edit. So that this is
+ * true beyond the life of one svcd, the definitions in use are written down whenever they change; a
+ * new svcd that finds a service running and its definition broken takes it from there.
+ */
+#ifndef SVCD_SUPERVISORD_LASTGOOD_H
+#define SVCD_SUPERVISORD_LASTGOOD_H
+
+struct conf;
+struct daemon;
+
+/* After core_apply. A failure is logged; nothing depends on it today. */
+void lastgood_save(struct daemon *d);
+
+/* What was written last; NULL if there is nothing. The caller owns the reference. */
+struct conf *lastgood_load(const struct daemon *d);
+
+#endif
