@@ -1,12 +1,10 @@
-/* conf_check.c: what must fit together: keys within a service, ports among services, files and variables
- * that values refer to. Requirements among services are in conf_check_requires.c. */
+/* conf_check.c: what must fit together: keys within a service, ports among services, variables that
+ * values refer to. Each is checked wherever the settings that it needs were understood, whatever else is wrong
+ * with the service. Files are checked in conf_check_files.c, requirements in conf_check_requires.c. */
 #include "common/conf_private.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Where a setting was written; for one that was not, the service. */
 static const struct conf_place *written_at(const struct conf_service *svc, enum conf_setting s)
@@ -15,11 +13,49 @@ static const struct conf_place *written_at(const struct conf_service *svc, enum 
         return place->file ? place : &svc->place;
 }
 
-static void fail_setting(struct conf_at *at, const struct conf_service *svc, enum conf_setting s,
+const struct conf_node *conf_written(const struct conf_parse *p, const struct conf_slot *slot,
+                                     enum conf_setting s)
+{
+        const struct conf_origin *origin = slot ? &slot->svc->origin[s] : &p->defaults.origin[s];
+        const struct conf_node *map = NULL;
+        if (origin->source == CONF_FROM_SERVICE && slot)
+                map = slot->node;
+        for (size_t i = 0; origin->source == CONF_FROM_DEFAULTS && i < p->docs_n; i++)
+                if (p->docs[i]->file == origin->place.file && p->docs[i]->root)
+                        map = conf_node_get(p->docs[i]->root, "defaults");
+        const char *path = conf_settings[s].path;
+        size_t n = conf_group_length(path);
+        if (map && map->kind == CONF_MAP && n > 0) {
+                _cleanup_free_ char *group = xstrndup(path, n);
+                map = conf_node_get(map, group);
+                if (map && map->kind != CONF_MAP) /* the short form */
+                        return map;
+                path += n + 1;
+        }
+        return map && map->kind == CONF_MAP ? conf_node_get(map, path) : NULL;
+}
+
+struct conf_place conf_value_place(const struct conf_parse *p, const struct conf_slot *slot,
+                                   enum conf_setting s, size_t item)
+{
+        struct conf_place place = *written_at(slot ? slot->svc : &p->defaults, s);
+        const struct conf_node *node = conf_written(p, slot, s);
+        if (node && node->kind == CONF_LIST && item < node->n)
+                node = node->list[item];
+        if (node) {
+                place.line = node->line;
+                place.column = node->column;
+        }
+        return place;
+}
+
+/* At the setting's value. */
+static void fail_setting(struct conf_at *at, const struct conf_slot *slot, enum conf_setting s,
                          const char *message)
 {
+        struct conf_place place = conf_value_place(at->parse, slot, s, 0);
         at->key = conf_settings[s].path;
-        conf_fail_place(at, written_at(svc, s), "%s", message);
+        conf_fail_place(at, &place, "%s", message);
         at->key = NULL;
 }
 
@@ -28,16 +64,31 @@ static bool own(const struct conf_service *svc, enum conf_setting s)
         return svc->origin[s].source == CONF_FROM_SERVICE;
 }
 
+bool conf_in_doubt(const struct conf_parse *p, const struct conf_slot *slot, enum conf_setting s)
+{
+        if (own(slot->svc, s))
+                return false;
+        return slot->doubt[s] ||
+               (p->defaults_doubt[s] && p->defaults.origin[s].source != CONF_FROM_DEFAULTS);
+}
+
 static void check_monitoring(struct conf_at *at, const struct conf_slot *slot)
 {
         const struct conf_service *svc = slot->svc;
         bool command = svc->monitoring_command.argv.n > 0, tcp = svc->monitoring_tcp.set;
-        if (command && tcp)
-                fail_setting(at, svc, SETTING_monitoring_tcp,
-                             "monitoring has a command already (only one of both is possible)");
-        if (svc->ready.v == CONF_READY_MONITORING && !command && !tcp)
+        if (conf_in_doubt(at->parse, slot, SETTING_monitoring_command) ||
+            conf_in_doubt(at->parse, slot, SETTING_monitoring_tcp))
+                return;
+        if (command && tcp) {
+                at->key = conf_settings[SETTING_monitoring_tcp].path;
+                conf_fail_place(at, written_at(svc, SETTING_monitoring_tcp),
+                                "monitoring has a command already (only one of both is possible)");
+                at->key = NULL;
+        }
+        if (svc->ready.v == CONF_READY_MONITORING && !command && !tcp &&
+            !conf_in_doubt(at->parse, slot, SETTING_ready))
                 fail_setting(
-                    at, svc, SETTING_ready,
+                    at, slot, SETTING_ready,
                     "\"monitoring\" needs a check (set monitoring.command or monitoring.tcp)");
         static const enum conf_setting idle[] = {SETTING_monitoring_interval,
                                                  SETTING_monitoring_timeout,
@@ -54,39 +105,18 @@ static void check_monitoring(struct conf_at *at, const struct conf_slot *slot)
         }
 }
 
-static void check_times(struct conf_at *at, const struct conf_service *svc)
+static void check_times(struct conf_at *at, const struct conf_slot *slot)
 {
-        if (svc->restart_max_delay.v < svc->restart_delay.v) {
+        const struct conf_service *svc = slot->svc;
+        if (svc->restart_max_delay.v < svc->restart_delay.v &&
+            !conf_in_doubt(at->parse, slot, SETTING_restart_max_delay) &&
+            !conf_in_doubt(at->parse, slot, SETTING_restart_delay)) {
                 char delay[CONF_DURATION_MAX], max[CONF_DURATION_MAX];
                 conf_format_duration_parts(svc->restart_delay.v, 5, delay);
                 conf_format_duration_parts(svc->restart_max_delay.v, 5, max);
                 _cleanup_free_ char *message =
                     xasprintf("%s is less than restart.delay, which is %s", max, delay);
-                fail_setting(at, svc, SETTING_restart_max_delay, message);
-        }
-}
-
-/* The reason for which an environment file cannot be used, or NULL. */
-static const char *unreadable(const char *path)
-{
-        struct stat st;
-        if (stat(path, &st) < 0)
-                return strerror(errno);
-        if (S_ISDIR(st.st_mode))
-                return strerror(EISDIR);
-        return access(path, R_OK) < 0 ? strerror(errno) : NULL;
-}
-
-static void check_files(struct conf_at *at, const struct conf_service *svc)
-{
-        for (size_t i = 0; i < svc->environment_file.n; i++) {
-                const char *path = svc->environment_file.v[i];
-                const char *why = path[0] == '-' ? NULL : unreadable(path);
-                if (!why)
-                        continue;
-                _cleanup_free_ char *message =
-                    xasprintf("%s: %s (begin it with \"-\" if it may be missing)", path, why);
-                fail_setting(at, svc, SETTING_environment_file, message);
+                fail_setting(at, slot, SETTING_restart_max_delay, message);
         }
 }
 
@@ -98,6 +128,7 @@ struct defined {
         const struct conf_env *env;
         size_t before; /* how many of env */
         bool port, service;
+        bool anything; /* there may be others, nobody knows which */
 };
 
 static const char *is_defined(void *user, const char *name)
@@ -105,6 +136,8 @@ static const char *is_defined(void *user, const char *name)
         static const char *const base[] = {"HOME", "USER", "LOGNAME", "SHELL",
                                            "PATH", "LANG", "TZ"};
         const struct defined *d = user;
+        if (d->anything)
+                return "x";
         for (size_t i = 0; i < ARRAY_SIZE(base); i++)
                 if (strcmp(base[i], name) == 0)
                         return "x";
@@ -135,15 +168,18 @@ static void check_references(struct conf_at *at, struct defined *d)
 }
 
 static void check_environment(struct conf_at *at, const struct conf_parse *p,
-                              const struct conf_service *svc)
+                              const struct conf_slot *slot)
 {
+        const struct conf_service *svc = slot->svc;
         struct defined d = {.account = &p->conf->environment,
                             .env = &svc->environment,
-                            .port = svc->port.set,
+                            .port = svc->port.set || conf_in_doubt(p, slot, SETTING_port),
                             .service = true};
         /* a file may define anything; then it is known only when the environment is built */
-        if (svc->environment_file.n > 0)
-                return;
+        d.anything = svc->environment_file.n > 0 ||
+                     conf_in_doubt(p, slot, SETTING_environment_file) ||
+                     conf_in_doubt(p, slot, SETTING_environment) || p->account_doubt ||
+                     p->defaults_doubt[SETTING_environment];
         at->key = "environment";
         check_references(at, &d);
         at->key = NULL;
@@ -156,7 +192,7 @@ void conf_check_defaults(struct conf_parse *p)
         struct conf_at at = {.diag = p->diag, .parse = p, .conf = p->conf, .defaults = true};
         const struct conf_service *d = &p->defaults;
 
-        struct defined account = {.env = &p->conf->environment};
+        struct defined account = {.env = &p->conf->environment, .anything = p->account_doubt};
         at.base = "environment";
         at.error = &p->poison;
         check_references(&at, &account);
@@ -164,12 +200,14 @@ void conf_check_defaults(struct conf_parse *p)
         at.base = "defaults";
         at.key = "requires";
         at.error = &p->default_error[SETTING_requires];
-        for (size_t i = 0; i < d->requires.n; i++)
-                if (conf_index_get(&p->names, d->requires.v[i]) == CONF_INDEX_NONE)
-                        conf_fail_place(&at, &d->origin[SETTING_requires].place,
-                                        "there is no service \"%s\"", d->requires.v[i]);
+        for (size_t i = 0; i < d->requires.n; i++) {
+                if (conf_index_get(&p->names, d->requires.v[i]) != CONF_INDEX_NONE)
+                        continue;
+                struct conf_place place = conf_value_place(p, NULL, SETTING_requires, i);
+                conf_fail_place(&at, &place, "there is no service \"%s\"", d->requires.v[i]);
+        }
         at.error = &p->default_error[SETTING_environment_file];
-        check_files(&at, d);
+        conf_check_files(p, NULL, &at);
 }
 
 /* ---- services ---- */
@@ -177,19 +215,15 @@ void conf_check_defaults(struct conf_parse *p)
 static void check_service(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at)
 {
         struct conf_service *svc = slot->svc;
-        bool has_command = slot->node->kind == CONF_MAP && conf_node_get(slot->node, "command");
-        if (svc->command.argv.n == 0 && !has_command &&
-            (slot->node->kind == CONF_MAP || conf_node_null(slot->node)) &&
-            !p->default_error[SETTING_command])
+        if (svc->command.argv.n == 0 && !conf_in_doubt(p, slot, SETTING_command))
                 conf_fail_place(at, &svc->place, "the command is missing (add command: …)");
-        if (svc->error) /* the rest would be confused by what is missing */
-                return;
-        if (svc->ready.v == CONF_READY_PORT && !svc->port.set)
-                fail_setting(at, svc, SETTING_ready, "\"port\" needs a port (set port)");
+        if (svc->ready.v == CONF_READY_PORT && !svc->port.set &&
+            !conf_in_doubt(p, slot, SETTING_ready) && !conf_in_doubt(p, slot, SETTING_port))
+                fail_setting(at, slot, SETTING_ready, "\"port\" needs a port (set port)");
         check_monitoring(at, slot);
-        check_times(at, svc);
-        check_files(at, svc);
-        check_environment(at, p, svc);
+        check_times(at, slot);
+        conf_check_files(p, slot, at);
+        check_environment(at, p, slot);
 }
 
 static void check_ports(struct conf_parse *p)
@@ -199,7 +233,7 @@ static void check_ports(struct conf_parse *p)
         _cleanup_free_ const struct conf_service **holder = xcalloc(n, sizeof(*holder));
         for (size_t i = 0; i < p->n; i++) {
                 struct conf_service *svc = p->slots[i].svc;
-                if (!svc->port.set || (svc->error && !own(svc, SETTING_port)))
+                if (!svc->port.set || conf_in_doubt(p, &p->slots[i], SETTING_port))
                         continue;
                 const struct conf_service **first = &holder[svc->port.v - info->min];
                 if (!*first) {
@@ -216,9 +250,9 @@ static void check_ports(struct conf_parse *p)
                                      .key = "port",
                                      .service = svc->name,
                                      .error = &svc->error};
-                conf_fail_place(&at, written_at(svc, SETTING_port),
-                                "%lld is already the port of %s (at %s)", (long long)svc->port.v,
-                                (*first)->name, place);
+                struct conf_place at_value = conf_value_place(p, &p->slots[i], SETTING_port, 0);
+                conf_fail_place(&at, &at_value, "%lld is already the port of %s (at %s)",
+                                (long long)svc->port.v, (*first)->name, place);
         }
 }
 

@@ -22,6 +22,18 @@ struct graph {
 
 /* ---- names ---- */
 
+/* Where the service, or `defaults` for it, requires NAME. */
+static struct conf_place place_of(const struct conf_parse *p, const struct conf_slot *slot,
+                                  const char *name)
+{
+        const struct conf_node *list = conf_written(p, slot, SETTING_requires);
+        size_t i = 0;
+        while (list && list->kind == CONF_LIST && i < list->n &&
+               !str_eq(list->list[i]->value, name))
+                i++;
+        return conf_value_place(p, slot, SETTING_requires, i);
+}
+
 static void unknown_name(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at,
                          size_t i, const char *const *names, size_t *budget)
 {
@@ -31,12 +43,7 @@ static void unknown_name(struct conf_parse *p, const struct conf_slot *slot, str
                 near = diag_suggest(name, names, p->n);
                 *budget -= p->n;
         }
-        struct conf_place place = svc->origin[SETTING_requires].place;
-        const struct conf_node *list = slot->requires;
-        if (svc->origin[SETTING_requires].source == CONF_FROM_SERVICE && list && i < list->n) {
-                place.line = list->list[i]->line;
-                place.column = list->list[i]->column;
-        }
+        struct conf_place place = place_of(p, slot, name);
         if (near)
                 conf_fail_place(at, &place, "there is no service \"%s\" (did you mean \"%s\"?)",
                                 name, near);
@@ -68,6 +75,8 @@ static void link_services(struct graph *g)
                                      .key = "requires",
                                      .service = svc->name,
                                      .error = &svc->error};
+                if (conf_in_doubt(p, slot, SETTING_requires))
+                        continue;
                 g->edges[i] = xcalloc(svc->requires.n, sizeof(**g->edges));
                 for (size_t k = 0; k < svc->requires.n; k++) {
                         size_t to = conf_index_get(&p->names, svc->requires.v[k]);
@@ -130,7 +139,8 @@ static void search(struct graph *g, size_t root, size_t *path, size_t *next)
 }
 
 /* The shortest way from FIRST back to itself within its component, as text. FROM is scratch. */
-static char *cycle_text(const struct graph *g, size_t first, size_t *queue, size_t *from)
+static char *cycle_text(const struct graph *g, size_t first, size_t *queue, size_t *from,
+                        size_t *ret_second)
 {
         size_t head = 0, tail = 0, last = first;
         bool found = false;
@@ -154,6 +164,7 @@ static char *cycle_text(const struct graph *g, size_t first, size_t *queue, size
             0; /* the names behind FIRST, backwards, into the queue: it is not needed any more */
         for (size_t v = last; v != first; v = from[v])
                 queue[n++] = v;
+        *ret_second = n > 0 ? queue[n - 1] : first;
         struct strbuf b = {0};
         strbuf_add(&b, g->p->slots[first].svc->name);
         for (size_t i = 0; i < n; i++) {
@@ -189,9 +200,11 @@ static void report_cycles(struct graph *g, size_t *queue, size_t *from)
                 if (size[g->component[i]] < 2 && !requires_itself(g, i))
                         continue;
                 if (!*line) {
-                        _cleanup_free_ char *cycle = cycle_text(g, i, queue, from);
+                        size_t second;
+                        _cleanup_free_ char *cycle = cycle_text(g, i, queue, from, &second);
                         _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
-                        const struct conf_place *place = &svc->origin[SETTING_requires].place;
+                        struct conf_place place =
+                            place_of(p, &p->slots[i], p->slots[second].svc->name);
                         struct conf_at at = {.diag = p->diag,
                                              .parse = p,
                                              .doc = p->slots[i].doc,
@@ -200,7 +213,7 @@ static void report_cycles(struct graph *g, size_t *queue, size_t *from)
                                              .key = "requires",
                                              .service = svc->name,
                                              .error = line};
-                        conf_fail_place(&at, place, "a cycle: %s", cycle);
+                        conf_fail_place(&at, &place, "a cycle: %s", cycle);
                 }
                 if (!svc->error)
                         svc->error = xstrdup(*line);

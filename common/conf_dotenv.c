@@ -186,6 +186,24 @@ int conf_dotenv_parse(const char *text, size_t n, struct conf_env *ret, int *ret
         return 0;
 }
 
+int conf_dotenv_read(const char *path, struct conf_env *ret, char **ret_error)
+{
+        _cleanup_free_ char *text = NULL;
+        const char *error = NULL;
+        size_t n = 0;
+        int line = 0, r = file_read(path, CONF_FILE_MAX, &text, &n);
+        if (r == -EFBIG)
+                *ret_error = xasprintf("%s: larger than 1M", path);
+        else if (r < 0)
+                *ret_error = xasprintf("%s: %s", path, strerror(-r));
+        if (r < 0)
+                return r;
+        r = conf_dotenv_parse(text, n, ret, &line, &error);
+        if (r < 0)
+                *ret_error = xasprintf("%s:%d: %s", path, line, error);
+        return r;
+}
+
 /* A value of the string form: as a shell would read the word, without expanding it. */
 static void take_word(struct reader *r)
 {

@@ -74,7 +74,7 @@ static bool read_pair(struct conf_at *at, const struct conf_pair *pair, struct c
 {
         const struct conf_node *key = pair->key, *v = pair->value;
         at->sub = key->value;
-        bool ok = false;
+        bool ok = false, name = !pair->first && !key->nul && conf_var_ok(key->value);
         if (pair->first)
                 conf_fail(at, key, "given twice (first at line %d)", pair->first->line);
         else if (key->nul || !conf_var_ok(key->value))
@@ -90,10 +90,15 @@ static bool read_pair(struct conf_at *at, const struct conf_pair *pair, struct c
         else
                 ok = true;
         at->sub = NULL;
-        if (ok)
-                conf_env_add(ret, key->value, conf_node_null(v) ? "" : v->value, place_of(at, key),
-                             false);
+        if (name)
+                conf_env_add(ret, key->value, !ok || conf_node_null(v) ? "" : v->value,
+                             place_of(at, key), false);
         return ok;
+}
+
+bool conf_env_names_known(const struct conf_node *node)
+{
+        return conf_node_null(node) || (node->kind == CONF_MAP && node->n <= CONF_VARS_MAX);
 }
 
 bool conf_env_read(struct conf_at *at, const struct conf_node *node, struct conf_env *ret)

@@ -105,23 +105,14 @@ static int add(struct builder *b, const struct conf_var *v, const char *file, ch
 static int add_file(struct builder *b, const char *path, char **ret_error)
 {
         bool optional = path[0] == '-';
-        const char *file = path + optional, *error = NULL;
-        _cleanup_free_ char *text = NULL;
-        size_t n = 0;
-        int line = 0;
+        const char *file = path + optional;
+        _cleanup_free_ char *error = NULL;
         struct conf_env env = {0};
-        int r = file_read(file, CONF_FILE_MAX, &text, &n);
+        int r = conf_dotenv_read(file, &env, &error);
         if (r == -ENOENT && optional)
                 return 0;
-        if (r == -EFBIG)
-                *ret_error = xasprintf("environment_file %s: larger than 1M", file);
-        else if (r < 0)
-                *ret_error = xasprintf("environment_file %s: %s", file, strerror(-r));
         if (r < 0)
-                return r;
-        r = conf_dotenv_parse(text, n, &env, &line, &error);
-        if (r < 0)
-                *ret_error = xasprintf("environment_file %s:%d: %s", file, line, error);
+                *ret_error = xasprintf("environment_file %s", error);
         for (size_t i = 0; r == 0 && i < env.n; i++)
                 r = add(b, &env.v[i], file, ret_error);
         conf_env_done(&env);

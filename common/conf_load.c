@@ -272,8 +272,16 @@ static void scan_all(struct scan *s, const struct paths *paths)
 {
         bool refused = false;
         struct stat st;
-        if (!check_folder(s, paths->root, &refused) || !check_folder(s, paths->config, &refused))
+        check_folder(s, paths->root, &refused);
+        if (!check_folder(s, paths->config, &refused)) {
+                /* svcd makes it when it starts: without it nobody said that services are to go */
+                add_source(s, paths->config,
+                           xasprintf("cannot be read: %s (services that run go on; svcd creates "
+                                     "the folder when it starts)",
+                                     strerror(ENOENT)))
+                    ->folder = true;
                 return;
+        }
         if (lstat(paths->main_file, &st) == 0 || errno != ENOENT)
                 add_file(s, paths->main_file, refused);
         scan_dropins(s, paths->dropins, refused);
@@ -332,7 +340,14 @@ struct conf *conf_load(const struct paths *paths, const char *home, struct diag 
 {
         struct scan s = {0};
         scan_all(&s, paths);
-        return load(&s, home, diag);
+        struct conf *c = load(&s, home, diag);
+        if (c->files.n == 0 && c->broken.n == 0) {
+                diag_add(diag, DIAG_WARNING, NULL, 0, 0, NULL, NULL,
+                         "no definitions found in %s (neither services.yaml nor services.d/*.yaml)",
+                         paths->config);
+                diag_sort(diag);
+        }
+        return c;
 }
 
 struct conf *conf_load_files(const struct strv *files, const char *home, struct diag *diag)

@@ -14,7 +14,23 @@ struct reader {
         struct conf_parse *p;
         struct conf_at *at;
         struct conf_service *svc;
+        bool *doubt; /* of each setting */
 };
+
+/* PATH, a setting or a group, was written in a way that was not understood. */
+static void doubt(struct reader *r, const char *path)
+{
+        size_t n = strlen(path);
+        for (size_t s = 0; s < SETTING_COUNT; s++)
+                if (strncmp(conf_settings[s].path, path, n) == 0 &&
+                    (conf_settings[s].path[n] == '\0' || conf_settings[s].path[n] == '.'))
+                        r->doubt[s] = true;
+}
+
+static void doubt_all(bool doubts[SETTING_COUNT])
+{
+        memset(doubts, true, SETTING_COUNT * sizeof(*doubts));
+}
 
 static void read_setting(struct reader *r, int s, const struct conf_node *key,
                          const struct conf_node *value)
@@ -34,6 +50,8 @@ static void read_setting(struct reader *r, int s, const struct conf_node *key,
                 *origin = (struct conf_origin){.source = r->at->defaults ? CONF_FROM_DEFAULTS
                                                                          : CONF_FROM_SERVICE,
                                                .place = conf_place_of(r->at, key)};
+        else if (setting != SETTING_environment || !conf_env_names_known(value))
+                r->doubt[s] = true;
 }
 
 static void read_map(struct reader *r, const struct conf_node *map, const char *group);
@@ -46,11 +64,16 @@ static void read_group(struct reader *r, const struct conf_node *key, const stru
                         short_path = conf_shorts[i].path;
         if (conf_node_null(value))
                 return;
-        if (value->kind == CONF_MAP)
+        if (value->kind == CONF_MAP) {
                 read_map(r, value, key->value);
-        else if (value->kind == CONF_SCALAR && short_path)
+                return;
+        }
+        if (value->kind == CONF_SCALAR && short_path) {
                 read_setting(r, conf_find_setting(short_path), key, value);
-        else if (short_path)
+                return;
+        }
+        doubt(r, key->value);
+        if (short_path)
                 conf_fail(r->at, value, "expected a map or a %s, not a list",
                           strrchr(short_path, '.') + 1);
         else
@@ -67,14 +90,19 @@ static void read_pair(struct reader *r, const struct conf_pair *pair, const char
                 r->at->error = &r->p->poison;
         int s = key->nul ? -1 : conf_find_setting(r->at->key);
         bool known = s >= 0 && (group || conf_group_length(key->value) == 0);
-        if (pair->first)
+        _cleanup_free_ char *meant = NULL;
+        if (pair->first) {
                 conf_fail(r->at, key, "given twice (first at line %d)", pair->first->line);
-        else if (known)
+                doubt(r, r->at->key);
+        } else if (known) {
                 read_setting(r, s, key, pair->value);
-        else if (!key->nul && !group && conf_is_group(key->value))
+        } else if (!key->nul && !group && conf_is_group(key->value)) {
                 read_group(r, key, pair->value);
-        else
-                conf_unknown_key(r->at, group, key);
+        } else {
+                meant = conf_unknown_key(r->at, group, key);
+        }
+        if (meant)
+                doubt(r, meant);
         r->at->key = NULL;
 }
 
@@ -86,6 +114,15 @@ static void read_map(struct reader *r, const struct conf_node *map, const char *
 
 /* ---- the top level ---- */
 
+/* It is not known all that a section says. */
+static void doubt_section(struct conf_parse *p, const char *key)
+{
+        if (strcmp(key, "defaults") == 0)
+                doubt_all(p->defaults_doubt);
+        else if (strcmp(key, "environment") == 0)
+                p->account_doubt = true;
+}
+
 static void read_defaults(struct conf_parse *p, const struct conf_doc *doc,
                           const struct conf_node *node)
 {
@@ -96,11 +133,13 @@ static void read_defaults(struct conf_parse *p, const struct conf_doc *doc,
                              .base = "defaults",
                              .error = &p->poison,
                              .defaults = true};
-        struct reader r = {.p = p, .at = &at, .svc = &p->defaults};
-        if (node->kind == CONF_MAP)
+        struct reader r = {.p = p, .at = &at, .svc = &p->defaults, .doubt = p->defaults_doubt};
+        if (node->kind == CONF_MAP) {
                 read_map(&r, node, NULL);
-        else if (!conf_node_null(node))
+        } else if (!conf_node_null(node)) {
                 conf_fail(&at, node, "expected a map with keys of a service, such as restart");
+                doubt_section(p, "defaults");
+        }
 }
 
 static void read_account(struct conf_parse *p, const struct conf_doc *doc,
@@ -114,7 +153,8 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
                              .error = &p->poison};
         struct conf_env env = {0};
         struct conf_env *account = &p->conf->environment;
-        conf_env_read(&at, node, &env);
+        if (!conf_env_read(&at, node, &env) && !conf_env_names_known(node))
+                p->account_doubt = true;
         for (size_t i = 0; i < env.n; i++) {
                 const struct conf_var *v = &env.v[i], *first = conf_env_find(account, v->name);
                 at.sub = v->name;
@@ -123,6 +163,7 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
                         conf_fail_place(&at, &v->place, "given twice (also at %s)", place);
                 } else if (account->n >= CONF_VARS_MAX) {
                         conf_fail_place(&at, &v->place, "more than %d variables", CONF_VARS_MAX);
+                        p->account_doubt = true;
                         break;
                 } else {
                         conf_env_add(account, v->name, v->value, v->place, false);
@@ -150,6 +191,8 @@ static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
                 strv_add(&p->conf->broken, doc->file);
         else if (near)
                 at.error = &p->poison;
+        if (near)
+                doubt_section(p, near);
         if (near)
                 conf_fail(&at, key, "unknown key (did you mean \"%s\"?)", near);
         else if (conf_find_setting(key->value) >= 0 || conf_is_group(key->value))
@@ -185,11 +228,15 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
         struct conf_at at = {.diag = p->diag, .parse = p, .doc = doc, .conf = p->conf};
         if (doc->broken)
                 strv_add(&p->conf->broken, doc->file);
-        for (size_t i = 1; doc->broken && i < ARRAY_SIZE(top_keys); i++)
-                if (!p->poison && lost_section(doc, top_keys[i]))
+        for (size_t i = 1; doc->broken && i < ARRAY_SIZE(top_keys); i++) {
+                if (!lost_section(doc, top_keys[i]))
+                        continue;
+                doubt_section(p, top_keys[i]);
+                if (!p->poison)
                         p->poison =
                             xasprintf("%s: not valid YAML, and its \"%s\" are for this service too",
                                       doc->file, top_keys[i]);
+        }
         if (root && root->kind != CONF_MAP) {
                 strv_add(&p->conf->broken, doc->file);
                 conf_fail(&at, root,
@@ -203,6 +250,7 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
                         at.error = &p->poison;
                         conf_fail(&at, pair->key, "given twice (first at line %d)",
                                   pair->first->line);
+                        doubt_section(p, pair->key->value);
                 } else if (strcmp(pair->key->value, "defaults") == 0) {
                         read_defaults(p, doc, pair->value);
                 } else if (strcmp(pair->key->value, "environment") == 0) {
@@ -215,9 +263,9 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
 
 /* ---- services ---- */
 
-/* The service that an entry is about: a new one, or the first of its name after an error. */
-static struct conf_service *slot_for(struct conf_parse *p, struct conf_at *at,
-                                     const struct conf_pair *pair)
+/* The number of the service that an entry is about: a new one, or the first of its name after an
+ * error. */
+static size_t slot_for(struct conf_parse *p, struct conf_at *at, const struct conf_pair *pair)
 {
         const struct conf_node *key = pair->key;
         size_t known = conf_index_get(&p->names, key->value);
@@ -226,15 +274,15 @@ static struct conf_service *slot_for(struct conf_parse *p, struct conf_at *at,
                 _cleanup_free_ char *first = conf_place_text(&svc->place);
                 at->error = &svc->error;
                 conf_fail(at, key, "defined twice (first at %s)", first);
-                return svc;
+                return known;
         }
         struct conf_service *svc = xcalloc(1, sizeof(*svc));
         svc->name = xstrdup(key->value);
         svc->place = conf_place_of(at, key);
         conf_index_add(&p->names, svc->name, p->n);
         GROW(p->slots, p->n, p->cap);
-        p->slots[p->n++] = (struct conf_slot){.svc = svc, .doc = at->doc, .node = pair->value};
-        return svc;
+        p->slots[p->n] = (struct conf_slot){.svc = svc, .doc = at->doc, .node = pair->value};
+        return p->n++;
 }
 
 /* A small file can say a large value once and use it ten thousand times, by aliases or defaults. */
@@ -263,21 +311,26 @@ static void read_service(struct conf_parse *p, const struct conf_doc *doc,
         }
         at.service = key->value;
         size_t before = p->n;
-        struct conf_service *svc = slot_for(p, &at, pair);
-        struct conf_service scratch = {0};
+        size_t number = slot_for(p, &at, pair); /* may move p->slots */
+        struct conf_slot *slot = &p->slots[number], second = {0};
+        struct conf_service *svc = slot->svc, scratch = {0};
         at.error = &svc->error;
-        struct reader r = {.p = p, .at = &at, .svc = p->n > before ? svc : &scratch};
+        struct reader r = {.p = p, .at = &at, .svc = svc, .doubt = slot->doubt};
+        if (p->n == before) {
+                r.svc = &scratch;
+                r.doubt = second.doubt;
+        }
         if (value->kind == CONF_MAP) {
                 read_map(&r, value, NULL);
-                if (p->n > before)
-                p->slots[before].requires = conf_node_get(value, "requires");
         } else if (!conf_node_null(value)) {
                 conf_fail(&at, value, "expected a map with the settings, such as command: …");
+                doubt_all(r.doubt);
         }
         conf_service_clear(&scratch);
         if (!room_for(p, conf_service_bytes(svc))) {
                 conf_fail(&at, key, too_much, CONF_BYTES_MAX >> 20);
                 conf_service_clear(svc);
+                slot->dropped = true;
         }
 }
 
@@ -341,7 +394,7 @@ static void inherit_setting(struct conf_parse *p, struct conf_service *svc, enum
         bool set = p->defaults.origin[s].source == CONF_FROM_DEFAULTS && !excluded(svc, s);
         const struct conf_service *from = set ? &p->defaults : &p->builtin;
         if (merged)
-                conf_env_inherit(&svc->environment, &from->environment);
+                conf_env_inherit(&svc->environment, &p->defaults.environment);
         else
                 conf_value_copy(info, conf_member(svc, s), conf_member(from, s));
         if (set && !own)
@@ -432,6 +485,7 @@ void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct d
         for (size_t i = 0; i < p.n; i++)
                 inherit(&p, &p.slots[i]);
         conf_check(&p);
+        conf_check_files_done(&p);
         hand_over(&p);
         for (size_t s = 0; s < SETTING_COUNT; s++)
                 free(p.default_error[s]);

@@ -58,15 +58,17 @@ void conf_fail_place(struct conf_at *at, const struct conf_place *place, const c
     PRINTF_LIKE(3, 4);
 
 struct conf_place conf_place_of(const struct conf_at *at, const struct conf_node *node);
-/* GROUP: the group that the key stands in, or NULL. */
-void conf_unknown_key(struct conf_at *at, const char *group, const struct conf_node *key);
+/* GROUP: the group that the key stands in, or NULL. What was meant, as the path of a setting or the
+ * name of a group, or NULL; caller frees. */
+char *conf_unknown_key(struct conf_at *at, const char *group, const struct conf_node *key);
 int conf_find_setting(const char *path);    /* its number, or -1 */
 size_t conf_group_length(const char *path); /* of the group's name in a path, 0 if it has none */
 bool conf_is_group(const char *key);
 
 /* ---- conf_value.c ---- */
 
-/* Reads NODE into the member (which is empty before); false after a message. */
+/* Reads NODE into the member (which is empty before); false after a message. Of a map of variables,
+ * those that were understood are in the member even then. */
 bool conf_value_read(struct conf_at *at, const struct conf_setting_info *info,
                      const struct conf_node *node, void *member);
 void conf_value_copy(const struct conf_setting_info *info, void *dst, const void *src);
@@ -84,7 +86,12 @@ void conf_service_free(struct conf_service *s);
 void conf_service_clear(struct conf_service *s); /* the settings' values */
 
 /* ---- conf_env.c: variables as the definitions write them ---- */
+
+/* False after a message; RET then has all names of the map that are valid, with the value "" where
+ * theirs was not understood: they are known, and nothing runs with them. */
 bool conf_env_read(struct conf_at *at, const struct conf_node *node, struct conf_env *ret);
+/* Whether NODE, even where it has errors, says which variables there are. */
+bool conf_env_names_known(const struct conf_node *node);
 void conf_env_add(struct conf_env *e, const char *name, const char *value, struct conf_place place,
                   bool inherited);
 const struct conf_var *conf_env_find(const struct conf_env *e, const char *name);
@@ -106,6 +113,9 @@ int conf_expand(const char *value, conf_lookup_cb lookup, void *user, char **ret
  */
 int conf_dotenv_parse(const char *text, size_t n, struct conf_env *ret, int *ret_line,
                       const char **ret_error);
+/* Reads and parses the file PATH. -errno, and what is wrong with which file and line in *ret_error
+ * (caller frees). */
+int conf_dotenv_read(const char *path, struct conf_env *ret, char **ret_error);
 /* One string FOO=bar LOREM="ip sum", the same rules but separated by blanks. */
 int conf_dotenv_split(const char *text, struct conf_env *ret, char **ret_error);
 
@@ -115,9 +125,14 @@ int conf_dotenv_split(const char *text, struct conf_env *ret, char **ret_error);
 struct conf_slot {
         struct conf_service *svc;
         const struct conf_doc *doc;
-        const struct conf_node *node;     /* its map */
-        const struct conf_node *requires; /* its own list, or NULL */
-        bool dropped;                     /* there was no room for its values */
+        const struct conf_node *node; /* its map */
+        bool dropped;                 /* there was no room for its values */
+        bool doubt[SETTING_COUNT];    /* written, but not understood: see conf_in_doubt */
+};
+/* A dotenv file that has been looked at. */
+struct conf_seen {
+        char *why; /* it cannot be used, or NULL */
+        bool missing;
 };
 struct conf_parse {
         struct conf *conf;
@@ -129,8 +144,13 @@ struct conf_parse {
         size_t bytes; /* of all values so far, see CONF_BYTES_MAX */
         size_t defaults_bytes;
         char *default_error[SETTING_COUNT]; /* costs the services that do not set it themselves */
-        char *poison;                       /* costs every service */
-        struct conf_slot *slots;            /* in the order of the files */
+        bool defaults_doubt[SETTING_COUNT];
+        char *poison;            /* costs every service */
+        bool account_doubt;      /* not all names of the account's variables are known */
+        struct conf_index files; /* dotenv files by path, to `seen` */
+        struct conf_seen *seen;
+        size_t seen_n, seen_cap;
+        struct conf_slot *slots; /* in the order of the files */
         size_t n, cap;
         struct conf_index names; /* to slots */
 };
@@ -141,6 +161,21 @@ const char *conf_intern(struct conf *c, const char *s);
 /* ---- conf_check.c ---- */
 void conf_check_defaults(struct conf_parse *p); /* before services inherit from them */
 void conf_check(struct conf_parse *p);
+/* Whether it is not known what the setting was meant to be: its value, or a key that was probably
+ * meant to be it, has an error. What depends on it must not be judged: it would be an error that
+ * goes away with the first one. Of `environment`: which variables it has. */
+bool conf_in_doubt(const struct conf_parse *p, const struct conf_slot *slot, enum conf_setting s);
+/* Where the value stands that a service, or `defaults` (SLOT NULL), was given; of a list, its element
+ * ITEM. The service's own place if it was given none. */
+struct conf_place conf_value_place(const struct conf_parse *p, const struct conf_slot *slot,
+                                   enum conf_setting s, size_t item);
+/* The value, or NULL. */
+const struct conf_node *conf_written(const struct conf_parse *p, const struct conf_slot *slot,
+                                     enum conf_setting s);
+/* ---- conf_check_files.c ---- */
+/* The dotenv files that the service (NULL: `defaults`) names itself; each is read once. */
+void conf_check_files(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at);
+void conf_check_files_done(struct conf_parse *p);
 /* ---- conf_check_requires.c ---- */
 void conf_check_requires(struct conf_parse *p);
 

@@ -165,17 +165,18 @@ static char *meant_key(const char *group, const char *key)
         return near ? xstrdup(near) : NULL;
 }
 
-void conf_unknown_key(struct conf_at *at, const char *group, const struct conf_node *key)
+char *conf_unknown_key(struct conf_at *at, const char *group, const struct conf_node *key)
 {
         size_t n = conf_group_length(key->value);
         if (!group && conf_find_setting(key->value) >= 0 && n > 0) {
                 conf_fail(at, key, "unknown key (write it as a map: \"%.*s: {%s: …}\")", (int)n,
                           key->value, key->value + n + 1);
-                return;
+                return xstrdup(key->value);
         }
         _cleanup_free_ char *near = key->nul ? NULL : meant_key(group, key->value);
         if (near)
                 conf_fail(at, key, "unknown key (did you mean \"%s\"?)", near);
         else
                 conf_fail(at, key, "unknown key");
+        return near && group ? xasprintf("%s.%s", group, near) : TAKE_PTR(near);
 }

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -107,7 +108,10 @@ static bool read_string(struct conf_at *at, const struct conf_setting_info *info
         while (n > 0 && s[n - 1] == '\n') /* as a block (|) ends */
                 n--;
         for (size_t i = 0; i < n; i++) {
-                if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f) {
+                /* U+0080 to U+009F are control characters too: U+009B begins a sequence as ESC [ does */
+                bool c1 = (unsigned char)s[i] == 0xc2 && (unsigned char)s[i + 1] >= 0x80 &&
+                          (unsigned char)s[i + 1] < 0xa0;
+                if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f || c1) {
                         conf_fail(at, node, "must be one line without control characters");
                         return false;
                 }
@@ -120,8 +124,38 @@ static bool read_string(struct conf_at *at, const struct conf_setting_info *info
         return true;
 }
 
+/* $NAME or ${NAME} as the first part of a path: always a shell's habit, never the folder that is meant.
+ * DASH stands before the path where it is optional. */
+static bool begins_with_variable(struct conf_at *at, const struct conf_node *node, const char *s,
+                                 const char *dash)
+{
+        bool braces = str_starts(s, "${");
+        const char *name = s + 1 + braces;
+        size_t n = s[0] == '$' ? conf_var_length(name) : 0;
+        const char *rest = name + n + braces;
+        if (n == 0 || (braces && name[n] != '}') || (*rest && *rest != '/'))
+                return false;
+        int shown = (int)(rest - s);
+        rest += strspn(rest, "/");
+        if (n != 4 || strncmp(name, "HOME", n) != 0)
+                conf_fail(at, node,
+                          "%.*s is not expanded here (write the path itself; if a folder is really "
+                          "called that, begin with %s./)",
+                          shown, s, dash);
+        else if (*rest)
+                conf_fail(at, node,
+                          "%.*s is not expanded here (a relative path starts at the home folder: "
+                          "write %s%s)",
+                          shown, s, dash, rest);
+        else
+                conf_fail(at, node, "%.*s is not expanded here (write ~ for the home folder)",
+                          shown, s);
+        return true;
+}
+
 /* An absolute path without a trailing slash, or NULL after a message. */
-static char *resolve(struct conf_at *at, const struct conf_node *node, const char *s)
+static char *resolve(struct conf_at *at, const struct conf_node *node, const char *s,
+                     const char *dash)
 {
         if (*s == '\0' || strlen(s) > 4095) {
                 conf_fail(at, node, *s ? "the path is too long" : "the path is empty");
@@ -132,6 +166,8 @@ static char *resolve(struct conf_at *at, const struct conf_node *node, const cha
                           "~ with a user's name is not possible here (write the whole path)");
                 return NULL;
         }
+        if (begins_with_variable(at, node, s, dash))
+                return NULL;
         bool home = s[0] == '~';
         s += home;
         while (home && *s == '/')
@@ -149,7 +185,7 @@ static bool read_path(struct conf_at *at, const struct conf_setting_info *info,
         /* A plain ~ is null to YAML, and the home folder to everyone who writes it as a path. */
         bool tilde = node->kind == CONF_SCALAR && strcmp(node->value, "~") == 0;
         const char *s = tilde ? node->value : scalar(at, info, node);
-        char *path = s ? resolve(at, node, s) : NULL;
+        char *path = s ? resolve(at, node, s, "") : NULL;
         if (path)
                 *(char **)member = path;
         return path != NULL;
@@ -300,6 +336,39 @@ static bool read_octal(struct conf_at *at, const struct conf_setting_info *info,
         return store(at, info, node, strtoll(digits, NULL, 8), member);
 }
 
+/* Signals that neither end a process nor are a message to it. */
+static bool useless_signal(struct conf_at *at, const struct conf_setting_info *info,
+                           const struct conf_node *node, int signo)
+{
+        static const struct {
+                int signo;
+                const char *what;
+        } useless[] = {
+            {SIGSTOP, "only pauses a process"},
+            {SIGTSTP, "only pauses a process"},
+            {SIGTTIN, "only pauses a process"},
+            {SIGTTOU, "only pauses a process"},
+            {SIGCONT, "only lets a paused process go on"},
+            {SIGCHLD, "only says that a child process has ended"},
+        };
+        bool stop = info == &conf_settings[SETTING_stop_signal];
+        for (size_t i = 0; i < ARRAY_SIZE(useless); i++) {
+                if (useless[i].signo != signo)
+                        continue;
+                conf_fail(at, node, "%s %s (use one that %s, such as %s)", conf_signal_name(signo),
+                          useless[i].what,
+                          stop ? "ends the program" : "makes the program reload or end",
+                          stop ? "TERM, INT or QUIT" : "HUP, USR1 or TERM");
+                return true;
+        }
+        if (stop || signo != SIGKILL)
+                return false;
+        conf_fail(at, node,
+                  "KILL cannot be caught, so that nothing can reload or end in good order (to "
+                  "replace the process, use: svcctl restart --replace NAME)");
+        return true;
+}
+
 static bool read_signal(struct conf_at *at, const struct conf_setting_info *info,
                         const struct conf_node *node, void *member)
 {
@@ -309,6 +378,8 @@ static bool read_signal(struct conf_at *at, const struct conf_setting_info *info
                 return false;
         if (conf_parse_signal(s, &signo) < 0)
                 return wrong(at, info, node, NULL);
+        if (useless_signal(at, info, node, signo))
+                return false;
         return store(at, info, node, signo, member);
 }
 
@@ -431,11 +502,11 @@ static bool read_paths(struct conf_at *at, const struct conf_setting_info *info,
                 if (s)
                         strv_add(&words, s);
         }
-        for (size_t i = 0; ok && i < words.n; i++) {
+        for (size_t i = 0, n = ok ? words.n : 0; i < n; i++) {
                 bool optional = words.v[i][0] == '-';
                 const struct conf_node *item = node->kind == CONF_LIST ? node->list[i] : node;
-                char *path = resolve(at, item, words.v[i] + optional);
-                ok = path != NULL;
+                char *path = resolve(at, item, words.v[i] + optional, optional ? "-" : "");
+                ok &= path != NULL;
                 if (path)
                         strv_take(&paths, optional ? xasprintf("-%s", path) : xstrdup(path));
                 free(path);
@@ -470,18 +541,18 @@ static bool read_names(struct conf_at *at, const struct conf_setting_info *info,
         if (!list_only(at, info, node) || !count_ok(at, info, node, (size_t)info->max))
                 return false;
         bool ok = read_words(at, info, node, &names);
-        for (size_t i = 0; ok && i < names.n; i++) {
+        for (size_t i = 0, n = ok ? names.n : 0; i < n; i++) {
+                bool twice = false;
                 if (!conf_name_ok(names.v[i])) {
                         conf_fail(at, node->list[i], "\"%.80s\" is not the name of a service",
                                   names.v[i]);
                         ok = false;
                 }
-                for (size_t k = 0; ok && k < i; k++) {
-                        if (strcmp(names.v[i], names.v[k]) == 0) {
-                                conf_fail(at, node->list[i], "%s is in the list twice", names.v[i]);
-                                ok = false;
-                        }
-                }
+                for (size_t k = 0; !twice && k < i; k++)
+                        twice = strcmp(names.v[i], names.v[k]) == 0;
+                if (twice && conf_name_ok(names.v[i]))
+                        conf_fail(at, node->list[i], "%s is in the list twice", names.v[i]);
+                ok &= !twice;
         }
         if (ok)
                 *(struct strv *)member = names;
@@ -523,13 +594,11 @@ static bool read_ints(struct conf_at *at, const struct conf_setting_info *info,
 static bool read_environment(struct conf_at *at, const struct conf_setting_info *info UNUSED,
                              const struct conf_node *node, void *member)
 {
-        struct conf_env env = {0};
-        if (!conf_env_read(at, node, &env)) {
-                conf_env_done(&env);
-                return false;
-        }
-        *(struct conf_env *)member = env;
-        return true;
+        struct conf_env env = {0}, *ret = member;
+        bool ok = conf_env_read(at, node, &env);
+        conf_env_done(ret); /* left from defaults of another file that were not understood */
+        *ret = env;
+        return ok;
 }
 
 static read_fn *const readers[] = {

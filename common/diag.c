@@ -223,16 +223,27 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb)
         return last[nb];
 }
 
+/* How many mistakes may lie between two words that are meant to be the same. Of short words much is
+ * left of neither after a few; and the first letter is hardly ever wrong together with others. */
+static size_t steps_allowed(const char *a, size_t na, const char *b, size_t nb)
+{
+        size_t shorter = MIN(na, nb);
+        bool same_start = tolower((unsigned char)*a) == tolower((unsigned char)*b);
+        if (na <= 2 || shorter == 0)
+                return 0;
+        return !same_start || shorter <= 4 ? 1 : shorter <= 7 ? 2 : 3;
+}
+
 const char *diag_suggest(const char *word, const char *const *candidates, size_t n)
 {
         size_t length = strlen(word);
         if (length == 0 || length > SUGGEST_WORD_MAX)
                 return NULL;
-        size_t limit = length <= 2 ? 0 : length <= 4 ? 1 : length <= 7 ? 2 : 3;
         const char *best = NULL;
-        size_t best_distance = limit + 1;
+        size_t best_distance = SIZE_MAX;
         for (size_t i = 0; i < n; i++) {
                 size_t m = strlen(candidates[i]);
+                size_t limit = steps_allowed(word, length, candidates[i], m);
                 bool begun =
                     length >= 3 && m > length && strncasecmp(word, candidates[i], length) == 0;
                 if (m > SUGGEST_WORD_MAX || (!begun && (m > length + limit || length > m + limit)))
@@ -240,7 +251,7 @@ const char *diag_suggest(const char *word, const char *const *candidates, size_t
                 size_t d = distance(word, length, candidates[i], m);
                 if (begun)
                         d = MIN(d, limit);
-                if (d < best_distance) {
+                if (d <= limit && d < best_distance) {
                         best_distance = d;
                         best = candidates[i];
                 }

@@ -93,28 +93,31 @@ static char *system_run(void)
         return NULL;
 }
 
-static int find_home(char **ret, char **ret_error)
-{
-        const char *home = getenv("HOME");
-        if (!home || *home != '/') {
-                const struct passwd *pw = getpwuid(geteuid());
-                home = pw ? pw->pw_dir : NULL;
-        }
-        if (!home || *home != '/') {
-                *ret_error =
-                    xasprintf("cannot find the home directory: HOME is not set and user %d "
-                              "has no entry in the passwd database",
-                              (int)geteuid());
-                return -ENOENT;
-        }
-        *ret = xstrdup(home);
-        return 0;
-}
-
 static const char *getenv_set(const char *name)
 {
         const char *v = getenv(name);
         return v && *v ? v : NULL;
+}
+
+static int find_home(char **ret, char **ret_error)
+{
+        const char *home = getenv_set("HOME");
+        if (home && *home == '/') {
+                *ret = xstrdup(home);
+                return 0;
+        }
+        const struct passwd *pw = getpwuid(geteuid());
+        if (pw && pw->pw_dir && *pw->pw_dir == '/') {
+                *ret = xstrdup(pw->pw_dir);
+                return 0;
+        }
+        _cleanup_free_ char *why =
+            home ? xasprintf("HOME is \"%s\", which is no absolute path,", home)
+                 : xstrdup("HOME is not set");
+        *ret_error =
+            xasprintf("cannot find the home directory: %s and user %d has %s", why, (int)geteuid(),
+                      pw ? "none in the passwd database" : "no entry in the passwd database");
+        return -ENOENT;
 }
 
 static int resolve_or_say(const char *what, const char *path, char **ret, char **ret_error)

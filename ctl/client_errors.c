@@ -12,6 +12,7 @@
 #include "common/diag.h"
 #include "common/varlink.h"
 #include "ctl/client.h"
+#include "ctl/text.h"
 
 /* ---- connecting ---- */
 
@@ -32,12 +33,29 @@ static char *owner(const char *path)
         return pw ? xasprintf("user %s", pw->pw_name) : xasprintf("user %u", (unsigned)st.st_uid);
 }
 
+/* With a command that can be pasted, whatever the folder's name is. */
+static int not_running(struct ctl *ctl, const char *what)
+{
+        _cleanup_strbuf_ struct strbuf command = {0};
+        strbuf_add(&command, "svcd");
+        if (options_get(&ctl->options, "root")) {
+                strbuf_add(&command, " --root ");
+                text_add_shell(&command, ctl->paths.root);
+        }
+        _cleanup_free_ char *root = ctl_safe(ctl, ctl->paths.root);
+        _cleanup_free_ char *path = ctl_safe(ctl, ctl->paths.socket);
+        _cleanup_free_ char *start = ctl_safe(ctl, command.s);
+        return ctl_fail(ctl, STATUS_NO_DAEMON, "not-running",
+                        "svcd is not running for %s: %s %s; start it with `%s`", root, path, what,
+                        start);
+}
+
 int client_open(struct client *c, struct ctl *ctl)
 {
         int r = client_try(c, ctl);
         if (r == 0)
                 return STATUS_DONE;
-        const char *root = ctl->paths.root, *path = ctl->paths.socket;
+        const char *path = ctl->paths.socket;
         if (r == -EACCES || r == -EPERM) {
                 _cleanup_free_ char *who = owner(path);
                 return ctl_fail(ctl, STATUS_NO_DAEMON, "unreachable",
@@ -50,11 +68,7 @@ int client_open(struct client *c, struct ctl *ctl)
         if (r != -ENOENT && r != -ECONNREFUSED && r != -ENOTDIR)
                 return ctl_fail(ctl, STATUS_NO_DAEMON, "unreachable", "cannot connect to %s: %s",
                                 path, strerror(-r));
-        const char *option = options_get(&ctl->options, "root");
-        return ctl_fail(ctl, STATUS_NO_DAEMON, "not-running",
-                        "svcd is not running for %s: %s %s; start it with `svcd%s%s`", root, path,
-                        r == -ECONNREFUSED ? "has no listener" : "does not exist",
-                        option ? " --root " : "", option ? root : "");
+        return not_running(ctl, r == -ECONNREFUSED ? "has no listener" : "does not exist");
 }
 
 int client_lost(const struct client *c, struct ctl *ctl, int r, json_t *extra)

@@ -152,7 +152,7 @@ char *ctl_safe(const struct ctl *ctl, const char *s)
 json_t *ctl_names(const struct ctl *ctl)
 {
         json_t *names = json_array();
-        if (options_get(&ctl->options, "all"))
+        if (options_get(&ctl->options, "all") && ctl->command->names != NAMES_ANY)
                 json_array_append_new(names, json_string("*"));
         for (size_t i = 0; i < ctl->names_n; i++) {
                 _cleanup_strbuf_ struct strbuf b = {0};

@@ -67,7 +67,7 @@ void ctl_flush(struct ctl *ctl);
 /* Text of others made safe for where it goes: one line. Caller frees. S may be NULL. */
 char *ctl_safe(const struct ctl *ctl, const char *s);
 
-/* {"names": [...]} of the command line: ["*"] for --all. */
+/* {"names": [...]} of the command line: ["*"] for --all, or none where that means all. */
 json_t *ctl_names(const struct ctl *ctl);
 
 /* The deadline of an answer that should come at once, and of something that one waits for. */

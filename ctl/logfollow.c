@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/conf.h"
 
 #define FOLDER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
@@ -20,7 +22,7 @@
 
 int logfollow_init(struct logfollow *f, const struct paths *paths)
 {
-        *f = (struct logfollow){.paths = paths};
+        *f = (struct logfollow){.paths = paths, .until_ms = -1};
         f->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (f->fd < 0)
                 return -errno;
@@ -268,6 +270,18 @@ static int read_events(struct logfollow *f)
         return 0;
 }
 
+/* Waits for something to read. 0, -ETIMEDOUT when the time is over, or -errno. */
+static int wait_events(const struct logfollow *f)
+{
+        struct pollfd p[] = {{.fd = f->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+        int64_t left = f->until_ms < 0 ? -1 : f->until_ms - clock_mono_ms();
+        if (f->until_ms >= 0 && left <= 0)
+                return -ETIMEDOUT;
+        if (poll(p, 2, (int)MIN(left, (int64_t)INT_MAX)) < 0 && errno != EINTR)
+                return -errno;
+        return p[1].revents & (POLLERR | POLLNVAL | POLLHUP) ? -EPIPE : 0;
+}
+
 int logfollow_run(struct logfollow *f)
 {
         look_again(f);
@@ -278,12 +292,11 @@ int logfollow_run(struct logfollow *f)
                                 return r;
                 }
                 f->line_cb(f->user, NULL, NULL, 0); /* that was all for now */
-                struct pollfd p[] = {{.fd = f->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
-                if (poll(p, 2, -1) < 0 && errno != EINTR)
-                        return -errno;
-                if (p[1].revents & (POLLERR | POLLNVAL | POLLHUP))
-                        return -EPIPE;
-                int r = read_events(f);
+                int r = wait_events(f);
+                if (r == -ETIMEDOUT)
+                        return 0;
+                if (r == 0)
+                        r = read_events(f);
                 if (r < 0)
                         return r;
         }

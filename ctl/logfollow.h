@@ -33,6 +33,7 @@ struct logfollow {
         struct strv patterns; /* logs that appear later and are meant too */
         logfollow_line_cb *line_cb;
         void *user;
+        int64_t until_ms; /* monotonic: when following ends; -1 (after init): never */
 };
 
 /* 0 or -errno (-ENOENT: no folder of logs). */
@@ -43,8 +44,8 @@ void logfollow_done(struct logfollow *f);
  * 0 or -errno, as logfollow_run. */
 int logfollow_add(struct logfollow *f, const char *name, struct logread *l);
 
-/* Gives out what has come, then waits for more, for ever. -errno when it cannot go on: -EPIPE:
- * nobody reads stdout any more; -ENOENT: the folder is gone; -ENOSPC: too many watches. */
+/* Gives out what has come, then waits for more: 0 when the time is over. -errno when it cannot go on:
+ * -EPIPE: nobody reads stdout any more; -ENOENT: the folder is gone; -ENOSPC: too many watches. */
 int logfollow_run(struct logfollow *f);
 
 #endif

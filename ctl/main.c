@@ -29,9 +29,13 @@ static int setup(struct ctl *ctl)
                 _cleanup_free_ char *safe = ctl_safe(ctl, error);
                 return ctl_usage(ctl, "%s", safe);
         }
-        if (paths_find(options_get(&ctl->options, "root"), &ctl->paths, &error) < 0)
-                return ctl_fail(ctl, STATUS_USAGE, "usage", "%s", error);
-        return STATUS_DONE;
+        const char *root = options_get(&ctl->options, "root");
+        if (paths_find(root, &ctl->paths, &error) == 0)
+                return STATUS_DONE;
+        _cleanup_free_ char *safe = ctl_safe(ctl, error);
+        if (root && !*root)
+                return ctl_usage(ctl, "%s", safe);
+        return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s", safe);
 }
 
 static int run(struct ctl *ctl, int parsed, const char *error)

@@ -282,6 +282,17 @@ size_t options_leading(const struct command *c)
         return c->names == NAMES_SOME ? n : 0;
 }
 
+/* What stands at place AT in the usage line is not there. */
+static char *missing(const struct command *c, size_t at)
+{
+        const char *s = c->arguments;
+        for (; at > 0; at--) {
+                s += strcspn(s, " ");
+                s += strspn(s, " ");
+        }
+        return xasprintf("%s: %.*s is missing", c->verb, (int)strcspn(s, " "), s);
+}
+
 int options_check_names(const struct options *o, char **ret_error)
 {
         const struct command *c = o->command;
@@ -294,8 +305,8 @@ int options_check_names(const struct options *o, char **ret_error)
         else if (c->names == NAMES_ONE && o->n != 1)
                 *ret_error = xasprintf("%s: takes exactly one service", c->verb);
         else if (o->n < leading)
-                *ret_error = xasprintf("%s: something is missing", c->verb);
-        else if (c->names == NAMES_SOME && all && n)
+                *ret_error = missing(c, o->n);
+        else if (all && n)
                 *ret_error = xasprintf("%s: either names or --all", c->verb);
         else if (c->names == NAMES_SOME && !all && !n)
                 *ret_error = xasprintf("%s: which services? (names, patterns or --all)", c->verb);

@@ -53,8 +53,10 @@ static void measure(const struct table *t, struct layout *l)
         for (size_t i = 0; i < t->n; i++)
                 l->width[i] = t->columns[0].title ? text_width(t->columns[i].title) : 0;
         for (size_t r = 0; r + t->n <= t->cells_n; r += t->n)
-                for (size_t i = 0; i < t->n; i++)
-                        l->width[i] = MAX(l->width[i], t->cells[r + i].width);
+                for (size_t i = 0; i < t->n; i++) {
+                        int most = t->columns[i].most, width = t->cells[r + i].width;
+                        l->width[i] = MAX(l->width[i], most ? MIN(width, most) : width);
+                }
 }
 
 /* Columns from the first to the one before LAST. */
@@ -111,6 +113,8 @@ static void pad(struct strbuf *out, int n)
 static void cell(const struct table_column *c, int width, bool color, const char *text,
                  const struct table_cell *k, bool follows, struct strbuf *out)
 {
+        if (c->most)
+                width = MAX(width, k->width);
         int w = MIN(k->width, width);
         /* A wide character that is cut leaves one column empty. */
         _cleanup_strbuf_ struct strbuf cut = {0};

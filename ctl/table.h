@@ -21,6 +21,7 @@ struct table_column {
         bool right;        /* numbers */
         bool wraps;        /* the last column only */
         int drop;          /* 0: never left out */
+        int most;          /* not 0: wider cells are whole and move the rest of their row */
 };
 
 struct table_cell {

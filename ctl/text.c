@@ -107,8 +107,10 @@ void text_add_safe(struct strbuf *b, const char *s, size_t n_bytes, enum text_ke
                         strbuf_addc(b, '\t');
                 else if (c == '\t' || (c == '\n' && keep != TEXT_TABS))
                         strbuf_addc(b, ' ');
-                else if (n <= 1 || c < 0xa0 || keep == TEXT_ASCII)
+                else if (n <= 1 || c < 0xa0)
                         add_escaped(b, s, n ? n : 1);
+                else if (keep == TEXT_ASCII)
+                        strbuf_addc(b, '?');
                 else if (turns_text(c))
                         strbuf_addf(b, "\\u%04x", (unsigned)c);
                 else
@@ -123,6 +125,31 @@ char *text_safe(const char *s, enum text_keep keep)
         if (s)
                 text_add_safe(&b, s, strlen(s), keep);
         return strbuf_take(&b);
+}
+
+/* What needs no quotes in any shell; bytes beyond ASCII mean nothing to one. */
+static bool plain_for_shell(const char *s)
+{
+        const char *p = s;
+        while ((unsigned char)*p >= 0x80 || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+               (*p && strchr("0123456789_@%+=:,./-", *p)))
+                p++;
+        return p > s && !*p;
+}
+
+void text_add_shell(struct strbuf *b, const char *s)
+{
+        if (plain_for_shell(s)) {
+                strbuf_add(b, s);
+                return;
+        }
+        strbuf_addc(b, '\'');
+        for (; *s; s++)
+                if (*s == '\'')
+                        strbuf_add(b, "'\\''");
+                else
+                        strbuf_addc(b, *s);
+        strbuf_addc(b, '\'');
 }
 
 void text_add_utf8(struct strbuf *b, const char *s, size_t n_bytes)

@@ -28,7 +28,7 @@ const char *text_bytes(int64_t n_bytes, char buf[TEXT_SHORT_MAX]);
 enum text_keep {
         TEXT_LINE,  /* one line: newlines and tabs become blanks */
         TEXT_TABS,  /* tabs stay */
-        TEXT_ASCII, /* as TEXT_LINE; and everything beyond ASCII becomes \xNN */
+        TEXT_ASCII, /* as TEXT_LINE; and every character beyond ASCII becomes "?" */
 };
 
 /* Appends S without anything that a terminal would obey: control characters and invalid bytes as
@@ -37,6 +37,9 @@ void text_add_safe(struct strbuf *b, const char *s, size_t n_bytes, enum text_ke
 
 /* The same as a string of its own. Caller frees. S may be NULL: "". */
 char *text_safe(const char *s, enum text_keep keep);
+
+/* Appends S as one word of a shell's command line, quoted if it has to be. */
+void text_add_shell(struct strbuf *b, const char *s);
 
 /* Appends S, valid UTF-8 whatever it was: invalid bytes become U+FFFD (for JSON). */
 void text_add_utf8(struct strbuf *b, const char *s, size_t n_bytes);

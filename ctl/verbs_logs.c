@@ -165,10 +165,10 @@ static void print_set(struct logs *l)
                               line.whole || line.n < LOGREAD_LINE_MAX);
 }
 
-static int follow_failed(struct ctl *ctl, int r)
+static int follow_ended(struct ctl *ctl, int r)
 {
         const char *dir = ctl->paths.logs;
-        if (r == -EPIPE)
+        if (r == 0 || r == -EPIPE) /* --timeout: that long was asked for */
                 return STATUS_DONE;
         if (r == -ENOSPC || r == -EMFILE)
                 return ctl_fail(ctl, STATUS_REFUSED, "failed",
@@ -179,14 +179,16 @@ static int follow_failed(struct ctl *ctl, int r)
                         strerror(-r));
 }
 
-static int follow(struct logs *l)
+/* UNTIL_MS: as in logfollow.h. */
+static int follow(struct logs *l, int64_t until_ms)
 {
         struct logfollow f;
         int r = logfollow_init(&f, &l->ctl->paths);
         if (r < 0)
-                return follow_failed(l->ctl, r);
+                return follow_ended(l->ctl, r);
         f.line_cb = print_line;
         f.user = l;
+        f.until_ms = until_ms;
         for (size_t i = 0; i < l->names.n && r == 0; i++) {
                 struct logread *from = NULL;
                 for (size_t k = 0; k < l->set.n; k++)
@@ -199,7 +201,7 @@ static int follow(struct logs *l)
         if (r == 0)
                 r = logfollow_run(&f);
         logfollow_done(&f);
-        return follow_failed(l->ctl, r);
+        return follow_ended(l->ctl, r);
 }
 
 /* ---- the verb ---- */
@@ -233,6 +235,7 @@ static void allow_files(void)
 int verb_logs(struct ctl *ctl)
 {
         struct logs l = {.ctl = ctl, .print = {.ctl = ctl}};
+        int64_t until_ms = ctl_wait_until(ctl);
         int status = parse_options(&l);
         if (status == STATUS_DONE)
                 status = find_names(&l);
@@ -245,7 +248,7 @@ int verb_logs(struct ctl *ctl)
                 print_set(&l);
                 logprint_end(&l.print);
                 if (l.follow && (l.names.n || l.patterns.n))
-                        status = follow(&l);
+                        status = follow(&l, until_ms);
         }
         logset_done(&l.set);
         strv_done(&l.names);

@@ -27,20 +27,36 @@ static json_t *number_or_null(int n)
 }
 
 /* As the Diagnostic of the interface. */
+static json_t *item_json(const struct diag_item *it)
+{
+        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "severity",
+                         it->severity == DIAG_ERROR ? "error" : "warning", "file",
+                         string_or_null(it->file), "line", number_or_null(it->line), "column",
+                         number_or_null(it->column), "path", string_or_null(it->path), "service",
+                         string_or_null(it->service), "message", string_or_null(it->message),
+                         "source", string_or_null(it->source));
+}
+
+/* What is beyond DIAG_MAX is one more item, which says how many they are. */
 static json_t *diag_json(const struct diag *d)
 {
         json_t *list = json_array();
+        size_t listed = 0;
         for (size_t i = 0; i < d->n; i++) {
-                const struct diag_item *it = &d->v[i];
-                json_array_append_new(
-                    list,
-                    json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "severity",
-                              it->severity == DIAG_ERROR ? "error" : "warning", "file",
-                              string_or_null(it->file), "line", number_or_null(it->line), "column",
-                              number_or_null(it->column), "path", string_or_null(it->path),
-                              "service", string_or_null(it->service), "message",
-                              string_or_null(it->message), "source", string_or_null(it->source)));
+                json_array_append_new(list, item_json(&d->v[i]));
+                listed += d->v[i].severity == DIAG_ERROR;
         }
+        if (d->left_out == 0)
+                return list;
+        char message[64];
+        snprintf(message, sizeof(message), "%zu more are not listed", d->left_out);
+        const struct diag_item rest = {
+            .severity = d->errors > listed ? DIAG_ERROR : DIAG_WARNING,
+            .message = message,
+        };
+        json_t *last = item_json(&rest);
+        json_object_set_new(last, "left_out", json_integer((json_int_t)d->left_out));
+        json_array_append_new(list, last);
         return list;
 }
 
@@ -91,6 +107,22 @@ static const char *plural(size_t n)
         return n == 1 ? "" : "s";
 }
 
+/* "2 errors in 1 file": of all messages if all are known, else only how many errors there are. */
+static void say_errors(struct ctl *ctl, const struct diag *d)
+{
+        _cleanup_strv_ struct strv files = {0};
+        for (size_t i = 0; i < d->n && d->left_out == 0; i++) {
+                const struct diag_item *it = &d->v[i];
+                if (it->severity == DIAG_ERROR && it->file && !strv_has(&files, it->file))
+                        strv_add(&files, it->file);
+        }
+        if (files.n)
+                ctl_warn(ctl, "%zu error%s in %zu file%s", d->errors, plural(d->errors), files.n,
+                         plural(files.n));
+        else
+                ctl_warn(ctl, "%zu error%s", d->errors, plural(d->errors));
+}
+
 int verb_check(struct ctl *ctl)
 {
         struct diag diag = {0};
@@ -99,8 +131,7 @@ int verb_check(struct ctl *ctl)
         print_diag(ctl, &diag);
         ctl_json(ctl, diag_json(&diag));
         if (errors)
-                ctl_warn(ctl, "%zu error%s in the definitions of %zu service%s", errors,
-                         plural(errors), conf->n, plural(conf->n));
+                say_errors(ctl, &diag);
         else if (conf->files.n == 0)
                 ctl_say(ctl, "no definitions: %s does not exist", ctl->paths.main_file);
         else
@@ -159,14 +190,25 @@ static void add_diffs(struct strbuf *out, const struct ctl *ctl, const json_t *d
         }
 }
 
+/* What is wrong with a service is told once: with its place and source below, if it is there. */
+static bool is_told(const struct diag *d, const char *service)
+{
+        for (size_t i = 0; i < d->n; i++)
+                if (d->v[i].severity == DIAG_ERROR && str_eq(d->v[i].service, service))
+                        return true;
+        return false;
+}
+
 /* Returns whether there was something to say. */
-static bool add_change(struct strbuf *out, const struct ctl *ctl, const json_t *c, bool done)
+static bool add_change(struct strbuf *out, const struct ctl *ctl, const json_t *c, bool done,
+                       const struct diag *diag)
 {
         const struct look *k = find_look(jget_string(c, "action"));
         if (!k->sign)
                 return false;
         _cleanup_free_ char *name = ctl_safe(ctl, jget_string(c, "name"));
-        _cleanup_free_ char *error = ctl_safe(ctl, jget_string(c, "error"));
+        bool told = is_told(diag, jget_string(c, "name"));
+        _cleanup_free_ char *error = ctl_safe(ctl, told ? NULL : jget_string(c, "error"));
         strbuf_addf(out, "%s%s %s%s: %s%s%s\n", term_on(ctl->term.color, k->style), k->sign, name,
                     term_off(ctl->term.color, k->style), done ? k->done : k->will,
                     *error ? ": " : "", error);
@@ -187,7 +229,7 @@ static int show_changes(struct ctl *ctl, bool done)
         _cleanup_strbuf_ struct strbuf out = {0};
         diag_from_json(&diag, json_object_get(reply, "diagnostics"));
         json_array_foreach(json_object_get(reply, "changes"), i, c) shown +=
-            add_change(&out, ctl, c, done);
+            add_change(&out, ctl, c, done, &diag);
         if (shown == 0)
                 strbuf_add(&out, done ? "nothing has changed\n" : "nothing to do\n");
         if (!ctl->json && !ctl->quiet)

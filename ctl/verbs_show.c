@@ -6,12 +6,24 @@
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 
+#define PADDED_MOST  40 /* columns that values are padded to */
+#define PADDED_LEAST 8
+
+/* How wide the column of the values is, so that rows fit a terminal if their own value lets them: one
+ * long value must not make every row wrap. */
+static int value_width(const struct ctl *ctl, const struct table *t)
+{
+        int widest[3] = {0};
+        for (size_t i = 0; i < t->cells_n; i++)
+                widest[i % 3] = MAX(widest[i % 3], t->cells[i].width);
+        int room = ctl->term.columns - widest[0] - widest[2] - 2 * 2;
+        return ctl->term.tty ? MAX(PADDED_LEAST, MIN(room, PADDED_MOST)) : PADDED_MOST;
+}
+
 /* KEY1, KEY2, KEY3 of each object as columns; a key that is null is shown as "-". */
 static void print_columns(struct ctl *ctl, const json_t *list, const char *const keys[3])
 {
-        static const struct table_column columns[] = {{.title = NULL},
-                                                      {.title = NULL},
-                                                      {.title = NULL}};
+        struct table_column columns[3] = {{.title = NULL}};
         _cleanup_strbuf_ struct strbuf out = {0};
         struct term whole = ctl->term;
         struct table t;
@@ -27,17 +39,27 @@ static void print_columns(struct ctl *ctl, const json_t *list, const char *const
                         table_add(&t, s ? safe : "-", k == 2 || !s ? STYLE_DIM : STYLE_PLAIN);
                 }
         }
+        columns[1].most = value_width(ctl, &t);
         table_print(&t, &whole, &out);
         if (!ctl->quiet)
                 ctl_write(ctl, out.s, out.n);
         table_done(&t);
 }
 
+/* The parameters of Show and Environment. */
+static json_t *of_service(const struct ctl *ctl)
+{
+        json_t *p = json_pack("{s:s}", "name", ctl->names[0]);
+        if (options_get(&ctl->options, "show-secrets"))
+                json_object_set_new(p, "secrets", json_true());
+        return p;
+}
+
 int verb_show(struct ctl *ctl)
 {
         static const char *const keys[] = {"path", "value", "origin"};
         json_t *reply = NULL;
-        int status = client_ask(ctl, "Show", json_pack("{s:s}", "name", ctl->names[0]), &reply);
+        int status = client_ask(ctl, "Show", of_service(ctl), &reply);
         if (status)
                 return status;
         const char *error = jget_string(json_object_get(reply, "service"), "error");
@@ -55,10 +77,8 @@ int verb_show(struct ctl *ctl)
 int verb_env(struct ctl *ctl)
 {
         static const char *const keys[] = {"name", "value", "origin"};
-        json_t *reply = NULL, *p = json_pack("{s:s}", "name", ctl->names[0]);
-        if (options_get(&ctl->options, "show-secrets"))
-                json_object_set_new(p, "secrets", json_true());
-        int status = client_ask(ctl, "Environment", p, &reply);
+        json_t *reply = NULL;
+        int status = client_ask(ctl, "Environment", of_service(ctl), &reply);
         if (status)
                 return status;
         if (ctl->json)

@@ -2,24 +2,32 @@
 
 DEMO_EXIT ?=
 EXAMPLES := $(wildcard conf/examples/*.yaml)
+# The units of accounts' own systemds; unitdir is for the system's.
+userunitdir ?= $(prefix)/lib/systemd/user
+USER_UNITS   := packaging/systemd/svcd.service
+SYSTEM_UNITS := $(filter-out $(USER_UNITS),$(wildcard packaging/systemd/*.service))
 MAN1 := $(wildcard man/*.1)
 MAN5 := $(wildcard man/*.5)
 MAN7 := $(wildcard man/*.7)
 MAN8 := $(wildcard man/*.8)
 
+# Units $(1) into the folder $(2), with the programs' place filled in.
+install_units = for u in $(1); do sed 's|@bindir@|$(bindir)|g' $$u > $(2)/$${u\#\#*/} \
+	&& chmod 644 $(2)/$${u\#\#*/} || exit; done
+
 .PHONY: install uninstall dist deps deps-dev run help
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) \
-		$(DESTDIR)$(docdir)/examples $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man1 \
-		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
+		$(DESTDIR)$(docdir)/examples $(DESTDIR)$(unitdir) $(DESTDIR)$(userunitdir) \
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
 	$(INSTALL) -m 755 $(B)/svcd $(B)/svcctl $(DESTDIR)$(bindir)
 	$(INSTALL) -m 755 $(B)/svc-shim $(DESTDIR)$(shimdir)
 	$(INSTALL) -m 644 conf/org.svcd.Supervisor.varlink $(wildcard conf/*.json) \
 		$(DESTDIR)$(pkgdatadir)
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
-	for u in packaging/systemd/*.service; do sed 's|@bindir@|$(bindir)|g' $$u \
-		> $(DESTDIR)$(unitdir)/$${u##*/} && chmod 644 $(DESTDIR)$(unitdir)/$${u##*/} || exit; done
+	$(call install_units,$(SYSTEM_UNITS),$(DESTDIR)$(unitdir))
+	$(call install_units,$(USER_UNITS),$(DESTDIR)$(userunitdir))
 	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1
 	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5
 	$(INSTALL) -m 644 $(MAN7) $(DESTDIR)$(mandir)/man7
@@ -32,7 +40,8 @@ uninstall:
 		$(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5))) \
 		$(addprefix $(DESTDIR)$(mandir)/man7/,$(notdir $(MAN7))) \
 		$(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(MAN8))) \
-		$(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(wildcard packaging/systemd/*.service)))
+		$(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(SYSTEM_UNITS))) \
+		$(addprefix $(DESTDIR)$(userunitdir)/,$(notdir $(USER_UNITS)))
 	rm -rf $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) $(DESTDIR)$(docdir)
 
 dist:

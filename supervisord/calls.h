@@ -36,6 +36,7 @@ struct call {
         size_t left;
         json_t *results;
         const char *remark; /* static; added to each text */
+        bool lasting;       /* what is asked for must outlive svcd */
 
         /* WAIT */
         const char *state; /* borrowed from params */

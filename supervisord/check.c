@@ -92,6 +92,30 @@ static char *why_not_started(const struct conf_service *def, const struct shimio
                          what, strerror((int)f->v[SHIM_T_ERRNO]));
 }
 
+/* The result is known: tells it and lets the shim go, which ends with its connection. The check itself
+ * goes once we are out of its callbacks. */
+static void tell(struct check *c, bool ok, int not_run, const char *why)
+{
+        struct core_event ev = {.type = CORE_EV_CHECK,
+                                .uid = -1,
+                                .run = c->svc->run,
+                                .ok = ok,
+                                .error = not_run,
+                                .text = why};
+        daemon_post(c->d, c->svc, &ev);
+        c->svc = NULL;
+        shimio_close(&c->io);
+        ev_timer_stop(c->d->loop, &c->timeout);
+        ev_timer_set(&c->timeout, 0, 0);
+        ev_timer_start(c->d->loop, &c->timeout);
+}
+
+/* What cannot be run for lack of something tells nothing of the service. */
+static bool is_shortage(int64_t stage)
+{
+        return stage == SHIM_STAGE_FORK || stage == SHIM_STAGE_PIPE || stage == SHIM_STAGE_STDIO;
+}
+
 static void frame_cb(struct shimio *io, const struct shimio_frame *f)
 {
         struct check *c = CONTAINER_OF(io, struct check, io);
@@ -99,26 +123,23 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 return;
         if (f->type == SHIM_START_FAILED) {
                 _cleanup_free_ char *why = why_not_started(c->svc->def, f);
-                struct core_event ev = {.type = CORE_EV_CHECK, .uid = -1, .text = why};
-                ev.run = c->svc->run;
-                daemon_post(c->d, c->svc, &ev);
-                c->svc = NULL;
+                int error = is_shortage(f->v[SHIM_T_STAGE]) ? (int)f->v[SHIM_T_ERRNO] : 0;
+                tell(c, false, error, why);
         } else if (f->type == SHIM_EXITED) {
                 bool ok = !c->timed_out && f->v[SHIM_T_WSTATUS] == 0;
                 _cleanup_free_ char *why = ok ? NULL : why_failed(c, f);
                 _cleanup_free_ char *output = shimio_text(f, SHIM_T_OUTPUT);
                 if (!ok)
                         log_output(c, output);
-                struct core_event ev = {.type = CORE_EV_CHECK, .uid = -1, .ok = ok, .text = why};
-                ev.run = c->svc->run;
-                daemon_post(c->d, c->svc, &ev);
-                c->svc = NULL;
+                tell(c, ok, 0, why);
         }
 }
 
 static void end_cb(struct shimio *io)
 {
-        finish(CONTAINER_OF(io, struct check, io), false, "the process that ran it was lost");
+        struct check *c = CONTAINER_OF(io, struct check, io);
+        if (c->svc)
+                tell(c, false, ECONNRESET, "the process that ran it was lost");
 }
 
 static void send_kill(struct check *c)
@@ -134,13 +155,15 @@ static void run_command(struct check *c)
         const struct daemon *d = c->d;
         _cleanup_strbuf_ struct strbuf start = {0};
         _cleanup_free_ char *error = NULL;
-        int fd;
+        int fd = 0;
         spec_init(&start, &d->paths, c->svc->def, true);
         int r = spec_start(&start, c->svc->conf, c->svc->def, &d->user, 1, 0, true, &error);
-        if (r == 0 && (r = nursery_fork(&c->d->nursery, &fd)) < 0)
+        if (r == 0 && (r = nursery_fork(&c->d->nursery, &fd)) < 0) {
                 error = xasprintf("cannot run it: %s", strerror(-r));
+                fd = -1;
+        }
         if (r < 0) {
-                finish(c, false, error);
+                tell(c, false, fd < 0 ? -r : 0, error);
                 return;
         }
         shimio_attach(&c->io, fd, "", 0);
@@ -231,6 +254,10 @@ static void timeout_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)loop;
         (void)revents;
         struct check *c = CONTAINER_OF(w, struct check, timeout);
+        if (!c->svc) {
+                check_free(c);
+                return;
+        }
         c->timed_out = true;
         if (c->io.fd >= 0) {
                 send_kill(c); /* the result comes when nothing of it is left */
@@ -269,13 +296,8 @@ void check_cancel(struct daemon *d, struct core_service *s)
         struct check *next;
         for (struct check *c = checks; c; c = next) {
                 next = c->next;
-                if (c->svc != s)
-                        continue;
-                c->svc = NULL;
-                ev_timer_stop(c->d->loop, &c->timeout);
-                if (c->io.fd >= 0)
-                        send_kill(c);
-                else
+                /* Its shim kills everything when the connection ends. */
+                if (c->svc == s)
                         check_free(c);
         }
 }

@@ -341,6 +341,8 @@ static int run(struct daemon *d)
         state_load(d);
         load(d, NULL);
         link_wake_shims(d);
+        for (size_t i = 0; i < core_count(d->core); i++)
+                watch_executable(d, core_at(d->core, i));
         sdnotify_send("READY=1");
         d->notified = getenv("NOTIFY_SOCKET") != NULL;
         selflog_add(&d->log, "svcd is up for %s: %zu services, pid %d", d->paths.root,

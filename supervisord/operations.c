@@ -84,16 +84,19 @@ void calls_start(struct call *call)
 
 void calls_stop(struct call *call)
 {
+        call->lasting = true;
         operate_simply(call, CORE_EV_STOP);
 }
 
 void calls_enable(struct call *call)
 {
+        call->lasting = true;
         operate_simply(call, CORE_EV_ENABLE);
 }
 
 void calls_disable(struct call *call)
 {
+        call->lasting = true;
         operate_simply(call, CORE_EV_DISABLE);
 }
 
@@ -130,10 +133,14 @@ void methods_reply(struct daemon *d, const struct core_effect *fx)
         struct call *call = find_call(&d->server, fx->op);
         if (!call)
                 return; /* the client has gone away */
+        bool unsaved = call->lasting && d->save_error && fx->outcome <= CORE_NOTHING;
         _cleanup_free_ char *text =
-            xasprintf("%s%s", fx->text ? fx->text : "", call->remark ? call->remark : "");
-        json_t *r = result(call->names.v[fx->op - call->first_op], outcome_name(fx->outcome), text,
-                           fx->svc);
+            xasprintf("%s%s%s%s", fx->text ? fx->text : "", call->remark ? call->remark : "",
+                      unsaved ? "; but that could not be saved and is forgotten when svcd ends: "
+                              : "",
+                      unsaved ? strerror(-d->save_error) : "");
+        json_t *r = result(call->names.v[fx->op - call->first_op],
+                           outcome_name(unsaved ? CORE_FAILED : fx->outcome), text, fx->svc);
         call->left--;
         if (call->more && call->left > 0) {
                 server_reply(call->c, json_pack("{s:[o]}", "results", r), true);

@@ -201,6 +201,18 @@ static bool is_full(const struct server *s)
         return (size_t)s->clients_n > most;
 }
 
+/* Whoever has been silent longest, and waits for nothing, makes room. */
+static void drop_idlest(struct server *s)
+{
+        struct client *idlest = NULL;
+        for (struct client *c = s->clients; c; c = c->next)
+                if (!c->ended && !c->call && (!idlest || c->last_ms <= idlest->last_ms))
+                        idlest = c;
+        if (idlest)
+                client_refuse(idlest, "connections", 2 * SERVER_CLIENTS_MAX);
+        server_flush(s);
+}
+
 static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
         (void)revents;
@@ -218,9 +230,8 @@ static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
                 if (fd < 0)
                         return;
                 if (is_full(s))
-                        close(fd);
-                else
-                        client_new(s, fd);
+                        drop_idlest(s);
+                client_new(s, fd);
         }
 }
 

@@ -54,6 +54,20 @@ static int make_folders(struct daemon *d)
         return 0;
 }
 
+/* The lock files could have been deleted under a svcd that lives. */
+static int nobody_answers(const struct paths *paths, char **ret_error)
+{
+        int fd = paths_connect(paths);
+        if (fd < 0)
+                return 0;
+        util_close(fd);
+        *ret_error =
+            xasprintf("another svcd answers at %s, although its lock files are gone; end it "
+                      "first",
+                      paths->socket);
+        return -EWOULDBLOCK;
+}
+
 static void raise_limits(void)
 {
         struct rlimit files;
@@ -74,7 +88,9 @@ static void write_sample(struct daemon *d)
         bool none = conf->files.n == 0 && conf->broken.n == 0;
         conf_unref(conf);
         diag_done(&diag);
-        if (!none)
+        /* Definitions that have gone are no first start. */
+        _cleanup_free_ char *state = path_join(d->paths.state, "state.json");
+        if (!none || access(state, F_OK) == 0)
                 return;
         /* The first line names the schema, wherever this svcd was installed. */
         _cleanup_free_ char *text =
@@ -105,7 +121,11 @@ int setup(struct daemon *d, const char *root_option)
         nursery_init(&d->nursery, getenv("TZ"));
         raise_limits();
         r = make_folders(d);
-        if (r == 0 && (r = lock_take(&d->lock, &d->paths, &error)) < 0)
+        if (r == 0)
+                r = lock_take(&d->lock, &d->paths, &error);
+        if (r == 0 && (r = nobody_answers(&d->paths, &error)) < 0)
+                lock_done(&d->lock);
+        if (r < 0 && error)
                 fprintf(stderr, "svcd: %s\n", error);
         if (r < 0)
                 return r;

@@ -52,16 +52,6 @@ void state_load(struct daemon *d)
                 selflog_add(&d->log, "the state was taken from %s", safe);
 }
 
-static void keep_safe(const char *path, const char *safe)
-{
-        _cleanup_free_ char *tmp = xasprintf("%s.tmp", safe);
-        unlink(tmp);
-        if (link(path, tmp) == 0 && rename(tmp, safe) < 0)
-                unlink(tmp);
-        /* rename(2) leaves both names when they are one file already. */
-        unlink(tmp);
-}
-
 int state_save(struct daemon *d, _Bool sync)
 {
         _cleanup_free_ char *path = path_join(d->paths.state, "state.json");
@@ -74,8 +64,8 @@ int state_save(struct daemon *d, _Bool sync)
         int r = dir_make(d->paths.state, 0700);
         if (r == 0)
                 r = file_write_atomic(path, text, strlen(text), 0600, sync);
-        free(text);
         if (r == 0 && sync)
-                keep_safe(path, safe);
+                r = file_write_atomic(safe, text, strlen(text), 0600, false);
+        free(text);
         return r;
 }

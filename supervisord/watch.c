@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "supervisord/daemon.h"
 
 #define EXECUTABLE_EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB | IN_CREATE)
@@ -61,13 +62,18 @@ static void again_cb(struct ev_loop *loop, ev_timer *t, int revents)
         put_back(CONTAINER_OF(t, struct daemon, watch.again));
 }
 
+static void post_changed(struct daemon *d, struct core_service *s)
+{
+        struct core_event ev = {.type = CORE_EV_EXECUTABLE, .uid = -1};
+        daemon_post(d, s, &ev);
+}
+
 static void changed(struct daemon *d, const struct inotify_event *e)
 {
         for (struct watch_item *i = d->watch.items; i; i = i->next) {
                 if (i->wd != e->wd || (e->len && strcmp(e->name, i->name) != 0))
                         continue;
-                struct core_event ev = {.type = CORE_EV_EXECUTABLE, .uid = -1};
-                daemon_post(d, i->svc, &ev);
+                post_changed(d, i->svc);
         }
 }
 
@@ -157,6 +163,16 @@ static struct watch_item *find_item(struct daemon *d, const struct core_service 
         return i;
 }
 
+/* Replaced, or there at last, while nobody looked. A time that is still to come proves nothing. */
+static bool changed_since(const char *file, int64_t wall_ms)
+{
+        struct stat st;
+        if (!file || stat(file, &st) < 0)
+                return false;
+        int64_t at_ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
+        return at_ms > wall_ms && at_ms <= clock_wall_ms();
+}
+
 void watch_executable(struct daemon *d, struct core_service *s)
 {
         bool wanted = s->holds == CORE_HOLD_FAILURES;
@@ -169,6 +185,8 @@ void watch_executable(struct daemon *d, struct core_service *s)
                 return;
         }
         _cleanup_free_ char *file = program_of(d, s);
+        if (changed_since(file, s->exits_n ? s->exits[0].at_wall_ms : INT64_MAX))
+                post_changed(d, s);
         char *slash = file ? strrchr(file, '/') : NULL;
         if (!slash)
                 return;

@@ -51,7 +51,7 @@ uint64_t apply_def_hash(const struct conf *conf, const struct conf_service *def)
                 hash = str_hash(text ? text : "", text ? strlen(text) + 1 : 0, hash);
                 hash = str_hash(&i, sizeof(i), hash);
         }
-        return hash ? hash : 1;
+        return hash | 1;
 }
 
 static void set_invalid(struct svc *x, struct conf *conf, struct conf_place place, char *error)
@@ -79,7 +79,7 @@ static void log_enabled(struct svc *x, const char *by)
 static void forgive(struct svc *x)
 {
         if (x->s.holds & CORE_HOLD_FAILURES)
-                log_enabled(x, "changed definition");
+                log_enabled(x, "definition");
         failure_reset(x);
         hold_clear(x, CORE_HOLD_FAILURES | CORE_HOLD_DONE);
 }
@@ -88,7 +88,7 @@ static void set_enabled(struct svc *x, bool fresh)
 {
         bool held = (x->s.holds & CORE_HOLD_DEFINITION) != 0;
         if (x->s.def->enabled.v) {
-                if (held && !fresh)
+                if (held)
                         log_enabled(x, "definition");
                 hold_clear(x, CORE_HOLD_DEFINITION);
                 return;

@@ -24,7 +24,7 @@ static char *refusal(const struct svc *x, bool enable)
                 return xstrdup("no longer defined");
         if (s->holds & CORE_HOLD_INVALID)
                 return xasprintf("its definition has an error: %s; correct it and `svcctl reload`",
-                                 s->invalid_error ? s->invalid_error : "unknown");
+                                 s->invalid_error);
         if (s->holds & CORE_HOLD_DEFINITION)
                 return xasprintf("enabled: false in %s:%d; change it and `svcctl reload`",
                                  s->def->origin[SETTING_enabled].place.file
@@ -188,7 +188,7 @@ static void executable(struct svc *x)
         if (x->s.holds != CORE_HOLD_FAILURES)
                 return;
         struct line l = line_new("enabled");
-        line_str(&l, "by", "changed executable");
+        line_str(&l, "by", "executable");
         line_log(x, &l, true);
         failure_reset(x);
         hold_clear(x, CORE_HOLD_FAILURES);
@@ -218,10 +218,7 @@ void command(struct svc *x, const struct core_event *ev)
         case CORE_EV_DISABLE:
                 disable(x, ev);
                 break;
-        case CORE_EV_EXECUTABLE:
+        default: /* CORE_EV_EXECUTABLE */
                 executable(x);
-                break;
-        default:
-                break;
         }
 }

@@ -31,12 +31,10 @@ void svcs_add(struct svcs *l, struct svc *x)
 
 void svcs_remove(struct svcs *l, const struct svc *x)
 {
-        for (size_t i = l->n; i-- > 0;) {
-                if (l->v[i] != x)
-                        continue;
-                l->v[i] = l->v[--l->n];
-                return;
-        }
+        size_t i = l->n - 1;
+        while (l->v[i] != x)
+                i--;
+        l->v[i] = l->v[--l->n];
 }
 
 struct svc *svc_new(struct core *c, const char *name)
@@ -134,7 +132,7 @@ void svc_dirty(const struct svc *x, enum core_dirty how)
 
 void svc_post(struct svc *x)
 {
-        if (x->queued || x->gone)
+        if (x->queued)
                 return;
         x->queued = true;
         svcs_add(&x->c->queue, x);
@@ -168,7 +166,7 @@ void core_free(struct core *c)
 {
         if (!c)
                 return;
-        if (c->given.e.type == CORE_FX_FORGET && c->given.e.svc)
+        if (c->given.e.type == CORE_FX_FORGET)
                 svc_free(svc_of(c->given.e.svc));
         fx_drop(&c->given);
         for (size_t i = c->fx.head; i < c->fx.n; i++) {
@@ -301,7 +299,7 @@ void core_shutdown(struct core *c, int64_t now_ms, int64_t wall_ms)
 
 bool core_next(struct core *c, struct core_effect *ret)
 {
-        if (c->given.e.type == CORE_FX_FORGET && c->given.e.svc) {
+        if (c->given.e.type == CORE_FX_FORGET) {
                 GROW(c->free_ids.v, c->free_ids.n, c->free_ids.cap);
                 c->free_ids.v[c->free_ids.n++] = c->given.e.svc->id;
                 svc_free(svc_of(c->given.e.svc));

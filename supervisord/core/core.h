@@ -209,7 +209,8 @@ enum core_event_type {
         /* observations */
         CORE_EV_READY,  /* READY=1, or the port listens */
         CORE_EV_STATUS, /* text */
-        CORE_EV_CHECK,  /* ok; text = what a failed check said */
+        CORE_EV_CHECK,  /* ok; text = what a failed check said; error != 0: it could not be run for
+                           lack of something, which says nothing of the service */
         CORE_EV_TYPE_COUNT
 };
 

@@ -145,7 +145,7 @@ void svc_post(struct svc *x); /* M_SETTLE for it before the call returns */
 void svc_status(struct svc *x, const char *text);
 void core_settle(struct core *c); /* works off what was posted */
 void svcs_add(struct svcs *l, struct svc *x);
-void svcs_remove(struct svcs *l, const struct svc *x);
+void svcs_remove(struct svcs *l, const struct svc *x); /* it must be there */
 
 /* ---- fx.c: effects ---- */
 struct core_effect *fx_add(struct svc *x,
@@ -192,7 +192,7 @@ void order_forget(struct svc *x);
 bool order_must_stop(const struct svc *x);
 bool order_blocked(const struct svc *x);              /* waits for one that cannot come by itself */
 const struct svc *order_blocker(const struct svc *x); /* the first it waits for, or NULL */
-char *order_waiting_text(const struct svc *x);        /* "waiting for redis (disabled: failures)" */
+char *order_waiting_text(const struct svc *x);        /* of one that waits: "waiting for redis (disabled: failures)" */
 void hold_set(struct svc *x, unsigned holds);
 void hold_clear(struct svc *x, unsigned holds);
 

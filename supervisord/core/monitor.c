@@ -112,12 +112,22 @@ static void failed(struct svc *x, const char *text)
                 plan_next(x);
 }
 
+static void not_run(struct svc *x, const char *text)
+{
+        struct line l = line_new("monitoring not possible");
+        line_str(&l, "error", text ? text : "?");
+        line_log(x, &l, true);
+        plan_next(x);
+}
+
 void monitor_result(struct svc *x, const struct core_event *ev)
 {
         if (!x->s.check_running)
                 return;
         x->s.check_running = false;
-        if (ev->ok)
+        if (ev->error)
+                not_run(x, ev->text);
+        else if (ev->ok)
                 passed(x);
         else
                 failed(x, ev->text);

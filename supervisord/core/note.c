@@ -49,7 +49,7 @@ static void note_done(struct strbuf *b, const struct svc *x)
         _cleanup_free_ char *how =
             x->s.exits_n ? core_exit_text(&x->s, &x->s.exits[0]) : xstrdup("ended");
         _cleanup_free_ char *policy = conf_print(svc_def(x), SETTING_restart_policy);
-        strbuf_addf(b, "%s; restart policy %s", how, policy ? policy : "?");
+        strbuf_addf(b, "%s; restart policy %s", how, policy);
 }
 
 static void note_down(struct strbuf *b, const struct svc *x)
@@ -57,7 +57,7 @@ static void note_down(struct strbuf *b, const struct svc *x)
         const struct core_service *s = &x->s;
         const struct conf_place *at = s->def ? &s->def->origin[SETTING_enabled].place : NULL;
         if (s->holds & CORE_HOLD_INVALID)
-                strbuf_add(b, s->invalid_error ? s->invalid_error : "its definition has an error");
+                strbuf_add(b, s->invalid_error);
         else if ((s->holds & CORE_HOLD_DEFINITION) && at && at->file)
                 strbuf_addf(b, "enabled: false in %s:%d", at->file, at->line);
         else if (s->holds & CORE_HOLD_DEFINITION)

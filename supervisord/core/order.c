@@ -213,6 +213,7 @@ const struct svc *order_blocker(const struct svc *x)
 
 char *order_waiting_text(const struct svc *x)
 {
+        /* While the queue is worked off, a counter may be behind what the services are by now. */
         const struct svc *r = order_blocker(x), *root = r;
         if (!r)
                 return xstrdup("waiting for what it requires");

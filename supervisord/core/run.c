@@ -165,7 +165,7 @@ static enum core_cause exit_cause(const struct svc *x, const struct core_event *
                 return cause;
         /* One that was killed has abandoned its children, but did not put itself in the background. */
         return ev->leftover && WIFEXITED(ev->exit.wstatus) ? CORE_CAUSE_DAEMONIZED
-                                                            : CORE_CAUSE_EXIT;
+                                                           : CORE_CAUSE_EXIT;
 }
 
 /* The line goes to the log by ACK if the shim waits for one. */

@@ -14,8 +14,6 @@ void on_down_settle(struct svc *x, const struct core_event *ev UNUSED)
         if (!x->s.holds) {
                 run_next(x);
         } else if (x->s.holds & CORE_HOLD_REMOVED) {
-                if (x->shim)
-                        fx_add(x, CORE_FX_RELEASE);
                 op_end(x, false, CORE_OK, "stopped, and no longer defined");
                 svc_forget(x);
         }
@@ -115,7 +113,7 @@ static void take_started(struct svc *x, const struct core_event *ev)
 
 void on_started(struct svc *x, const struct core_event *ev)
 {
-        bool late = ev->restarted && x->s.digest && x->s.digest != x->digest;
+        bool late = ev->restarted && x->s.def && x->s.digest && x->s.digest != x->digest;
         bool replace = x->replace || late;
         take_started(x, ev);
         x->replace = replace && order_must_stop(x);

@@ -48,8 +48,6 @@ const char *core_state_name(const struct core_service *s)
 
 const char *text_held(const struct core_service *s)
 {
-        if (s->holds & CORE_HOLD_REMOVED)
-                return "not defined";
         if (s->holds & CORE_HOLD_INVALID)
                 return "its definition has an error";
         if (s->holds & CORE_HOLD_DEFINITION)

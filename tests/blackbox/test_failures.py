@@ -176,7 +176,7 @@ class CannotStart(SvcdTest):
             self.assertRegex(s["last_exit"]["text"], p)
             self.assertRegex(page, p)
             self.assertRegex(log, p)
-        self.assertNotIn("127", log)
+        self.assertNotIn("code=127", log)
         return s
 
     def test_a_command_that_does_not_exist(self):

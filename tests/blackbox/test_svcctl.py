@@ -104,6 +104,8 @@ class Names(SvcdTest):
         self.assertEqual(set(self.states().values()), {"stopped"})
         self.svcctl("start", "--all")
         self.assertEqual(set(self.states().values()), {"running"})
+        self.assertEqual(len(json.loads(self.svcctl("status", "--all", "--json").out)), 3)
+        self.assertEqual(self.svcctl("events", "-a", "-n5").out, self.svcctl("events", "-n5").out)
 
     def test_several(self):
         said = self.svcctl("restart", "a", "web-1").out
@@ -243,6 +245,16 @@ class Table(SvcdTest):
         self.assertNotIn("hunter2", out)
         self.assertRegex(out, r"(?m)^X\s+y\s+services\.yaml:1$")
         self.assertIn("hunter2", self.svcctl("env", "a", "--show-secrets").out)
+        self.assertNotIn("hunter2", self.svcctl("show", "a").out)
+        self.assertIn("hunter2", self.svcctl("show", "a", "--show-secrets").out)
+
+    def test_each_error_of_a_plan_once(self):
+        self.config("services: {a: {command: sleep 1000, prot: 1}, b: {command: sleep 1000}}\n")
+        for verb in ("plan", "reload"):
+            r = self.svcctl(verb, status=1)
+            self.assertRegex(r.out, r"(?m)^! a: not usable$")
+            self.assertRegex(r.err, r"services\.yaml:1:\d+: services\.a\.prot: ")
+            self.assertEqual((r.out + r.err).count("services.a.prot"), 1)
 
     def test_signal(self):
         pid = self.service("b")["pid"]

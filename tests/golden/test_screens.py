@@ -193,6 +193,12 @@ class Screens(unittest.TestCase):
             {"path": "restart.max_failures", "value": "5", "origin": "services.yaml:2 (defaults)",
              "change": "live", "help": ""}]}))
         self.screen("show", 80, "show", "redis")
+        self.mock.on("Show", reply({"service": service("redis"), "settings": [
+            {"path": "annotation", "value": "cache of the shop", "origin": "services.yaml:4"},
+            {"path": "command", "value": "./src/redis-server redis.conf --bind :: --port 8300 --protected-mode no",
+             "origin": "services.yaml:5"},
+            {"path": "restart.max_failures", "value": "5", "origin": "services.yaml:2 (defaults)"}]}))
+        self.screen("show-long", 80, "show", "redis")
         self.mock.on("Environment", reply({"variables": [
             {"name": "HOME", "value": "/home/a", "origin": "account", "masked": False},
             {"name": "API_TOKEN", "value": "********", "origin": "services.yaml:9", "masked": True},

@@ -62,6 +62,31 @@ class Unreachable(Case):
         self.expect(5, "--root", self.root, "stop", "a", err=f"start it with `svcd --root {self.root}`")
         self.assertEqual(self.expect_json(5, "status")["error"]["code"], "not-running")
 
+    def test_the_command_to_start_it_can_be_pasted(self):
+        for name, word in (("a b", "'{}/a b'"), ("a`id`", "'{}/a`id`'"), ("it's", "'{}/it'\\''s'"), ("ü", "{}/ü")):
+            self.expect(5, "--root", f"{self.root}/{name}", "status",
+                        err=f"start it with `svcd --root {word.format(self.root)}`")
+        self.assertNotIn("\x1b", self.run_svcctl("--root", self.root + "/\x1b[2J", "status")[2])
+
+    def test_no_home(self):
+        """Nothing is wrong with the command line, and svcd cannot be found."""
+        if os.getuid():
+            self.skipTest("needs root, to be a user without an entry")
+        program = os.path.join(self.root, "svcctl")
+        shutil.copy2(SVCCTL, program)
+        os.chmod(self.root, 0o755)
+        for home, said in ((None, "HOME is not set"), ("foo", 'HOME is "foo", which is no absolute path')):
+            env = {k: v for k, v in self.env.items() if k not in ("HOME", "SVCD_ROOT")}
+            if home:
+                env["HOME"] = home
+            for arguments in (["status"], ["--json", "check"]):
+                p = subprocess.run([program, *arguments], env=env, capture_output=True, text=True, user=60123,
+                                   group=60123, extra_groups=[], cwd="/", timeout=LIMIT)
+                self.assertEqual(p.returncode, 1, p)
+                text = json.loads(p.stdout)["error"]["message"] if p.stdout else p.stderr
+                self.assertIn(said, text)
+                self.assertIn("user 60123 has no entry in the passwd database", text)
+
     def test_no_listener(self):
         os.mkdir(self.root + "/run")
         s = socket.socket(socket.AF_UNIX)
@@ -171,6 +196,34 @@ class Answers(Case):
                 self.assertIn(key, s)
         self.assertEqual(self.expect_json(0, "status", "redis")[0]["last_exit"],
                          {"kind": "exited", "code": 1, "signal": None, "ran_ms": None, "at": None})
+
+    def test_all(self):
+        m = self.mock()
+        self.expect(3, "status", "--all", out="chat")
+        self.assertEqual(len(self.expect_json(3, "status", "-a")), 3)
+        m.on("Events", reply({"events": []}))
+        self.expect(0, "events", "--all")
+        self.assertEqual(m.requests[-1]["parameters"]["names"], [])  # svcd's own too
+        self.expect(2, "status", "--all", "redis", err="either names or --all")
+
+    def test_show_secrets(self):
+        m = self.mock()
+        m.on("Show", reply({"service": service("redis"), "settings": []}))
+        self.expect(0, "show", "redis")
+        self.assertEqual(m.requests[-1]["parameters"], {"name": "redis"})
+        self.expect(0, "show", "redis", "--show-secrets")
+        self.assertEqual(m.requests[-1]["parameters"], {"name": "redis", "secrets": True})
+
+    def test_each_error_of_a_plan_once(self):
+        m = self.mock()
+        message = 'unknown key (did you mean "port"?)'
+        m.on("Plan", reply({"changes": [
+            {"name": "a", "action": "invalid", "diffs": [], "error": "s.yaml:3:5: services.a.prot: " + message},
+            {"name": "b", "action": "invalid", "diffs": [], "error": "of which nothing else is said"}],
+            "diagnostics": [{"severity": "error", "file": "s.yaml", "line": 3, "column": 5,
+                             "path": "services.a.prot", "service": "a", "message": message}]}))
+        self.expect(1, "plan", out="! a: not usable\n! b: not usable: of which nothing else is said\n",
+                    err="s.yaml:3:5: services.a.prot: " + message)
 
     def test_quiet(self):
         self.mock()
@@ -319,7 +372,7 @@ class Actions(Case):
                              stderr=subprocess.PIPE)
         p.stdout.readline()
         p.stdout.close()
-        for connection in m.connections:
+        for connection, _ in m.connections:
             try:
                 connection.sendall(json.dumps(reply({"events": [{"at": "x", "event": "y"}]}, True)).encode()
                                    + b"\0")
@@ -536,6 +589,31 @@ class Logs(Case):
         thread.join(LIMIT)
         self.assertEqual(seen, [f"{i}\n" for i in range(lines)])
 
+    def test_follow_for_a_time(self):
+        self.write("a.log", "one\n")
+        begin = time.monotonic()
+        p = self.follow("a", "--timeout", "300ms")
+        self.assertEqual(p.stdout.read(), "one\n")
+        self.assertEqual((p.wait(LIMIT), p.stderr.read()), (0, ""))
+        self.assertGreaterEqual(time.monotonic() - begin, 0.3)
+
+    def test_follow_for_a_time_while_lines_come(self):
+        self.write("a.log", "one\n")
+        p = self.follow("a", "--timeout", "300ms")
+        ended = threading.Event()
+
+        def write():
+            while not ended.wait(0.01):
+                self.write("a.log", "more\n", "a")
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            self.assertTrue(p.stdout.read().startswith("one\n"))
+            self.assertEqual(p.wait(LIMIT), 0)
+        finally:
+            ended.set()
+            writer.join()
+
     def test_follow_ends_with_its_reader(self):
         self.write("a.log", "one\n")
         p = self.follow("a")
@@ -580,6 +658,41 @@ class Check(Case):
         self.assertEqual((doc[0]["severity"], doc[0]["file"], doc[0]["line"]), ("error", path, 2))
         self.expect(1, "check", path, err="prot")
         self.expect(1, "check", self.root + "/nowhere.yaml", err="nowhere.yaml")
+
+    def files(self, **texts):
+        paths = []
+        for name, text in texts.items():
+            paths.append(f"{self.root}/{name}.yaml")
+            with open(paths[-1], "w", encoding="utf-8") as f:
+                f.write(text)
+            os.chmod(paths[-1], 0o600)
+        return paths
+
+    def test_last_line_counts_right(self):
+        good, bad = "services:\n  a: {command: 'true'}\n", "services:\n  b: {command: 'true', prot: 1, prt: 2}\n"
+        for files, last in (({"x": "services: [\n"}, "1 error in 1 file"),
+                            ({"x": good, "y": bad}, "2 errors in 1 file"),
+                            ({"x": bad, "y": bad.replace("b:", "c:")}, "4 errors in 2 files")):
+            _, _, err = self.expect(1, "check", *self.files(**files), out="")
+            self.assertEqual(err.splitlines()[-1], last)
+
+    def test_more_errors_than_are_listed(self):
+        many = "services:\n  a:\n    command: 'true'\n" + "".join(f"    zz{i}: 1\n" for i in range(6000))
+        path, = self.files(x=many)
+        _, _, err = self.expect(1, "check", path)
+        self.assertEqual(err.splitlines()[-2:], ["… and 5000 more", "6000 errors"])
+        doc = self.expect_json(1, "check", path)
+        self.assertEqual(len(doc), 1001)
+        self.assertEqual({k: v for k, v in doc[-1].items() if v is not None},
+                         {"severity": "error", "message": "5000 more are not listed", "left_out": 5000})
+        self.assertEqual(set(doc[-1]), set(doc[0]) | {"left_out"})
+
+    def test_svcd_counts_right(self):
+        os.makedirs(self.root + "/config", mode=0o700)
+        self.files(**{"config/services": "services:\n  a: {command: 'true'}\n"})
+        p = subprocess.run([os.path.join(BIN, "svcd"), "--check"], env=self.env, capture_output=True, text=True,
+                           timeout=LIMIT)
+        self.assertEqual((p.returncode, p.stdout), (0, "1 service in 1 file, no errors\n"))
 
 
 if __name__ == "__main__":

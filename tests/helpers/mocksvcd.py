@@ -73,8 +73,9 @@ class MockSvcd:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            self.connections.append(connection)
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+            thread = threading.Thread(target=self.serve, args=(connection,), daemon=True)
+            self.connections.append((connection, thread))
+            thread.start()
 
     def serve(self, connection):
         data = b""
@@ -118,6 +119,14 @@ class MockSvcd:
         return reply({"services": [s for s in self.services
                                    if any(fnmatch.fnmatchcase(s["name"], n) for n in names)]})
 
+    def end(self, sock, thread):
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        thread.join(10)
+        sock.close()
+
     def __enter__(self):
         return self
 
@@ -125,12 +134,10 @@ class MockSvcd:
         self.stop()
 
     def stop(self):
-        self.listener.close()
-        for c in self.connections:
-            try:
-                c.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            c.close()
+        # A thread that still used a closed descriptor would take what comes to the next mock's.
+        self.end(self.listener, self.thread)
+        for connection, thread in self.connections:
+            self.end(connection, thread)
+        self.connections = []
         if os.path.lexists(self.path):
             os.unlink(self.path)

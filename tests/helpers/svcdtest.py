@@ -391,12 +391,12 @@ class SvcdTest(unittest.TestCase):
         env.update(self.svcd_env)
         return env
 
-    def start(self, *arguments, wait=True):
+    def start(self, *arguments, wait=True, pass_fds=()):
         """Starts svcd in the background and waits until it answers."""
         errors = open(self.svcd_errors, "ab")
         self.svcd = subprocess.Popen([os.path.join(BIN, "svcd"), *arguments], stdin=subprocess.DEVNULL,
                                      stdout=errors, stderr=errors, env=self.environment(),
-                                     cwd=self.home, start_new_session=True)
+                                     cwd=self.home, start_new_session=True, pass_fds=pass_fds)
         errors.close()
         if wait:
             self.until(self.answers, what="svcd's answer", limit=20)

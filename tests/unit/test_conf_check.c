@@ -13,8 +13,8 @@ static void test_ports(void **state)
                            "  c: {command: x, port: 8301}\n"
                            "  d: {command: x, port: 8300}\n";
         helper_expect(text,
-                      "3:19: services.a.port: 8300 is already the port of b (at services.yaml:2)\n"
-                      "5:19: services.d.port: 8300 is already the port of b (at services.yaml:2)");
+                      "3:25: services.a.port: 8300 is already the port of b (at services.yaml:2)\n"
+                      "5:25: services.d.port: 8300 is already the port of b (at services.yaml:2)");
         struct loaded l = helper_load(text);
         helper_valid(&l, "b"); /* the first one in the file */
         assert_false(helper_service(&l, "a")->valid);
@@ -23,12 +23,12 @@ static void test_ports(void **state)
 
         /* from defaults too */
         helper_expect("defaults: {port: 8300}\nservices:\n  a: {command: x}\n  b: {command: x}\n",
-                      "1:12: services.b.port: 8300 is already the port of a (at services.yaml:1)");
+                      "1:18: services.b.port: 8300 is already the port of a (at services.yaml:1)");
         /* a service with another error has its port all the same */
         helper_expect(
             "services:\n  a: {command: x, port: 8300, prot: 1}\n  b: {command: x, port: 8300}\n",
             "2:31: services.a.prot: unknown key (did you mean \"port\"?)\n"
-            "3:19: services.b.port: 8300 is already the port of a (at services.yaml:2)");
+            "3:25: services.b.port: 8300 is already the port of a (at services.yaml:2)");
 }
 
 static void test_requires(void **state)
@@ -51,18 +51,18 @@ static void test_cycles(void **state)
                 const char *text, *messages, *valid; /* valid: those that are, in order */
         } cases[] = {
             {"services:\n  a: {command: x, requires: [b]}\n  b: {command: x, requires: [a]}\n",
-             "2:19: services.a.requires: a cycle: a → b → a", ""},
+             "2:30: services.a.requires: a cycle: a → b → a", ""},
             {"services:\n  a: {command: x, requires: [b]}\n  b: {command: x, requires: [c]}\n"
              "  c: {command: x, requires: [a]}\n  d: {command: x, requires: [a]}\n",
-             "2:19: services.a.requires: a cycle: a → b → c → a", "d"},
+             "2:30: services.a.requires: a cycle: a → b → c → a", "d"},
             /* the shortest way round */
             {"services:\n  a: {command: x, requires: [b]}\n  b: {command: x, requires: [c, a]}\n"
              "  c: {command: x, requires: [a]}\n",
-             "2:19: services.a.requires: a cycle: a → b → a", ""},
+             "2:30: services.a.requires: a cycle: a → b → a", ""},
             /* two of them */
             {"services:\n  a: {command: x, requires: [a]}\n  b: {command: x, requires: [c]}\n"
              "  c: {command: x, requires: [b, a]}\n",
-             "2:19: services.a.requires: a cycle: a → a\n3:19: services.b.requires: a cycle: b → c "
+             "2:30: services.a.requires: a cycle: a → a\n3:30: services.b.requires: a cycle: b → c "
              "→ b",
              ""},
             /* a diamond is none */
@@ -72,7 +72,7 @@ static void test_cycles(void **state)
             /* behind a chain */
             {"services:\n  a: {command: x, requires: [b]}\n  b: {command: x, requires: [c]}\n"
              "  c: {command: x, requires: [d]}\n  d: {command: x, requires: [c]}\n",
-             "4:19: services.c.requires: a cycle: c → d → c", "ab"},
+             "4:30: services.c.requires: a cycle: c → d → c", "ab"},
         };
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -99,7 +99,7 @@ static void test_long_cycle(void **state)
         for (int i = 0; i < 500; i++)
                 strbuf_addf(&b, "  s%d: {command: x, requires: [s%d]}\n", i, (i + 1) % 500);
         helper_expect(
-            b.s, "2:20: services.s0.requires: a cycle: s0 → s1 → s2 → s3 → s4 → s5 → s6 → … 487 "
+            b.s, "2:31: services.s0.requires: a cycle: s0 → s1 → s2 → s3 → s4 → s5 → s6 → … 487 "
                  "more … → s494 → s495 → s496 → s497 → s498 → s499 → s0");
         strbuf_done(&b);
 }

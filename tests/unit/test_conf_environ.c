@@ -268,7 +268,6 @@ static void test_errors(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 char file[] = "/tmp/svcd-env-XXXXXX";
                 close(mkstemp(file));
-                helper_write(file, cases[i].file);
                 char *text =
                     xasprintf("services:\n  a: {command: x, environment_file: '%s', environment: "
                               "%s}\n",
@@ -276,6 +275,7 @@ static void test_errors(void **state)
                 struct loaded l = helper_load(text);
                 struct conf_environ e = {0};
                 char *error = NULL;
+                helper_write(file, cases[i].file); /* as it is at the start, not as it was loaded */
                 assert_int_equal(conf_environ_build(l.conf, helper_valid(&l, "a"), &alice, &e,
                                                     &error),
                                  -EINVAL);

@@ -96,16 +96,35 @@ static void test_nothing(void **state)
         struct loaded l = load();
         assert_int_equal(l.conf->n, 0);
         assert_int_equal(l.conf->files.n, 0);
-        assert_int_equal(l.diag.n, 0);
+        assert_int_equal(l.conf->broken.n, 0);
+        assert_int_equal(l.diag.errors, 0);
+        assert_int_equal(l.diag.n, 1);
+        assert_int_equal(l.diag.v[0].severity, DIAG_WARNING);
         assert_int_equal(l.conf->refs, 1);
         assert_string_equal(l.conf->home, HELPER_HOME);
         helper_done(&l);
+        static const char nothing[] =
+            "warning: no definitions found in config (neither services.yaml nor services.d/*.yaml)";
+        static const char missing[] =
+            "config: cannot be read: No such file or directory (services that run go on; svcd "
+            "creates the folder when it starts)";
+        expect(nothing);
         assert_int_equal(rmdir(paths.dropins), 0);
-        expect("");
+        expect(nothing);
+        helper_write(paths.main_file, "");
+        expect(""); /* says nothing, but is there */
+        assert_int_equal(unlink(paths.main_file), 0);
+        /* svcd makes the folder: if it is gone, something is wrong, and nobody wants to stop all */
         assert_int_equal(rmdir(paths.config), 0);
-        expect("");
+        expect(missing);
+        assert_true(broken("config/services.yaml"));
+        assert_true(broken("config/services.d/a.yaml"));
+        l = load();
+        assert_int_equal(l.conf->files.n, 0);
+        assert_int_equal(l.diag.errors, 1);
+        helper_done(&l);
         assert_int_equal(rmdir(paths.root), 0);
-        expect("");
+        expect(missing);
         assert_int_equal(mkdir(paths.root, 0700), 0);
 }
 
@@ -142,7 +161,7 @@ static void test_both_places_are_named(void **state)
             "services:\n  a: {command: x}\n  c: {command: x, port: 8300}\n");
         expect("config/services.d/1.yaml:2:3: services.a: defined twice (first at "
                "config/services.yaml:2)\n"
-               "config/services.d/1.yaml:3:19: services.c.port: 8300 is already the port of a (at "
+               "config/services.d/1.yaml:3:25: services.c.port: 8300 is already the port of a (at "
                "config/services.yaml:2)");
         assert_true(has("b"));
         put("config/services.yaml", "environment: {A: 1}\ndefaults: {umask: 22}\n");

@@ -283,6 +283,41 @@ static void test_wrong_values(void **state)
              "possible here (write the whole path)"},
             {"annotation: \"a\\nb\"",
              "2:31: services.a.annotation: must be one line without control characters"},
+            {"annotation: \"\\u009b31m\"",
+             "2:31: services.a.annotation: must be one line without control characters"},
+            {"annotation: \"\\x80\"",
+             "2:31: services.a.annotation: must be one line without control characters"},
+            {"working_directory: $HOME/w",
+             "2:38: services.a.working_directory: $HOME is not expanded here (a relative path "
+             "starts at the home folder: write w)"},
+            {"working_directory: '${HOME}//w/x'",
+             "2:38: services.a.working_directory: ${HOME} is not expanded here (a relative path "
+             "starts at the home folder: write w/x)"},
+            {"working_directory: $HOME",
+             "2:38: services.a.working_directory: $HOME is not expanded here (write ~ for the home "
+             "folder)"},
+            {"working_directory: '${APP}/w'",
+             "2:38: services.a.working_directory: ${APP} is not expanded here (write the path "
+             "itself; if a folder is really called that, begin with ./)"},
+            {"environment_file: [-x, nonesuch, -y]",
+             "2:42: services.a.environment_file: /home/alice/nonesuch: No such "
+             "file or directory (begin it with \"-\" if it may be missing)"},
+            {"stop: {signal: STOP}",
+             "2:34: services.a.stop.signal: STOP only pauses a process (use one that ends the "
+             "program, such as TERM, INT or QUIT)"},
+            {"stop: {signal: 20}",
+             "2:34: services.a.stop.signal: TSTP only pauses a process (use one that ends the "
+             "program, such as TERM, INT or QUIT)"},
+            {"stop: {signal: SIGCONT}",
+             "2:34: services.a.stop.signal: CONT only lets a paused process go on (use one that "
+             "ends the program, such as TERM, INT or QUIT)"},
+            {"restart: {signal: CHLD}",
+             "2:37: services.a.restart.signal: CHLD only says that a child process has ended (use "
+             "one that makes the program reload or end, such as HUP, USR1 or TERM)"},
+            {"restart: {signal: KILL}",
+             "2:37: services.a.restart.signal: KILL cannot be caught, so that nothing can reload "
+             "or "
+             "end in good order (to replace the process, use: svcctl restart --replace NAME)"},
             {"annotation: \"a\\0b\"",
              "2:31: services.a.annotation: must not contain a NUL character"},
             {"environment: {A-B: 1}",
@@ -306,10 +341,10 @@ static void test_wrong_values(void **state)
             {"environment: {A: '${B'}",
              "2:33: services.a.environment.A: ${ is not closed (write $${ for a literal ${)"},
             {"environment_file: nonesuch",
-             "2:19: services.a.environment_file: /home/alice/nonesuch: No such "
+             "2:37: services.a.environment_file: /home/alice/nonesuch: No such "
              "file or directory (begin it with \"-\" if it may be missing)"},
-            {"ready: port", "2:19: services.a.ready: \"port\" needs a port (set port)"},
-            {"ready: monitoring", "2:19: services.a.ready: \"monitoring\" needs a check (set "
+            {"ready: port", "2:26: services.a.ready: \"port\" needs a port (set port)"},
+            {"ready: monitoring", "2:26: services.a.ready: \"monitoring\" needs a check (set "
                                   "monitoring.command or monitoring.tcp)"},
             {"monitoring: {command: x, tcp: 80}",
              "2:44: services.a.monitoring.tcp: monitoring has a command "
@@ -318,9 +353,9 @@ static void test_wrong_values(void **state)
              "2:32: services.a.monitoring.interval: warning: has no effect "
              "without monitoring.command or monitoring.tcp"},
             {"restart: {delay: 1m, max_delay: 30s}",
-             "2:40: services.a.restart.max_delay: 30s is less than restart.delay, which is 1m"},
+             "2:51: services.a.restart.max_delay: 30s is less than restart.delay, which is 1m"},
             {"requires: [c]", "2:30: services.a.requires: there is no service \"c\""},
-            {"requires: [a]", "2:19: services.a.requires: a cycle: a → a"},
+            {"requires: [a]", "2:30: services.a.requires: a cycle: a → a"},
         };
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -462,9 +497,9 @@ static void test_wrong_tops(void **state)
              "digit first)",
              false, false},
             {"defaults: {requires: [b]}\nservices: {a: {command: x}}\n",
-             "1:12: defaults.requires: there is no service \"b\"", false, false},
+             "1:23: defaults.requires: there is no service \"b\"", false, false},
             {"defaults: {environment_file: nonesuch}\nservices: {a: {command: x}}\n",
-             "1:12: defaults.environment_file: /home/alice/nonesuch: No such file or directory "
+             "1:30: defaults.environment_file: /home/alice/nonesuch: No such file or directory "
              "(begin it "
              "with \"-\" if it may be missing)",
              false, false},
@@ -516,11 +551,173 @@ static void test_all_errors_at_once(void **state)
         (void)state;
         helper_expect(
             "services:\n  a: {comand: x, port: 1, umask: 8}\n  b: {command: x, requires: [d]}\n",
-            "2:3: services.a: the command is missing (add command: …)\n"
             "2:7: services.a.comand: unknown key (did you mean \"command\"?)\n"
             "2:24: services.a.port: 1 is out of range (8300 to 8499)\n"
             "2:34: services.a.umask: expected an octal number such as 0022, not \"8\"\n"
             "3:30: services.b.requires: there is no service \"d\"");
+}
+
+/* What can be judged is judged, whatever else is wrong; and no error is told that is gone once
+ * another one is mended. */
+static void test_an_error_hides_no_other(void **state)
+{
+        static const struct {
+                const char *text, *messages;
+        } cases[] = {
+            /* the settings are understood, another one is not */
+            {"services:\n  a: {umask: 9, environment: {Z: '${X}'}, environment_file: nope,\n"
+             "    ready: port, requires: [zz], restart: {delay: 5m, max_delay: 1m}}\n",
+             "2:3: services.a: the command is missing (add command: …)\n"
+             "2:14: services.a.umask: expected an octal number such as 0022, not \"9\"\n"
+             "2:61: services.a.environment_file: /home/alice/nope: No such file or directory "
+             "(begin it with \"-\" if it may be missing)\n"
+             "3:12: services.a.ready: \"port\" needs a port (set port)\n"
+             "3:29: services.a.requires: there is no service \"zz\"\n"
+             "3:66: services.a.restart.max_delay: 1m is less than restart.delay, which is 5m"},
+            {"services:\n  a: {command: x, umask: 9, environment: {Z: '${X}', Y: [1]}}\n",
+             "2:26: services.a.umask: expected an octal number such as 0022, not \"9\"\n"
+             "2:43: services.a.environment.Z: ${X} is not defined (write ${X:-} if it may be "
+             "missing)\n"
+             "2:57: services.a.environment.Y: expected text, not a list"},
+            {"services:\n  a: {command: x, umask: 9, ready: monitoring}\n"
+             "  b: {command: x, umask: 9, monitoring: {command: x, tcp: 80}}\n",
+             "2:26: services.a.umask: expected an octal number such as 0022, not \"9\"\n"
+             "2:36: services.a.ready: \"monitoring\" needs a check (set monitoring.command or "
+             "monitoring.tcp)\n"
+             "3:26: services.b.umask: expected an octal number such as 0022, not \"9\"\n"
+             "3:54: services.b.monitoring.tcp: monitoring has a command already (only one of both "
+             "is possible)"},
+            {"defaults: {umsk: 22}\nservices:\n  a: {command: x, ready: port}\n",
+             "1:12: defaults.umsk: unknown key (did you mean \"umask\"?)\n"
+             "3:26: services.a.ready: \"port\" needs a port (set port)"},
+            {"defaults: {port: 8300}\nservices:\n  a: {command: x, umask: 9}\n"
+             "  b: {command: x, umask: 9}\n",
+             "1:18: services.b.port: 8300 is already the port of a (at services.yaml:1)\n"
+             "3:26: services.a.umask: expected an octal number such as 0022, not \"9\"\n"
+             "4:26: services.b.umask: expected an octal number such as 0022, not \"9\""},
+            /* the account's variables: those with an error are known by name */
+            {"environment: {1BAD: x, L: [1], R: '${NO}'}\nservices:\n"
+             "  a: {command: x, environment: {A: '${L}${R}', B: '${X}'}}\n",
+             "1:15: environment.1BAD: not a valid name of a variable (letters, digits and _, and "
+             "no digit first)\n"
+             "1:27: environment.L: expected text, not a list\n"
+             "1:32: environment.R: ${NO} is not defined (write ${NO:-} if it may be missing)\n"
+             "3:48: services.a.environment.B: ${X} is not defined (write ${X:-} if it may be "
+             "missing)"},
+            {"defaults: {environment: {D: [1]}}\nservices:\n"
+             "  a: {command: x, environment: {A: '${D}', B: '${X}'}}\n",
+             "1:29: defaults.environment.D: expected text, not a list\n"
+             "3:44: services.a.environment.B: ${X} is not defined (write ${X:-} if it may be "
+             "missing)"},
+            /* each item of a list */
+            {"services:\n  a: {command: x, environment_file: [-x, -$HOME/.env, '${HOME}/.env']}\n",
+             "2:42: services.a.environment_file: $HOME is not expanded here (a relative path "
+             "starts at the home folder: write -.env)\n"
+             "2:55: services.a.environment_file: ${HOME} is not expanded here (a relative path "
+             "starts at the home folder: write .env)"},
+            {"services:\n  a: {command: x, requires: [X Y, b, b]}\n  b: {command: x}\n",
+             "2:30: services.a.requires: \"X Y\" is not the name of a service\n"
+             "2:38: services.a.requires: b is in the list twice"},
+            /* what a form cannot be is one wherever its variables come from */
+            {"services:\n  a: {command: x, environment_file: -x, environment: {A: '${B', B: "
+             "'${C}'}}\n",
+             "2:55: services.a.environment.A: ${ is not closed (write $${ for a literal ${)"},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+                helper_expect(cases[i].text, cases[i].messages);
+}
+
+static void test_no_error_that_follows_from_another(void **state)
+{
+        static const struct {
+                const char *text, *messages;
+        } cases[] = {
+            {"services:\n  a: {command: x, port: 1, ready: port, environment: {A: '${PORT}'}}\n",
+             "2:25: services.a.port: 1 is out of range (8300 to 8499)"},
+            {"services:\n  a: {command: x, prot: 8300, ready: port, environment: {A: "
+             "'${PORT}'}}\n",
+             "2:19: services.a.prot: unknown key (did you mean \"port\"?)"},
+            {"defaults: {port: 8300}\nservices:\n  a: {command: x, port: 1}\n"
+             "  b: {command: x, prot: 8301}\n  c: {command: x}\n",
+             "3:25: services.a.port: 1 is out of range (8300 to 8499)\n"
+             "4:19: services.b.prot: unknown key (did you mean \"port\"?)"},
+            {"defaults: {port: 1}\nservices:\n  a: {command: x, ready: port}\n",
+             "1:18: defaults.port: 1 is out of range (8300 to 8499)"},
+            {"defaults: {prot: 8300}\nservices:\n  a: {command: x, ready: port}\n",
+             "1:12: defaults.prot: unknown key (did you mean \"port\"?)"},
+            {"defaults: {command: []}\nservices:\n  a: {}\n",
+             "1:21: defaults.command: the command is empty"},
+            {"services:\n  a: {command: x, ready: monitoring, monitoring: [x]}\n"
+             "  b: {command: x, ready: monitoring, monitoring: {tpc: 80}}\n"
+             "  c: {command: x, ready: monitoring, monitorin: x}\n",
+             "2:50: services.a.monitoring: expected a map or a command, not a list\n"
+             "3:51: services.b.monitoring.tpc: unknown key (did you mean \"tcp\"?)\n"
+             "4:38: services.c.monitorin: unknown key (did you mean \"monitoring\"?)"},
+            {"services:\n  a: {command: x, restart: {delay: soon, max_delay: 1ms}}\n",
+             "2:36: services.a.restart.delay: expected a duration such as 500ms, 30s, 5m, 2h, 1d "
+             "or 1m30s, not \"soon\""},
+            {"environment: A='1\nservices:\n  a: {command: x, environment: {A: '${A}'}}\n",
+             "1:14: environment: A: a single quote (') is not closed"},
+            {"enviroment: {A: 1}\nservices:\n  a: {command: x, environment: {A: '${A}'}}\n",
+             "1:1: enviroment: unknown key (did you mean \"environment\"?)"},
+            {"defaults: {env: {D: 1}}\nservices:\n  a: {command: x, environment: {A: "
+             "'${D}'}}\n",
+             "1:12: defaults.env: unknown key (did you mean \"environment\"?)"},
+            {"services:\n  a: {command: x, environment_file: [[x]], environment: {A: '${B}'}}\n",
+             "2:38: services.a.environment_file: expected a word in the list, not a list"},
+            {"services:\n  a: {command: x, env_file: x, environment: {A: '${B}'}}\n",
+             "2:19: services.a.env_file: unknown key (did you mean \"environment_file\"?)"},
+            {"defaults: {requires: [a]}\nservices:\n  a: {command: x, requires: [b]}\n"
+             "  b: {command: x, requires: x}\n",
+             "4:29: services.b.requires: expected a list of services, not \"x\" (write [x])"},
+            {"defaults: {ready: port}\nservices:\n  a: [x]\n",
+             "3:6: services.a: expected a map with the settings, such as command: …"},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+                helper_expect(cases[i].text, cases[i].messages);
+}
+
+/* Every key can be a default, even those that seldom should. */
+static void test_any_key_in_defaults(void **state)
+{
+        (void)state;
+        struct loaded l = helper_load("defaults: {command: x, port: 8300, requires: [b]}\n"
+                                      "services:\n  a: {}\n  b: {port: 8301}\n");
+        assert_int_equal(l.diag.n, 0);
+        helper_prints(helper_valid(&l, "a"), SETTING_command, "x");
+        helper_prints(helper_valid(&l, "a"), SETTING_port, "8300");
+        helper_prints(helper_valid(&l, "a"), SETTING_requires, "[b]");
+        helper_prints(helper_valid(&l, "b"), SETTING_requires, "[]");
+        helper_done(&l);
+}
+
+static void test_signals(void **state)
+{
+        (void)state;
+        struct loaded l = helper_load("services:\n"
+                                      "  a: {command: x, stop: {signal: KILL}}\n"
+                                      "  b: {command: x, stop: {signal: WINCH}, restart: {signal: "
+                                      "USR2}}\n");
+        helper_prints(helper_valid(&l, "a"), SETTING_stop_signal, "KILL");
+        helper_prints(helper_valid(&l, "b"), SETTING_stop_signal, "WINCH");
+        helper_done(&l);
+}
+
+/* A folder may be called what only looks like a variable. */
+static void test_dollars_in_paths(void **state)
+{
+        (void)state;
+        struct loaded l = helper_load("services:\n"
+                                      "  a: {command: x, working_directory: $1/x}\n"
+                                      "  b: {command: x, working_directory: ./$HOME}\n"
+                                      "  c: {command: x, working_directory: $HOME.old}\n");
+        helper_prints(helper_valid(&l, "a"), SETTING_working_directory, "\"/home/alice/$1/x\"");
+        helper_prints(helper_valid(&l, "b"), SETTING_working_directory, "\"/home/alice/./$HOME\"");
+        helper_prints(helper_valid(&l, "c"), SETTING_working_directory,
+                      "\"/home/alice/$HOME.old\"");
+        helper_done(&l);
 }
 
 static void test_references(void **state)
@@ -560,6 +757,11 @@ int main(void)
             cmocka_unit_test(test_wrong_tops),
             cmocka_unit_test(test_names),
             cmocka_unit_test(test_all_errors_at_once),
+            cmocka_unit_test(test_an_error_hides_no_other),
+            cmocka_unit_test(test_no_error_that_follows_from_another),
+            cmocka_unit_test(test_any_key_in_defaults),
+            cmocka_unit_test(test_signals),
+            cmocka_unit_test(test_dollars_in_paths),
             cmocka_unit_test(test_references),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

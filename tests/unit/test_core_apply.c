@@ -112,6 +112,68 @@ static void each_change(void **state)
         }
 }
 
+/* The account's variables: other values, other names, the same again. */
+static void account_variables(void **state)
+{
+        static const struct {
+                const char *name, *value;
+                bool changed;
+        } rows[] = {{"FOO", "1", true},
+                    {"FOO", "1", false},
+                    {"FOO", "2", true},
+                    {"BAR", "2", true}};
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct core_plan *p;
+                defs_add(b.conf, "a");
+                variable(&b.conf->environment, rows[i].name, rows[i].value);
+                assert_int_equal(planned(&b, &p)->kind,
+                                 rows[i].changed ? CORE_CHANGE_RESTART : CORE_CHANGE_NONE);
+                core_plan_free(p);
+                bench_apply(&b);
+                if (rows[i].changed) {
+                        bench_exited(&b, "a", SIGTERM);
+                        bench_started(&b, "a");
+                }
+        }
+        /* The very same conf again. */
+        struct conf *conf = bench_find(&b, "a")->conf;
+        bench_forget(&b);
+        core_apply(b.c, conf, b.now_ms, bench_wall(&b));
+        bench_drain(&b);
+        expect_fx(&b, "");
+        bench_done(&b);
+}
+
+/* What the caller kept of the last good definitions, for a service that an earlier svcd left running. */
+static void fallback(void **state)
+{
+        (void)state;
+        for (int kept = 0; kept < 4; kept++) {
+                struct bench b;
+                bench_init(&b);
+                defs_add_invalid(b.conf, "a");
+                b.conf->fallback = kept ? defs_new() : NULL;
+                if (kept == 1)
+                        defs_add(b.conf->fallback, "other");
+                else if (kept == 2)
+                        defs_add_invalid(b.conf->fallback, "a");
+                else if (kept == 3)
+                        defs_command(defs_add(b.conf->fallback, "a"), "./last-good");
+                core_adopt(b.c, "a");
+                bench_apply(&b);
+                const struct core_service *s = bench_find(&b, "a");
+                assert_string_equal(s->invalid_error, "services.yaml:1:3: unknown key");
+                if (kept == 3)
+                        assert_string_equal(s->def->command.text, "./last-good");
+                else
+                        assert_null(s->def);
+                bench_done(&b);
+        }
+}
+
 static void changed_run_begins_at_once(void **state)
 {
         struct bench b;
@@ -177,7 +239,7 @@ static void changed_cures_failures(void **state)
                 core_plan_free(p);
                 bench_apply(&b);
                 expect_fx(&b, "a spawn 2");
-                expect_log(&b, "a: enabled by=\"changed definition\"");
+                expect_log(&b, "a: enabled by=definition");
                 bench_done(&b);
         }
 }
@@ -534,6 +596,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(each_change),
+            cmocka_unit_test(account_variables),
+            cmocka_unit_test(fallback),
             cmocka_unit_test(changed_run_begins_at_once),
             cmocka_unit_test(changed_while_spawning),
             cmocka_unit_test(changed_cures_failures),

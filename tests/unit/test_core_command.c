@@ -134,7 +134,7 @@ static void logs(void **state)
         bench_done(&b);
         bring(&b, FAILED);
         bench_event(&b, "a", CORE_EV_EXECUTABLE);
-        expect_log(&b, "a: enabled by=\"changed executable\"");
+        expect_log(&b, "a: enabled by=executable");
         bench_done(&b);
         bring(&b, STOPPED);
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_START, .uid = -1});
@@ -414,6 +414,47 @@ static void start_before_its_stop(void **state)
         }
 }
 
+/* The same while it reloads: the stop waits for those that require it, and is taken back. */
+static void start_while_reloading(void **state)
+{
+        static const enum core_event_type downs[] = {CORE_EV_STOP, CORE_EV_DISABLE};
+        static const enum core_event_type ups[] = {CORE_EV_START, CORE_EV_ENABLE};
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                struct bench b;
+                bench_init(&b);
+                strv_add(&defs_add(b.conf, "a")->requires, "b");
+                defs_add(b.conf, "b");
+                bench_apply(&b);
+                bench_started(&b, "b");
+                bench_started(&b, "a");
+                bench_send(&b, "b", (struct core_event){.type = CORE_EV_RESTART, .caught = true});
+                bench_ask(&b, "b", downs[i]);
+                expect_state(&b, "b", "stopping");
+                bench_ask(&b, "b", ups[i]);
+                expect_state(&b, "b", "reloading");
+                assert_non_null(strstr(bench_text(&b.fx), "b reply 2 ok ["));
+                bench_ask(&b, "b", CORE_EV_START);
+                assert_non_null(
+                    strstr(bench_text(&b.fx), "b reply 3 nothing [already running (pid 101)]"));
+                bench_done(&b);
+        }
+}
+
+static void off_without_a_place(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *def = defs_add(b.conf, "a");
+        def->enabled.v = 0;
+        def->origin[SETTING_enabled].place = (struct conf_place){0};
+        bench_apply(&b);
+        bench_ask(&b, "a", CORE_EV_START);
+        assert_non_null(strstr(bench_text(&b.fx), "refused [enabled: false in the definition:0;"));
+        bench_done(&b);
+}
+
 /* Restart of one that yields to another: it goes down with it. */
 static void restart_while_yielding(void **state)
 {
@@ -513,6 +554,8 @@ int main(void)
             cmocka_unit_test(wait_for_held),
             cmocka_unit_test(blocked_answers_at_once),
             cmocka_unit_test(start_before_its_stop),
+            cmocka_unit_test(start_while_reloading),
+            cmocka_unit_test(off_without_a_place),
             cmocka_unit_test(restart_while_yielding),
             cmocka_unit_test(restart_after_yielding),
             cmocka_unit_test(shutting_down),

@@ -259,6 +259,95 @@ static void leftover_that_is_gone(void **state)
         bench_done(&b);
 }
 
+/* It was being stopped, its main process has ended, what is left gets the signal again. */
+static void leftover_of_a_stop(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_event(&b, "a", CORE_EV_STOP);
+        struct core_event ev = bench_exit(&b, "a", SIGTERM);
+        ev.leftover = true;
+        bench_send(&b, "a", ev);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        struct core_event h = hello(&b, 1, 0);
+        h.leftover = true;
+        bench_send(&b, "a", h);
+        expect_fx(&b, "a conf | a signal TERM");
+        bench_event(&b, "a", CORE_EV_EMPTY);
+        expect_fx(&b, "a release");
+        expect_state(&b, "a", "stopped");
+        bench_done(&b);
+}
+
+/* The report of a failed start comes before the greeting. */
+static void start_failed_before_the_greeting(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED, .run = 1, .error = ENOENT});
+        expect_state(&b, "a", "starting");
+        bench_send(&b, "a", hello(&b, 1, 0));
+        expect_state(&b, "a", "backoff");
+        bench_done(&b);
+}
+
+/* The shim of one with a changed definition restarts it before it learns that it must not. */
+static void restarted_with_an_old_definition(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 5000;
+        defs_command(defs_add(b.conf, "a"), "./other");
+        next_svcd(&b, "boot-1", true);
+        struct core_event h = hello(&b, 1, 101);
+        h.armed = true;
+        h.at_ms = h.at_wall_ms = 0; /* an old shim that does not say */
+        bench_send(&b, "a", h);
+        expect_fx(&b, "a conf | a disarm");
+        struct core_event ev = bench_exit(&b, "a", EXIT(1));
+        ev.restarted = true;
+        bench_send(&b, "a", ev);
+        bench_forget(&b);
+        bench_send(
+            &b, "a",
+            (struct core_event){.type = CORE_EV_STARTED, .run = 2, .pid = 102, .restarted = true});
+        expect_fx(&b, "a signal TERM");
+        bench_exited(&b, "a", SIGTERM);
+        assert_non_null(strstr(bench_text(&b.fx), "a spawn 3"));
+        bench_done(&b);
+}
+
+/* Without any definition there is nothing to compare with: it runs on. */
+static void restarted_without_a_definition(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.now_ms += 5000;
+        strv_add(&b.conf->broken, "services.yaml");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        struct core_event ev = bench_exit(&b, "a", EXIT(1));
+        ev.restarted = true;
+        bench_send(&b, "a", ev);
+        bench_forget(&b);
+        bench_send(
+            &b, "a",
+            (struct core_event){.type = CORE_EV_STARTED, .run = 2, .pid = 102, .restarted = true});
+        expect_fx(&b, "");
+        expect_state(&b, "a", "running");
+        bench_done(&b);
+}
+
 static void lost_meanwhile(void **state)
 {
         static const struct {
@@ -724,6 +813,53 @@ static void damaged(void **state)
         bench_done(&b);
 }
 
+/* What it was stopped for got lost: a stop that was asked for, all the same. */
+static void stopping_without_a_reason(void **state)
+{
+        static const char text[] =
+            "{\"format\": \"svcd-state\", \"version\": 1, \"boot_id\": \"boot-1\", \"services\": {"
+            "\"a\": {\"actual\": \"stopping\", \"run\": 1, \"again\": true, \"signal_caught\": "
+            "3}}}";
+        struct bench b;
+        char *error = NULL;
+        (void)state;
+        bench_init(&b);
+        json_t *o = json_loads(text, 0, NULL);
+        assert_int_equal(core_load(b.c, o, "boot-1", &error), 0);
+        json_decref(o);
+        core_adopt(b.c, "a");
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        bench_exited(&b, "a", EXIT(1));
+        assert_int_equal(bench_find(&b, "a")->exits[0].cause, CORE_CAUSE_STOP);
+        expect_state(&b, "a", "starting");
+        bench_done(&b);
+}
+
+/* Held by failures or because it had ended, and nobody knows of what. */
+static void holds_without_exits(void **state)
+{
+        static const char *const rows[] = {"failures", "done"};
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct bench b;
+                char *error = NULL;
+                bench_init(&b);
+                json_t *o =
+                    json_pack("{s:s, s:i, s:s, s:{s:{s:[s]}}}", "format", "svcd-state", "version",
+                              1, "boot_id", "boot-1", "services", "a", "holds", rows[i]);
+                assert_int_equal(core_load(b.c, o, "boot-1", &error), 0);
+                json_decref(o);
+                defs_add(b.conf, "a");
+                bench_apply(&b);
+                char *note = core_note(b.c, bench_find(&b, "a"), b.now_ms);
+                assert_string_equal(note, i ? "ended; restart policy always" : "");
+                free(note);
+                bench_done(&b);
+        }
+}
+
 static void no_boot_id(void **state)
 {
         struct bench b;
@@ -755,6 +891,10 @@ int main(void)
             cmocka_unit_test(started_right_after_the_greeting),
             cmocka_unit_test(leftover_meanwhile),
             cmocka_unit_test(leftover_that_is_gone),
+            cmocka_unit_test(leftover_of_a_stop),
+            cmocka_unit_test(start_failed_before_the_greeting),
+            cmocka_unit_test(restarted_with_an_old_definition),
+            cmocka_unit_test(restarted_without_a_definition),
             cmocka_unit_test(lost_meanwhile),
             cmocka_unit_test(stop_goes_on),
             cmocka_unit_test(replace_goes_on),
@@ -777,6 +917,8 @@ int main(void)
             cmocka_unit_test(dirty),
             cmocka_unit_test(not_ours),
             cmocka_unit_test(damaged),
+            cmocka_unit_test(stopping_without_a_reason),
+            cmocka_unit_test(holds_without_exits),
             cmocka_unit_test(no_boot_id),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,61 @@ static void endings(void **state)
         bench_done(&b);
 }
 
+/* Where a shell is the main process, 126 and 127 are what it says. */
+static void what_the_shell_says(void **state)
+{
+        static const struct {
+                const char *command;
+                int code;
+                const char *text;
+        } rows[] = {
+            {"./a; ./b", 127, "exited with code 127 after 0ms (the shell found no such program)"},
+            {"./a; ./b", 126,
+             "exited with code 126 after 0ms (the shell could not execute the program)"},
+            {"./a; ./b", 1, "exited with code 1 after 0ms"},
+            {"./a b", 127, "exited with code 127 after 0ms"},
+            {"./a", 127, "exited with code 127 after 0ms"},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct bench b;
+                struct core_exit e = {.cause = CORE_CAUSE_EXIT, .wstatus = EXIT(rows[i].code)};
+                bench_init(&b);
+                defs_command(defs_add(b.conf, "a"), rows[i].command);
+                bench_apply(&b);
+                char *text = core_exit_text(bench_find(&b, "a"), &e);
+                assert_string_equal(text, rows[i].text);
+                free(text);
+                bench_done(&b);
+        }
+}
+
+/* What svcd found out itself about a start is said of that start only. */
+static void what_svcd_found(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        struct core_event ev = {.type = CORE_EV_START_FAILED,
+                                .run = 1,
+                                .stage = SHIM_STAGE_NONE,
+                                .error = ENOENT,
+                                .text = "environment_file x: not there"};
+        bench_send(&b, "a", ev);
+        expect_note(&b, "a", "next start in 1s: cannot start: environment_file x: not there");
+        bench_pass(&b, 1000);
+        ev.run = 2;
+        ev.stage = SHIM_STAGE_EXEC;
+        ev.text = "";
+        bench_send(&b, "a", ev);
+        expect_note(&b, "a",
+                    "next start in 2s: cannot start: exec ./a: No such file or directory; cannot "
+                    "start: No such file or directory");
+        bench_done(&b);
+}
+
 /* Without a definition there is no path to be named. */
 static void ending_without_a_definition(void **state)
 {
@@ -315,6 +370,7 @@ static void notes_of_the_starting(void **state)
         def->ready.v = CONF_READY_PORT;
         def->port = (struct conf_int){8300, true};
         defs_add(b.conf, "n")->ready.v = CONF_READY_NOTIFY;
+        defs_add(b.conf, "q")->ready.v = CONF_READY_PORT;
         def = defs_add(b.conf, "m");
         def->ready.v = CONF_READY_MONITORING;
         def->monitoring_tcp = (struct conf_int){8301, true};
@@ -323,10 +379,12 @@ static void notes_of_the_starting(void **state)
         bench_apply(&b);
         bench_started(&b, "p");
         bench_started(&b, "n");
+        bench_started(&b, "q");
         bench_started(&b, "m");
         expect_note(&b, "p", "waiting for port 8300 to be listened on");
         expect_note(&b, "n", "waiting for READY=1");
         expect_note(&b, "m", "waiting for the first check to pass");
+        expect_note(&b, "q", "waiting for the first check to pass");
         expect_note(&b, "z", "its svc-shim has not answered yet");
         bench_done(&b);
 }
@@ -410,6 +468,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(durations),
             cmocka_unit_test(endings),
+            cmocka_unit_test(what_the_shell_says),
+            cmocka_unit_test(what_svcd_found),
             cmocka_unit_test(ending_without_a_definition),
             cmocka_unit_test(names),
             cmocka_unit_test(states),

@@ -73,6 +73,8 @@ static void test_forms(void **state)
         expect("svcctl signal USR1 a b", "signal USR1 a b");
         expect("svcctl signal USR1 --all", "signal USR1 all=");
         expect("svcctl wait a --for stopped", "wait a for=stopped");
+        expect("svcctl show a --show-secrets", "show a show-secrets=");
+        expect("svcctl status -a", "status all=");
 }
 
 static void test_end_of_options(void **state)
@@ -90,6 +92,7 @@ static void test_unknown(void **state)
 {
         (void)state;
         expect("svcctl strat a", "! unknown verb strat (did you mean start?)");
+        expect("svcctl bogus", "! unknown verb bogus (`svcctl help` lists them)");
         expect("svcctl qqqqqqqq", "! unknown verb qqqqqqqq (`svcctl help` lists them)");
         expect("svcctl logs --folow a", "! logs: unknown option --folow (did you mean --follow?)");
         expect("svcctl --jsn", "! status: unknown option --jsn (did you mean --json?)");
@@ -115,7 +118,9 @@ static void test_names(void **state)
         expect("svcctl plan a", "! plan: takes no arguments, but there is a");
         expect("svcctl show", "! show: takes exactly one service");
         expect("svcctl show a b", "! show: takes exactly one service");
-        expect("svcctl signal", "! signal: something is missing");
+        expect("svcctl signal", "! signal: SIGNAL is missing");
+        expect("svcctl status --all a", "! status: either names or --all");
+        expect("svcctl events a --all", "! events: either names or --all");
         expect("svcctl signal HUP", "! signal: which services? (names, patterns or --all)");
         expect("svcctl check a.yaml b.yaml", "check a.yaml b.yaml");
         assert_int_equal(options_leading(options_command("signal")), 1);
@@ -135,6 +140,22 @@ static void test_json_with_error(void **state)
         assert_null(o.command);
         options_done(&o);
         free(error);
+}
+
+/* Whatever takes several names takes --all. */
+static void test_all(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < VERB_COUNT; i++) {
+                bool several = commands[i].names == NAMES_SOME || commands[i].names == NAMES_ANY;
+                bool has = false;
+                for (size_t k = 0; k < OPTION_COUNT; k++)
+                        has |= option_rows[k].verb == commands[i].id &&
+                               option_rows[k].letter == 'a' &&
+                               strcmp(option_rows[k].name, "all") == 0;
+                if (has != several)
+                        fail_msg("%s: --all", commands[i].verb);
+        }
 }
 
 /* The table itself: what the parser takes for granted. */
@@ -161,7 +182,7 @@ int main(void)
             cmocka_unit_test(test_forms),   cmocka_unit_test(test_end_of_options),
             cmocka_unit_test(test_unknown), cmocka_unit_test(test_values),
             cmocka_unit_test(test_names),   cmocka_unit_test(test_json_with_error),
-            cmocka_unit_test(test_table),
+            cmocka_unit_test(test_all),     cmocka_unit_test(test_table),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,11 +82,34 @@ static void test_safe(void **state)
                     "31m",
                     TEXT_LINE, "\\x9b31m");
         expect_safe("caf\xc3\xa9 \xe6\x97\xa5", TEXT_LINE, "caf\xc3\xa9 \xe6\x97\xa5");
-        expect_safe("caf\xc3\xa9", TEXT_ASCII, "caf\\xc3\\xa9");
+        expect_safe("caf\xc3\xa9", TEXT_ASCII, "caf?");
+        expect_safe("\xe6\x97\xa5\xe2\x80\xaex\033[2J", TEXT_ASCII, "??x\\x1b[2J");
+        expect_safe("\xc2\x9b\xff\xe6\x97", TEXT_ASCII, "\\xc2\\x9b\\xff\\xe6\\x97");
         expect_safe("cut \xe6\x97", TEXT_LINE, "cut \\xe6\\x97");
         expect_safe("\xc0\xaf\xed\xa0\x80\xf5\x80", TEXT_LINE,
                     "\\xc0\\xaf\\xed\\xa0\\x80\\xf5\\x80");
         expect_safe("x\xe2\x80\xaey", TEXT_LINE, "x\\u202ey"); /* turns the direction */
+}
+
+static void expect_word(const char *in, const char *out)
+{
+        struct strbuf b = {0};
+        text_add_shell(&b, in);
+        assert_string_equal(b.s, out);
+        strbuf_done(&b);
+}
+
+static void test_shell(void **state)
+{
+        (void)state;
+        expect_word("/home/a/admin-2.x", "/home/a/admin-2.x");
+        expect_word("", "''");
+        expect_word("/a b", "'/a b'");
+        expect_word("/a`id`$x", "'/a`id`$x'");
+        expect_word("it's", "'it'\\''s'");
+        expect_word("~", "'~'");
+        expect_word("caf\xc3\xa9", "caf\xc3\xa9");
+        expect_word("/a;b", "'/a;b'");
 }
 
 static void test_utf8(void **state)
@@ -125,6 +148,26 @@ static void test_cut(void **state)
         expect_cut("日本語", 5, "日本…", 5);
         expect_cut("日本語", 4, "日…", 3);
         assert_int_equal(text_width("e\xcc\x81"), 1); /* a combining accent */
+}
+
+/* A cell wider than `most` is whole; what follows it in its row moves, and nothing else does. */
+static void test_table_most(void **state)
+{
+        (void)state;
+        static const struct table_column columns[] = {{.title = NULL},
+                                                      {.most = 4},
+                                                      {.title = NULL}};
+        static const char *const cells[] = {"a", "1", "x", "b", "123456789", "y", "c", "12", "z"};
+        const struct term term = {.tty = false};
+        struct strbuf out = {0};
+        struct table t;
+        table_init(&t, columns, ARRAY_SIZE(columns));
+        for (size_t i = 0; i < ARRAY_SIZE(cells); i++)
+                table_add(&t, cells[i], STYLE_PLAIN);
+        table_print(&t, &term, &out);
+        assert_string_equal(out.s, "a  1     x\nb  123456789  y\nc  12    z\n");
+        table_done(&t);
+        strbuf_done(&out);
 }
 
 /* A table of three columns on a terminal WIDTH columns wide (0: none), without colours. */
@@ -197,6 +240,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_duration), cmocka_unit_test(test_bytes),
             cmocka_unit_test(test_safe),     cmocka_unit_test(test_utf8),
+            cmocka_unit_test(test_shell),    cmocka_unit_test(test_table_most),
             cmocka_unit_test(test_cut),      cmocka_unit_test(test_table),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,12 @@ static void test_suggest(void **state)
             {"", NULL},
             {"pxyz", NULL},
             {"lo", NULL},
+            {"bogus", NULL}, /* two letters of "log" are in it */
+            {"nmask", "umask"},
+            {"nmusk", NULL},
+            {"restrat", "restart"},
+            {"rstrt", "restart"},
+            {"mestarz", NULL},
             {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
              NULL},
         };

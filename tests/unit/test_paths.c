@@ -5,10 +5,19 @@
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pwd.h>
+
+static bool no_user; /* the passwd database has no entry for us */
+static struct passwd *find_user(uid_t uid)
+{
+        return no_user ? NULL : getpwuid(uid);
+}
+#define getpwuid find_user
 
 static char system_dir[300];
 #define PATHS_SYSTEM_RUN system_dir
@@ -156,6 +165,30 @@ static void test_home(void **state)
         }
 }
 
+static void test_no_home(void **state)
+{
+        static const struct {
+                const char *home, *said;
+        } cases[] = {
+            {NULL, "HOME is not set"},
+            {"", "HOME is not set"},
+            {"foo", "HOME is \"foo\", which is no absolute path,"},
+        };
+        (void)state;
+        no_user = true;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct paths p;
+                _cleanup_free_ char *error = NULL;
+                if (cases[i].home)
+                        setenv("HOME", cases[i].home, 1);
+                else
+                        unsetenv("HOME");
+                assert_int_equal(paths_find(NULL, &p, &error), -ENOENT);
+                assert_non_null(strstr(error, cases[i].said));
+        }
+        no_user = false;
+}
+
 static void test_run(void **state)
 {
         (void)state;
@@ -253,8 +286,8 @@ static void test_sockets(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            TEST(test_layout), TEST(test_root), TEST(test_root_links), TEST(test_root_bad),
-            TEST(test_home),   TEST(test_run),  TEST(test_sockets),
+            TEST(test_layout), TEST(test_root),    TEST(test_root_links), TEST(test_root_bad),
+            TEST(test_home),   TEST(test_no_home), TEST(test_run),        TEST(test_sockets),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
