@@ -140,9 +140,9 @@ struct conf {
         char *home;                  /* $HOME that relative paths were resolved against */
         struct strv files;           /* the definition files that were found, broken ones too */
         struct strv broken;          /* files and folders that could not be read: see conf_broken */
-        struct conf *fallback;       /* of the caller, owned: what the definitions said when they were
+        struct conf *fallback; /* of the caller, owned: what the definitions said when they were
                                         good, for services that run and are invalid here; or NULL */
-        uint64_t fingerprint;        /* of the files' names and content: has it changed since? */
+        uint64_t fingerprint;  /* of the files' names and content: has it changed since? */
         struct strv interned;
 };
 

@@ -228,6 +228,13 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
         struct conf_at at = {.diag = p->diag, .parse = p, .doc = doc, .conf = p->conf};
         if (doc->broken)
                 strv_add(&p->conf->broken, doc->file);
+        /* Not even a comment: more likely an upload that was cut short than a wish to run nothing. */
+        if (doc->text[strspn(doc->text, " \t\r\n")] == '\0' && !doc->broken) {
+                strv_add(&p->conf->broken, doc->file);
+                diag_add(p->diag, DIAG_ERROR, doc->file, 1, 1, NULL, NULL,
+                         "the file is empty (was an upload cut short? to run nothing, write "
+                         "`services: {}`)");
+        }
         for (size_t i = 1; doc->broken && i < ARRAY_SIZE(top_keys); i++) {
                 if (!lost_section(doc, top_keys[i]))
                         continue;

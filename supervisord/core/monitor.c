@@ -112,11 +112,17 @@ static void failed(struct svc *x, const char *text)
                 plan_next(x);
 }
 
+/* Said once, not at each of the quick checks of a start. */
 static void not_run(struct svc *x, const char *text)
 {
-        struct line l = line_new("monitoring not possible");
-        line_str(&l, "error", text ? text : "?");
-        line_log(x, &l, true);
+        text = text ? text : "?";
+        if (!str_eq(text, x->check_text)) {
+                struct line l = line_new("monitoring not possible");
+                line_str(&l, "error", text);
+                line_log(x, &l, true);
+                free(x->check_text);
+                x->check_text = xstrndup(text, CORE_TEXT_MAX);
+        }
         plan_next(x);
 }
 

@@ -87,9 +87,18 @@ class Bad(SvcdTest):
     def test_binary(self):
         self.check(bytes(range(256)) * 10, r"FILE:.*\S")
 
-    def test_empty_is_no_error(self):
-        self.config("")
+    def test_empty(self):
+        self.check("", r"FILE:1:1: the file is empty .*services: \{\}")
+        self.config("# nothing yet\n")
         self.svcctl("check")
+
+    def test_what_runs_goes_on_when_the_file_is_emptied(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.config("")
+        self.svcctl("reload", status=1)
+        self.assertEqual(self.running("a")["pid"], pid)
 
     def test_wrong_top(self):
         self.check("- a\n- b\n", r"FILE:1:1: ")

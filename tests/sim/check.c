@@ -106,7 +106,7 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
                 r->last_run = ev->run;
                 r->signalled = r->failing = false;
         }
-        if (ev->type == CORE_EV_CHECK && !ev->ok && s->check_running &&
+        if (ev->type == CORE_EV_CHECK && !ev->ok && !ev->error && s->check_running &&
             (s->actual == CORE_RUNNING) && s->checks_failed + 1 >= s->def->monitoring_failures.v)
                 r->failing = true;
 }

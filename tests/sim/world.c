@@ -355,8 +355,10 @@ static void check_done(struct sim *w, const struct wev *e)
                 return;
         l->checking = false;
         bool ok = s->main && (w->calm || (s->ready && s->p.healthy && !sim_chance(w, 2)));
+        int error = !w->calm && sim_chance(w, 2) ? EAGAIN : 0;
         perform_event(w, e->who,
-                      &(struct core_event){.type = CORE_EV_CHECK, .ok = ok, .text = "refused"});
+                      &(struct core_event){
+                          .type = CORE_EV_CHECK, .ok = ok, .error = error, .text = "refused"});
 }
 
 static void shim_dies(struct sim *w, const struct wev *e)

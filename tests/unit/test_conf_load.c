@@ -112,6 +112,10 @@ static void test_nothing(void **state)
         assert_int_equal(rmdir(paths.dropins), 0);
         expect(nothing);
         helper_write(paths.main_file, "");
+        expect("config/services.yaml:1:1: the file is empty (was an upload cut short? to run nothing, "
+               "write `services: {}`)");
+        assert_true(broken("config/services.yaml"));
+        helper_write(paths.main_file, "# nothing yet\n");
         expect(""); /* says nothing, but is there */
         assert_int_equal(unlink(paths.main_file), 0);
         /* svcd makes the folder: if it is gone, something is wrong, and nobody wants to stop all */
@@ -270,7 +274,7 @@ static void test_what_is_no_file(void **state)
         assert_true(broken("config/services.yaml"));
         assert_int_equal(rmdir(paths.dropins), 0);
         put("config/services.d", "");
-        put("config/services.yaml", "");
+        put("config/services.yaml", "services: {}\n");
         expect("config/services.d: this is not a directory");
         assert_true(broken("config/services.d/1.yaml"));
 }
@@ -430,7 +434,7 @@ static void test_too_many_files(void **state)
         for (int i = 0; i < 258; i++) {
                 char name[64];
                 snprintf(name, sizeof(name), "config/services.d/%03d.yaml", i);
-                put(name, "");
+                put(name, "services: {}\n");
         }
         expect("config/services.d/256.yaml: not read: more than 256 files\n"
                "config/services.d/257.yaml: not read: more than 256 files");

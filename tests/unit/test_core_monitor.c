@@ -90,6 +90,29 @@ static void failed_check_that_says_nothing(void **state)
         bench_done(&b);
 }
 
+/* A check that could not be run says nothing of the service. */
+static void check_that_could_not_be_run(void **state)
+{
+        struct bench b;
+        (void)state;
+        monitored(&b);
+        up(&b);
+        bench_pass(&b, 0);
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_CHECK, .error = 11, .text = "fork: no"});
+        expect_log(&b, "a: monitoring not possible error=\"fork: no\"");
+        expect_state(&b, "a", "running");
+        assert_int_equal(bench_find(&b, "a")->checks_failed, 0);
+        bench_pass(&b, 60000);
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_CHECK, .error = 11, .text = "fork: no"});
+        expect_log(&b, ""); /* once is enough */
+        bench_pass(&b, 60000);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_CHECK, .error = 11});
+        expect_log(&b, "a: monitoring not possible error=\"?\"");
+        bench_done(&b);
+}
+
 static void never_while_it_stops(void **state)
 {
         struct bench b;
@@ -196,6 +219,7 @@ int main(void)
             cmocka_unit_test(schedule),
             cmocka_unit_test(failures_in_a_row),
             cmocka_unit_test(failed_check_that_says_nothing),
+            cmocka_unit_test(check_that_could_not_be_run),
             cmocka_unit_test(never_while_it_stops),
             cmocka_unit_test(not_while_it_reloads),
             cmocka_unit_test(ready_by_checks),

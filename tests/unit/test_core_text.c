@@ -78,9 +78,9 @@ static void what_the_shell_says(void **state)
                 int code;
                 const char *text;
         } rows[] = {
-            {"./a; ./b", 127, "exited with code 127 after 0ms (the shell found no such program)"},
+            {"./a; ./b", 127, "exited with code 127 (the shell found no such program) after 0ms"},
             {"./a; ./b", 126,
-             "exited with code 126 after 0ms (the shell could not execute the program)"},
+             "exited with code 126 (the shell could not execute the program) after 0ms"},
             {"./a; ./b", 1, "exited with code 1 after 0ms"},
             {"./a b", 127, "exited with code 127 after 0ms"},
             {"./a", 127, "exited with code 127 after 0ms"},
