@@ -345,8 +345,8 @@ static int run(struct daemon *d)
                 watch_executable(d, core_at(d->core, i));
         sdnotify_send("READY=1");
         d->notified = getenv("NOTIFY_SOCKET") != NULL;
-        selflog_add(&d->log, "svcd is up for %s: %zu services, pid %d", d->paths.root,
-                    core_count(d->core), (int)getpid());
+        selflog_add(&d->log, "svcd is up for %s: %zu service%s, pid %d", d->paths.root,
+                    core_count(d->core), core_count(d->core) == 1 ? "" : "s", (int)getpid());
         ev_run(d->loop, 0);
         save(d, true);
         selflog_add(&d->log, "everything is stopped");

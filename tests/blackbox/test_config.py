@@ -92,14 +92,6 @@ class Bad(SvcdTest):
         self.config("# nothing yet\n")
         self.svcctl("check")
 
-    def test_what_runs_goes_on_when_the_file_is_emptied(self):
-        self.config("services: {a: {command: sleep 1000}}\n")
-        self.start()
-        pid = self.running("a")["pid"]
-        self.config("")
-        self.svcctl("reload", status=1)
-        self.assertEqual(self.running("a")["pid"], pid)
-
     def test_wrong_top(self):
         self.check("- a\n- b\n", r"FILE:1:1: ")
         self.check("services: [a]\n", r"FILE:1:\d+: services: ")
@@ -178,6 +170,14 @@ class Bad(SvcdTest):
 
 
 class OthersGoOn(SvcdTest):
+    def test_what_runs_goes_on_when_the_file_is_emptied(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.config("")
+        self.svcctl("reload", status=1)
+        self.assertEqual(self.running("a")["pid"], pid)
+
     def test_a_bad_service_costs_only_itself(self):
         self.config("services:\n" + GOOD + "  bad: {command: sleep 1000, prot: 1}\n")
         self.start()
