@@ -144,27 +144,6 @@ static char *judge_content(const char *path, const struct stat *st, bool any_own
         return why;
 }
 
-static int read_all(int fd, char **ret, size_t *ret_n)
-{
-        _cleanup_strbuf_ struct strbuf b = {0};
-        char chunk[16384];
-        for (;;) {
-                ssize_t n = read(fd, chunk, sizeof(chunk));
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                if (b.n + (size_t)n > CONF_FILE_MAX)
-                        return -EFBIG;
-                strbuf_addn(&b, chunk, (size_t)n);
-        }
-        *ret_n = b.n;
-        *ret = strbuf_take(&b);
-        return 0;
-}
-
 /* Reads the file into SRC: its text, or why not. */
 static void read_source(struct source *src, bool any_owner)
 {
@@ -185,7 +164,7 @@ static void read_source(struct source *src, bool any_owner)
                 src->why = judge_link(src->path);
         if (src->why)
                 return;
-        int r = read_all(fd, &src->text, &src->n);
+        int r = file_read_fd(fd, CONF_FILE_MAX, &src->text, &src->n);
         if (r < 0) {
                 src->why = xasprintf("cannot be read: %s", strerror(-r));
                 return;

@@ -241,19 +241,8 @@ char *strv_join(const struct strv *l, const char *separator)
         return strbuf_take(&b);
 }
 
-int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n)
+int file_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_n)
 {
-        /* O_NONBLOCK: a FIFO in place of a file must not stop the caller. */
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0)
-                return -errno;
-        struct stat st;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (S_ISDIR(st.st_mode))
-                return -EISDIR;
-        if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max_bytes)
-                return -EFBIG;
         _cleanup_strbuf_ struct strbuf b = {0};
         char chunk[16384];
         for (;;) {
@@ -272,6 +261,22 @@ int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n)
                 *ret_n = b.n;
         *ret = strbuf_take(&b);
         return 0;
+}
+
+int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n)
+{
+        /* O_NONBLOCK: a FIFO in place of a file must not stop the caller. */
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        struct stat st;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (S_ISDIR(st.st_mode))
+                return -EISDIR;
+        if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max_bytes)
+                return -EFBIG;
+        return file_read_fd(fd, max_bytes, ret, ret_n);
 }
 
 static int write_all(int fd, const char *data, size_t n_bytes)

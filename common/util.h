@@ -114,6 +114,8 @@ char *strv_join(const struct strv *l, const char *separator);
 /* Reads at most MAX bytes; a NUL follows the data. -EFBIG if there is more, -EISDIR for a folder,
  * else open's and read's errors. */
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n);
+/* The same from an open descriptor, which stays open. */
+int file_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_n);
 
 /* Writes PATH.tmp, optionally fsyncs it, and renames it over PATH, so that PATH always holds the
  * old or the new content, whole. Mode applies to a new file. Returns 0 or -errno; PATH is untouched
