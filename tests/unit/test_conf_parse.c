@@ -60,7 +60,7 @@ static void test_values(void **state)
                 char *text = xasprintf("services:\n  a: {command: x, %s}\n", cases[i].settings);
                 struct loaded l = helper_load(text);
                 char *messages = helper_messages(&l.diag);
-                if (l.diag.n > 0)
+                if (l.diag.errors > 0)
                         fail_msg("%s\n%s", text, messages);
                 helper_prints(helper_valid(&l, "a"), cases[i].s, cases[i].printed);
                 free(messages);
