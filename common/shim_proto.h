@@ -111,8 +111,9 @@ enum shim_frame {
         SHIM_INIT = 1,   /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
         SHIM_START = 2,  /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE */
         SHIM_ORDER = 3,  /* FLAGS MIN_RAN_MS INTENT */
-        SHIM_SIGNAL = 4, /* SIGNO SCOPE */
-        SHIM_KILL = 5,   /* SIGKILL to everything until nothing is left; EXITED/EMPTY tell the end */
+        SHIM_SIGNAL = 4, /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
+        SHIM_KILL = 5,   /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
+                            EXITED/EMPTY tell the end */
         SHIM_LOG = 6,    /* WALL_MS TEXT: append `TIME svcd TEXT` (SOURCE "mon" if given) */
         SHIM_LOGCONF = 7, /* the LOG_ settings, from now on */
         SHIM_ACK = 8,     /* REPORT TEXT: the report is safe; TEXT is the `exited` line's text */

@@ -17,8 +17,8 @@
 
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
-        int64_t flags, tag, max_size, keep, plain, mode, min_ran_ms, intent, signo, scope, wall_ms,
-            report;
+        int64_t run, flags, tag, max_size, keep, plain, mode, min_ran_ms, intent, signo, scope,
+            wall_ms, report;
         struct bytes {
                 const char *p;
                 size_t n;
@@ -42,6 +42,8 @@ static int64_t *number_of(struct items *it, enum shim_tag tag)
                 return &it->mode;
         case SHIM_T_MIN_RAN_MS:
                 return &it->min_ran_ms;
+        case SHIM_T_RUN:
+                return &it->run;
         case SHIM_T_INTENT:
                 return &it->intent;
         case SHIM_T_SIGNO:
@@ -169,6 +171,13 @@ static void on_log(struct shim *s, const struct items *it)
                 gate_line(s, wall_ms, "svcd", 4, it->text.p, it->text.n);
 }
 
+/* A standing order may have been quicker than svcd: what was meant for the run before is not for this
+ * one. */
+static bool is_meant(const struct shim *s, const struct items *it)
+{
+        return it->run == 0 || it->run == s->run;
+}
+
 static void dispatch(struct shim *s, unsigned type, const struct items *it, const void *payload,
                      size_t n)
 {
@@ -182,10 +191,12 @@ static void dispatch(struct shim *s, unsigned type, const struct items *it, cons
                         s->order = (struct order){0};
                 break;
         case SHIM_SIGNAL:
-                run_signal(s, (int)it->signo, it->scope == SHIM_SCOPE_TREE);
+                if (is_meant(s, it))
+                        run_signal(s, (int)it->signo, it->scope == SHIM_SCOPE_TREE);
                 break;
         case SHIM_KILL:
-                run_kill(s);
+                if (is_meant(s, it))
+                        run_kill(s);
                 break;
         case SHIM_LOG:
                 if (!s->check)

@@ -304,6 +304,7 @@ void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree)
         char buf[SMALL_FRAME_BYTES];
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), SHIM_SIGNAL);
+        shim_put_int(&w, SHIM_T_RUN, s->run); /* not a run that the shim has begun meanwhile */
         shim_put_int(&w, SHIM_T_SIGNO, signo);
         shim_put_int(&w, SHIM_T_SCOPE, tree ? SHIM_SCOPE_TREE : SHIM_SCOPE_MAIN);
         send_frame(l, &w);
@@ -317,6 +318,7 @@ void link_kill(struct daemon *d, struct core_service *s)
         char buf[SMALL_FRAME_BYTES];
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), SHIM_KILL);
+        shim_put_int(&w, SHIM_T_RUN, s->run);
         send_frame(l, &w);
 }
 

@@ -68,15 +68,15 @@ struct svc {
                 size_t n, cap;
         } ops;
 
-        bool shim;     /* there is one, as far as we know */
-        bool adopt;    /* core_adopt was called and core_apply not yet */
-        bool adopted;  /* ADOPTING: the shim has answered, a report must follow */
-        bool loaded;   /* from core_load: `was` stands for `actual` until core_apply */
-        bool watching; /* FX_WATCH_PORT is in force */
-        bool again;    /* the last run failed: the next is a restart by svcd itself */
-        bool replace;  /* end this run as soon as that is possible, and begin another */
-        bool had_main; /* EXITED: the main process was known to be up */
-        bool gone;     /* FX_FORGET is in the queue */
+        bool shim;                 /* there is one, as far as we know */
+        bool adopt;                /* core_adopt was called and core_apply not yet */
+        bool adopted;              /* ADOPTING: the shim has answered, a report must follow */
+        bool loaded;               /* from core_load: `was` stands for `actual` until core_apply */
+        bool watching;             /* FX_WATCH_PORT is in force */
+        bool again;                /* the last run failed: the next is a restart by svcd itself */
+        bool replace;              /* end this run as soon as that is possible, and begin another */
+        bool had_main;             /* EXITED: the main process was known to be up */
+        bool gone;                 /* FX_FORGET is in the queue */
         enum apply_class changed;  /* core_apply: what the new definition asks for */
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
         struct order sent;         /* what the shim knows */
@@ -88,7 +88,8 @@ struct svc {
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
         char *file;        /* of the definition, from the saved state while there is no `def` */
-        uint64_t digest;   /* conf_digest of `def`; s.digest is that of what the run was started with */
+        uint64_t
+            digest; /* conf_digest of `def`; s.digest is that of what the run was started with */
         uint64_t def_hash; /* of everything in the definition; 0 = not known, see apply_def_hash */
         enum core_actual was; /* saved `actual`, and what belongs to it */
         int64_t was_deadline_ms;
@@ -192,7 +193,8 @@ void order_forget(struct svc *x);
 bool order_must_stop(const struct svc *x);
 bool order_blocked(const struct svc *x);              /* waits for one that cannot come by itself */
 const struct svc *order_blocker(const struct svc *x); /* the first it waits for, or NULL */
-char *order_waiting_text(const struct svc *x);        /* of one that waits: "waiting for redis (disabled: failures)" */
+char *order_waiting_text(
+    const struct svc *x); /* of one that waits: "waiting for redis (disabled: failures)" */
 void hold_set(struct svc *x, unsigned holds);
 void hold_clear(struct svc *x, unsigned holds);
 
@@ -215,8 +217,8 @@ static inline bool run_out_of_date(const struct svc *x, uint64_t digest)
                   x->s.actual == CORE_RELOADING || x->s.actual == CORE_ADOPTING;
         return up && x->s.digest && x->s.digest != digest;
 }
-void run_order_fit(struct svc *x);                   /* what is right in the state it is in */
-void run_next(struct svc *x); /* nothing is left: DOWN, WAITING, BACKOFF, SPAWNING */
+void run_order_fit(struct svc *x); /* what is right in the state it is in */
+void run_next(struct svc *x);      /* nothing is left: DOWN, WAITING, BACKOFF, SPAWNING */
 void run_stop(struct svc *x, enum core_cause why);
 void run_exited(struct svc *x, const struct core_event *ev);
 void run_start_failed(struct svc *x, const struct core_event *ev);

@@ -132,16 +132,32 @@ void on_started_newer(struct svc *x, const struct core_event *ev)
                 on_started(x, ev);
 }
 
-/* The shim's standing order was quicker than our signal. */
+/* The run that was to be ended was not well, and has ended by itself: the new one is another. */
+static bool ended_in_time(const struct svc *x)
+{
+        enum core_cause why = x->s.ending;
+        return (why == CORE_CAUSE_MONITORING || why == CORE_CAUSE_READY) && !x->s.holds &&
+               !x->replace && !order_must_stop(x);
+}
+
+/* The shim's standing order was quicker than our signal, which it has not passed on to the new run. */
 void on_started_stopping(struct svc *x, const struct core_event *ev)
 {
         enum core_cause why = x->s.ending;
+        if (ended_in_time(x)) {
+                on_started(x, ev);
+                return;
+        }
         take_started(x, ev);
         run_stop(x, why);
 }
 
 void on_started_killing(struct svc *x, const struct core_event *ev)
 {
+        if (ended_in_time(x)) {
+                on_started(x, ev);
+                return;
+        }
         take_started(x, ev);
         fx_add(x, CORE_FX_KILL);
 }
@@ -206,7 +222,7 @@ static void send_restart_signal(struct svc *x, bool caught)
 {
         const struct conf_service *def = svc_def(x);
         x->s.signal_caught = caught;
-        x->s.restart_grace_ms = x->c->now_ms + MAX(def->stop_timeout.v, CORE_RELOAD_MS);
+        x->s.restart_grace_ms = x->c->now_ms + def->stop_timeout.v;
         run_order(x, run_restart_order(x));
         machine_go(x, CORE_RELOADING);
         deadline_set(x, x->c->now_ms + CORE_RELOAD_MS);

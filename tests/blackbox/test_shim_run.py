@@ -56,6 +56,18 @@ class Start(ShimTest):
             self.assertEqual(ended.main_pid, started.main_pid)
             shim.ack(ended)
 
+    def test_what_is_meant_for_another_run_is_ignored(self):
+        # A standing order may have begun the next run before svcd's order for the last one arrives.
+        shim = self.shim()
+        shim.start(["true"])
+        shim.ack(shim.expect("EXITED"))
+        started = shim.start(["sleep", "1000"])
+        shim.send("SIGNAL", run=1, signo=int(signal.SIGTERM))
+        shim.send("KILL", run=1)
+        shim.send("SIGNAL", run=2, signo=int(signal.SIGUSR1))
+        ended = shim.expect("EXITED")
+        self.assertEqual((ended.main_pid, os.WTERMSIG(ended.wstatus)), (started.main_pid, signal.SIGUSR1))
+
     def test_cpu_time(self):
         shim = self.shim()
         shim.start([PYTHON, "-c", "import time\nwhile time.process_time() < 0.2: pass"])

@@ -39,6 +39,7 @@ class Clients(SvcdTest):
     def test_silent_connections_lock_nobody_out(self):
         self.config("services: {a: {command: sleep 1000}}\n")
         self.start()
+        self.running("a")
         folder = os.open(self.run_dir, os.O_PATH | os.O_DIRECTORY)
         silent = []
         for _ in range(300):

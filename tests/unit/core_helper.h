@@ -210,4 +210,33 @@ static inline void bench_up(struct bench *b)
         bench_forget(b);
 }
 
+/* svcd dies and a new one begins: same boot or another. The definitions are b->conf. */
+static inline void next_svcd(struct bench *b, const char *boot, bool adopt)
+{
+        char *error = NULL;
+        json_t *saved = core_save(b->c, "boot-1");
+        assert_int_equal(core_dirty(b->c), CORE_CLEAN);
+        core_free(b->c);
+        b->c = core_new();
+        assert_int_equal(core_load(b->c, saved, boot, &error), 0);
+        json_t *again = core_save(b->c, "boot-1");
+        if (!strcmp(boot, "boot-1"))
+                assert_true(json_equal(saved, again));
+        json_decref(saved);
+        json_decref(again);
+        if (adopt)
+                core_adopt(b->c, "a");
+        bench_forget(b);
+        bench_apply(b);
+}
+
+static inline struct core_event hello(struct bench *b, int64_t run, int64_t pid)
+{
+        return (struct core_event){.type = CORE_EV_ADOPTED,
+                                   .run = run,
+                                   .pid = pid,
+                                   .at_ms = b->now_ms - 500,
+                                   .at_wall_ms = bench_wall(b) - 500};
+}
+
 #endif

@@ -278,8 +278,13 @@ static void enabled_false_and_true(void **state)
         bench_apply(&b);
         expect_log(&b, "a: enabled by=definition");
         expect_fx(&b, "a spawn 2");
+        off(b.conf, defs_add(b.conf, "b"));
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        expect_log(&b, ""); /* it never was anything else */
         bench_ask(&b, "a", CORE_EV_START);
         bench_forget(&b);
+        off(b.conf, defs_add(b.conf, "b"));
         off(b.conf, defs_add(b.conf, "a"));
         bench_apply(&b);
         expect_fx(&b, "a reply 1 refused [disabled by its definition] | a conf");

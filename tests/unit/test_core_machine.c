@@ -460,6 +460,17 @@ static void reports_twice_and_late(void **state)
         bench_done(&b);
 }
 
+static void started_again_of_an_ended_run(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_exited(&b, "a", EXIT(1));
+        bench_started(&b, "a");
+        expect_state(&b, "a", "backoff");
+        bench_done(&b);
+}
+
 /* A report of a run that is no longer among the last ones is acknowledged from what it says itself. */
 static void report_of_a_forgotten_run(void **state)
 {
@@ -638,6 +649,7 @@ int main(void)
             cmocka_unit_test(lost),
             cmocka_unit_test(lost_while_spawning),
             cmocka_unit_test(reports_twice_and_late),
+            cmocka_unit_test(started_again_of_an_ended_run),
             cmocka_unit_test(report_of_a_forgotten_run),
             cmocka_unit_test(order_crosses_stop),
             cmocka_unit_test(order_crosses_stop_and_fails),

@@ -78,6 +78,32 @@ static void failures_in_a_row(void **state)
         bench_done(&b);
 }
 
+/* The unwell run died by itself meanwhile, and the shim has begun another: that one is left alone. */
+static void dies_before_it_is_stopped(void **state)
+{
+        struct bench b;
+        (void)state;
+        monitored(&b);
+        up(&b);
+        bench_pass(&b, 0);
+        bench_forget(&b);
+        answer(&b, false);
+        expect_fx(&b, "a disarm | a signal TERM");
+        struct core_event ev = bench_exit(&b, "a", SIGKILL);
+        ev.restarted = true;
+        bench_send(&b, "a", ev);
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_STARTED,
+                                       .run = 2,
+                                       .pid = 102,
+                                       .at_ms = b.now_ms,
+                                       .restarted = true});
+        expect_state(&b, "a", "running");
+        assert_int_equal(bench_find(&b, "a")->pid, 102);
+        assert_int_equal(core_failures(bench_find(&b, "a"), b.now_ms), 1);
+        bench_done(&b);
+}
+
 static void failed_check_that_says_nothing(void **state)
 {
         struct bench b;
@@ -156,7 +182,9 @@ static void ready_by_checks(void **state)
         bench_pass(&b, 100);
         expect_fx(&b, "a check");
         answer(&b, false);
-        bench_pass(&b, 500);
+        bench_pass(&b, 499);
+        expect_fx(&b, "");
+        bench_pass(&b, 1);
         expect_fx(&b, "a check");
         expect_log(&b, ""); /* that it is not ready yet is no failure */
         char *note = core_note(b.c, bench_find(&b, "a"), b.now_ms);
@@ -218,6 +246,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(schedule),
             cmocka_unit_test(failures_in_a_row),
+            cmocka_unit_test(dies_before_it_is_stopped),
             cmocka_unit_test(failed_check_that_says_nothing),
             cmocka_unit_test(check_that_could_not_be_run),
             cmocka_unit_test(never_while_it_stops),
