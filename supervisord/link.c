@@ -146,7 +146,6 @@ static void hello(struct link *l, const struct shimio_frame *f)
 {
         bool adopted = l->state == LINK_AWAY;
         l->pid = (pid_t)f->v[SHIM_T_PID];
-        l->seen = true;
         if (!adopted)
                 return;
         ev_timer_stop(l->d->loop, &l->timer);
@@ -243,7 +242,6 @@ static void start_again(struct link *l)
         int fd;
         l->spawn_after = false;
         l->state = LINK_UP;
-        l->seen = false;
         int r = nursery_fork(&l->d->nursery, &fd);
         if (r < 0) {
                 _cleanup_free_ char *text =

@@ -37,7 +37,6 @@ struct link {
         bool spawn_after;    /* LEAVING: a SPAWN waits */
         bool spawning;       /* START is not answered yet */
         int64_t spawn_run;
-        bool seen;        /* HELLO was received */
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 
