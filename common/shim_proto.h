@@ -11,7 +11,8 @@
  *   nursery, never runs a service: for each packet that consists of the one byte
  *   SHIM_NURSERY_FORK and carries one descriptor (SCM_RIGHTS), it forks a shim whose parent is svcd
  *   (CLONE_PARENT) and which talks over that descriptor. So a shim costs a fork of a tiny process,
- *   not an exec. The nursery ends when its socket closes. Its environment is passed on to nobody;
+ *   not an exec. If it cannot fork, it answers in the shim's place: START_FAILED (stage "fork"), which
+ *   then has neither RUN nor REPORT. The nursery ends when its socket closes. Its environment is passed on to nobody;
  *   TZ in it decides the zone of the log's times.
  *
  * THE WIRE
@@ -108,17 +109,17 @@ struct shim_item {
 /* Frames. Numbers are never re-used. */
 enum shim_frame {
         /* svcd to shim */
-        SHIM_INIT = 1,   /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
-        SHIM_START = 2,  /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE */
-        SHIM_ORDER = 3,  /* FLAGS MIN_RAN_MS INTENT */
-        SHIM_SIGNAL = 4, /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
-        SHIM_KILL = 5,   /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
+        SHIM_INIT = 1,    /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
+        SHIM_START = 2,   /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE */
+        SHIM_ORDER = 3,   /* FLAGS MIN_RAN_MS INTENT */
+        SHIM_SIGNAL = 4,  /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
+        SHIM_KILL = 5,    /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
                             EXITED/EMPTY tell the end */
-        SHIM_LOG = 6,    /* WALL_MS TEXT: append `TIME svcd TEXT` (SOURCE "mon" if given) */
+        SHIM_LOG = 6,     /* WALL_MS TEXT: append `TIME svcd TEXT` (SOURCE "mon" if given) */
         SHIM_LOGCONF = 7, /* the LOG_ settings, from now on */
         SHIM_ACK = 8,     /* REPORT TEXT: the report is safe; TEXT is the `exited` line's text */
         SHIM_COOKIE = 9,  /* COOKIE: replaces START's */
-        SHIM_EXIT = 10,   /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
+        SHIM_EXIT = 10, /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
                              while anything of a run is alive */
         SHIM_RECORD = 12, /* RUN was deleted: make RUN/shims/NAME again, and lock it */
         SHIM_LIMITS = 11, /* RLIMIT… NICE for the main process that is up (prlimit) */
@@ -142,7 +143,7 @@ enum shim_tag {
         SHIM_T_FLAGS = 3,
         SHIM_T_RUN_DIR = 4,
         SHIM_T_LOG_PATH = 5,
-        SHIM_T_TAG = 6,         /* RLIMIT_LOCKS value for all descendants; 0 = none */
+        SHIM_T_TAG = 6,          /* RLIMIT_LOCKS value for all descendants; 0 = none */
         SHIM_T_LOG_MAX_SIZE = 7, /* bytes; 0 = never rotate */
         SHIM_T_LOG_KEEP = 8,     /* rotated files */
         SHIM_T_LOG_PLAIN = 9,    /* 1 = the program's bytes untouched (log.timestamps: false) */
@@ -160,7 +161,7 @@ enum shim_tag {
         SHIM_T_MIN_RAN_MS = 21,
         SHIM_T_INTENT = 22, /* opaque; comes back in EXITED */
         SHIM_T_SIGNO = 23,
-        SHIM_T_SCOPE = 24, /* enum shim_scope */
+        SHIM_T_SCOPE = 24,   /* enum shim_scope */
         SHIM_T_WALL_MS = 25, /* CLOCK_REALTIME, ms since 1970 */
         SHIM_T_TEXT = 26,
         SHIM_T_SOURCE = 27,
@@ -169,10 +170,11 @@ enum shim_tag {
         SHIM_T_MAIN_PID = 30,
         SHIM_T_STARTED_MS = 31, /* CLOCK_MONOTONIC */
         SHIM_T_STARTED_WALL_MS = 32,
-        SHIM_T_READY = 33,    /* READY=1 was received in this run */
-        SHIM_T_LEFTOVER = 34, /* 1 = processes of the run are alive besides, or after, its main one */
-        SHIM_T_STATUS = 35,   /* last STATUS= of this run */
-        SHIM_T_STAGE = 36,    /* enum shim_stage */
+        SHIM_T_READY = 33, /* READY=1 was received in this run */
+        SHIM_T_LEFTOVER =
+            34,             /* 1 = processes of the run are alive besides, or after, its main one */
+        SHIM_T_STATUS = 35, /* last STATUS= of this run */
+        SHIM_T_STAGE = 36,  /* enum shim_stage */
         SHIM_T_ERRNO = 37,
         SHIM_T_WSTATUS = 38, /* as from waitpid(2) */
         SHIM_T_RAN_MS = 39,
@@ -194,7 +196,8 @@ enum shim_flags {
 
 enum shim_scope {
         SHIM_SCOPE_MAIN = 0, /* the main process, or, once it has ended, all that is left */
-        SHIM_SCOPE_TREE = 1, /* the main process and all descendants; stopped ones get SIGCONT too */
+        SHIM_SCOPE_TREE =
+            1, /* the main process and all descendants; stopped ones get SIGCONT too */
 };
 
 struct shim_rlimit {
@@ -206,9 +209,9 @@ struct shim_rlimit {
 /* Where a start can fail, in order; the names are what people see. */
 #define SHIM_STAGES(X)                                                                             \
         X(NONE, "none")                                                                            \
-        X(LOCK, "lock")       /* another shim holds this service */                                \
-        X(BUSY, "busy")       /* something of the last run is alive */                             \
-        X(PIPE, "pipe")       /* stdout and stderr, notify socket */                               \
+        X(LOCK, "lock") /* another shim holds this service */                                      \
+        X(BUSY, "busy") /* something of the last run is alive */                                   \
+        X(PIPE, "pipe") /* stdout and stderr, notify socket */                                     \
         X(FORK, "fork")                                                                            \
         X(SESSION, "setsid")                                                                       \
         X(LIMITS, "limits")                                                                        \

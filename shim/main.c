@@ -121,6 +121,18 @@ static pid_t fork_sibling(void)
 #endif
 }
 
+/* There will be nobody to say it at the other end of FD. */
+static void no_shim(int fd, int error)
+{
+        char buf[128];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_START_FAILED);
+        shim_put_int(&w, SHIM_T_STAGE, SHIM_STAGE_FORK);
+        shim_put_int(&w, SHIM_T_ERRNO, error);
+        ssize_t r = send(fd, buf, shim_end(&w), MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)r;
+}
+
 /* Takes one request; returns its descriptor, -1 if there was none, -2 at the end. */
 static int receive(void)
 {
@@ -174,10 +186,13 @@ int main(int argc, char **argv)
                         return 0;
                 if (fd < 0)
                         continue;
-                if (fork_sibling() == 0) {
+                pid_t pid = fork_sibling();
+                if (pid == 0) {
                         close(SHIM_FD);
                         shim_live(fd, argv[0], title_n);
                 }
+                if (pid < 0)
+                        no_shim(fd, errno);
                 close(fd);
         }
 }

@@ -135,6 +135,10 @@ static void end_cb(struct shimio *io)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
         shimio_close(io);
+        if (l->state == LINK_UP && l->pid == 0 && !l->spawning) {
+                link_free(l); /* there never was a shim: the nursery has said why */
+                return;
+        }
         if (l->state == LINK_UP)
                 l->state = LINK_AWAY;
         look_for_shim(l);
@@ -197,6 +201,7 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
         case SHIM_START_FAILED:
                 answered(l);
                 report_event(f, &ev);
+                ev.run = ev.run ? ev.run : l->spawn_run; /* it could not even look at START */
                 daemon_post(l->d, l->svc, &ev);
                 break;
         case SHIM_EXITED:

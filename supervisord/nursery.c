@@ -73,6 +73,9 @@ static void exec_nursery(const struct nursery *n, int fd, char *const argv[], ch
 static int spawn(struct nursery *n)
 {
         int pair[2];
+        /* It may be somewhere else than the last time: svcd's package is being replaced. */
+        free(n->program);
+        n->program = find_program();
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         char name[] = "svc-shim";

@@ -76,6 +76,7 @@ static json_t *view_exit(const struct core_service *s, const struct core_exit *e
         set_ended(o, e);
         json_object_set_new(o, "cause", json_string(core_cause_name(e->cause)));
         json_object_set_new(o, "failure", json_boolean(e->failure));
+        json_object_set_new(o, "shortage", json_boolean(e->shortage));
         json_object_set_new(o, "pid", json_integer(e->pid));
         json_object_set_new(o, "ran_ms", json_integer(e->ran_ms));
         json_object_set_new(o, "user_ms", json_integer(e->user_ms));

@@ -49,6 +49,14 @@
  *   for (stop, restart, reload, replace, changed definition) is no failure and is followed by a new
  *   run at once if one is wanted.
  *
+ * SHORTAGES
+ *   A start that failed because the machine is short of something (processes, memory, descriptors,
+ *   disk: EAGAIN, ENOMEM, EMFILE, ENOSPC, …), because the program's file is just being written, or
+ *   because svcd could not run svc-shim, is no failure of the service: it is on record and in the log,
+ *   but stays out of the tally, never disables, and leaves `delay` as it is. It is tried again after
+ *   CORE_SHORT_MS (CORE_BUSY_MS if the file was being written), doubling up to max_delay, until it
+ *   has started or is no longer wanted. restart.policy and max_failures have no say in it.
+ *
  * ORDER
  *   A service starts when all that it requires are RUNNING (or RELOADING). When one of those is to
  *   be stopped (a hold), the services that require it are stopped first; having no hold of their own
@@ -89,6 +97,8 @@
 #define CORE_RELOAD_MS 1000 /* product.md: still there 1 s after the signal = has reloaded itself */
 #define CORE_EXITS     5    /* last exits that are kept for each service */
 #define CORE_TALLY_MAX 32   /* failures that are remembered; the upper limit of max_failures */
+#define CORE_SHORT_MS  1000 /* before a start that failed for a shortage is tried again */
+#define CORE_BUSY_MS   100  /* the same for ETXTBSY */
 #define CORE_NEVER     INT64_MAX
 
 enum core_actual {
@@ -137,6 +147,8 @@ struct core_exit {
         bool lost;        /* nobody saw the end: its shim was lost */
         int stage, error; /* of CORE_CAUSE_START: enum shim_stage and errno */
         bool failure;
+        bool shortage; /* of CORE_CAUSE_START: the machine's, not the service's; is tried again */
+        int64_t retry_ms;           /* of a shortage: how long it waits before that */
         int failures, max_failures; /* "failure=2/5"; 0/0 when it was none */
         int64_t pid, ran_ms, at_wall_ms;
         int64_t user_ms, system_ms, maxrss_bytes;

@@ -75,6 +75,11 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
                 return 0;
         if (policy_accepts(def, e))
                 return CORE_HOLD_DONE;
+        e->shortage = e->cause == CORE_CAUSE_START && shortage_is(e->stage, e->error);
+        if (e->shortage) {
+                e->retry_ms = shortage_back_off(x, e);
+                return 0;
+        }
         tally_add(s, at_ms);
         back_off(x, e, at_ms);
         x->again = true;
@@ -91,14 +96,18 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
 void failure_keep(struct svc *x, const struct core_exit *e)
 {
         struct core_service *s = &x->s;
-        s->exits_n = MIN(s->exits_n + 1, CORE_EXITS);
-        memmove(s->exits + 1, s->exits, (size_t)(s->exits_n - 1) * sizeof(s->exits[0]));
+        /* A shortage that goes on is one: the ends of real runs are worth more. */
+        if (!s->exits_n || !e->shortage || !s->exits[0].shortage) {
+                s->exits_n = MIN(s->exits_n + 1, CORE_EXITS);
+                memmove(s->exits + 1, s->exits, (size_t)(s->exits_n - 1) * sizeof(s->exits[0]));
+        }
         s->exits[0] = *e;
 }
 
 void failure_reset(struct svc *x)
 {
         bool news = x->s.tally_n || x->not_before_ms;
+        x->short_delay_ms = 0;
         x->s.tally_n = 0;
         x->s.delay_ms = svc_def(x)->restart_delay.v;
         x->not_before_ms = 0;

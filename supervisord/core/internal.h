@@ -81,9 +81,10 @@ struct svc {
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
         struct order sent;         /* what the shim knows */
 
-        int64_t exited_run;    /* highest run whose end is on record */
-        int64_t last_run;      /* highest number ever given */
-        int64_t not_before_ms; /* back-off: no new run before; 0 = none */
+        int64_t exited_run;     /* highest run whose end is on record */
+        int64_t last_run;       /* highest number ever given */
+        int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
+        int64_t short_delay_ms; /* the next back-off of a shortage; 0 = the first */
         int64_t check_began_ms;
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
@@ -206,6 +207,11 @@ void failure_keep(struct svc *x, const struct core_exit *e); /* into exits[] */
 void failure_reset(struct svc *x);                           /* tally, delay, back-off */
 struct order failure_order(const struct svc *x); /* the standing order that is right now */
 void failure_log_disabled(struct svc *x, const struct core_exit *e);
+
+/* ---- shortage.c ---- */
+bool shortage_is(int stage, int error);
+/* Moves the back-off; returns how long it is. */
+int64_t shortage_back_off(struct svc *x, const struct core_exit *e);
 
 /* ---- standing order, run.c ---- */
 void run_order(struct svc *x, struct order o);       /* FX_ORDER if the shim does not know it yet */

@@ -78,6 +78,11 @@ static void note_backoff(struct strbuf *b, const struct svc *x, int64_t now_ms)
 {
         char buf[CONF_DURATION_MAX];
         strbuf_addf(b, "next start in %s", text_duration(MAX(x->not_before_ms - now_ms, 0), buf));
+        if (x->s.exits_n && x->s.exits[0].shortage) {
+                _cleanup_free_ char *how = core_exit_text(&x->s, &x->s.exits[0]);
+                strbuf_addf(b, ": %s; no failure of the service, tried until it starts", how);
+                return;
+        }
         if (!x->s.exits_n || !x->s.exits[0].failure)
                 return;
         strbuf_add(b, ": ");

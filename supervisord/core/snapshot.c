@@ -68,6 +68,7 @@ static json_t *save_exit(const struct core_exit *e)
         put_int(o, "stage", e->stage);
         put_int(o, "error", e->error);
         put_bool(o, "failure", e->failure);
+        put_bool(o, "shortage", e->shortage);
         put_int(o, "failures", e->failures);
         put_int(o, "max_failures", e->max_failures);
         put_int(o, "pid", e->pid);
@@ -234,6 +235,7 @@ static struct core_exit load_exit(const json_t *o)
             .stage = get_small(o, "stage"),
             .error = get_small(o, "error"),
             .failure = get_bool(o, "failure"),
+            .shortage = get_bool(o, "shortage"),
             .failures = get_small(o, "failures"),
             .max_failures = get_small(o, "max_failures"),
             .pid = get_int(o, "pid"),

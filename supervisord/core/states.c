@@ -105,7 +105,7 @@ static void take_started(struct svc *x, const struct core_event *ev)
         s->leftover = false;
         s->restarts += x->again;
         x->again = false;
-        x->not_before_ms = 0;
+        x->not_before_ms = x->short_delay_ms = 0;
         x->shim = true;
         svc_dirty(x, CORE_DIRTY_SOON);
         log_started(x, ev->restarted);

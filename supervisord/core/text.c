@@ -184,6 +184,8 @@ static struct line start_failed(const struct svc *x, const struct core_exit *e)
         line_str(&l, "error", x->start_error ? x->start_error : strerror(e->error));
         if (path)
                 line_str(&l, "path", path);
+        if (e->shortage)
+                line_ms(&l, "retry", e->retry_ms);
         add_failure(&l, e);
         return l;
 }

@@ -2,6 +2,7 @@
  * must have meant, when a service may be disabled or started, who must be down before whom. */
 #include "tests/sim/sim.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,7 +20,7 @@ static bool is_ready(const struct core_service *s)
 static void forgive(struct rules *r, const struct core_service *s)
 {
         r->tally_n = 0;
-        r->due_ms = 0;
+        r->due_ms = r->short_ms = 0;
         r->delay_ms = s->def ? s->def->restart_delay.v : 0;
 }
 
@@ -70,7 +71,7 @@ void check_definition(struct sim *w, int who, const struct conf *conf)
         if (same)
                 return;
         r->tally_n = 0;
-        r->due_ms = 0;
+        r->due_ms = r->short_ms = 0;
         r->failing = false; /* a run that is being ended makes room for the new definition */
         r->delay_ms = def->restart_delay.v;
 }
@@ -97,7 +98,7 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
         if ((ev->type == CORE_EV_STARTED && ev->run >= s->run) ||
             (ev->type == CORE_EV_ADOPTED && ev->pid)) {
                 r->start_ms = MIN(ev->at_ms, w->now_ms);
-                r->due_ms = 0;
+                r->due_ms = r->short_ms = 0;
                 r->signalled = false;
                 r->failing = false;
                 r->last_run = MAX(r->last_run, ev->run);
@@ -165,6 +166,31 @@ static void count_failure(struct sim *w, int who, const struct core_service *s,
                 r->must_hold = false;
 }
 
+/* A start that failed for want of something that is not the service's (world.c, start_fails). */
+static bool is_shortage(const struct core_exit *e)
+{
+        return e->cause == CORE_CAUSE_START &&
+               (e->error == EAGAIN || e->error == EMFILE || e->error == ETXTBSY);
+}
+
+/* It waits, longer each time, and nothing else comes of it. */
+static void check_shortage(struct sim *w, int who, const struct core_service *s,
+                           const struct core_exit *e)
+{
+        struct rules *r = &w->rules[who];
+        int64_t base_ms = s->def ? s->def->restart_delay.v : 1000;
+        int64_t first_ms = e->error == ETXTBSY ? CORE_BUSY_MS : MAX(CORE_SHORT_MS, base_ms);
+        int64_t least_ms = MIN(r->short_ms ? r->short_ms : first_ms, first_ms);
+        SIM_CHECK(w, who, !e->failure && e->failures == 0, "a shortage counts as a failure");
+        SIM_CHECK(w, who, e->retry_ms >= least_ms, "a shortage is tried again after %lld ms",
+                  (long long)e->retry_ms);
+        r->short_ms = e->retry_ms;
+        r->due_ms = w->now_ms + e->retry_ms;
+        if (e->run == r->last_run && !r->before_failures)
+                SIM_CHECK(w, who, !(s->holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE)),
+                          "a shortage is held against it: %x", s->holds);
+}
+
 /* The end of a run has been put on record: exits[0]. */
 static void check_ended(struct sim *w, int who, const struct core_service *s)
 {
@@ -173,8 +199,11 @@ static void check_ended(struct sim *w, int who, const struct core_service *s)
         r->ended_run = e->run;
         bool asked = e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART;
         int64_t window_ms = s->def ? s->def->restart_window.v : 60000;
-        SIM_CHECK(w, who, e->failure == (!asked && !accepted(s->def, e)), "cause %s, failure %d",
-                  core_cause_name(e->cause), e->failure);
+        bool shortage = is_shortage(e);
+        SIM_CHECK(w, who, e->failure == (!asked && !shortage && !accepted(s->def, e)),
+                  "cause %s, failure %d", core_cause_name(e->cause), e->failure);
+        if (shortage)
+                check_shortage(w, who, s, e);
         if (r->signalled && e->cause == CORE_CAUSE_EXIT && e->run == r->last_run)
                 sim_fail(w, who, "an end that was asked for counts as one by itself");
         if (r->failing && e->run == r->last_run && r->event_intent != CORE_INTENT_RESTART)

@@ -109,13 +109,19 @@ static void plan(struct sim *w, int who, enum wtype type, int64_t in_ms, int wst
 
 static bool start_fails(struct sim *w, int who, int64_t run, bool restarted)
 {
-        if (w->calm || !sim_chance(w, w->spec[who].temper == 0 ? 15 : 4))
+        static const struct {
+                int stage, error;
+        } why[] = {{SHIM_STAGE_CHDIR, ENOENT}, {SHIM_STAGE_EXEC, ENOENT},
+                   {SHIM_STAGE_EXEC, EACCES},  {SHIM_STAGE_FORK, EAGAIN},
+                   {SHIM_STAGE_PIPE, EMFILE},  {SHIM_STAGE_EXEC, ETXTBSY}};
+        if (w->calm || !sim_chance(w, w->spec[who].temper == 0 ? 15 : 6))
                 return false;
+        int64_t i = sim_pick(w, 0, (int64_t)ARRAY_SIZE(why) - 1);
         report(w, who,
                (struct report){.type = CORE_EV_START_FAILED,
                                .run = run,
-                               .stage = sim_chance(w, 50) ? SHIM_STAGE_CHDIR : SHIM_STAGE_EXEC,
-                               .error = ENOENT,
+                               .stage = why[i].stage,
+                               .error = why[i].error,
                                .at_ms = w->now_ms,
                                .restarted = restarted});
         return true;

@@ -1,5 +1,8 @@
 /* What counts as a failure, when failures disable, how long the next start waits, and what the shim may
  * do by itself. */
+#include <errno.h>
+
+#include "common/shim_proto.h"
 #include "tests/unit/core_helper.h"
 
 /* ---- back-off ---- */
@@ -222,6 +225,153 @@ static void never_after_a_failed_start(void **state)
         bench_done(&b);
 }
 
+static void start_fails(struct bench *b, int stage, int error)
+{
+        int64_t run = bench_find(b, "a")->run;
+        struct core_event ev = {.type = CORE_EV_START_FAILED,
+                                .run = run,
+                                .report = run,
+                                .stage = stage,
+                                .error = error};
+        bench_send(b, "a", ev);
+}
+
+/* Not the service's failure: out of the tally, never disabling, tried until it starts. */
+static void shortage_is_no_failure(void **state)
+{
+        static const int64_t delays[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_max_failures.v = 2;
+        bench_apply(&b);
+        bench_started(&b, "a");
+        b.now_ms += 9;
+        bench_exited(&b, "a", EXIT(1));
+        bench_pass(&b, 991);
+        for (size_t i = 0; i < ARRAY_SIZE(delays); i++) {
+                bench_forget(&b);
+                start_fails(&b, SHIM_STAGE_FORK, EAGAIN);
+                expect_state(&b, "a", "backoff");
+                spawn_at(&b, delays[i]);
+        }
+        const struct core_service *s = bench_find(&b, "a");
+        assert_int_equal(s->tally_n, 1);
+        assert_int_equal(s->exits_n, 2); /* one shortage, and the exit before it */
+        assert_true(s->exits[0].shortage && !s->exits[0].failure);
+        /* It began no new count, and the delay of the failures is as it was. */
+        bench_started(&b, "a");
+        b.now_ms += 2;
+        assert_int_equal(s->delay_ms, 2000);
+        start_fails(&b, SHIM_STAGE_FORK, EAGAIN); /* of a run that is up: cannot be */
+        expect_state(&b, "a", "running");
+        bench_done(&b);
+}
+
+static void shortage_is_told(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        bench_ask(&b, "a", CORE_EV_START);
+        bench_forget(&b);
+        start_fails(&b, SHIM_STAGE_FORK, EAGAIN);
+        expect_fx(&b, "a ack 1 [start failed run=1 stage=fork error=\"Resource temporarily "
+                      "unavailable\" retry=1s] | a reply 1 failed [cannot start: fork: Resource "
+                      "temporarily unavailable; next start in 1s]");
+        _cleanup_free_ char *note = core_note(b.c, bench_find(&b, "a"), b.now_ms);
+        assert_string_equal(note, "next start in 1s: cannot start: fork: Resource temporarily "
+                                  "unavailable; no failure of the service, tried until it starts");
+        bench_pass(&b, 1000);
+        /* A start by hand does not wait for the next attempt. */
+        start_fails(&b, SHIM_STAGE_FORK, EAGAIN);
+        bench_forget(&b);
+        bench_ask(&b, "a", CORE_EV_START);
+        expect_fx(&b, "a spawn 3");
+        bench_done(&b);
+}
+
+static void which_is_a_shortage(void **state)
+{
+        static const struct {
+                int stage, error;
+                bool shortage;
+        } cases[] = {
+            {SHIM_STAGE_FORK, ENOENT, true}, /* svc-shim is being replaced */
+            {SHIM_STAGE_PIPE, EMFILE, true},
+            {SHIM_STAGE_LOCK, ENOSPC, true},
+            {SHIM_STAGE_LOCK, EACCES, true},
+            {SHIM_STAGE_LOCK, EAGAIN, false}, /* another shim lives */
+            {SHIM_STAGE_BUSY, EBUSY, false},
+            {SHIM_STAGE_EXEC, ENOENT, false},
+            {SHIM_STAGE_EXEC, EACCES, false},
+            {SHIM_STAGE_EXEC, E2BIG, false},
+            {SHIM_STAGE_EXEC, ETXTBSY, true},
+            {SHIM_STAGE_EXEC, ENOMEM, true},
+            {SHIM_STAGE_EXEC, EIO, true},
+            {SHIM_STAGE_CHDIR, ENOENT, false},
+            {SHIM_STAGE_CHDIR, EIO, true},
+            {SHIM_STAGE_LIMITS, EPERM, false},
+            {SHIM_STAGE_NONE, EMFILE, true}, /* an environment file could not be opened */
+            {SHIM_STAGE_NONE, ENOENT, false},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct bench b;
+                bench_init(&b);
+                defs_add(b.conf, "a")->restart_policy.v = CONF_POLICY_NEVER;
+                bench_apply(&b);
+                start_fails(&b, cases[i].stage, cases[i].error);
+                const struct core_service *s = bench_find(&b, "a");
+                assert_int_equal(s->exits[0].shortage, cases[i].shortage);
+                assert_int_equal(s->exits[0].failure, !cases[i].shortage);
+                assert_int_equal(s->tally_n, !cases[i].shortage);
+                expect_state(&b, "a", cases[i].shortage ? "backoff" : "stopped");
+                bench_done(&b);
+        }
+}
+
+/* A program that is being copied is there in a moment. */
+static void busy_program_is_tried_soon(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_delay.v = 5000;
+        bench_apply(&b);
+        start_fails(&b, SHIM_STAGE_EXEC, ETXTBSY);
+        spawn_at(&b, 100);
+        start_fails(&b, SHIM_STAGE_EXEC, ETXTBSY);
+        spawn_at(&b, 200);
+        bench_started(&b, "a");
+        bench_exited(&b, "a", EXIT(1));
+        spawn_at(&b, 5000);
+        start_fails(&b, SHIM_STAGE_EXEC, ETXTBSY);
+        spawn_at(&b, 100);
+        start_fails(&b, SHIM_STAGE_FORK, ENOMEM); /* one goes on where the other has begun */
+        spawn_at(&b, 200);
+        bench_done(&b);
+}
+
+/* The record of it outlives svcd, and so does what it waits for. */
+static void shortage_over_the_death_of_svcd(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        start_fails(&b, SHIM_STAGE_FORK, EAGAIN);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", false);
+        assert_true(bench_find(&b, "a")->exits[0].shortage);
+        expect_state(&b, "a", "backoff");
+        spawn_at(&b, 1000);
+        bench_done(&b);
+}
+
 static void done_says_why(void **state)
 {
         struct bench b;
@@ -358,6 +508,11 @@ int main(void)
             cmocka_unit_test(no_restart_status),
             cmocka_unit_test(policy),
             cmocka_unit_test(never_after_a_failed_start),
+            cmocka_unit_test(shortage_is_no_failure),
+            cmocka_unit_test(shortage_is_told),
+            cmocka_unit_test(which_is_a_shortage),
+            cmocka_unit_test(busy_program_is_tried_soon),
+            cmocka_unit_test(shortage_over_the_death_of_svcd),
             cmocka_unit_test(done_says_why),
             cmocka_unit_test(order_by_policy),
             cmocka_unit_test(order_minds_the_tally),
