@@ -135,10 +135,6 @@ static void end_cb(struct shimio *io)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
         shimio_close(io);
-        if (l->state == LINK_UP && l->pid == 0 && !l->spawning) {
-                link_free(l); /* there never was a shim: the nursery has said why */
-                return;
-        }
         if (l->state == LINK_UP)
                 l->state = LINK_AWAY;
         look_for_shim(l);
@@ -168,6 +164,14 @@ static void answered(struct link *l)
 {
         l->spawning = false;
         strbuf_done(&l->start);
+}
+
+/* Who says this is the nursery, or a shim that ends: nobody is there to write the line. */
+static void no_shim(struct link *l, struct core_event *ev)
+{
+        ev->run = ev->run ? ev->run : l->spawn_run;
+        ev->report = 0;
+        l->state = LINK_LEAVING;
 }
 
 static void notify(struct link *l, const struct shimio_frame *f)
@@ -201,7 +205,8 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
         case SHIM_START_FAILED:
                 answered(l);
                 report_event(f, &ev);
-                ev.run = ev.run ? ev.run : l->spawn_run; /* it could not even look at START */
+                if (!ev.run || ev.stage == SHIM_STAGE_LOCK)
+                        no_shim(l, &ev);
                 daemon_post(l->d, l->svc, &ev);
                 break;
         case SHIM_EXITED:

@@ -391,10 +391,10 @@ class SvcdTest(unittest.TestCase):
         env.update(self.svcd_env)
         return env
 
-    def start(self, *arguments, wait=True, pass_fds=()):
+    def start(self, *arguments, wait=True, pass_fds=(), program=os.path.join(BIN, "svcd")):
         """Starts svcd in the background and waits until it answers."""
         errors = open(self.svcd_errors, "ab")
-        self.svcd = subprocess.Popen([os.path.join(BIN, "svcd"), *arguments], stdin=subprocess.DEVNULL,
+        self.svcd = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL,
                                      stdout=errors, stderr=errors, env=self.environment(),
                                      cwd=self.home, start_new_session=True, pass_fds=pass_fds)
         errors.close()

@@ -1,0 +1,197 @@
+"""The machine is short of something: processes, descriptors, watches, a program's file. No service is
+blamed for it, all is tried again, and svcd says what is wrong and does not spin."""
+
+import contextlib
+import ctypes
+import os
+import resource
+import shutil
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from svcdtest import BIN, SLOW, SvcdTest, children, command_line, libc, stat_fields
+
+ROOT = os.geteuid() == 0
+
+
+def exchange(one, other):
+    """Two names change places, with no moment in between."""
+    if libc.renameat2(-100, one.encode(), -100, other.encode(), 2) < 0:
+        raise OSError(ctypes.get_errno(), "renameat2")
+
+
+def cpu_seconds(pid):
+    fields = stat_fields(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Exhaustion(SvcdTest):
+    @contextlib.contextmanager
+    def at_rest(self, *pids, seconds=1.0):
+        """svcd (and PIDS) may not spin while the block lasts, which is at least SECONDS."""
+        pids = (self.svcd.pid, *pids)
+        began, before = time.monotonic(), {p: cpu_seconds(p) for p in pids}
+        yield
+        self.until(lambda: time.monotonic() - began >= seconds, what="time to pass")
+        allowed = (0.1 + 0.05 * (time.monotonic() - began)) * SLOW
+        for p in pids:
+            self.assertLess(cpu_seconds(p) - before[p], allowed, f"{p} spins: {command_line(p)}")
+
+    def nursery(self):
+        found = [p for p in children(self.svcd.pid) if command_line(p).startswith("svc-shim ---")]
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def said(self, pattern, times=1):
+        lines = [l for l in self.read(os.path.join(self.root, "svcd/svcd.log")).splitlines()
+                 if pattern in l]
+        self.assertEqual(len(lines), times, f"{pattern}: {lines}")
+
+
+class Shortage(Exhaustion):
+    """A start that fails for want of something that is not the service's."""
+
+    def blamed(self, name, stage, error):
+        """It is in back-off, for no failure of its own; returns its status object."""
+        s = self.in_state(name, "backoff")
+        last = s["last_exit"]
+        self.assertEqual((last["stage"], last["error"], last["failure"], last["shortage"]),
+                         (stage, error, False, True), last)
+        self.assertEqual(s["failures"], 0)
+        self.assertIn("no failure of the service", s["note"])
+        self.assertIn(error, s["note"])
+        return s
+
+    @unittest.skipIf(ROOT, "root has no limit on its processes")
+    def test_no_more_processes(self):
+        self.config("""
+          services:
+            first: {command: sleep 1000}
+            a: {command: sleep 1000, enabled: true, restart: {max_failures: 1, delay: 100ms}}
+        """)
+        self.start()
+        a = self.running("a")
+        self.running("first")
+        self.svcctl("stop", "a")
+        limit = resource.prlimit(self.nursery(), resource.RLIMIT_NPROC)
+        resource.prlimit(self.nursery(), resource.RLIMIT_NPROC, (1, limit[1]))
+        with self.at_rest(self.nursery()):
+            result = self.svcctl("start", "a", status=1)
+            self.assertIn("cannot start: fork: Resource temporarily unavailable; next start in 1s",
+                          result.out + result.err)
+            s = self.blamed("a", "fork", "Resource temporarily unavailable")
+            self.until(lambda: self.service("a")["run"] > s["run"], what="another attempt")
+            self.blamed("a", "fork", "Resource temporarily unavailable")
+        self.assertNotIn("lost", "".join(self.log("a")))
+        self.logged("a", r"start failed run=2 stage=fork error=\"Resource temporarily unavailable\" "
+                         r"retry=1s$", source="svcd")
+        resource.prlimit(self.nursery(), resource.RLIMIT_NPROC, limit)
+        self.assertGreater(self.running("a", limit=20)["run"], a["run"] + 2)
+        self.assertEqual(self.service("first")["run"], 1)
+
+    def test_svc_shim_is_not_there_for_a_moment(self):
+        """Its package is being replaced."""
+        shim = os.path.join(self.tmp, "svc-shim")
+        self.svcd_env["SVCD_SHIM"] = shim
+        self.config("services: {a: {command: sleep 1000, restart: {max_failures: 1}}}")
+        self.start()
+        with self.at_rest():
+            self.blamed("a", "fork", "No such file or directory")
+            self.assertIn(f"cannot run {shim}", self.service("a")["last_exit"]["text"])
+        shutil.copy(os.path.join(BIN, "svc-shim"), shim + ".new")
+        os.rename(shim + ".new", shim)
+        self.running("a", limit=20)
+
+    def test_svc_shim_has_moved(self):
+        """Looked for beside svcd and in libexecdir, each time anew."""
+        here = os.path.join(self.tmp, "bin")
+        os.mkdir(here)
+        shutil.copy(os.path.join(BIN, "svcd"), here)
+        self.config("services: {a: {command: sleep 1000}}")
+        self.start(program=os.path.join(here, "svcd"))
+        if self.service("a")["state"] == "running":
+            self.skipTest("a svc-shim is installed on this machine")
+        self.in_state("a", "backoff")
+        shutil.copy(os.path.join(BIN, "svc-shim"), here + "/new")
+        os.rename(here + "/new", here + "/svc-shim")
+        self.running("a", limit=20)
+
+    def test_records_cannot_be_made(self):
+        """RUN/shims leads nowhere."""
+        shims = os.path.join(self.run_dir, "shims")
+        self.config("services: {a: {command: sleep 1000, restart: {max_failures: 1}}}")
+        self.start()
+        self.running("a")
+        self.svcctl("stop", "a")
+        os.symlink("nowhere/else", shims + ".link")
+        exchange(shims, shims + ".link")
+        with self.at_rest():
+            self.svcctl("start", "a", status=1)
+            self.blamed("a", "lock", "No such file or directory")
+            self.logged("a", "start failed run=2 stage=lock error=\"No such file or directory\" retry=1s")
+        self.said("its shim is gone", 0)
+        exchange(shims, shims + ".link")
+        self.running("a", limit=20)
+        self.assertEqual(len(self.log_texts("a", "svcd")), len(set(self.log_texts("a", "svcd"))))
+
+    def test_program_is_being_written(self):
+        program = os.path.join(self.home, "program")
+        shutil.copy(shutil.which("sleep"), program)
+        self.config("services: {a: {command: [./program, 1000], restart: {max_failures: 1}}}")
+        with open(program, "r+b"):
+            self.start()
+            with self.at_rest():
+                self.blamed("a", "exec", "Text file busy")
+                self.until(lambda: self.service("a")["run"] > 3, what="more attempts")
+            self.until(lambda: self.service("a")["state"] == "backoff", what="no attempt going on")
+        self.running("a")
+        self.assertEqual(self.service("a")["failures"], 0)
+
+    def test_it_ends_when_it_is_no_longer_wanted(self):
+        self.svcd_env["SVCD_SHIM"] = os.path.join(self.tmp, "nowhere")
+        self.config("services: {a: {command: sleep 1000}}")
+        self.start()
+        self.in_state("a", "backoff")
+        self.svcctl("stop", "a")
+        s = self.service("a")
+        self.assertEqual(s["state"], "stopped")
+        with self.at_rest(seconds=1.5):
+            pass
+        self.assertEqual(self.service("a")["run"], s["run"])
+
+    def test_it_outlives_svcd(self):
+        self.svcd_env["SVCD_SHIM"] = shim = os.path.join(self.tmp, "svc-shim")
+        self.config("services: {a: {command: sleep 1000, restart: {max_failures: 1}}}")
+        self.start()
+        before = self.blamed("a", "fork", "No such file or directory")
+        self.kill_svcd()
+        self.start()
+        after = self.blamed("a", "fork", "No such file or directory")
+        self.assertGreaterEqual(after["run"], before["run"])
+        shutil.copy(os.path.join(BIN, "svc-shim"), shim)
+        self.running("a", limit=20)
+
+    def test_checks_that_cannot_be_run_say_nothing_of_the_service(self):
+        if ROOT:
+            self.skipTest("root has no limit on its processes")
+        self.config("""
+          services:
+            a: {command: sleep 1000, monitoring: {command: "true", interval: 100ms}}
+        """)
+        self.start()
+        a = self.running("a")
+        self.until(lambda: self.service("a")["health"] == "ok", what="a check that passed")
+        limit = resource.prlimit(self.nursery(), resource.RLIMIT_NPROC)
+        resource.prlimit(self.nursery(), resource.RLIMIT_NPROC, (1, limit[1]))
+        with self.at_rest(self.nursery()):
+            self.logged("a", "monitoring not possible error=\"cannot run it: fork: Resource "
+                             "temporarily unavailable\"")
+        self.assertEqual(self.service("a")["pid"], a["pid"])
+        resource.prlimit(self.nursery(), resource.RLIMIT_NPROC, limit)
+        self.until(lambda: self.service("a")["health"] == "ok", what="a check that passed")
+
+
+if __name__ == "__main__":
+    unittest.main()
