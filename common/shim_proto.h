@@ -64,6 +64,15 @@
  *   counts); it is removed on EXIT. A shim whose record was deleted makes it again when svcd says so
  *   (RECORD), and before each attempt to connect.
  *
+ * CGROUPS
+ *   With a CGROUP in START each run, also one by standing order, gets a fresh cgroup v2 folder of its
+ *   own, CGROUP.RUN, which is removed when nothing is left of the run. A folder is never used twice:
+ *   once its cgroup.kill was written, kernels kill whatever is cloned into it. The shim itself stays
+ *   outside. CGROUP_SET items are written into its files first. A folder that cannot be had is no
+ *   reason not to start: the run goes without, STARTED and HELLO tell why (CGROUP_ERRNO), and
+ *   RLIMIT_ELSE takes effect. KILL writes cgroup.kill besides killing as ever, and a run is over when
+ *   the shim has no child and its cgroup no process.
+ *
  * CHECKS
  *   With SHIM_INIT_CHECK a shim runs one monitoring command and nothing else: no record, no log; it
  *   keeps the last SHIM_OUTPUT_MAX bytes of output and puts them into EXITED as OUTPUT. Whatever
@@ -110,7 +119,8 @@ struct shim_item {
 enum shim_frame {
         /* svcd to shim */
         SHIM_INIT = 1,    /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
-        SHIM_START = 2,   /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE */
+        SHIM_START = 2,   /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE CGROUP
+                            CGROUP_SET… RLIMIT_ELSE… */
         SHIM_ORDER = 3,   /* FLAGS MIN_RAN_MS INTENT */
         SHIM_SIGNAL = 4,  /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
         SHIM_KILL = 5,    /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
@@ -122,15 +132,19 @@ enum shim_frame {
         SHIM_EXIT = 10, /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
                              while anything of a run is alive */
         SHIM_RECORD = 12, /* RUN was deleted: make RUN/shims/NAME again, and lock it */
-        SHIM_LIMITS = 11, /* RLIMIT… NICE for the main process that is up (prlimit) */
+        SHIM_LIMITS = 11, /* RLIMIT… NICE for the main process that is up (prlimit); RLIMIT_ELSE…
+                             CGROUP_SET… (if there are any, they replace all earlier ones) */
 
         /* shim to svcd */
         SHIM_HELLO = 64,        /* VERSION NAME PID RUN MAIN_PID STARTED_MS STARTED_WALL_MS READY
-                                   LEFTOVER STATUS COOKIE FLAGS (of the order, 0 if none) INTENT */
-        SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED */
+                                   LEFTOVER STATUS COOKIE FLAGS (of the order, 0 if none) INTENT
+                                   CGROUP CGROUP_ERRNO */
+        SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED CGROUP
+                                   CGROUP_ERRNO */
         SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS */
         SHIM_EXITED = 67, /* REPORT RUN MAIN_PID WSTATUS RAN_MS WALL_MS ENDED_MS USER_MS SYSTEM_MS
-                             MAXRSS_BYTES LEFTOVER RESTARTED INTENT LOGGED OUTPUT */
+                             MAXRSS_BYTES LEFTOVER RESTARTED INTENT LOGGED OUTPUT TREE_USER_MS
+                             TREE_SYSTEM_MS PEAK_BYTES OOM */
         SHIM_EMPTY = 68,  /* RUN: the last descendant is gone and the pipes are drained */
         SHIM_NOTIFY = 69, /* RUN PID TEXT: one sd_notify message of the service, as it came */
         SHIM_BYE = 70,    /* ERRNO: 0 = ends now */
@@ -186,6 +200,23 @@ enum shim_tag {
         SHIM_T_LOGGED = 45,
         SHIM_T_OUTPUT = 46,
         SHIM_T_DROPPED_LINES = 47, /* HELLO, EXITED: lines that could not be written so far */
+
+        SHIM_T_CGROUP = 48, /* START: the folder's path without .RUN; HELLO, STARTED: that of the
+                                     run that is up, "" if it has none */
+        SHIM_T_CGROUP_SET = 49,   /* "FILE=VALUE", e.g. "memory.max=67108864" */
+        SHIM_T_RLIMIT_ELSE = 50,  /* struct shim_rlimit, for a run without a cgroup only */
+        SHIM_T_CGROUP_ERRNO = 51, /* why the run has none although START named one */
+        SHIM_T_TREE_USER_MS = 52, /* from its cgroup: CPU time of all processes of the run */
+        SHIM_T_TREE_SYSTEM_MS = 53,
+        SHIM_T_PEAK_BYTES = 54, /* from its cgroup: most memory at once; missing if not counted */
+        SHIM_T_OOM = 55,        /* enum shim_oom */
+};
+
+/* What a run's cgroup says of the kernel's out-of-memory killer. */
+enum shim_oom {
+        SHIM_OOM_NONE = 0,
+        SHIM_OOM_LIMIT = 1, /* it has killed, because the run reached its own memory.max */
+        SHIM_OOM_OTHER = 2, /* it has killed, for lack of memory further up or in the machine */
 };
 
 enum shim_flags {

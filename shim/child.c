@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/cgroup.h"
 #include "shim/text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
@@ -32,6 +34,12 @@ static struct rlimit rlimit_of(const struct launch_limit *l)
                                l->hard == UINT64_MAX ? RLIM_INFINITY : (rlim_t)l->hard};
 }
 
+static uint32_t limits_for(const struct shim *s)
+{
+        bool inside = s->cgroup.run && !s->cgroup.error;
+        return inside ? s->launch.limits & ~s->launch.limits_else : s->launch.limits;
+}
+
 static void set_limits(struct shim *s)
 {
         const struct launch *l = &s->launch;
@@ -39,20 +47,23 @@ static void set_limits(struct shim *s)
                 struct rlimit tag = {(rlim_t)s->tag, (rlim_t)s->tag};
                 prlimit(0, (__typeof__(RLIMIT_CPU))SHIM_TAG_RLIMIT, &tag, NULL);
         }
-        for (unsigned i = 0; l->limits >> i; i++) {
+        uint32_t set = limits_for(s);
+        for (unsigned i = 0; set >> i; i++) {
                 struct rlimit r = rlimit_of(&l->limit[i]);
-                if ((l->limits >> i & 1) && prlimit(0, (__typeof__(RLIMIT_CPU))i, &r, NULL) < 0)
+                if ((set >> i & 1) && prlimit(0, (__typeof__(RLIMIT_CPU))i, &r, NULL) < 0)
                         fail(s, SHIM_STAGE_LIMITS);
         }
         if (l->nice_set && setpriority(PRIO_PROCESS, 0, l->nice) < 0)
                 fail(s, SHIM_STAGE_NICE);
 }
 
-void child_limits(const struct launch *l, pid_t pid)
+void child_limits(const struct shim *s, pid_t pid)
 {
-        for (unsigned i = 0; l->limits >> i; i++) {
+        const struct launch *l = &s->launch;
+        uint32_t set = limits_for(s);
+        for (unsigned i = 0; set >> i; i++) {
                 struct rlimit r = rlimit_of(&l->limit[i]);
-                if (l->limits >> i & 1)
+                if (set >> i & 1)
                         prlimit(pid, (__typeof__(RLIMIT_CPU))i, &r, NULL);
         }
         if (l->nice_set)
@@ -105,11 +116,13 @@ static void exec_by_path(struct launch *l)
         errno = denied ? EACCES : ENOENT;
 }
 
-static void become(struct shim *s) __attribute__((noreturn));
-static void become(struct shim *s)
+static void become(struct shim *s, bool inside) __attribute__((noreturn, noinline));
+static void become(struct shim *s, bool inside)
 {
         struct launch *l = &s->launch;
         uint64_t no_signals = 0;
+        if (!inside && !cgroup_join(s))
+                s->cgroup.error = errno;
         if (setsid() < 0)
                 fail(s, SHIM_STAGE_SESSION);
         set_limits(s);
@@ -128,12 +141,70 @@ static void become(struct shim *s)
         fail(s, SHIM_STAGE_EXEC);
 }
 
+/* clone3 as vfork does it, but born inside the cgroup: what joins one later waits for the whole machine
+ * (cgroup_threadgroup_rwsem). Both return from one system call into one frame, so the call must be in
+ * line; an address sanitizer would lose count of its stack. -ENOSYS where that is not so. */
+static long clone_into(int cgroup_fd) __attribute__((always_inline));
+static inline long clone_into(int cgroup_fd)
+{
+#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(__SANITIZE_ADDRESS__)
+        /* struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+         * set_tid, set_tid_size, cgroup */
+        const uint64_t into_cgroup = UINT64_C(0x200000000), vfork_vm = 0x4000 | 0x100;
+        uint64_t args[11] = {
+            [0] = vfork_vm | into_cgroup, [4] = SIGCHLD, [10] = (uint64_t)cgroup_fd};
+#ifdef __x86_64__
+        long r = 435; /* clone3 */
+        __asm__ volatile("syscall"
+                         : "+a"(r)
+                         : "D"(args), "S"(sizeof(args))
+                         : "rcx", "r11", "memory");
+        return r;
+#else
+        register long r __asm__("x0") = (long)args;
+        register long size __asm__("x1") = sizeof(args);
+        register long number __asm__("x8") = 435;
+        __asm__ volatile("svc 0" : "+r"(r) : "r"(size), "r"(number) : "memory");
+        return r;
+#endif
+#else
+        (void)cgroup_fd;
+        return -ENOSYS;
+#endif
+}
+
+/* A cgroup in which something was killed by cgroup.kill, the shim's own included, makes kernels up to 6.18
+ * at least kill whatever is born by clone_into: it has never run, and is started in another way. */
+static pid_t spawn_inside(struct shim *s) __attribute__((noinline));
+static pid_t spawn_inside(struct shim *s)
+{
+        int fd = cgroup_open(s);
+        if (fd < 0)
+                return -1;
+        s->child_born = false;
+        long pid = clone_into(fd);
+        if (pid == 0) {
+                s->child_born = true;
+                become(s, true);
+        }
+        close(fd);
+        if (pid < 0)
+                return -1;
+        if (s->child_born)
+                return (pid_t)pid;
+        while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        return -1;
+}
+
 pid_t child_spawn(struct shim *s)
 {
         s->child_stage = SHIM_STAGE_NONE;
-        pid_t pid = vfork();
+        pid_t pid = s->cgroup.run ? spawn_inside(s) : -1;
+        if (pid < 0)
+                pid = vfork();
         if (pid == 0)
-                become(s);
+                become(s, false);
         if (pid < 0) {
                 s->child_stage = SHIM_STAGE_FORK;
                 s->child_error = errno;

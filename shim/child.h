@@ -9,6 +9,6 @@
 pid_t child_spawn(struct shim *s);
 
 /* Sets limits and niceness of a process that is up. */
-void child_limits(const struct launch *l, pid_t pid);
+void child_limits(const struct shim *s, pid_t pid);
 
 #endif

@@ -101,6 +101,11 @@ static void write_exited(struct shim *s, const struct report *r)
                 text_str(&t, " code=");
                 text_int(&t, WEXITSTATUS(status));
         }
+        if (r->oom) {
+                text_str(&t, " oom=yes peak=");
+                text_int(&t, r->peak_bytes < 0 ? 0 : r->peak_bytes >> 20);
+                text_str(&t, "M");
+        }
         text_str(&t, " ran=");
         text_duration(&t, r->ran_ms);
         if (r->restarted)

@@ -14,7 +14,7 @@ void launch_init(struct launch *l, void *area, size_t n)
         l->lent_n = n;
 }
 
-bool launch_limit(struct launch *l, const void *data, size_t n)
+bool launch_limit(struct launch *l, const void *data, size_t n, bool otherwise)
 {
         struct shim_rlimit r;
         if (n != sizeof(r))
@@ -22,23 +22,35 @@ bool launch_limit(struct launch *l, const void *data, size_t n)
         memcpy(&r, data, sizeof(r));
         if (r.resource >= LAUNCH_LIMITS)
                 return false;
-        l->limits |= 1u << r.resource;
+        uint32_t bit = 1u << r.resource;
+        l->limits |= bit;
+        l->limits_else = otherwise ? l->limits_else | bit : l->limits_else & ~bit;
         l->limit[r.resource] = (struct launch_limit){r.soft, r.hard};
         return true;
+}
+
+void launch_set(struct launch *l, const char *data, size_t n)
+{
+        if (!memchr(data, '=', n) || memchr(data, '/', n) || memchr(data, '\0', n) ||
+            n >= sizeof(l->set) - l->set_n)
+                return;
+        memcpy(l->set + l->set_n, data, n);
+        l->set[l->set_n + n] = '\0';
+        l->set_n += n + 1;
 }
 
 /* What the area must hold. */
 static int measure(const void *payload, size_t n, size_t *ret_strings, size_t *ret_args,
                    size_t *ret_env)
 {
-        size_t strings = 2, args = 0, env = 0; /* the NULs of cwd and command, even if missing */
+        size_t strings = 3, args = 0, env = 0; /* NULs of cwd, command, cgroup, even if missing */
         struct shim_reader r = shim_read(payload, n);
         while (shim_next(&r)) {
                 if (r.tag == SHIM_T_ARG)
                         args++;
                 else if (r.tag == SHIM_T_ENV)
                         env++;
-                else if (r.tag != SHIM_T_CWD && r.tag != SHIM_T_COMMAND)
+                else if (r.tag != SHIM_T_CWD && r.tag != SHIM_T_COMMAND && r.tag != SHIM_T_CGROUP)
                         continue;
                 strings += r.len + 1;
         }
@@ -109,7 +121,14 @@ static int settle(struct launch *l, const struct shim_reader *r, char **strings)
                 l->notify = shim_int(r) != 0;
                 break;
         case SHIM_T_RLIMIT:
-                return launch_limit(l, r->data, r->len) ? 0 : -EINVAL;
+        case SHIM_T_RLIMIT_ELSE:
+                return launch_limit(l, r->data, r->len, r->tag == SHIM_T_RLIMIT_ELSE) ? 0 : -EINVAL;
+        case SHIM_T_CGROUP:
+                l->cgroup = keep(strings, r->data, r->len);
+                break;
+        case SHIM_T_CGROUP_SET:
+                launch_set(l, (const char *)r->data, r->len);
+                break;
         default:
                 break;
         }
@@ -135,7 +154,7 @@ int launch_parse(struct launch *l, const void *payload, size_t n)
         memset(p, 0, pointers * sizeof(*p));
         l->argv = p + 1;
         l->envp = p + 2 + args;
-        l->cwd = l->command = "";
+        l->cwd = l->command = l->cgroup = "";
         struct shim_reader it = shim_read(payload, n);
         while (r == 0 && shim_next(&it))
                 r = settle(l, &it, &strings);

@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAUNCH_LIMITS 16 /* more than Linux has */
+#define LAUNCH_LIMITS    16  /* more than Linux has */
+#define LAUNCH_SET_BYTES 192 /* of all CGROUP_SET items together, each with a NUL */
 
 struct launch_limit {
         uint64_t soft, hard;
@@ -31,10 +32,14 @@ struct launch {
         const void *cookie; /* in the payload: valid only until that is gone */
         size_t cookie_n;
         int nice;
-        unsigned mask;   /* umask */
-        uint32_t limits; /* which of limit[] are set */
+        unsigned mask;        /* umask */
+        uint32_t limits;      /* which of limit[] are set */
+        uint32_t limits_else; /* of these: only for a run without a cgroup */
+        const char *cgroup;   /* "" = none */
+        size_t set_n;
         bool nice_set, notify;
         struct launch_limit limit[LAUNCH_LIMITS];
+        char set[LAUNCH_SET_BYTES]; /* FILE=VALUE, each with its NUL */
 
         char *lent;
         size_t lent_n;
@@ -49,7 +54,10 @@ void launch_init(struct launch *l, void *area, size_t n);
  * RLIMIT, -ENOMEM; *l has no program then (argc 0). */
 int launch_parse(struct launch *l, const void *payload, size_t n);
 
-/* One RLIMIT item; false if it is none that this kernel has. */
-bool launch_limit(struct launch *l, const void *data, size_t n);
+/* One RLIMIT item, or (OTHERWISE) RLIMIT_ELSE; false if it is none that this kernel has. */
+bool launch_limit(struct launch *l, const void *data, size_t n, bool otherwise);
+
+/* One more CGROUP_SET item; what does not fit, or is no FILE=VALUE, is left out. */
+void launch_set(struct launch *l, const char *data, size_t n);
 
 #endif

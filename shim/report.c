@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shim/cgroup.h"
 #include "shim/drain.h"
 #include "shim/link.h"
 #include "shim/tree.h"
@@ -41,6 +42,14 @@ static void put_exited(struct shim *s, struct shim_writer *w, const struct repor
         shim_put_int(w, SHIM_T_INTENT, r->intent);
         shim_put_int(w, SHIM_T_LOGGED, r->logged);
         shim_put_int(w, SHIM_T_DROPPED_LINES, s->log.dropped);
+        if (r->has_usage) {
+                shim_put_int(w, SHIM_T_TREE_USER_MS, r->tree_user_ms);
+                shim_put_int(w, SHIM_T_TREE_SYSTEM_MS, r->tree_system_ms);
+        }
+        if (r->has_usage && r->peak_bytes >= 0)
+                shim_put_int(w, SHIM_T_PEAK_BYTES, r->peak_bytes);
+        if (r->oom)
+                shim_put_int(w, SHIM_T_OOM, r->oom);
         if (s->check) {
                 size_t n;
                 const void *output = drain_output(s, &n);
@@ -75,6 +84,15 @@ void report_start_failed(struct shim *s, int64_t run, enum shim_stage stage, int
         report_send(s, r);
 }
 
+/* Also that there is none: so svcd sees that this shim knows of cgroups at all. */
+static void put_cgroup(const struct shim *s, struct shim_writer *w)
+{
+        char path[CGROUP_PATH];
+        shim_put_str(w, SHIM_T_CGROUP, cgroup_path(s, path));
+        if (s->cgroup.error)
+                shim_put_int(w, SHIM_T_CGROUP_ERRNO, s->cgroup.error);
+}
+
 void report_hello(struct shim *s)
 {
         struct shim_writer w;
@@ -95,6 +113,7 @@ void report_hello(struct shim *s)
         shim_put_int(&w, SHIM_T_FLAGS, s->order.flags);
         shim_put_int(&w, SHIM_T_INTENT, s->order.intent);
         shim_put_int(&w, SHIM_T_DROPPED_LINES, s->log.dropped);
+        put_cgroup(s, &w);
         link_end(s, &w);
 }
 
@@ -108,6 +127,7 @@ void report_started(struct shim *s, bool restarted)
         shim_put_int(&w, SHIM_T_STARTED_MS, s->started_ms);
         shim_put_int(&w, SHIM_T_STARTED_WALL_MS, s->started_wall_ms);
         shim_put_int(&w, SHIM_T_RESTARTED, restarted);
+        put_cgroup(s, &w);
         link_end(s, &w);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "shim/cgroup.h"
 #include "shim/child.h"
 #include "shim/drain.h"
 #include "shim/gate.h"
@@ -33,12 +34,16 @@ static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
                 *ret_why = (struct failure){SHIM_STAGE_PIPE, -r};
                 return false;
         }
+        cgroup_make(s, run);
         int64_t started_us = stamp_mono_us();
         pid_t pid = child_spawn(s);
         if (pid < 0) {
+                cgroup_remove(s);
                 *ret_why = (struct failure){(enum shim_stage)s->child_stage, s->child_error};
                 return false;
         }
+        if (s->cgroup.error) /* it is not inside after all */
+                cgroup_remove(s);
         s->phase = PHASE_UP;
         s->main = pid;
         s->run = run;
@@ -90,6 +95,13 @@ void run_signal(struct shim *s, int signo, bool tree)
                 tree_signal_all(signo);
 }
 
+/* Both, each time: the cgroup holds what is no descendant, the tree what has left the cgroup. */
+static void kill_all(const struct shim *s)
+{
+        cgroup_kill(s);
+        tree_kill();
+}
+
 void run_kill(struct shim *s)
 {
         if (s->phase == PHASE_NONE)
@@ -97,22 +109,29 @@ void run_kill(struct shim *s)
         s->killing = true;
         s->kill_wait_us = KILL_WAIT_MIN_US;
         s->kill_at_us = s->now_us;
-        tree_kill();
+        kill_all(s);
 }
 
 void run_limits(struct shim *s, const void *payload, size_t n)
 {
         struct shim_reader it = shim_read(payload, n);
+        bool settings = false;
         while (shim_next(&it)) {
-                if (it.tag == SHIM_T_RLIMIT) {
-                        launch_limit(&s->launch, it.data, it.len);
+                if (it.tag == SHIM_T_RLIMIT || it.tag == SHIM_T_RLIMIT_ELSE) {
+                        launch_limit(&s->launch, it.data, it.len, it.tag == SHIM_T_RLIMIT_ELSE);
+                } else if (it.tag == SHIM_T_CGROUP_SET) {
+                        s->launch.set_n = settings ? s->launch.set_n : 0;
+                        settings = true;
+                        launch_set(&s->launch, (const char *)it.data, it.len);
                 } else if (it.tag == SHIM_T_NICE) {
                         s->launch.nice = (int)shim_int(&it);
                         s->launch.nice_set = true;
                 }
         }
+        if (settings)
+                cgroup_apply(s);
         if (s->phase == PHASE_UP)
-                child_limits(&s->launch, s->main);
+                child_limits(s, s->main);
 }
 
 static bool order_applies(const struct shim *s, bool left)
@@ -142,6 +161,7 @@ static struct report *fill_report(struct shim *s, bool left)
         r->maxrss_bytes = (int64_t)s->usage.ru_maxrss * 1024;
         r->leftover = left;
         r->intent = s->order.intent;
+        cgroup_usage(s, r);
         return r;
 }
 
@@ -160,6 +180,8 @@ static void finish(struct shim *s, bool left)
         s->phase = left ? PHASE_LEFT : PHASE_NONE;
         s->killing = s->killing && left;
         drain_waiting(s, waiting);
+        if (!left)
+                cgroup_remove(s);
         again = again && spawn(s, r->run + 1, &why);
         s->record.dirty = true;
         drain_finish(s, waiting);
@@ -208,11 +230,17 @@ static void kill_on(struct shim *s, bool progress)
                 s->kill_wait_us = KILL_WAIT_MIN_US;
         else if (s->now_us < s->kill_at_us)
                 return;
-        tree_kill();
+        kill_all(s);
         s->kill_at_us = s->now_us + s->kill_wait_us;
         s->kill_wait_us *= 2;
         if (s->kill_wait_us > KILL_WAIT_MAX_US)
                 s->kill_wait_us = KILL_WAIT_MAX_US;
+}
+
+/* Somebody has put a process of his own into the cgroup: it has to go like the others. */
+static bool cgroup_holds_others(const struct shim *s)
+{
+        return s->phase != PHASE_UP && cgroup_populated(s);
 }
 
 void run_turn(struct shim *s)
@@ -220,7 +248,7 @@ void run_turn(struct shim *s)
         bool progress = false;
         if (s->phase == PHASE_NONE)
                 return;
-        bool left = reap(s, &progress);
+        bool left = reap(s, &progress) || cgroup_holds_others(s);
         if (s->killing && left)
                 kill_on(s, progress);
         else
@@ -236,6 +264,7 @@ void run_turn(struct shim *s)
                 gate_give_up(s);
                 drain_waiting(s, waiting);
                 drain_finish(s, waiting);
+                cgroup_remove(s);
                 s->phase = PHASE_NONE;
                 s->killing = false;
                 report_empty(s);

@@ -55,6 +55,9 @@ struct report {
         int64_t run, pid, wstatus, ran_ms, wall_ms, ended_ms, user_ms, system_ms, maxrss_bytes,
             intent;
         int stage, error;
+        int oom;                                          /* enum shim_oom */
+        bool has_usage;                                   /* of its cgroup: */
+        int64_t tree_user_ms, tree_system_ms, peak_bytes; /* peak < 0 = not counted */
 };
 
 struct stream {
@@ -106,6 +109,11 @@ struct order {
         int64_t flags, min_ran_ms, intent;
 };
 
+struct cgroup {
+        int64_t run; /* whose folder exists; 0 = none does */
+        int error;   /* why the run that is up has none; written by the child too */
+};
+
 struct shim {
         bool inited, check, ending;
         pid_t pid;
@@ -136,7 +144,9 @@ struct shim {
         struct notify notify;
         int64_t reports_n; /* the last REPORT number */
         struct report reports[REPORTS_MAX];
+        struct cgroup cgroup;
         volatile int child_stage, child_error; /* written by the child before its exec */
+        volatile bool child_born;              /* it has run at all */
         struct launch launch;
         size_t cookie_n;
         char cookie[SHIM_COOKIE_MAX];
