@@ -31,7 +31,7 @@
  *   STOPPED     `svcctl stop`; until `start`, `restart` or the next boot
  *   COMMAND     `svcctl disable`; until `enable`; outlives a reboot
  *   FAILURES    crash loop, or an exit code of no_restart_status; until enable, start, restart, a
- *               changed definition or a changed executable
+ *               changed definition, a changed executable, or restart.retry_after is over
  *   DEFINITION  enabled: false
  *   INVALID     its definition has an error and there is no earlier good one
  *   DONE        it ended and restart.policy wants no new run; until start, restart or a changed
@@ -48,6 +48,9 @@
  *   max_delay and is `restart.delay` again after a run longer than `window`. An exit that was asked
  *   for (stop, restart, reload, replace, changed definition) is no failure and is followed by a new
  *   run at once if one is wanted.
+ *   restart.retry_after: one that FAILURES alone holds is let go after that time, with an empty tally.
+ *   Each wait is twice the last, up to a day; a run longer than `window`, or anybody who does something
+ *   about it (enable, start, a changed definition or executable), begins again with the first.
  *
  * SHORTAGES
  *   A start that failed because the machine is short of something (processes, memory, descriptors,

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#define RETRY_MAX_MS (INT64_C(24) * 60 * 60 * 1000)
+
 static bool policy_accepts(const struct conf_service *def, const struct core_exit *e)
 {
         if (e->cause != CORE_CAUSE_EXIT)
@@ -69,8 +71,10 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
         int64_t max = def->restart_max_failures.v;
         e->failure = false;
         e->failures = e->max_failures = 0;
-        if (e->ran_ms > def->restart_window.v)
+        if (e->ran_ms > def->restart_window.v) {
                 s->delay_ms = def->restart_delay.v;
+                x->retry_ms = 0;
+        }
         if (e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART)
                 return 0;
         if (policy_accepts(def, e))
@@ -106,12 +110,44 @@ void failure_keep(struct svc *x, const struct core_exit *e)
 
 void failure_reset(struct svc *x)
 {
-        bool news = x->s.tally_n || x->not_before_ms;
+        bool news = x->s.tally_n || x->not_before_ms || x->retry_ms;
         x->short_delay_ms = 0;
         x->s.tally_n = 0;
         x->s.delay_ms = svc_def(x)->restart_delay.v;
         x->not_before_ms = 0;
+        x->retry_at_ms = x->retry_ms = 0;
         svc_dirty(x, news ? CORE_DIRTY_NOW : CORE_DIRTY_SOON);
+}
+
+int64_t failure_retry_ms(const struct svc *x)
+{
+        const struct conf_service *def = svc_def(x);
+        return def->restart_retry_after.set ? MAX(x->retry_ms, def->restart_retry_after.v) : 0;
+}
+
+void failure_retry_plan(struct svc *x)
+{
+        int64_t wait_ms = x->s.holds == CORE_HOLD_FAILURES ? failure_retry_ms(x) : 0;
+        if (!wait_ms) {
+                x->retry_at_ms = 0;
+        } else if (!x->retry_at_ms) {
+                x->retry_at_ms = x->c->now_ms + wait_ms;
+                x->retry_ms = MIN(2 * wait_ms, (int64_t)RETRY_MAX_MS);
+                svc_dirty(x, CORE_DIRTY_NOW);
+        }
+        deadline_set(x, x->retry_at_ms ? x->retry_at_ms : CORE_NEVER);
+}
+
+/* Nobody has done anything about it: what the last tries were like counts for the next wait. */
+void failure_retry_due(struct svc *x)
+{
+        int64_t next_ms = x->retry_ms;
+        struct line l = line_new("enabled");
+        line_str(&l, "by", "retry_after");
+        line_log(x, &l, true);
+        failure_reset(x);
+        x->retry_ms = next_ms;
+        hold_clear(x, CORE_HOLD_FAILURES);
 }
 
 /* Armed only if the next exit is answered by a new run whatever it is. A tally that is nearly full
@@ -147,5 +183,7 @@ void failure_log_disabled(struct svc *x, const struct core_exit *e)
                 line_int(&l, "failures", e->failures);
                 line_str(&l, "window", text_window(def, buf));
         }
+        if (failure_retry_ms(x))
+                line_str(&l, "retry", conf_format_duration(failure_retry_ms(x), buf));
         line_log(x, &l, true);
 }

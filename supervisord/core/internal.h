@@ -85,6 +85,8 @@ struct svc {
         int64_t last_run;       /* highest number ever given */
         int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
         int64_t short_delay_ms; /* the next back-off of a shortage; 0 = the first */
+        int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
+        int64_t retry_ms; /* restart.retry_after, doubled for each try that was of no use; 0 */
         int64_t check_began_ms;
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
@@ -204,7 +206,12 @@ void hold_clear(struct svc *x, unsigned holds);
  * delay and back-off. Returns the holds that follow from it. */
 unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms);
 void failure_keep(struct svc *x, const struct core_exit *e); /* into exits[] */
-void failure_reset(struct svc *x);                           /* tally, delay, back-off */
+void failure_reset(
+    struct svc *x); /* tally, delay, back-off: somebody has done something about it */
+/* restart.retry_after. plan: of one that is DOWN, sets the deadline or drops it. due: lets it go. */
+int64_t failure_retry_ms(const struct svc *x); /* the wait that would be planned now; 0 = none */
+void failure_retry_plan(struct svc *x);
+void failure_retry_due(struct svc *x);
 struct order failure_order(const struct svc *x); /* the standing order that is right now */
 void failure_log_disabled(struct svc *x, const struct core_exit *e);
 

@@ -30,7 +30,7 @@ static void add_hint(struct strbuf *b, const struct svc *x)
                 strbuf_addf(b, " (%s)", how);
 }
 
-static void note_failures(struct strbuf *b, const struct svc *x)
+static void note_failures(struct strbuf *b, const struct svc *x, int64_t now_ms)
 {
         const struct core_exit *e = &x->s.exits[0];
         char buf[CONF_DURATION_MAX];
@@ -42,6 +42,9 @@ static void note_failures(struct strbuf *b, const struct svc *x)
                             text_window(svc_def(x), buf));
         add_failures(b, x);
         add_hint(b, x);
+        if (x->retry_at_ms)
+                strbuf_addf(b, "; tried again in %s",
+                            text_duration(MAX(x->retry_at_ms - now_ms, 0), buf));
 }
 
 static void note_done(struct strbuf *b, const struct svc *x)
@@ -52,7 +55,7 @@ static void note_done(struct strbuf *b, const struct svc *x)
         strbuf_addf(b, "%s; restart policy %s", how, policy);
 }
 
-static void note_down(struct strbuf *b, const struct svc *x)
+static void note_down(struct strbuf *b, const struct svc *x, int64_t now_ms)
 {
         const struct core_service *s = &x->s;
         const struct conf_place *at = s->def ? &s->def->origin[SETTING_enabled].place : NULL;
@@ -65,7 +68,7 @@ static void note_down(struct strbuf *b, const struct svc *x)
         else if (s->holds & CORE_HOLD_COMMAND)
                 strbuf_addf(b, "disabled by command; `svcctl enable %s` ends that", s->name);
         else if (s->holds & CORE_HOLD_FAILURES)
-                note_failures(b, x);
+                note_failures(b, x, now_ms);
         else if (s->holds & CORE_HOLD_SHUTDOWN)
                 strbuf_add(b, "svcd is shutting down");
         else if (s->holds & CORE_HOLD_STOPPED)
@@ -148,7 +151,7 @@ char *core_note(const struct core *c UNUSED, const struct core_service *s, int64
         struct strbuf b = {0};
         switch (s->actual) {
         case CORE_DOWN:
-                note_down(&b, x);
+                note_down(&b, x, now_ms);
                 break;
         case CORE_WAITING:
                 return order_waiting_text(x);

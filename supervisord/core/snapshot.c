@@ -126,6 +126,8 @@ static void save_run(const struct svc *x, json_t *o)
         put_bool(o, "again", x->again);
         put_int(o, "delay_ms", s->delay_ms);
         put_int(o, "not_before_ms", x->not_before_ms);
+        put_int(o, "retry_at_ms", x->retry_at_ms);
+        put_int(o, "retry_ms", x->retry_ms);
 }
 
 static json_t *save_service(struct svc *x)
@@ -274,6 +276,7 @@ static void load_lasting(struct svc *x, const json_t *o)
         s->started_wall_ms = get_int(o, "started_wall_ms");
         s->since_wall_ms = get_int(o, "since_wall_ms");
         x->def_hash = get_hex(o, "definition");
+        x->retry_ms = get_int(o, "retry_ms");
         if (*get_str(o, "file"))
                 x->file = xstrdup(get_str(o, "file"));
         x->loaded = true;
@@ -295,6 +298,7 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->again = get_bool(o, "again");
         s->delay_ms = get_int(o, "delay_ms");
         x->not_before_ms = get_int(o, "not_before_ms");
+        x->retry_at_ms = get_int(o, "retry_at_ms");
         s->since_ms = get_int(o, "since_ms");
         load_tally(s, json_object_get(o, "tally_ms"));
 }

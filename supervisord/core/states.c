@@ -16,7 +16,14 @@ void on_down_settle(struct svc *x, const struct core_event *ev UNUSED)
         } else if (x->s.holds & CORE_HOLD_REMOVED) {
                 op_end(x, false, CORE_OK, "stopped, and no longer defined");
                 svc_forget(x);
+        } else {
+                failure_retry_plan(x);
         }
+}
+
+void on_down_deadline(struct svc *x, const struct core_event *ev UNUSED)
+{
+        failure_retry_due(x);
 }
 
 void on_waiting_settle(struct svc *x, const struct core_event *ev UNUSED)

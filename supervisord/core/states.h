@@ -14,6 +14,7 @@ void on_adopting_exited(struct svc *x, const struct core_event *ev);
 void on_adopting_replace(struct svc *x, const struct core_event *ev);
 void on_adopting_started(struct svc *x, const struct core_event *ev);
 void on_backoff_settle(struct svc *x, const struct core_event *ev);
+void on_down_deadline(struct svc *x, const struct core_event *ev);
 void on_down_settle(struct svc *x, const struct core_event *ev);
 void on_grace_over(struct svc *x, const struct core_event *ev);
 void on_next(struct svc *x, const struct core_event *ev);

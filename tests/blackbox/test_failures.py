@@ -66,6 +66,19 @@ class CrashLoop(SvcdTest):
         self.script("p.sh", "exec sleep 1000\n")
         self.running("a", limit=30)
 
+    def test_it_is_tried_again_after_retry_after(self):
+        """What was down for a while (a database) need not keep a service down for the night."""
+        s = self.crash("max_failures: 2, delay: 50ms, retry_after: 2s",
+                       "sh -c 'test -e ok || exit 3; exec sleep 1000'")
+        self.assertRegex(s["note"], r"2 failures within 60s.*; tried again in \d")
+        self.logged("a", r" svcd disabled cause=failures failures=2 window=60s retry=2s")
+        self.kill_svcd()  # the plan outlives svcd
+        self.start()
+        self.logged("a", r" svcd enabled by=retry_after")
+        self.logged("a", r" svcd disabled cause=failures failures=2 window=60s retry=4s")
+        self.write("ok", "")
+        self.assertEqual(self.running("a")["run"], 5)
+
     def test_it_outlives_svcd(self):
         self.crash()
         self.kill_svcd()

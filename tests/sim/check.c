@@ -21,6 +21,7 @@ static void forgive(struct rules *r, const struct core_service *s)
 {
         r->tally_n = 0;
         r->due_ms = r->short_ms = 0;
+        r->retry_ms = 0;
         r->delay_ms = s->def ? s->def->restart_delay.v : 0;
 }
 
@@ -72,6 +73,7 @@ void check_definition(struct sim *w, int who, const struct conf *conf)
                 return;
         r->tally_n = 0;
         r->due_ms = r->short_ms = 0;
+        r->retry_ms = 0;
         r->failing = false; /* a run that is being ended makes room for the new definition */
         r->delay_ms = def->restart_delay.v;
 }
@@ -212,7 +214,7 @@ static void check_ended(struct sim *w, int who, const struct core_service *s)
                               e->cause == CORE_CAUSE_START,
                           "cause %s after a failure", core_cause_name(e->cause));
         if (e->ran_ms > window_ms)
-                r->delay_ms = 0;
+                r->delay_ms = r->retry_ms = 0;
         if (e->failure)
                 count_failure(w, who, s, e);
         if (e->run < r->last_run)
@@ -283,12 +285,33 @@ static void check_order(struct sim *w, int who, const struct core_effect *e)
                   "armed for a run that would disable it");
 }
 
+/* Disabled by failures, or let go because restart.retry_after is over. */
+static void check_retry(struct sim *w, int who, const struct core_effect *e)
+{
+        struct rules *r = &w->rules[who];
+        const char *cause = json_string_value(json_object_get(e->fields, "cause"));
+        const char *by = json_string_value(json_object_get(e->fields, "by"));
+        int64_t first_ms = e->svc->def ? e->svc->def->restart_retry_after.v : 0;
+        if (!strcmp(e->event, "disabled") && cause && !strcmp(cause, "failures"))
+                r->retry_at_ms = w->now_ms + MAX(first_ms, r->retry_ms);
+        if (strcmp(e->event, "enabled") || !by || strcmp(by, "retry_after"))
+                return;
+        SIM_CHECK(w, who, e->svc->def && e->svc->def->restart_retry_after.set,
+                  "tried again although nothing asks for it");
+        SIM_CHECK(w, who, w->now_ms >= r->retry_at_ms, "tried again %lld ms too early",
+                  (long long)(r->retry_at_ms - w->now_ms));
+        int64_t next_ms = MIN(2 * MAX(first_ms, r->retry_ms), (int64_t)86400000);
+        forgive(r, e->svc);
+        r->retry_ms = next_ms;
+}
+
 static void check_log(struct sim *w, int who, const struct core_effect *e)
 {
         SIM_CHECK(w, who, e->text && strncmp(e->text, e->event, strlen(e->event)) == 0,
                   "the line does not begin with its event");
         SIM_CHECK(w, who, json_is_object(e->fields), "no fields");
         const struct core_service *s = e->svc;
+        check_retry(w, who, e);
         if (!strcmp(e->event, "ready") && s->def && s->run != w->rules[who].taken_run)
                 SIM_CHECK(w, who, s->digest == conf_digest(s->conf, s->def),
                           "ready, and out of date");
@@ -371,6 +394,10 @@ void check_call_ended(struct sim *w)
                 SIM_CHECK(w, who, s->actual != CORE_BACKOFF || s->deadline_ms != CORE_NEVER,
                           "back-off without an end");
                 SIM_CHECK(w, who, s->actual != CORE_DOWN || s->holds, "down and wanted up");
+                bool retry = s->actual == CORE_DOWN && s->holds == CORE_HOLD_FAILURES && s->def &&
+                             s->def->restart_retry_after.set;
+                SIM_CHECK(w, who, s->actual != CORE_DOWN || retry == (s->deadline_ms != CORE_NEVER),
+                          "a retry: %d, a deadline: %lld", retry, (long long)s->deadline_ms);
                 SIM_CHECK(w, who, !s->check_running || run, "a check runs in state %d", s->actual);
         }
         SIM_CHECK(w, -1, core_deadline(w->core) == first, "not the earliest deadline");
@@ -406,7 +433,9 @@ void check_rest(struct sim *w)
         for (size_t i = 0; i < core_count(w->core); i++) {
                 const struct core_service *s = core_at(w->core, i);
                 int who = sim_who(s->name);
-                monitored = monitored || (s->def && s->def->monitoring_tcp.set);
+                monitored =
+                    monitored ||
+                    (s->def && (s->def->monitoring_tcp.set || s->def->restart_retry_after.set));
                 if (s->holds)
                         SIM_CHECK(w, who, s->actual == CORE_DOWN, "held (%x) and in state %d",
                                   s->holds, s->actual);
@@ -417,7 +446,9 @@ void check_rest(struct sim *w)
                                   s->actual);
                 SIM_CHECK(w, who,
                           monitored ||
-                              (s->deadline_ms == CORE_NEVER && s->check_at_ms == CORE_NEVER),
+                              (s->deadline_ms == CORE_NEVER && s->check_at_ms == CORE_NEVER) ||
+                              (s->holds == CORE_HOLD_FAILURES && s->def &&
+                               s->def->restart_retry_after.set),
                           "a deadline (%lld, check %lld) in state %d", (long long)s->deadline_ms,
                           (long long)s->check_at_ms, s->actual);
                 if (s->actual == CORE_RUNNING && s->run != w->rules[who].taken_run)

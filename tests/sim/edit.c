@@ -30,6 +30,7 @@ static void draw(struct sim *w, int who)
         sp->no_restart = sim_chance(w, 15) ? (int)sim_pick(w, 0, 3) : -1;
         sp->delay_ms = delays[sim_pick(w, 0, 4)];
         sp->max_delay_ms = sim_chance(w, 20) ? 300 : 30000;
+        sp->retry_ms = sim_chance(w, 60) ? 0 : sim_chance(w, 50) ? 3000 : 600000;
         sp->window_ms = sim_chance(w, 30) ? 5000 : 60000;
         sp->stop_ms = sim_chance(w, 10) ? 0 : sim_chance(w, 30) ? 500 : 10000;
         sp->ready_ms = sim_chance(w, 30) ? 1000 : 60000;
@@ -155,6 +156,8 @@ static void fill(const struct sim *w, int who, struct conf_service *s)
         set(&s->restart_max_delay, sp->max_delay_ms);
         set(&s->restart_max_failures, sp->max_failures);
         set(&s->restart_window, sp->window_ms);
+        if (sp->retry_ms)
+                set(&s->restart_retry_after, sp->retry_ms);
         set(&s->stop_timeout, sp->stop_ms);
         set(&s->stop_scope, sp->scope);
         set(&s->monitoring_interval, sp->interval_ms);

@@ -79,11 +79,12 @@ struct rules {
         int64_t event_at_ms; /* of the end that is being delivered */
         bool failing; /* not ready in time, or too many failed checks: a failure all the same */
         int event_intent;
-        bool signalled;       /* stop.signal or KILL was sent to this run */
-        bool adopted;         /* the run is older than this svcd */
-        bool armed;           /* as svcd has told the shim */
-        bool before_failures; /* the hold, before the call */
-        bool must_hold;       /* a record in this call asks for FAILURES */
+        bool signalled;                /* stop.signal or KILL was sent to this run */
+        bool adopted;                  /* the run is older than this svcd */
+        bool armed;                    /* as svcd has told the shim */
+        bool before_failures;          /* the hold, before the call */
+        bool must_hold;                /* a record in this call asks for FAILURES */
+        int64_t retry_at_ms, retry_ms; /* when FAILURES may end by itself; the next wait */
 };
 
 /* One service of the definition files. */
@@ -93,7 +94,7 @@ struct spec {
         bool enabled;
         int requires[3], requires_n;
         int ready, policy, scope, max_failures, no_restart;
-        int64_t delay_ms, max_delay_ms, window_ms, stop_ms, ready_ms;
+        int64_t delay_ms, max_delay_ms, window_ms, stop_ms, ready_ms, retry_ms;
         bool monitored;
         int64_t interval_ms, start_delay_ms;
         int check_failures;

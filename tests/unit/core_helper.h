@@ -149,6 +149,13 @@ static inline void bench_send(struct bench *b, const char *name, struct core_eve
         bench_drain(b);
 }
 
+static inline void expect_note(struct bench *b, const char *name, const char *want)
+{
+        char *note = core_note(b->c, bench_find(b, name), b->now_ms);
+        assert_string_equal(note, want);
+        free(note);
+}
+
 /* A client's request; the op is b->op, counted from 1. */
 static inline void bench_ask(struct bench *b, const char *name, enum core_event_type type)
 {

@@ -54,6 +54,64 @@ static void longer_than_the_delay_is_at_once(void **state)
         bench_done(&b);
 }
 
+static void fail_until_disabled(struct bench *b)
+{
+        for (int i = 0; i < 2; i++) {
+                bench_started(b, "a");
+                b->now_ms += 1000;
+                bench_exited(b, "a", EXIT(1));
+                if (i == 0)
+                        bench_pass(b, 1000);
+        }
+        expect_state(b, "a", "disabled");
+}
+
+/* restart.retry_after: after it, after twice as long, and again after it once the service has run well. */
+static void tried_again_later(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *def = defs_add(b.conf, "a");
+        def->restart_max_failures.v = 2;
+        def->restart_retry_after = (struct conf_int){900000, true};
+        bench_apply(&b);
+        for (int64_t wait_ms = 900000; wait_ms <= 2 * 900000; wait_ms *= 2) {
+                fail_until_disabled(&b);
+                expect_note(&b, "a",
+                            wait_ms == 900000
+                                ? "2 failures within 60s: exited with code 1 after 1s; "
+                                  "tried again in 15m"
+                                : "2 failures within 60s: exited with code 1 after 1s; "
+                                  "tried again in 30m");
+                spawn_at(&b, wait_ms);
+        }
+        bench_started(&b, "a");
+        b.now_ms += 60001;
+        bench_exited(&b, "a", EXIT(1));
+        bench_started(&b, "a");
+        bench_exited(&b, "a", EXIT(1));
+        expect_state(&b, "a", "disabled");
+        spawn_at(&b, 900000);
+        bench_done(&b);
+}
+
+/* A person's stop is stronger, and ends the waiting. */
+static void not_tried_while_stopped(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *def = defs_add(b.conf, "a");
+        def->restart_max_failures.v = 2;
+        def->restart_retry_after = (struct conf_int){900000, true};
+        bench_apply(&b);
+        fail_until_disabled(&b);
+        bench_ask(&b, "a", CORE_EV_STOP);
+        assert_int_equal(core_deadline(b.c), CORE_NEVER);
+        bench_done(&b);
+}
+
 /* max_delay below delay does not make it shorter. */
 static void odd_delays(void **state)
 {
@@ -513,6 +571,8 @@ int main(void)
             cmocka_unit_test(which_is_a_shortage),
             cmocka_unit_test(busy_program_is_tried_soon),
             cmocka_unit_test(shortage_over_the_death_of_svcd),
+            cmocka_unit_test(tried_again_later),
+            cmocka_unit_test(not_tried_while_stopped),
             cmocka_unit_test(done_says_why),
             cmocka_unit_test(order_by_policy),
             cmocka_unit_test(order_minds_the_tally),

@@ -7,13 +7,6 @@
 #include "common/shim_proto.h"
 #include "supervisord/core/internal.h"
 
-static void expect_note(struct bench *b, const char *name, const char *want)
-{
-        char *note = core_note(b->c, bench_find(b, name), b->now_ms);
-        assert_string_equal(note, want);
-        free(note);
-}
-
 static void durations(void **state)
 {
         static const struct {
