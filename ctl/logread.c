@@ -272,6 +272,7 @@ static bool next_line(struct logread *l, const char **ret_line, size_t *ret_n, b
                                 return true;
                         l->file++;
                         l->offset = 0;
+                        l->in_line = false; /* a line does not go on in another file */
                         searched = 0;
                 }
         }

@@ -9,6 +9,8 @@ UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_HELP  := $(wildcard tests/unit/helper*.c)
 SIM_SRC    := $(wildcard tests/sim/*.c)
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
+# Targets that drive the shim's own parts: those are built a second time, with the target's compiler.
+FUZZ_SHIM  := $(filter tests/fuzz/fuzz_shim_%,$(FUZZ_SRC))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 HEADERS    := $(wildcard common/*.h supervisord/core/*.h supervisord/*.h ctl/*.h shim/*.h tests/*/*.h)
 SOURCES    := $(COMMON_SRC) $(CORE_SRC) $(SVCD_SRC) $(CTL_SRC) $(SHIM_SRC) $(wildcard conf/*.c) \
@@ -102,9 +104,25 @@ $(B)/tests/sim/sim: $(call objects,$(SIM_SRC)) $(LIBCORE) $(LIBCOMMON)
 	$(call say,LINK,$@)
 	$(call link,$(YAML_LIBS) $(JANSSON_LIBS) -lm)
 
-$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(LIBCORE) $(LIBCOMMON)
+# A target has the parts of svcd and svcctl at hand, or, if its name says so, those of svc-shim. What
+# these would do to the machine (starting, killing, waiting) the target does in their place: --wrap.
+# FUZZER is empty, and the target linked with replay.c, unless `make fuzz` builds it.
+FUZZER ?=
+FUZZ_MAIN := $(if $(FUZZER),,$(B)/tests/fuzz/replay.o)
+$(B)/tests/fuzz/shim/%.o: shim/%.c $(B)/flags
+	$(call say,CC,$< [fuzz])
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(DEFINES) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(eval $(call archive,$(B)/libshimtest.a,$(patsubst shim/%.c,$(B)/tests/fuzz/shim/%.o,$(filter-out \
+	shim/main.c,$(SHIM_SRC)))))
+$(patsubst %.c,$(B)/%,$(FUZZ_SHIM)): $(B)/libshimtest.a
+$(patsubst %.c,$(B)/%,$(filter-out $(FUZZ_SHIM),$(FUZZ_SRC))): $(B)/libsvcdtest.a $(B)/libctltest.a
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIBCORE) $(LIBCOMMON)
 	$(call say,LINK,$@)
-	$(call link,$(YAML_LIBS) $(JANSSON_LIBS) -lm)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZER) -o $@ $(filter %.o,$^) $(filter %test.a,$^) \
+		$(LIBCORE) $(LIBCOMMON) $(EV_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) -ldl -lm \
+		$(foreach f,$(FUZZ_WRAP_$*),-Wl$(comma)--wrap=$(f))
 
 $(B)/tests/helpers/%: $(B)/tests/helpers/%.o $(B)/flags
 	$(call say,LINK,$@)

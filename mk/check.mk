@@ -54,6 +54,27 @@ check-blackbox: all $(HELPERS)
 
 # ---- not part of check ----
 
+# Looks for new inputs: make fuzz TARGET=state SECONDS_=1800. What it finds stays in build-fuzz/ (new
+# inputs in build-fuzz/corpus/NAME, the one that broke something as crash-… in build-fuzz/found).
+TARGET   ?=
+SECONDS_ ?= 60
+FUZZ_B   := build-fuzz
+FUZZ_BIN  = $(FUZZ_B)/tests/fuzz/fuzz_$(TARGET)
+.PHONY: fuzz fuzz-corpus
+fuzz:
+	@[ -n '$(TARGET)' ] || { echo 'fuzz: TARGET= one of: $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC))'; exit 2; }
+	@$(MAKE) --no-print-directory CC=clang SHIM_CC=clang SANITIZE=fuzzer-no-link,address,undefined \
+		FUZZER=-fsanitize=fuzzer B=$(FUZZ_B) $(FUZZ_BIN)
+	@mkdir -p $(FUZZ_B)/corpus/$(TARGET) $(FUZZ_B)/found
+	$(FUZZ_BIN) -max_total_time=$(SECONDS_) -timeout=20 -rss_limit_mb=2048 -max_len=4096 \
+		-artifact_prefix=$(FUZZ_B)/found/$(TARGET)- -print_final_stats=1 $(addprefix -dict=,$(wildcard tests/fuzz/$(TARGET).dict)) $(FUZZ_FLAGS) \
+		$(FUZZ_B)/corpus/$(TARGET) tests/fuzz/corpus/$(TARGET)
+
+# Keeps of all inputs those that are needed to reach what all of them reach.
+fuzz-corpus:
+	@mkdir -p $(FUZZ_B)/least/$(TARGET)
+	$(FUZZ_BIN) -merge=1 $(FUZZ_B)/least/$(TARGET) tests/fuzz/corpus/$(TARGET) $(FUZZ_B)/corpus/$(TARGET)
+
 # gcc -fanalyzer finds what needs the whole path (leaks, double close, use after free); cppcheck and
 # clang-tidy what needs none. The settings and their reasons are in the script.
 analyze:

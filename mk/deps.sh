@@ -9,10 +9,10 @@ set -eu
 # gcc, make's companions, libraries; the tests' programs: python3, redis, memcached, nc, ps, mandoc.
 debian='gcc libc6-dev binutils musl-tools pkg-config libev-dev libyaml-dev libjansson-dev
  libsystemd-dev libcmocka-dev python3 mandoc redis-server memcached netcat-openbsd procps util-linux'
-debian_dev='clang clang-tidy clang-format cppcheck gcovr strace'
+debian_dev='clang libclang-rt-dev clang-tidy clang-format cppcheck gcovr strace'
 fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel jansson-devel
  systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux'
-fedora_dev='clang clang-tools-extra cppcheck gcovr strace'
+fedora_dev='clang compiler-rt clang-tools-extra cppcheck gcovr strace'
 
 as_root()
 {

@@ -64,6 +64,7 @@ help:
 	@echo 'make check           every test; also by parts:'
 	@printf '                       %s\n' $(CHECKS) check-format
 	@echo 'make analyze         gcc -fanalyzer, cppcheck, clang-tidy (make deps-dev installs them)'
+	@echo 'make fuzz            TARGET=state SECONDS_=1800: looks for inputs that break it (tests/fuzz/)'
 	@echo 'make coverage        branch coverage of supervisord/core'
 	@echo 'make gen             rewrite the generated files after a change of the tables'
 	@echo 'make format          clang-format'

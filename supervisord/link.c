@@ -142,16 +142,34 @@ static void end_cb(struct shimio *io)
 
 /* ---- frames that come in ---- */
 
+/* The shim says what cannot be. Nothing follows from it; the connection is of no use, as after any
+ * other nonsense, and the shim is asked again as long as it lives. */
+static void disbelieve(struct link *l, const struct shimio_frame *f)
+{
+        if (!l->disbelieved)
+                selflog_add(&l->d->log,
+                            "%s: its shim says what cannot be (frame %d, run %lld): not believed",
+                            l->svc->name, (int)f->type, (long long)f->v[SHIM_T_RUN]);
+        l->disbelieved = true; /* said once */
+        shimio_close(&l->io);
+        if (l->state == LINK_UP)
+                l->state = LINK_AWAY;
+        set_timer(l, LINK_RETRY_MS);
+}
+
 static void hello(struct link *l, const struct shimio_frame *f)
 {
         bool adopted = l->state == LINK_AWAY;
+        struct core_event ev;
         l->pid = (pid_t)f->v[SHIM_T_PID];
         if (!adopted)
                 return;
+        if (!report_adopted(f, &ev)) {
+                disbelieve(l, f);
+                return;
+        }
         ev_timer_stop(l->d->loop, &l->timer);
         l->state = LINK_UP;
-        struct core_event ev;
-        report_adopted(f, &ev);
         _cleanup_free_ char *status = shimio_text(f, SHIM_T_STATUS);
         ev.text = status;
         daemon_post(l->d, l->svc, &ev);
@@ -203,15 +221,16 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 break;
         case SHIM_STARTED:
         case SHIM_START_FAILED:
-                answered(l);
-                report_event(f, &ev);
-                if (!ev.run || ev.stage == SHIM_STAGE_LOCK)
-                        no_shim(l, &ev);
-                daemon_post(l->d, l->svc, &ev);
-                break;
         case SHIM_EXITED:
         case SHIM_EMPTY:
-                report_event(f, &ev);
+                if (!report_event(f, &ev)) {
+                        disbelieve(l, f);
+                        break;
+                }
+                if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED)
+                        answered(l);
+                if (f->type == SHIM_START_FAILED && (!ev.run || ev.stage == SHIM_STAGE_LOCK))
+                        no_shim(l, &ev);
                 daemon_post(l->d, l->svc, &ev);
                 break;
         case SHIM_NOTIFY:

@@ -37,6 +37,7 @@ struct link {
         bool spawn_after;    /* LEAVING: a SPAWN waits */
         bool spawning;       /* START is not answered yet */
         int64_t spawn_run;
+        bool disbelieved; /* it said what cannot be; svcd.log has been told */
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/shim_proto.h"
 #include "common/util.h"
+#include "supervisord/core/core.h"
 
 static pid_t lock_holder(const char *path)
 {
@@ -21,6 +22,13 @@ static pid_t lock_holder(const char *path)
         if (fcntl(fd, F_GETLK, &l) < 0 || l.l_type == F_UNLCK)
                 return 0;
         return l.l_pid;
+}
+
+/* The file is the service's user's to write: what cannot be a run's number is none. */
+static int64_t run_number(const char *text)
+{
+        int64_t v = strtoll(text, NULL, 10);
+        return v > 0 && v <= CORE_RUN_MAX ? v : 0;
 }
 
 struct record record_look(const struct paths *p, const char *service)
@@ -35,7 +43,7 @@ struct record record_look(const struct paths *p, const char *service)
         char *save = NULL;
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 if (str_starts(line, "run="))
-                        r.run = strtoll(line + 4, NULL, 10);
+                        r.run = run_number(line + 4);
                 if (str_starts(line, "boot="))
                         r.this_boot = str_eq(line + 5, clock_boot_id());
         }

@@ -3,19 +3,35 @@
 
 #include "supervisord/spec.h"
 
+/* A time, a size or a pid. */
+static int64_t number(const struct shimio_frame *f, enum shim_tag tag)
+{
+        return MAX(MIN(f->v[tag], CORE_NUMBER_MAX), (int64_t)0);
+}
+
+static int small_number(const struct shimio_frame *f, enum shim_tag tag)
+{
+        return (int)MAX(MIN(f->v[tag], (int64_t)INT32_MAX), (int64_t)0);
+}
+
+static bool has_run(const struct shimio_frame *f)
+{
+        return f->v[SHIM_T_RUN] >= 0 && f->v[SHIM_T_RUN] <= CORE_RUN_MAX;
+}
+
 static void report_exit(const struct shimio_frame *f, struct core_event *ev)
 {
         ev->exit = (struct core_exit){
             .run = f->v[SHIM_T_RUN],
-            .wstatus = (int)f->v[SHIM_T_WSTATUS],
-            .pid = f->v[SHIM_T_MAIN_PID],
-            .ran_ms = f->v[SHIM_T_RAN_MS],
-            .at_wall_ms = f->v[SHIM_T_WALL_MS],
-            .user_ms = f->v[SHIM_T_USER_MS],
-            .system_ms = f->v[SHIM_T_SYSTEM_MS],
-            .maxrss_bytes = f->v[SHIM_T_MAXRSS_BYTES],
+            .wstatus = (int)(f->v[SHIM_T_WSTATUS] & 0xffff),
+            .pid = small_number(f, SHIM_T_MAIN_PID),
+            .ran_ms = number(f, SHIM_T_RAN_MS),
+            .at_wall_ms = number(f, SHIM_T_WALL_MS),
+            .user_ms = number(f, SHIM_T_USER_MS),
+            .system_ms = number(f, SHIM_T_SYSTEM_MS),
+            .maxrss_bytes = number(f, SHIM_T_MAXRSS_BYTES),
         };
-        ev->at_ms = f->v[SHIM_T_ENDED_MS];
+        ev->at_ms = number(f, SHIM_T_ENDED_MS);
 }
 
 static enum core_event_type event_type(enum shim_frame type)
@@ -32,40 +48,42 @@ static enum core_event_type event_type(enum shim_frame type)
         }
 }
 
-void report_event(const struct shimio_frame *f, struct core_event *ret)
+bool report_event(const struct shimio_frame *f, struct core_event *ret)
 {
         *ret = (struct core_event){
             .type = event_type(f->type),
             .uid = -1,
             .run = f->v[SHIM_T_RUN],
-            .pid = f->v[SHIM_T_MAIN_PID],
-            .at_ms = f->v[SHIM_T_STARTED_MS],
-            .at_wall_ms =
-                f->type == SHIM_STARTED ? f->v[SHIM_T_STARTED_WALL_MS] : f->v[SHIM_T_WALL_MS],
+            .pid = small_number(f, SHIM_T_MAIN_PID),
+            .at_ms = number(f, SHIM_T_STARTED_MS),
+            .at_wall_ms = f->type == SHIM_STARTED ? number(f, SHIM_T_STARTED_WALL_MS)
+                                                  : number(f, SHIM_T_WALL_MS),
             .restarted = f->v[SHIM_T_RESTARTED] != 0,
             .leftover = f->v[SHIM_T_LEFTOVER] != 0,
-            .intent = (int)f->v[SHIM_T_INTENT],
-            .stage = (int)f->v[SHIM_T_STAGE],
-            .error = (int)f->v[SHIM_T_ERRNO],
+            .intent = small_number(f, SHIM_T_INTENT),
+            .stage = small_number(f, SHIM_T_STAGE),
+            .error = small_number(f, SHIM_T_ERRNO),
             .report = f->v[SHIM_T_REPORT],
         };
         if (f->type == SHIM_EXITED)
                 report_exit(f, ret);
+        return has_run(f);
 }
 
-void report_adopted(const struct shimio_frame *f, struct core_event *ret)
+bool report_adopted(const struct shimio_frame *f, struct core_event *ret)
 {
         *ret = (struct core_event){
             .type = CORE_EV_ADOPTED,
             .uid = -1,
             .run = f->v[SHIM_T_RUN],
-            .pid = f->v[SHIM_T_MAIN_PID],
-            .at_ms = f->v[SHIM_T_STARTED_MS],
-            .at_wall_ms = f->v[SHIM_T_STARTED_WALL_MS],
+            .pid = small_number(f, SHIM_T_MAIN_PID),
+            .at_ms = number(f, SHIM_T_STARTED_MS),
+            .at_wall_ms = number(f, SHIM_T_STARTED_WALL_MS),
             .ready = f->v[SHIM_T_READY] != 0,
             .leftover = f->v[SHIM_T_LEFTOVER] != 0,
             .armed = (f->v[SHIM_T_FLAGS] & SHIM_ORDER_ARMED) != 0,
-            .intent = (int)f->v[SHIM_T_INTENT],
+            .intent = small_number(f, SHIM_T_INTENT),
             .digest = spec_cookie_digest(f->s[SHIM_T_COOKIE].p, f->s[SHIM_T_COOKIE].n),
         };
+        return has_run(f) && (ret->run > 0 || !ret->pid);
 }

@@ -6,9 +6,12 @@
 #include "supervisord/core/core.h"
 #include "supervisord/shimio.h"
 
+/* Numbers come out as ones that can be counted on, whatever the frame says: a time or size that cannot
+ * be is brought into range, a frame with a run's number that cannot be says nothing (false). */
+
 /* STARTED, START_FAILED, EXITED, EMPTY. */
-void report_event(const struct shimio_frame *f, struct core_event *ret);
+bool report_event(const struct shimio_frame *f, struct core_event *ret);
 /* HELLO of a shim that an earlier svcd left; `text` is the caller's to set. */
-void report_adopted(const struct shimio_frame *f, struct core_event *ret);
+bool report_adopted(const struct shimio_frame *f, struct core_event *ret);
 
 #endif

@@ -103,6 +103,10 @@
 #define CORE_SHORT_MS  1000 /* before a start that failed for a shortage is tried again */
 #define CORE_BUSY_MS   100  /* the same for ETXTBSY */
 #define CORE_NEVER     INT64_MAX
+/* A number of a run, or a time or size, beyond these was never counted or measured: whoever reads one from
+ * a file or hears it from a shim does not believe it. They are safe to add to. */
+#define CORE_RUN_MAX    (INT64_C(1) << 40)
+#define CORE_NUMBER_MAX (INT64_C(1) << 52)
 
 enum core_actual {
         CORE_DOWN,

@@ -237,6 +237,7 @@ void run_exited(struct svc *x, const struct core_event *ev)
                 tell_again(x, e, ev->report);
                 return;
         }
+        e.ran_ms = MIN(e.ran_ms, at_ms); /* not longer than the clock runs */
         e.cause = exit_cause(x, ev, at_ms);
         e.pid = e.pid ? e.pid : x->s.pid;
         if (!record(x, &e, at_ms, ev->report))

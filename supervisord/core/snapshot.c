@@ -9,9 +9,8 @@
 
 #include "supervisord/core/machine.h"
 
-#define FORMAT   "svcd-state"
-#define VERSION  1
-#define TIME_MAX (INT64_C(1) << 52) /* far enough, and safe to add to */
+#define FORMAT  "svcd-state"
+#define VERSION 1
 
 static const struct {
         unsigned hold;
@@ -168,7 +167,13 @@ json_t *core_save(struct core *c, const char *boot_id)
 static int64_t get_int(const json_t *o, const char *key)
 {
         int64_t v = json_integer_value(json_object_get(o, key));
-        return v < 0 ? 0 : MIN(v, TIME_MAX);
+        return v < 0 ? 0 : MIN(v, CORE_NUMBER_MAX);
+}
+
+static int64_t get_run(const json_t *o, const char *key)
+{
+        int64_t v = get_int(o, key);
+        return v <= CORE_RUN_MAX ? v : 0;
 }
 
 static int get_small(const json_t *o, const char *key)
@@ -230,7 +235,7 @@ static unsigned load_holds(const json_t *a)
 static struct core_exit load_exit(const json_t *o)
 {
         return (struct core_exit){
-            .run = get_int(o, "run"),
+            .run = get_run(o, "run"),
             .cause = get_cause(o, "cause"),
             .wstatus = get_small(o, "wstatus"),
             .lost = get_bool(o, "lost"),
@@ -260,7 +265,7 @@ static void load_tally(struct core_service *s, const json_t *a)
         for (size_t i = 0; i < json_array_size(a) && s->tally_n < CORE_TALLY_MAX; i++) {
                 int64_t at_ms = json_integer_value(json_array_get(a, i));
                 int64_t least = s->tally_n ? s->tally[s->tally_n - 1] : 0;
-                s->tally[s->tally_n++] = MIN(MAX(at_ms, least), TIME_MAX);
+                s->tally[s->tally_n++] = MIN(MAX(at_ms, least), CORE_NUMBER_MAX);
         }
 }
 
@@ -270,9 +275,9 @@ static void load_lasting(struct svc *x, const json_t *o)
         struct core_service *s = &x->s;
         s->holds = load_holds(json_object_get(o, "holds"));
         load_exits(s, json_object_get(o, "exits"));
-        s->run = get_int(o, "run");
-        x->last_run = MAX(get_int(o, "last_run"), s->run);
-        x->exited_run = MIN(get_int(o, "exited_run"), x->last_run);
+        s->run = get_run(o, "run");
+        x->last_run = MAX(get_run(o, "last_run"), s->run);
+        x->exited_run = MIN(get_run(o, "exited_run"), x->last_run);
         s->started_wall_ms = get_int(o, "started_wall_ms");
         s->since_wall_ms = get_int(o, "since_wall_ms");
         x->def_hash = get_hex(o, "definition");
