@@ -138,16 +138,20 @@ static int open_log(const char *path)
         return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-/* K if the current file is NAME.log.K, 0 if it is none of them. */
+/* K if the current file is NAME.log.K, 0 if it is none of them. While a rotation is under way one of the
+ * names is missing; a file moves on to larger numbers only, as this does, so it is not passed by. */
 static int rotated_as(const struct logtail *t)
 {
         struct stat st;
+        bool missing = false;
         for (int k = 1; t->fd >= 0 && k <= ROTATED_MAX; k++) {
                 _cleanup_free_ char *path = xasprintf("%s.%d", t->path, k);
-                if (stat(path, &st) < 0)
-                        return 0;
-                if (is_file_of(t, &st))
+                bool there = stat(path, &st) == 0;
+                if (there && is_file_of(t, &st))
                         return k;
+                if (!there && missing)
+                        return 0;
+                missing = !there;
         }
         return 0;
 }

@@ -299,9 +299,9 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         s->started_ms = get_int(o, "started_ms");
         s->digest = get_hex(o, "digest");
         s->restart_grace_ms = get_int(o, "restart_grace_ms");
-        s->restarts = get_int(o, "restarts");
+        s->restarts = MIN(get_int(o, "restarts"), s->run);
         x->again = get_bool(o, "again");
-        s->delay_ms = get_int(o, "delay_ms");
+        s->delay_ms = get_small(o, "delay_ms");
         x->not_before_ms = get_int(o, "not_before_ms");
         x->retry_at_ms = get_int(o, "retry_at_ms");
         s->since_ms = get_int(o, "since_ms");
