@@ -8,7 +8,7 @@ JOBS    ?= 2
 CHECKS := check-layers check-headers check-generated check-man check-examples check-unit check-golden \
 	check-sim check-fuzz check-blackbox
 
-.PHONY: check $(CHECKS) check-format analyze coverage format gen
+.PHONY: check $(CHECKS) check-chaos chaos check-format analyze coverage format gen
 check: tests
 	@rm -rf $(RESULTS)
 	@for c in $(CHECKS); do $(MAKE) --no-print-directory $$c || true; done
@@ -52,12 +52,19 @@ check-fuzz: $(FUZZ)
 check-blackbox: all $(HELPERS)
 	@$(RUN) --jobs $(JOBS) blackbox $(T)
 
+# Things go wrong at random for SECONDS_ seconds: each guarantee counts as a test; as root twice, as root
+# and as an unprivileged user. By hand: make chaos SECONDS_=600 SEED=7
+SECONDS_ ?= 60
+SEED     ?= 1
+CHAOS    = $(RUN) --jobs $(JOBS) chaos -- --seconds $(SECONDS_) --seed $(SEED) $(ARGS)
+check-chaos: all $(HELPERS)
+	@$(CHAOS)
+
 # ---- not part of check ----
 
 # Looks for new inputs: make fuzz TARGET=state SECONDS_=1800. What it finds stays in build-fuzz/ (new
 # inputs in build-fuzz/corpus/NAME, the one that broke something as crash-… in build-fuzz/found).
 TARGET   ?=
-SECONDS_ ?= 60
 FUZZ_B   := build-fuzz
 FUZZ_BIN  = $(FUZZ_B)/tests/fuzz/fuzz_$(TARGET)
 .PHONY: fuzz fuzz-corpus
@@ -74,6 +81,9 @@ fuzz:
 fuzz-corpus:
 	@mkdir -p $(FUZZ_B)/least/$(TARGET)
 	$(FUZZ_BIN) -merge=1 $(FUZZ_B)/least/$(TARGET) tests/fuzz/corpus/$(TARGET) $(FUZZ_B)/corpus/$(TARGET)
+
+chaos: all $(HELPERS)
+	@$(CHAOS)
 
 # gcc -fanalyzer finds what needs the whole path (leaks, double close, use after free); cppcheck and
 # clang-tidy what needs none. The settings and their reasons are in the script.

@@ -3,7 +3,8 @@
     runner.py --build DIR --results DIR [--jobs N] GROUP [PROGRAM or TEST...]
 
 Groups: unit (cmocka programs), sim (one test a seed), fuzz (one test a corpus), golden, blackbox (Python
-files; as root each runs twice, as root and as an unprivileged user), command (`command NAME -- CMD...`,
+files; as root each runs twice, as root and as an unprivileged user), chaos (tests/chaos/chaos.py with the
+arguments given after `--`, as both users too; one test a guarantee), command (`command NAME -- CMD...`,
 one test) and totals, which sums up what the others left in the results folder.
 
 Every program has a time limit and is ended together with all that it started: the runner is a
@@ -28,7 +29,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 PR_SET_CHILD_SUBREAPER = 36
 UNPRIVILEGED = "nobody"
-LIMITS = {"unit": 120, "sim": 600, "fuzz": 120, "golden": 300, "blackbox": 600, "command": 300}
+LIMITS = {"unit": 120, "sim": 600, "fuzz": 120, "golden": 300, "blackbox": 600, "command": 300,
+          "chaos": 900}
 
 
 class Outcome:
@@ -198,8 +200,36 @@ def python_for(switch):
     return "python3"
 
 
+def users():
+    """(who, how to become it) of each kind of user that a program is run as."""
+    return [(None, None)] if os.getuid() else [(None, None), become(UNPRIVILEGED)]
+
+
+def stage_environment(top):
+    base = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.path.join(top, "tests/helpers"), "LC_ALL": "C.UTF-8",
+            "SVCD_BIN": os.path.join(top, "build")}
+    base.update({k: v for k, v in os.environ.items()
+                 if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")})
+    return base
+
+
+def each_user(top, programs):
+    """One job for each program and each kind of user. PROGRAMS: (name, arguments of Python)."""
+    base, jobs = stage_environment(top), []
+    for user, switch in users():
+        label = f"uid {user.pw_uid if user else os.getuid()}"
+        home = tempfile.mkdtemp(prefix="home-", dir=top)
+        python = python_for(switch)
+        if user:
+            os.chown(home, user.pw_uid, user.pw_gid)
+        for name, argv in programs:
+            jobs.append(([python, "-B", *argv], f"{name} ({label})", dict(base, HOME=home), switch, home))
+    return jobs
+
+
 def blackbox_jobs(build, wanted):
-    """One job for each file and each kind of user. WANTED: files, FILE::Class.test, or nothing."""
+    """WANTED: files, FILE::Class.test, or nothing."""
     top = stage(build)
     folder = os.path.join(top, "tests/blackbox")
     picks = {}
@@ -209,24 +239,15 @@ def blackbox_jobs(build, wanted):
     names = [f[:-3] for f in sorted(os.listdir(folder)) if re.fullmatch(r"test_\w+\.py", f)]
     if picks:
         names = [n for n in names if n in picks]
-    base = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": os.path.join(top, "tests/helpers"), "LC_ALL": "C.UTF-8",
-            "SVCD_BIN": os.path.join(top, "build")}
-    base.update({k: v for k, v in os.environ.items()
-                 if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")})
-    users = [(None, None)] if os.getuid() else [(None, None), become(UNPRIVILEGED)]
-    jobs = []
-    for user, switch in users:
-        label = f"uid {user.pw_uid if user else os.getuid()}"
-        home = tempfile.mkdtemp(prefix="home-", dir=top)
-        python = python_for(switch)
-        if user:
-            os.chown(home, user.pw_uid, user.pw_gid)
-        for n in names:
-            argv = [python, "-B", os.path.join(top, "tests/helpers/pyrun.py"),
-                    os.path.join(folder, n + ".py"), *picks.get(n, [])]
-            jobs.append((argv, f"{n} ({label})", dict(base, HOME=home), switch, home))
-    return top, jobs
+    pyrun = os.path.join(top, "tests/helpers/pyrun.py")
+    return top, each_user(top, [(n, [pyrun, os.path.join(folder, n + ".py"), *picks.get(n, [])])
+                                for n in names])
+
+
+def program_jobs(build, group, arguments):
+    """tests/GROUP/GROUP.py, which prints TAP lines itself."""
+    top = stage(build)
+    return top, each_user(top, [(group, [os.path.join(top, f"tests/{group}/{group}.py"), *arguments])])
 
 
 def what_failed(output):
@@ -283,7 +304,11 @@ def group_jobs(group, args):
         return [lambda f=f: run_python([sys.executable, "-B", os.path.join(HERE, "pyrun.py"),
                                         os.path.join(folder, f)], f[:-3], limit, env)
                 for f in files], None
-    top, found = blackbox_jobs(args.build, args.what)
+    if group == "chaos":
+        limit += float(args.what[args.what.index("--seconds") + 1]) if "--seconds" in args.what else 0
+        top, found = program_jobs(args.build, group, args.what)
+    else:
+        top, found = blackbox_jobs(args.build, args.what)
     return [lambda j=j: run_python(j[0], j[1], limit, j[2], j[3], j[4]) for j in found], top
 
 

@@ -1,0 +1,303 @@
+"""witness: what a supervised program saw (tests/helpers/subject.c), compared with what svcd says of it.
+
+Used by tests/chaos and tests/fault. Everything here looks from outside: at the files that the program
+leaves in a folder of its own, and at the logs and events that svcd promises. Functions that check return
+a list of sentences, each one a violation; an empty list is good news.
+"""
+
+import datetime
+import fcntl
+import json
+import os
+import re
+import struct
+import time
+from collections import defaultdict
+
+COUNT = struct.Struct("=qqqq")  # struct count of subject.c
+FLOCK = struct.Struct("hhqqi4x")  # struct flock, 64 bit
+FILL = "abcdefghijklmnopqrstuvwxyz" * 2
+SUBJECT = re.compile(r"(\d+\.\d+) (\d+) (\w*)\.")
+ENTRY = re.compile(r"(\d{4}-\d\d-\d\dT\S+) (svcd|out|err|mon) ?(.*)", re.DOTALL)
+PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
+
+
+def pairs(text):
+    return dict(PAIR.findall(text))
+
+
+# ---- what the program left ----
+
+class Witness:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def _read(self, name, mode="r"):
+        try:
+            with open(self.path(name), mode) as f:
+                return f.read()
+        except FileNotFoundError:
+            return b"" if "b" in mode else ""
+
+    def violations(self):
+        return [f"two runs at once: {line}" for line in self._read("violations").splitlines()]
+
+    def runs(self, name):
+        """`PID.TICKS` of each run that got as far as saying so, oldest first."""
+        return self._read(name + ".runs").split()
+
+    def counts(self, name):
+        """{PID.TICKS: (lines to stdout, lines to stderr)}"""
+        data = self._read(name + ".counts", "rb")
+        found = {}
+        for at in range(0, len(data) - COUNT.size + 1, COUNT.size):
+            pid, ticks, out, err = COUNT.unpack_from(data, at)
+            found[f"{pid}.{ticks}"] = (out, err)
+        return found
+
+    def holder(self, name):
+        """`PID.TICKS` of the run that lives, or of which something lives; None if there is none."""
+        try:
+            fd = os.open(self.path(name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            # Asked, not taken: a run that begins now must not stumble over this.
+            asked = FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            if FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked))[0] == fcntl.F_UNLCK:
+                return None
+            return os.pread(fd, 64, 0).decode() or "?"
+        finally:
+            os.close(fd)
+
+
+# ---- events.ndjson as it grows ----
+
+class Events:
+    """Follows ROOT/svcd/events.ndjson through its rotation. Call poll() often enough that the file is
+    not rotated twice in between (5 MB each)."""
+
+    def __init__(self, path):
+        self.path, self.file, self.rest = path, None, b""
+        self.found, self.wrong = [], []
+
+    def _take(self):
+        data = self.rest + self.file.read()
+        *lines, self.rest = data.split(b"\n")
+        for line in lines:
+            try:
+                self.found.append(json.loads(line))
+            except ValueError:
+                self.wrong.append(f"events.ndjson: a line that is no JSON: {line[:200]!r}")
+
+    def poll(self):
+        while True:
+            if self.file:
+                self._take()
+            try:
+                now = os.stat(self.path)
+            except FileNotFoundError:
+                return
+            if self.file:
+                mine = os.fstat(self.file.fileno())
+                if (mine.st_dev, mine.st_ino) == (now.st_dev, now.st_ino):
+                    return
+                self._take()
+                self.file.close()
+            self.file = open(self.path, "rb")
+
+    def of(self, name, event):
+        return [e for e in self.found if e.get("service") == name and e.get("event") == event]
+
+    def close(self):
+        if self.file:
+            self.file.close()
+            self.file = None
+
+
+# ---- logs, those that were taken away too ----
+
+class Archive:
+    """Log folders that were deleted or moved: their files stay open, so that what a shim writes into
+    them before it notices can still be read."""
+
+    def __init__(self):
+        self.sets = []  # one for each folder: {file name: file object}
+
+    def keep(self, folder):
+        files = {}
+        for n in sorted(os.listdir(folder)):
+            files[n] = open(os.path.join(folder, n), "rb")
+        self.sets.append(files)
+
+    def texts(self, name):
+        for files in self.sets:
+            for n in _in_order(name, files):
+                files[n].seek(0)
+                yield n, files[n].read()
+
+    def close(self):
+        for files in self.sets:
+            for f in files.values():
+                f.close()
+
+
+def _in_order(name, names):
+    """Of these file names those of a service's log, oldest first."""
+    found = [(0, n) for n in names if n == name + ".log"]
+    for n in names:
+        m = re.fullmatch(re.escape(name) + r"\.log\.(\d+)", n)
+        if m:
+            found.append((-int(m[1]), n))
+    return [n for _, n in sorted(found)]
+
+
+class Log:
+    """All lines of one service's log, taken apart: entries are (time, source, text), malformed lines
+    (time of the line before, text)."""
+
+    def __init__(self, name, folder, archive=None):
+        self.name, self.entries, self.malformed = name, [], []
+        for _, data in archive.texts(name) if archive else ():
+            self._add(data)
+        for n in _in_order(name, os.listdir(folder) if os.path.isdir(folder) else []):
+            with open(os.path.join(folder, n), "rb") as f:
+                self._add(f.read())
+
+    def _add(self, data):
+        at = None
+        for line in data.decode(errors="replace").split("\n"):
+            m = ENTRY.fullmatch(line)
+            if m:
+                at = datetime.datetime.fromisoformat(m[1]).timestamp()
+                self.entries.append((at, m[2], m[3]))
+            elif line:
+                self.malformed.append((at, line))
+
+    def told(self, event):
+        """The key=value pairs of svcd's lines that begin with EVENT."""
+        return [pairs(text) for _, source, text in self.entries
+                if source == "svcd" and text.startswith(event + " ")]
+
+    def lost(self):
+        """How many lines the log itself says are missing."""
+        return sum(int(p.get("lines", p.get("count", 0))) for p in self.told("lost"))
+
+
+# ---- what must be so ----
+
+class Excuses:
+    """What was done to a service that its contract allows to cost something.
+    torn     runs (PID.TICKS) whose shim was killed: what it held of their output is gone
+    windows  [from, to] of wall time in which nothing could be written: lines may be missing"""
+
+    def __init__(self, slack_s=3):
+        self.torn, self.windows, self.slack = defaultdict(set), [], slack_s
+
+    def full(self, begin, end=None):
+        """Whether the time from BEGIN to END touches a window. None: not known, any window will do."""
+        if begin is None:
+            return bool(self.windows)
+        end = begin if end is None else end
+        return any(a - self.slack <= end and begin <= (b or time.time()) + self.slack
+                   for a, b in self.windows)
+
+
+class Output:
+    """The check of one service's numbered lines: all there, in order, once, unchanged."""
+
+    def __init__(self, log, counts, excuses):
+        self.log, self.name, self.excuses = log, log.name, excuses
+        self.counts = counts
+        self.wrong, self.missing = [], 0
+        self.last = defaultdict(lambda: [0, 0])
+        self.last_at = {}
+
+    def check(self):
+        for at, source, text in self.log.entries:
+            if source in ("out", "err") and not text.startswith("subject: "):
+                self._line(at, source, text)
+        for run, written in self.counts.items():
+            for which in (0, 1):
+                self._tail(run, which, written[which])
+        for at, line in self.log.malformed:
+            if not self.excuses.torn[self.name] and not self.excuses.full(at):
+                self.wrong.append(f"{self.name}: no line of a log: {line[:200]!r}")
+        return self.wrong
+
+    def _line(self, at, source, text):
+        m = SUBJECT.fullmatch(text)
+        if not m or m[3] != FILL[:int(m[2]) * 7 % 50]:
+            if not self.excuses.torn[self.name] and not self.excuses.full(at):
+                self.wrong.append(f"{self.name}: not as it was written: {when(at)} {source} {text[:100]!r}")
+            return
+        run, n, which = m[1], int(m[2]), int(source == "err")
+        last = self.last[run][which]
+        if n <= last:
+            self.wrong.append(f"{self.name}: run {run}: {source} line {n} after {last} ({when(at)})")
+        elif n > last + 1:
+            self.missing += n - last - 1
+            if not self.excuses.full(self.last_at.get(run), at):
+                self.wrong.append(f"{self.name}: run {run}: {source} lines {last + 1} to {n - 1} are missing"
+                                  f" (before {when(at)})")
+        self.last[run][which] = max(n, last)
+        self.last_at[run] = at
+
+    def _tail(self, run, which, written):
+        there, source = self.last[run][which], ("out", "err")[which]
+        if there > written + 1:
+            self.wrong.append(f"{self.name}: run {run}: {source} line {there}, but {written} were written")
+        if there < written and run not in self.excuses.torn[self.name]:
+            self.missing += written - there
+            if not self.excuses.full(self.last_at.get(run)):
+                self.wrong.append(f"{self.name}: run {run}: the last {written - there} of {written}"
+                                  f" {source} lines are missing")
+
+
+def when(at):
+    return datetime.datetime.fromtimestamp(at).isoformat(timespec="milliseconds")
+
+
+def check_numbers(log, events):
+    """Run numbers only grow, and no start is told twice."""
+    wrong = []
+    for where, told in (("log", log.told("started")), ("events", events.of(log.name, "started"))):
+        last, last_pid = 0, None
+        for p in told:
+            run = int(p["run"])
+            if run <= last:
+                wrong.append(f"{log.name}: {where}: started run={run} pid={p.get('pid')} after"
+                             f" run={last} pid={last_pid}")
+            last, last_pid = max(run, last), p.get("pid")
+    return wrong
+
+
+def check_exits(log, events, runs, excuses):
+    """Each end is on record once, in the log and in the events; each run of which the program knows has
+    its start on record. To be called when nothing runs any more."""
+    name, wrong = log.name, []
+    torn = {r.split(".")[0] for r in excuses.torn[name]}
+    started = {int(p["run"]): p.get("pid") for p in log.told("started")}
+    ended_at = {int(e["run"]): datetime.datetime.fromisoformat(e["at"]).timestamp()
+                for e in events.of(name, "exited")}
+    for e in events.of(name, "started"):
+        started.setdefault(int(e["run"]), str(e.get("pid")))
+    for where, told in (("log", log.told("exited")), ("events", events.of(name, "exited"))):
+        ends = defaultdict(int)
+        for p in told:
+            ends[int(p["run"])] += 1
+        for run, n in sorted(ends.items()):
+            if n > 1:
+                wrong.append(f"{name}: {where}: the end of run {run} is told {n} times")
+        for run, pid in sorted(started.items()):
+            if run not in ends and not (where == "log" and excuses.full(ended_at.get(run))):
+                wrong.append(f"{name}: {where}: the end of run {run} (pid {pid}) is not on record")
+    pids = {str(p) for p in started.values()}
+    for run in runs:
+        pid = run.split(".")[0]
+        if pid not in pids and pid not in torn and not excuses.windows:
+            wrong.append(f"{name}: run {run} is not on record as started")
+    return wrong
