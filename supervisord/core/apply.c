@@ -131,6 +131,7 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
                 forgive(x);
         if (fresh || class != APPLY_SAME)
                 x->def_hash = 0;
+        svc_dirty(x, CORE_DIRTY_SOON);
         hold_clear(x, CORE_HOLD_REMOVED | CORE_HOLD_INVALID);
         set_enabled(x, fresh);
 }
@@ -181,6 +182,8 @@ static void absent(struct svc *x, struct conf *conf)
 static void settle_loaded(struct svc *x)
 {
         bool adopt = x->adopt;
+        if (x->loaded && x->was_same_boot && (x->was == CORE_DOWN || x->was == CORE_WAITING))
+                x->told = x->was;
         x->loaded = x->adopt = false;
         if (adopt) {
                 machine_go(x, CORE_ADOPTING);
@@ -189,6 +192,7 @@ static void settle_loaded(struct svc *x)
         x->s.pid = 0;
         x->s.restart_grace_ms = 0;
         x->s.ending = CORE_CAUSE_NONE;
+        svc_dirty(x, CORE_DIRTY_SOON);
 }
 
 static void carry_out(struct svc *x)

@@ -42,6 +42,7 @@ struct svc *svc_new(struct core *c, const char *name)
         struct svc *x = xcalloc(1, sizeof(*x));
         x->c = c;
         x->heap_i = SIZE_MAX;
+        x->told = CORE_ACTUAL_COUNT;
         x->s.id = c->free_ids.n ? c->free_ids.v[--c->free_ids.n] : c->next_id++;
         x->s.name = xstrdup(name);
         x->s.deadline_ms = x->s.check_at_ms = CORE_NEVER;
@@ -116,6 +117,9 @@ void svc_forget(struct svc *x)
         deadline_drop(x);
         order_forget(x);
         x->gone = true;
+        GROW(c->forgotten.v, c->forgotten.n, c->forgotten.cap);
+        c->forgotten.v[c->forgotten.n++] =
+            (struct forgotten){xstrdup(x->s.name), snapshot_service(x)};
         svc_dirty(x, CORE_DIRTY_NOW);
         fx_add(x, CORE_FX_FORGET);
 }
@@ -125,8 +129,9 @@ const struct conf_service *svc_def(const struct svc *x)
         return x->s.def ? x->s.def : &builtin;
 }
 
-void svc_dirty(const struct svc *x, enum core_dirty how)
+void svc_dirty(struct svc *x, enum core_dirty how)
 {
+        x->unsaved = true;
         x->c->dirty = MAX(x->c->dirty, how);
 }
 
@@ -181,6 +186,11 @@ void core_free(struct core *c)
         free(c->queue.v);
         free(c->fx.v);
         free(c->free_ids.v);
+        for (size_t i = 0; i < c->forgotten.n; i++) {
+                free(c->forgotten.v[i].name);
+                json_decref(c->forgotten.v[i].last);
+        }
+        free(c->forgotten.v);
         free(c);
 }
 
@@ -249,6 +259,10 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         case CORE_EV_ADOPTED:
                 machine(x, M_ADOPTED, ev);
                 break;
+        case CORE_EV_AWAY:
+                s->shim_pid = ev->pid;
+                machine(x, M_AWAY, ev);
+                break;
         case CORE_EV_READY:
         case CORE_EV_STATUS:
         case CORE_EV_EMPTY:
@@ -312,6 +326,16 @@ bool core_next(struct core *c, struct core_effect *ret)
         c->given = c->fx.v[c->fx.head++];
         *ret = c->given.e;
         return true;
+}
+
+size_t core_queued(const struct core *c)
+{
+        return c->fx.n - c->fx.head;
+}
+
+const struct core_effect *core_peek(const struct core *c, size_t i)
+{
+        return &c->fx.v[c->fx.head + i].e;
 }
 
 size_t core_count(const struct core *c)

@@ -18,7 +18,10 @@
  *   RELOADING  RUNNING, and restart.signal was sent less than CORE_RELOAD_MS ago
  *   STOPPING   stop.signal was sent; deadline stop.timeout
  *   KILLING    KILL was sent; the shim kills until nothing is left
- *   ADOPTING   a new svcd waits for the answer of the shim that its predecessor left
+ *   ADOPTING   the shim is not connected: a new svcd waits for the one that its predecessor left, or
+ *              the connection broke. Nothing is decided until it has said how things are, or is
+ *              proved dead; commands change holds only. What was ordered last may be lost with the
+ *              connection: it is ordered again.
  *
  * In STOPPING and KILLING the service may be wanted up: that is a restart, or the end of a failed
  * run. When nothing is left (EV_EMPTY, or EV_EXITED without leftover), what is wanted decides between
@@ -81,7 +84,8 @@
  * SAVING
  *   core_dirty() says whether what core_save() would write has changed: CORE_DIRTY_NOW must be on
  *   disk before the effects are performed, CORE_DIRTY_SOON may wait a few seconds.
- *   core_save() then core_load() gives the same state.
+ *   core_save() then core_load() gives the same state. So does core_save() with what every
+ *   core_save_changes() since then gave, in order: that is little where few services change.
  *
  * Ownership: struct core owns its services. It keeps a reference of the struct conf of each
  * definition that it uses. Strings in events are copied; strings in effects live until the next call
@@ -182,6 +186,7 @@ struct core_service {
         int64_t pid; /* of the main process; 0 = none */
         int64_t started_ms, started_wall_ms; /* of the current or last run */
         uint64_t digest;          /* conf_digest of what the current run was started with */
+        int64_t shim_pid;         /* ADOPTING: of the shim that is waited for; 0 = not known */
         bool leftover;            /* the main process has ended, descendants are alive */
         bool signal_caught;       /* RELOADING: the main process catches the signal */
         int64_t restart_grace_ms; /* until then an exit is the end of a requested restart */
@@ -225,6 +230,9 @@ enum core_event_type {
         CORE_EV_ADOPTED,      /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
                                  ready, leftover, digest, intent + armed (of its standing order),
                                  text (STATUS); reports of exits follow as EXITED */
+        CORE_EV_AWAY, /* the shim lives, but there is no connection to it: ADOPTED or LOST will
+                            follow; what was ordered since it last spoke may be lost. pid of the
+                            shim, 0 = not known */
         /* observations */
         CORE_EV_READY,  /* READY=1, or the port listens */
         CORE_EV_STATUS, /* text */
@@ -297,6 +305,7 @@ struct core_effect {
         const char *event;
         json_t *fields; /* borrowed: valid until the next call into the core */
         bool in_log;
+        int64_t at_wall_ms; /* LOG: when it happened, if that was earlier; else 0 */
 };
 
 /* ---- the core ---- */
@@ -356,6 +365,11 @@ void core_shutdown(struct core *c, int64_t now_ms, int64_t wall_ms);
 /* The next effect, in the order in which they must be performed. False when there is none. */
 bool core_next(struct core *c, struct core_effect *ret);
 
+/* Looks ahead, so that what is told can be put on record before anything is done: how many effects wait,
+ * and the one at index I of them. Valid until the next call into the core. */
+size_t core_queued(const struct core *c);
+const struct core_effect *core_peek(const struct core *c, size_t i);
+
 /* Services sorted by name. */
 size_t core_count(const struct core *c);
 struct core_service *core_at(const struct core *c, size_t i);
@@ -390,8 +404,15 @@ enum core_dirty core_dirty(const struct core *c);
  * when it differs. The caller owns the result. */
 json_t *core_save(struct core *c, const char *boot_id);
 
+/* Those services that have changed since the last core_save or core_save_changes, by name, as in the
+ * `services` of core_save's document; null = forgotten. Clears dirty. The caller owns the result. */
+json_t *core_save_changes(struct core *c);
+
 /* Before core_apply. Ignores what it does not know; -EINVAL (and nothing taken over) if the document
  * is not one of ours, with a message in *ret_error (caller frees). */
 int core_load(struct core *c, const json_t *state, const char *boot_id, char **ret_error);
+
+/* After core_load, before core_apply: what core_save_changes gave after that state was saved. */
+void core_load_changes(struct core *c, const json_t *changes);
 
 #endif

@@ -19,6 +19,11 @@ void fx_text(struct svc *x, char *text)
         f->e.text = text;
 }
 
+void fx_at(struct svc *x, int64_t at_wall_ms)
+{
+        x->c->fx.v[x->c->fx.n - 1].e.at_wall_ms = at_wall_ms;
+}
+
 void fx_reply(struct svc *x, uint64_t op, enum core_outcome outcome, char *text)
 {
         struct core_effect *e = fx_add(x, CORE_FX_REPLY);

@@ -17,6 +17,8 @@
 
 /* A shim that has answered without a run must send the report of the last run directly after. */
 #define CORE_REPORT_MS 2000
+/* For one that was taken over while it started, even if ready_timeout is over. */
+#define CORE_LOOK_MS 10000
 /* First check and time between checks while a service with `ready: monitoring` starts. */
 #define CORE_READY_FIRST_MS 100
 #define CORE_READY_AGAIN_MS 500
@@ -77,10 +79,12 @@ struct svc {
         bool replace;              /* end this run as soon as that is possible, and begin another */
         bool had_main;             /* EXITED: the main process was known to be up */
         bool gone;                 /* FX_FORGET is in the queue */
+        bool unsaved;              /* changed since core_save or core_save_changes */
         enum apply_class changed;  /* core_apply: what the new definition asks for */
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
         struct order sent;         /* what the shim knows */
 
+        int64_t started_run;    /* highest run whose begin was told */
         int64_t exited_run;     /* highest run whose end is on record */
         int64_t last_run;       /* highest number ever given */
         int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
@@ -94,9 +98,11 @@ struct svc {
         uint64_t
             digest; /* conf_digest of `def`; s.digest is that of what the run was started with */
         uint64_t def_hash; /* of everything in the definition; 0 = not known, see apply_def_hash */
-        enum core_actual was; /* saved `actual`, and what belongs to it */
+        /* ADOPTING, or loaded: `actual` before that, and what belongs to it */
+        enum core_actual was;
         int64_t was_deadline_ms;
         bool was_same_boot;
+        enum core_actual told; /* DOWN, WAITING: as much was told of it already; else nothing */
 };
 
 struct fx {
@@ -121,6 +127,16 @@ struct core {
         uint32_t next_id;
         int64_t now_ms, wall_ms;
         enum core_dirty dirty;
+        bool same_boot; /* what core_load read was written since the last boot */
+        /* Services that are gone stay in what is saved until the next time: their shims must have been
+         * told before nothing is known of them any more. */
+        struct {
+                struct forgotten {
+                        char *name;
+                        json_t *last; /* NULL: saved once, and may go */
+                } * v;
+                size_t n, cap;
+        } forgotten;
         size_t not_down;
         bool applied, shutdown, shutdown_told;
 };
@@ -144,7 +160,7 @@ struct svc *svc_insert(struct core *c, const char *name); /* finds it, or adds i
 void svc_forget(struct svc *x);                           /* out of all lists, and FX_FORGET */
 /* Its definition; built-in defaults if there never was one. Never NULL. */
 const struct conf_service *svc_def(const struct svc *x);
-void svc_dirty(const struct svc *x, enum core_dirty how);
+void svc_dirty(struct svc *x, enum core_dirty how);
 void svc_post(struct svc *x); /* M_SETTLE for it before the call returns */
 void svc_status(struct svc *x, const char *text);
 void core_settle(struct core *c); /* works off what was posted */
@@ -156,7 +172,11 @@ struct core_effect *fx_add(struct svc *x,
                            enum core_effect_type type); /* valid until the next one */
 void fx_text(struct svc *x, char *text); /* of the effect added last; takes ownership */
 void fx_reply(struct svc *x, uint64_t op, enum core_outcome outcome, char *text); /* takes text */
+void fx_at(struct svc *x, int64_t at_wall_ms); /* the event added last happened then */
 void fx_drop(struct fx *f);
+
+/* ---- snapshot.c ---- */
+json_t *snapshot_service(struct svc *x);
 
 /* ---- line.c: a log line and the same as JSON, built together ---- */
 struct line {
@@ -236,6 +256,8 @@ void run_stop(struct svc *x, enum core_cause why);
 void run_exited(struct svc *x, const struct core_event *ev);
 void run_start_failed(struct svc *x, const struct core_event *ev);
 void run_lost(struct svc *x, int64_t run); /* run: that the shim's record names, or 0 */
+void run_lost_end(struct svc *x);          /* the end of the run that was up is known to nobody */
+void run_log_started(struct svc *x, const struct core_exit *run, bool restarted);
 void run_log_restart(struct svc *x, const char *reason);
 
 /* ---- monitor.c ---- */

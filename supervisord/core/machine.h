@@ -20,6 +20,7 @@
         X(EMPTY, "empty")                                                                          \
         X(LOST, "lost")                                                                            \
         X(ADOPTED, "adopted")                                                                      \
+        X(AWAY, "shim away")                                                                       \
         X(READY, "ready")                                                                          \
         X(UNHEALTHY, "unhealthy")
 enum machine_event {

@@ -145,6 +145,16 @@ static void note_stopping(struct strbuf *b, const struct svc *x, int64_t now_ms)
                             text_duration(MAX(x->s.deadline_ms - now_ms, 0), buf));
 }
 
+static void note_adopting(struct strbuf *b, const struct core_service *s)
+{
+        if (s->holds)
+                strbuf_add(b, "to be stopped; ");
+        strbuf_add(b, "waiting for its svc-shim");
+        if (s->shim_pid)
+                strbuf_addf(b, " (pid %lld)", (long long)s->shim_pid);
+        strbuf_add(b, ", which does not answer");
+}
+
 char *core_note(const struct core *c UNUSED, const struct core_service *s, int64_t now_ms)
 {
         const struct svc *x = svc_of_const(s);
@@ -168,7 +178,7 @@ char *core_note(const struct core *c UNUSED, const struct core_service *s, int64
                 note_stopping(&b, x, now_ms);
                 break;
         case CORE_ADOPTING:
-                strbuf_add(&b, "its svc-shim has not answered yet");
+                note_adopting(&b, s);
                 break;
         default:
                 break;

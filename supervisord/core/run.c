@@ -41,6 +41,21 @@ void run_order_fit(struct svc *x)
                                                            : failure_order(x));
 }
 
+void run_log_started(struct svc *x, const struct core_exit *run, bool restarted)
+{
+        if (run->run <= x->started_run)
+                return;
+        struct line l = line_new("started");
+        line_int(&l, "run", run->run);
+        line_int(&l, "pid", run->pid);
+        if (x->s.def)
+                line_str(&l, "command", x->s.def->command.text);
+        json_object_set_new(l.fields, "restarted", json_boolean(restarted));
+        line_log(x, &l, false);
+        fx_at(x, run->at_wall_ms - run->ran_ms);
+        x->started_run = run->run;
+}
+
 void run_log_restart(struct svc *x, const char *reason)
 {
         struct line l = line_new("restart requested");
@@ -76,21 +91,24 @@ static void spawn(struct svc *x)
         fx_add(x, CORE_FX_SPAWN);
 }
 
-static void wait_required(struct svc *x)
+static void wait_required(struct svc *x, bool told)
 {
         const struct svc *r = order_blocker(x);
-        struct line l = line_new("waiting");
         machine_go(x, CORE_WAITING);
+        svc_post(x); /* clients learn there if it cannot come */
+        if (told)
+                return;
+        struct line l = line_new("waiting");
         strbuf_addf(&l.text, " for %s", r ? r->s.name : "what it requires");
         json_object_set_new(l.fields, "for", json_string(r ? r->s.name : ""));
         line_log(x, &l, true);
-        svc_post(x); /* clients learn there if it cannot come */
 }
 
 void run_next(struct svc *x)
 {
         struct core_service *s = &x->s;
         bool asked = s->ending == CORE_CAUSE_STOP;
+        enum core_actual told = x->told;
         s->pid = 0;
         s->leftover = false;
         s->restart_grace_ms = 0;
@@ -98,14 +116,16 @@ void run_next(struct svc *x)
         x->sent = (struct order){0};
         s->order_armed = false;
         x->adopted = false;
-        if (asked || (s->holds & ~(unsigned)(CORE_HOLD_FAILURES | CORE_HOLD_DONE))) {
+        x->told = CORE_ACTUAL_COUNT;
+        if (told != CORE_DOWN &&
+            (asked || (s->holds & ~(unsigned)(CORE_HOLD_FAILURES | CORE_HOLD_DONE)))) {
                 struct line l = line_new("stopped");
                 line_log(x, &l, true);
         }
         if (s->holds) {
                 go_down(x);
         } else if (x->unready > 0) {
-                wait_required(x);
+                wait_required(x, told == CORE_WAITING);
         } else if (x->not_before_ms > x->c->now_ms) {
                 machine_go(x, CORE_BACKOFF);
                 deadline_set(x, x->not_before_ms);
@@ -180,6 +200,7 @@ static void tell(struct svc *x, const struct core_exit *e, int64_t report)
         }
         json_object_set_new(l.fields, "cause", json_string(core_cause_name(e->cause)));
         line_log(x, &l, report == 0);
+        fx_at(x, e->at_wall_ms);
 }
 
 static void tell_again(struct svc *x, struct core_exit e, int64_t report)
@@ -240,6 +261,7 @@ void run_exited(struct svc *x, const struct core_event *ev)
         e.ran_ms = MIN(e.ran_ms, at_ms); /* not longer than the clock runs */
         e.cause = exit_cause(x, ev, at_ms);
         e.pid = e.pid ? e.pid : x->s.pid;
+        run_log_started(x, &e, false); /* one that came and went while nobody listened */
         if (!record(x, &e, at_ms, ev->report))
                 return;
         x->had_main = x->s.pid != 0;
@@ -277,10 +299,23 @@ void run_start_failed(struct svc *x, const struct core_event *ev)
         op_failed(x, &e);
 }
 
+void run_lost_end(struct svc *x)
+{
+        struct core_service *s = &x->s;
+        struct core_exit e = {.run = s->run, .lost = true, .pid = s->pid};
+        e.cause = asked_for(x, s->run, x->c->now_ms);
+        if (e.cause == CORE_CAUSE_NONE || state_of(x, s->run) == CORE_RELOADING)
+                e.cause = CORE_CAUSE_SHIM;
+        e.ran_ms = s->started_ms ? MAX(x->c->now_ms - s->started_ms, 0) : 0;
+        e.at_wall_ms = x->c->wall_ms;
+        record(x, &e, x->c->now_ms, 0);
+}
+
 void run_lost(struct svc *x, int64_t run)
 {
         struct core_service *s = &x->s;
         x->last_run = MAX(x->last_run, run);
+        svc_dirty(x, CORE_DIRTY_SOON);
         if (run > s->run && x->was_same_boot && s->actual == CORE_ADOPTING) {
                 /* It had begun that one while no svcd was there. */
                 s->run = run;
@@ -288,21 +323,14 @@ void run_lost(struct svc *x, int64_t run)
                 x->was = CORE_RUNNING;
         }
         enum core_actual in = state_of(x, s->run);
-        bool ran = in != CORE_DOWN && in != CORE_WAITING && in != CORE_BACKOFF;
-        struct core_exit e = {.run = s->run, .lost = true, .pid = s->pid};
-        bool open = ran && s->run > x->exited_run;
+        bool open =
+            in != CORE_DOWN && in != CORE_WAITING && in != CORE_BACKOFF && s->run > x->exited_run;
         x->shim = false;
         x->sent = (struct order){0};
         s->order_armed = false;
-        if (open) {
-                e.cause = asked_for(x, s->run, x->c->now_ms);
-                if (e.cause == CORE_CAUSE_NONE || in == CORE_RELOADING)
-                        e.cause = CORE_CAUSE_SHIM;
-                e.ran_ms = s->started_ms ? MAX(x->c->now_ms - s->started_ms, 0) : 0;
-                e.at_wall_ms = x->c->wall_ms;
-                record(x, &e, x->c->now_ms, 0);
-        }
+        if (open)
+                run_lost_end(x);
         machine(x, M_LOST, NULL);
-        if (open && e.failure)
-                op_failed(x, &e);
+        if (open && s->exits[0].failure)
+                op_failed(x, &s->exits[0]);
 }

@@ -107,14 +107,16 @@ static void save_run(const struct svc *x, json_t *o)
         int64_t deadline_ms = old ? x->was_deadline_ms : s->deadline_ms;
         if (actual != CORE_DOWN)
                 json_object_set_new(o, "actual", json_string(machine_name(actual)));
-        if (actual == CORE_RELOADING) {
+        if ((actual == CORE_RELOADING || actual == CORE_STOPPING) && deadline_ms != CORE_NEVER)
                 put_int(o, "deadline_ms", deadline_ms);
+        if (actual == CORE_RELOADING)
                 put_bool(o, "signal_caught", s->signal_caught);
-        }
         if (s->ending != CORE_CAUSE_NONE)
                 json_object_set_new(o, "ending", json_string(core_cause_name(s->ending)));
         put_int(o, "run", s->run);
         put_int(o, "last_run", x->last_run);
+        if (s->run) /* 0 too: missing, it would be one of a svcd that did not count them */
+                json_object_set_new(o, "started_run", json_integer(x->started_run));
         put_int(o, "exited_run", x->exited_run);
         put_int(o, "pid", s->pid);
         put_int(o, "started_ms", s->started_ms);
@@ -129,7 +131,7 @@ static void save_run(const struct svc *x, json_t *o)
         put_int(o, "retry_ms", x->retry_ms);
 }
 
-static json_t *save_service(struct svc *x)
+json_t *snapshot_service(struct svc *x)
 {
         const struct core_service *s = &x->s;
         json_t *o = json_object();
@@ -149,16 +151,59 @@ static json_t *save_service(struct svc *x)
         return o;
 }
 
+/* Into SERVICES; those that were there the last time are null, and then no more. */
+static void save_forgotten(struct core *c, json_t *services)
+{
+        size_t kept = 0;
+        for (size_t i = 0; i < c->forgotten.n; i++) {
+                struct forgotten f = c->forgotten.v[i];
+                json_object_set_new(services, f.name, f.last ? f.last : json_null());
+                if (f.last)
+                        c->forgotten.v[kept++] = (struct forgotten){f.name, NULL};
+                else
+                        free(f.name);
+        }
+        c->forgotten.n = kept;
+}
+
+static void saved(struct core *c)
+{
+        for (size_t i = 0; i < c->all.n; i++)
+                c->all.v[i]->unsaved = false;
+        c->dirty = c->forgotten.n ? CORE_DIRTY_SOON : CORE_CLEAN;
+}
+
 json_t *core_save(struct core *c, const char *boot_id)
 {
-        json_t *services = json_object(), *o = json_object();
+        json_t *services = json_object(), *o = json_object(), *gone = json_object(), *last;
+        const char *name;
+        save_forgotten(c, gone);
+        json_object_foreach(gone, name, last)
+        {
+                if (!json_is_null(last))
+                        json_object_set(services, name, last);
+        }
+        json_decref(gone);
         for (size_t i = 0; i < c->all.n; i++)
-                json_object_set_new(services, c->all.v[i]->s.name, save_service(c->all.v[i]));
+                json_object_set_new(services, c->all.v[i]->s.name, snapshot_service(c->all.v[i]));
         json_object_set_new(o, "format", json_string(FORMAT));
         json_object_set_new(o, "version", json_integer(VERSION));
         json_object_set_new(o, "boot_id", json_string(boot_id));
         json_object_set_new(o, "services", services);
-        c->dirty = CORE_CLEAN;
+        saved(c);
+        return o;
+}
+
+json_t *core_save_changes(struct core *c)
+{
+        json_t *o = json_object();
+        save_forgotten(c, o);
+        for (size_t i = 0; i < c->all.n; i++) {
+                struct svc *x = c->all.v[i];
+                if (x->unsaved)
+                        json_object_set_new(o, x->s.name, snapshot_service(x));
+        }
+        saved(c);
         return o;
 }
 
@@ -294,6 +339,9 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->was = get_actual(o);
         x->was_deadline_ms = get_int(o, "deadline_ms");
         s->signal_caught = get_bool(o, "signal_caught");
+        x->started_run = get_int(o, "started_run");
+        if (!json_object_get(o, "started_run")) /* a svcd that did not count them */
+                x->started_run = s->run - (x->was == CORE_SPAWNING);
         s->ending = get_cause(o, "ending");
         s->pid = get_int(o, "pid");
         s->started_ms = get_int(o, "started_ms");
@@ -318,7 +366,7 @@ static void load_service(struct core *c, const char *name, const json_t *o, bool
                 load_of_this_boot(x, o);
         } else {
                 x->s.holds &= CORE_HOLD_COMMAND | CORE_HOLD_FAILURES;
-                x->exited_run = x->last_run;
+                x->exited_run = x->started_run = x->last_run;
         }
         x->is_held = x->s.holds != 0;
         x->seen = core_state_name(&x->s);
@@ -339,10 +387,37 @@ int core_load(struct core *c, const json_t *state, const char *boot_id, char **r
                 return refuse(ret_error, "`version` is missing");
         if (!json_is_object(services))
                 return refuse(ret_error, "`services` is no object");
-        bool same_boot = *boot_id && str_eq(get_str(state, "boot_id"), boot_id);
+        c->same_boot = *boot_id && str_eq(get_str(state, "boot_id"), boot_id);
         const char *name;
         json_t *o;
         json_object_foreach((json_t *)(uintptr_t)services, name, o)
-            load_service(c, name, o, same_boot);
+            load_service(c, name, o, c->same_boot);
         return 0;
+}
+
+/* Nothing has been made of what was loaded yet: a service of no effect and no neighbour. */
+static void unload(struct core *c, const char *name)
+{
+        struct svc *x = svc_find(c, name);
+        if (!x)
+                return;
+        size_t i = 0;
+        while (c->all.v[i] != x)
+                i++;
+        c->all.n--;
+        memmove(c->all.v + i, c->all.v + i + 1, (c->all.n - i) * sizeof(struct svc *));
+        GROW(c->free_ids.v, c->free_ids.n, c->free_ids.cap);
+        c->free_ids.v[c->free_ids.n++] = x->s.id;
+        svc_free(x);
+}
+
+void core_load_changes(struct core *c, const json_t *changes)
+{
+        const char *name;
+        json_t *o;
+        json_object_foreach((json_t *)(uintptr_t)changes, name, o)
+        {
+                unload(c, name);
+                load_service(c, name, o, c->same_boot);
+        }
 }

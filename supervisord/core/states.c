@@ -92,13 +92,11 @@ static void begin_starting(struct svc *x)
 
 static void log_started(struct svc *x, bool restarted)
 {
-        struct line l = line_new("started");
-        line_int(&l, "run", x->s.run);
-        line_int(&l, "pid", x->s.pid);
-        if (x->s.def)
-                line_str(&l, "command", x->s.def->command.text);
-        json_object_set_new(l.fields, "restarted", json_boolean(restarted));
-        line_log(x, &l, false);
+        run_log_started(x,
+                        &(struct core_exit){.run = x->s.run,
+                                            .pid = x->s.pid,
+                                            .at_wall_ms = x->s.started_wall_ms},
+                        restarted);
 }
 
 static void take_started(struct svc *x, const struct core_event *ev)
@@ -253,6 +251,7 @@ void on_reloading_deadline(struct svc *x, const struct core_event *ev UNUSED)
         struct core_service *s = &x->s;
         if (!s->signal_caught) {
                 /* Neither caught nor ended: it blocks the signal, or is stuck. */
+                svc_dirty(x, CORE_DIRTY_SOON);
                 if (s->restart_grace_ms > x->c->now_ms)
                         deadline_set(x, s->restart_grace_ms);
                 else
@@ -359,12 +358,41 @@ static bool still_stopping(const struct svc *x, int64_t run)
                (x->was == CORE_STOPPING || x->was == CORE_KILLING);
 }
 
+/* What was begun goes on where it was: the time that it has been given is not given again. */
+static void stop_on(struct svc *x)
+{
+        if (x->was == CORE_KILLING) {
+                run_order(x, (struct order){0});
+                machine_go(x, CORE_KILLING);
+                svc_dirty(x, CORE_DIRTY_NOW);
+                fx_add(x, CORE_FX_KILL);
+                return;
+        }
+        run_stop(x, x->s.ending);
+        if (x->s.actual == CORE_STOPPING && x->was_deadline_ms)
+                deadline_set(x, MIN(x->was_deadline_ms, x->s.deadline_ms));
+}
+
 static void adopt_leftover(struct svc *x, bool stopping)
 {
-        enum core_cause why = stopping ? x->s.ending : CORE_CAUSE_DAEMONIZED;
-        if (!stopping && x->was_same_boot && x->was == CORE_RELOADING)
-                why = CORE_CAUSE_RESTART;
-        stop_leftover(x, why);
+        if (stopping) {
+                x->s.leftover = true;
+                stop_on(x);
+        } else {
+                bool asked = x->was_same_boot && x->was == CORE_RELOADING;
+                stop_leftover(x, asked ? CORE_CAUSE_RESTART : CORE_CAUSE_DAEMONIZED);
+        }
+}
+
+/* Not longer than it had, but long enough to find out whether it has become ready meanwhile. */
+static void adopt_starting(struct svc *x)
+{
+        begin_starting(x);
+        if (x->s.actual != CORE_STARTING)
+                return;
+        int64_t due_ms = x->s.started_ms + svc_def(x)->ready_timeout.v;
+        int64_t least_ms = x->c->now_ms + MIN(svc_def(x)->ready_timeout.v, CORE_LOOK_MS);
+        deadline_set(x, MAX(due_ms, least_ms));
 }
 
 /* The restart signal may or may not have been sent: the order, which goes first, tells. */
@@ -389,13 +417,13 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
         line_int(&l, "pid", s->pid);
         line_log(x, &l, true);
         if (stopping) {
-                run_stop(x, s->ending);
+                stop_on(x);
         } else if (replace && !must_stop) {
                 machine_go(x, CORE_STARTING);
                 run_stop(x, CORE_CAUSE_RESTART);
         } else if (same && x->was == CORE_RELOADING && s->def && !must_stop) {
                 adopt_reloading(x, ev);
-        } else if (ev->ready || was_ready) {
+        } else if (was_ready) {
                 machine_go(x, CORE_RUNNING);
                 if (s->restart_grace_ms > x->c->now_ms)
                         deadline_set(x, s->restart_grace_ms);
@@ -403,8 +431,10 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
                 run_order_fit(x);
                 if (!replace)
                         op_running(x, false);
+        } else if (ev->ready) {
+                become_ready(x);
         } else {
-                begin_starting(x);
+                adopt_starting(x);
         }
         x->replace = replace && must_stop;
         svc_post(x);
@@ -434,6 +464,7 @@ static void adopt_take(struct svc *x, const struct core_event *ev)
                 s->digest = 0;
         if (!ev->pid)
                 return;
+        x->told = CORE_ACTUAL_COUNT;
         s->started_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
         s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
         x->exited_run = MIN(x->exited_run, s->run - 1);
@@ -442,14 +473,23 @@ static void adopt_take(struct svc *x, const struct core_event *ev)
         x->sent = (struct order){0};
         if (ev->armed)
                 x->sent = (struct order){.armed = true, .intent = ev->intent, .min_ran_ms = -1};
-        if (newer)
-                log_started(x, true);
+        log_started(x, newer);
+}
+
+/* The order to start has not reached the shim, and will not: the number is still to be had. */
+static bool start_was_lost(const struct svc *x, const struct core_event *ev)
+{
+        return x->was_same_boot && x->was == CORE_SPAWNING && !ev->pid && !ev->leftover &&
+               ev->run < x->s.run && x->s.run == x->last_run && x->exited_run < x->s.run;
 }
 
 void on_adopted(struct svc *x, const struct core_event *ev)
 {
         bool stopping = still_stopping(x, ev->run), same = x->was_same_boot && ev->run == x->s.run;
+        bool lost = start_was_lost(x, ev);
         adopt_take(x, ev);
+        if (lost)
+                x->s.run = x->last_run = MAX(ev->run, x->exited_run);
         if (x->s.def)
                 fx_add(x, CORE_FX_CONF);
         if (!ev->pid && ev->leftover) {
@@ -467,7 +507,42 @@ void on_adopted(struct svc *x, const struct core_event *ev)
 /* Nobody told us that there is a shim; we believe it all the same. */
 void on_adopted_down(struct svc *x, const struct core_event *ev)
 {
+        x->was_same_boot = false;
         machine_go(x, CORE_ADOPTING);
+        on_adopted(x, ev);
+}
+
+/* Between two runs a shim has nothing to say that we do not know, except if we are wrong. */
+void on_adopted_idle(struct svc *x, const struct core_event *ev)
+{
+        if (!ev->pid && !ev->leftover && ev->run <= x->exited_run) {
+                x->shim = true;
+                if (x->s.def)
+                        fx_add(x, CORE_FX_CONF);
+                return;
+        }
+        on_adopted_down(x, ev);
+}
+
+/* The connection broke while the shim, and maybe a run, is alive: as if we had just been started. */
+void on_away(struct svc *x, const struct core_event *ev UNUSED)
+{
+        x->was = x->s.actual;
+        x->was_deadline_ms = x->s.deadline_ms == CORE_NEVER ? 0 : x->s.deadline_ms;
+        x->was_same_boot = true;
+        x->adopted = false;
+        machine_go(x, CORE_ADOPTING);
+}
+
+void on_adopting_away(struct svc *x, const struct core_event *ev UNUSED)
+{
+        x->adopted = false;
+        deadline_set(x, CORE_NEVER);
+}
+
+void on_adopted_again(struct svc *x, const struct core_event *ev)
+{
+        on_away(x, ev);
         on_adopted(x, ev);
 }
 
@@ -496,7 +571,7 @@ void on_adopting_started(struct svc *x, const struct core_event *ev)
 /* The shim owes us a report that does not come: its run ended, nobody knows how. */
 void on_adopting_deadline(struct svc *x, const struct core_event *ev UNUSED)
 {
-        x->exited_run = MAX(x->exited_run, x->s.run);
-        svc_dirty(x, CORE_DIRTY_NOW);
+        if (x->s.run > x->exited_run)
+                run_lost_end(x);
         run_next(x);
 }

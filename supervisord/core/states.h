@@ -7,6 +7,10 @@
 #include "supervisord/core/internal.h"
 
 void on_adopted(struct svc *x, const struct core_event *ev);
+void on_adopted_again(struct svc *x, const struct core_event *ev);
+void on_adopted_idle(struct svc *x, const struct core_event *ev);
+void on_adopting_away(struct svc *x, const struct core_event *ev);
+void on_away(struct svc *x, const struct core_event *ev);
 void on_adopted_down(struct svc *x, const struct core_event *ev);
 void on_adopting_deadline(struct svc *x, const struct core_event *ev);
 void on_adopting_ended(struct svc *x, const struct core_event *ev);

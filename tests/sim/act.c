@@ -129,6 +129,12 @@ static void same_after_load(struct sim *w)
         core_free(copy);
 }
 
+/* A shim that is stopped answers when it goes on. */
+static int64_t slow(struct sim *w)
+{
+        return sim_chance(w, 3) ? 40000 : 3000;
+}
+
 void act_start(struct sim *w)
 {
         char boot[16], *error;
@@ -145,12 +151,17 @@ void act_start(struct sim *w)
         for (int i = 0; i < SIM_NAMES; i++) {
                 bool record = w->shim[i].record;
                 struct rules *r = &w->rules[i];
+                if (w->gone[i].on_disk) {
+                        *r = w->gone[i].rules;
+                        w->ledger[i] = w->gone[i].ledger;
+                        w->gone[i].on_disk = false;
+                }
                 if (r->spawn_run == r->last_run)
                         r->start_ms = r->spawn_ms; /* that it had started need not be on disk */
 
                 w->link[i].conn = 0;
                 w->link[i].watch = w->link[i].checking = w->link[i].spawning = false;
-                w->link[i].released = false;
+                w->link[i].released = w->link[i].away = false;
                 if (!json_object_get(json_object_get(w->saved, "services"), sim_name(i))) {
                         w->rules[i] = (struct rules){0};
                         w->shim[i].run = record ? w->shim[i].run : 0;
@@ -160,7 +171,7 @@ void act_start(struct sim *w)
                         continue;
                 core_adopt(w->core, sim_name(i));
                 sim_add(w, (struct wev){.at_ms = MAX(w->now_ms, w->link[i].in_ms) +
-                                                 sim_pick(w, 0, w->calm ? 20 : 3000),
+                                                 sim_pick(w, 0, w->calm ? 20 : slow(w)),
                                         .type = W_HELLO,
                                         .gen = w->life,
                                         .who = i});
@@ -168,7 +179,7 @@ void act_start(struct sim *w)
         conf_unref(w->conf);
         w->conf = NULL;
         w->crash_at = 0;
-        w->saving = false;
+        w->committed = false;
         reload(w);
 }
 
@@ -181,23 +192,24 @@ void act_crash(struct sim *w)
         w->ops_n = 0;
 }
 
-/* Saving at every step would be slow: only near a crash is the file what it would be. */
 static void plan_crash(struct sim *w)
 {
-        if (w->saving)
+        if (!w->crash_at)
+                w->crash_at = w->events + (uint64_t)sim_pick(w, 1, 120);
+}
+
+/* svcd notices at once, or when it next has to do with the shim. */
+static void break_connection(struct sim *w)
+{
+        int who = (int)sim_pick(w, 0, SIM_NAMES - 1);
+        if (!w->link[who].conn || w->shim[who].conn != w->link[who].conn || !w->shim[who].alive)
                 return;
-        perform_save(w);
-        w->saving = true;
-        w->crash_at = w->events + (uint64_t)sim_pick(w, 1, 120);
+        world_break(w, who);
+        perform_event(w, who, &(struct core_event){.type = CORE_EV_AWAY, .pid = 77});
 }
 
 static void reboot(struct sim *w)
 {
-        if (!w->saving) {
-                if (!w->core)
-                        return;
-                perform_save(w);
-        }
         sim_note(w, -1, "reboot", 0, 0);
         if (w->core)
                 act_crash(w);
@@ -232,7 +244,8 @@ static void finish_shutdown(struct sim *w)
         /* Refused, and nothing more. */
         client(w, (int)sim_pick(w, 0, SIM_NAMES - 1), CORE_EV_START);
         perform_tick(w);
-        perform_save(w);
+        if (w->core)
+                perform_commit(w);
         act_crash(w);
 }
 
@@ -269,6 +282,10 @@ void act_random(struct sim *w)
         case 8:
                 random_noise(w);
                 break;
+        case 9:
+        case 10:
+                break_connection(w);
+                break;
         default:
                 random_client(w);
         }
@@ -291,7 +308,6 @@ void act_settle(struct sim *w)
         sim_note(w, -1, "calm", 0, 0);
         w->calm = true;
         w->crash_at = 0;
-        w->saving = false;
         if (!w->core)
                 act_start(w);
         world_calm(w);

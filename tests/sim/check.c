@@ -105,6 +105,11 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
                 r->failing = false;
                 r->last_run = MAX(r->last_run, ev->run);
         }
+        if (ev->type == CORE_EV_ADOPTED || ev->type == CORE_EV_AWAY || ev->type == CORE_EV_LOST)
+                w->link[who].spawning = false;
+        /* Its last start has not reached it, and will not. */
+        if (ev->type == CORE_EV_ADOPTED && !ev->pid && ev->run < r->last_run)
+                r->last_run = ev->run;
         if (ev->type == CORE_EV_ADOPTED && ev->run > r->last_run) {
                 r->last_run = ev->run;
                 r->signalled = r->failing = false;
@@ -355,7 +360,11 @@ void check_effect(struct sim *w, const struct core_effect *e)
                 break;
         case CORE_FX_FORGET:
                 SIM_CHECK(w, who, !l->conn, "forgotten with a shim");
+                w->gone[who].on_disk = true;
+                w->gone[who].rules = w->rules[who];
+                w->gone[who].ledger = w->ledger[who];
                 w->rules[who] = (struct rules){0};
+                w->ledger[who] = (struct ledger){0};
                 w->shim[who].run = 0; /* one of the same name is another service */
                 break;
         case CORE_FX_LOG:
@@ -368,6 +377,47 @@ void check_effect(struct sim *w, const struct core_effect *e)
         default:
                 break;
         }
+}
+
+/* Each thing that happens to a run is told once, whatever dies or breaks. */
+void check_told(struct sim *w, const struct core_effect *e)
+{
+        if (e->type != CORE_FX_LOG || !e->svc)
+                return;
+        int who = sim_who(e->svc->name);
+        struct ledger *l = &w->ledger[who];
+        json_int_t run = json_integer_value(json_object_get(e->fields, "run"));
+        bool ended = !strcmp(e->event, "exited") || !strcmp(e->event, "start failed");
+        int64_t *last = ended                          ? &l->ended
+                        : !strcmp(e->event, "started") ? &l->started
+                        : !strcmp(e->event, "ready")   ? &l->ready
+                                                       : NULL;
+        if (!last)
+                return;
+        SIM_CHECK(w, who, run > *last, "run %lld: \"%s\" again, after run %lld", (long long)run,
+                  e->event, (long long)*last);
+        *last = run;
+        if (!strcmp(e->event, "exited"))
+                SIM_CHECK(w, who, l->started >= run || json_object_get(e->fields, "lost"),
+                          "run %lld has ended, and that it began was never told", (long long)run);
+        if (ended && !json_object_get(e->fields, "lost"))
+                l->told++;
+}
+
+/* What the changes have made of the saved state is what the core would save. */
+void check_disk(struct sim *w)
+{
+        char boot[16];
+        snprintf(boot, sizeof(boot), "boot-%d", w->boot);
+        json_t *all = core_save(w->core, boot);
+        if (!json_equal(all, w->saved)) {
+                json_dumpf(all, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+                printf("\n");
+                json_dumpf(w->saved, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+                printf("\n");
+                sim_fail(w, -1, "the changes do not add up to the state");
+        }
+        json_decref(all);
 }
 
 /* Before the effects are looked at: the state as a whole. */
@@ -461,9 +511,13 @@ void check_rest(struct sim *w)
                 SIM_CHECK(w, who, s->pid == (w->shim[who].main ? w->shim[who].pid : 0),
                           "another pid");
         }
-        for (int i = 0; i < SIM_NAMES; i++)
+        for (int i = 0; i < SIM_NAMES; i++) {
+                const struct ledger *l = &w->ledger[i];
                 SIM_CHECK(w, i, core_find(w->core, sim_name(i)) || !world_alive(w, i),
                           "forgotten, but alive");
+                SIM_CHECK(w, i, l->told == l->happened, "%lld runs ended, %lld were told",
+                          (long long)l->happened, (long long)l->told);
+        }
         SIM_CHECK(w, -1, w->ops_n == 0, "%d clients without an answer", w->ops_n);
         SIM_CHECK(w, -1, monitored || core_deadline(w->core) == CORE_NEVER,
                   "at rest, but a deadline");

@@ -32,6 +32,14 @@ static void send(struct sim *w, const struct core_effect *e)
 {
         int who = sim_who(e->svc->name);
         struct link *l = &w->link[who];
+        if (e->type == CORE_FX_SPAWN && !l->conn && w->shim[who].alive && !l->released) {
+                /* It holds the service's lock: a second one could not. */
+                if (!l->away)
+                        world_break(w, who);
+                sim_add(w, (struct wev){
+                               .at_ms = w->now_ms, .type = W_AWAY, .who = who, .gen = w->life});
+                return;
+        }
         if (e->type == CORE_FX_SPAWN && !l->conn) {
                 l->conn = ++w->next_conn;
                 l->released = false;
@@ -131,23 +139,70 @@ static void perform(struct sim *w, const struct core_effect *e)
         }
 }
 
-void perform_save(struct sim *w)
+static void save_all(struct sim *w)
 {
         char boot[16];
         snprintf(boot, sizeof(boot), "boot-%d", w->boot);
         json_decref(w->saved);
         w->saved = core_save(w->core, boot);
+        w->committed = true;
+        for (int i = 0; i < SIM_NAMES; i++)
+                w->gone[i].on_disk = false;
+}
+
+static void save_changes(struct sim *w)
+{
+        json_t *services = json_object_get(w->saved, "services");
+        json_t *changes = core_save_changes(w->core), *o;
+        const char *name;
+        json_object_foreach(changes, name, o)
+        {
+                w->gone[sim_who(name)].on_disk = false;
+                if (json_is_null(o))
+                        json_object_del(services, name);
+                else
+                        json_object_set(services, name, o);
+        }
+        json_decref(changes);
+}
+
+void perform_commit(struct sim *w)
+{
+        for (size_t i = 0; i < core_queued(w->core); i++)
+                check_told(w, core_peek(w->core, i));
+        if (w->committed)
+                save_changes(w);
+        else
+                save_all(w);
+}
+
+static bool has_to_tell(const struct sim *w)
+{
+        for (size_t i = 0; i < core_queued(w->core); i++)
+                if (core_peek(w->core, i)->type == CORE_FX_LOG)
+                        return true;
+        return false;
+}
+
+static void crash_before_commit(struct sim *w)
+{
+        memcpy(w->rules, w->done, sizeof(w->rules));
+        act_crash(w);
 }
 
 void perform_all(struct sim *w)
 {
         struct core_effect e;
         check_call_ended(w);
-        if (w->saving && core_dirty(w->core) == CORE_DIRTY_NOW)
-                perform_save(w);
-        /* A crash between two effects: the rest is never performed. */
-        bool crash = w->crash_at && w->events >= w->crash_at && sim_chance(w, 60);
-        int left = crash ? (int)sim_pick(w, 0, 4) : -1;
+        /* A crash before all is on record, or between two effects: the rest is never performed. */
+        bool crash = w->crash_at && w->events >= w->crash_at && sim_chance(w, 80);
+        int left = crash ? (int)sim_pick(w, -2, 4) : -1;
+        if (crash && left < 0) {
+                crash_before_commit(w);
+                return;
+        }
+        if (core_dirty(w->core) == CORE_DIRTY_NOW || has_to_tell(w) || sim_chance(w, 30))
+                perform_commit(w);
         while (core_next(w->core, &e)) {
                 hash_effect(w, &e);
                 check_effect(w, &e);
@@ -159,8 +214,12 @@ void perform_all(struct sim *w)
                 }
                 perform(w, &e);
         }
-        if (w->saving && core_dirty(w->core) != CORE_CLEAN && sim_chance(w, 30))
-                perform_save(w);
+        if (w->committed && sim_chance(w, 1)) {
+                save_changes(w);
+                save_changes(w); /* those that were forgotten go */
+                check_disk(w);
+        }
+        memcpy(w->done, w->rules, sizeof(w->done));
 }
 
 void perform_event(struct sim *w, int who, const struct core_event *ev)

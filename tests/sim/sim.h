@@ -8,6 +8,10 @@
  *
  * A message between svcd and a shim takes time but keeps its order. When svcd crashes, what it had sent
  * still arrives, what was on its way to it is lost, and reports that it did not acknowledge come again.
+ * A connection may break while both live: then what is on its way in either direction is lost.
+ *
+ * The disk is what svcd has committed: what was told and what is known go there in one piece, before
+ * the effects. A crash comes before it, after it, or between two effects.
  */
 #ifndef SVCD_TESTS_SIM_H
 #define SVCD_TESTS_SIM_H
@@ -65,7 +69,14 @@ struct link {
         uint64_t conn;
         int64_t in_ms, out_ms; /* when the last message in each direction arrives */
         bool watch, checking, spawning, released;
+        bool away; /* the connection broke, and the shim has not come back yet */
         unsigned check_gen;
+};
+
+/* What was told (and has been committed), and what has happened. */
+struct ledger {
+        int64_t started, ready, ended; /* the last run of which it was told */
+        int64_t told, happened;        /* ends */
 };
 
 /* The rules once more. */
@@ -111,6 +122,7 @@ enum wtype {
         W_PORT, /* the caller's port watch has seen it */
         W_CHECK,
         W_SHIM_DIES,
+        W_AWAY, /* svcd notices that the shim is not connected */
 };
 
 struct wev {
@@ -142,7 +154,7 @@ struct sim {
         json_t *saved;     /* what is on disk */
         int boot;
         unsigned life;     /* of svcd */
-        bool saving;       /* a crash is near: save as svcd would */
+        bool committed;    /* by this svcd, once */
         uint64_t crash_at; /* event number */
         bool shutting, shut, calm;
         struct wev *heap;
@@ -153,7 +165,13 @@ struct sim {
         bool broken; /* the second file cannot be read */
         struct shim shim[SIM_NAMES];
         struct link link[SIM_NAMES];
-        struct rules rules[SIM_NAMES];
+        struct rules rules[SIM_NAMES], done[SIM_NAMES]; /* done: when the last call was over */
+        struct ledger ledger[SIM_NAMES];
+        struct {
+                bool on_disk; /* forgotten, but the disk does not know yet */
+                struct rules rules;
+                struct ledger ledger;
+        } gone[SIM_NAMES];
         uint64_t next_conn, next_op;
         int64_t next_pid;
         struct {
@@ -188,13 +206,14 @@ void world_do(struct sim *w, const struct wev *e);
 void world_calm(struct sim *w); /* all programs behave from now on */
 bool world_alive(const struct sim *w, int who);
 void world_lose(struct sim *w, int who);
+void world_break(struct sim *w, int who); /* its connection */
 
 /* ---- perform.c ---- */
 void perform_event(struct sim *w, int who,
                    const struct core_event *ev); /* into the core, and drain */
 void perform_all(struct sim *w);
 void perform_tick(struct sim *w);
-void perform_save(struct sim *w);
+void perform_commit(struct sim *w);
 
 /* ---- edit.c ---- */
 void edit_init(struct sim *w);
@@ -211,6 +230,8 @@ void act_run_until(struct sim *w, int64_t at_ms);
 
 /* ---- check.c ---- */
 void check_effect(struct sim *w, const struct core_effect *e);
+void check_told(struct sim *w, const struct core_effect *e);
+void check_disk(struct sim *w);
 void check_delivery(struct sim *w, int who, const struct core_event *ev);
 void check_command(struct sim *w, int who, const struct core_event *ev);
 void check_definition(struct sim *w, int who, const struct conf *conf);

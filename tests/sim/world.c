@@ -57,6 +57,7 @@ static void report(struct sim *w, int who, struct report r)
         struct shim *s = &w->shim[who];
         SIM_CHECK(w, who, s->reports_n < SIM_REPORTS, "reports pile up, svcd acknowledges none");
         r.number = ++s->next_report;
+        w->ledger[who].happened++;
         s->reports[s->reports_n++] = r;
         tell_report(w, who, &r);
 }
@@ -290,10 +291,38 @@ static void do_command(struct sim *w, const struct wev *e)
 void world_lose(struct sim *w, int who)
 {
         struct shim *s = &w->shim[who];
+        /* What it had not told yet nobody will know. */
+        struct ledger *l = &w->ledger[who];
+        for (int i = 0; i < s->reports_n; i++)
+                l->happened -= s->reports[i].run > l->ended && l->happened > l->told;
         s->alive = s->main = s->rest = false;
         s->dead_conn = MAX(s->dead_conn, s->conn);
         s->reports_n = 0;
         s->gen++;
+}
+
+void world_break(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        struct link *l = &w->link[who];
+        int64_t late =
+            w->calm ? sim_pick(w, 0, 20) : sim_pick(w, 0, sim_chance(w, 5) ? 40000 : 300);
+        sim_note(w, who, "connection breaks", (int64_t)s->conn, late);
+        s->dead_conn = MAX(s->dead_conn, s->conn);
+        s->conn = l->conn = 0;
+        l->away = true;
+        sim_add(w, (struct wev){
+                       .at_ms = w->now_ms + late, .type = W_HELLO, .who = who, .gen = w->life});
+}
+
+/* Of a service that is not known to svcd any more. */
+static void send_away(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        if (!s->alive || world_alive(w, who))
+                return;
+        world_lose(w, who);
+        s->record = false;
 }
 
 static void hello(struct sim *w, int who)
@@ -302,6 +331,11 @@ static void hello(struct sim *w, int who)
         struct link *l = &w->link[who];
         if (!w->core || l->conn)
                 return;
+        l->away = false;
+        if (!core_find(w->core, sim_name(who))) {
+                send_away(w, who);
+                return;
+        }
         if (!s->alive) {
                 perform_event(w, who, &(struct core_event){.type = CORE_EV_LOST, .run = s->run});
                 return;
@@ -414,6 +448,10 @@ void world_do(struct sim *w, const struct wev *e)
                 break;
         case W_SHIM_DIES:
                 shim_dies(w, e);
+                break;
+        case W_AWAY:
+                if (e->gen == w->life && w->core && w->link[e->who].away)
+                        perform_event(w, e->who, &(struct core_event){.type = CORE_EV_AWAY});
         }
 }
 

@@ -378,7 +378,7 @@ static void notes_of_the_starting(void **state)
         expect_note(&b, "n", "waiting for READY=1");
         expect_note(&b, "m", "waiting for the first check to pass");
         expect_note(&b, "q", "waiting for the first check to pass");
-        expect_note(&b, "z", "its svc-shim has not answered yet");
+        expect_note(&b, "z", "waiting for its svc-shim, which does not answer");
         bench_done(&b);
 }
 
