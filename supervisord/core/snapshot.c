@@ -127,6 +127,7 @@ static void save_run(const struct svc *x, json_t *o)
         put_bool(o, "again", x->again);
         put_int(o, "delay_ms", s->delay_ms);
         put_int(o, "not_before_ms", x->not_before_ms);
+        put_int(o, "short_delay_ms", x->short_delay_ms);
         put_int(o, "retry_at_ms", x->retry_at_ms);
         put_int(o, "retry_ms", x->retry_ms);
 }
@@ -351,6 +352,7 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->again = get_bool(o, "again");
         s->delay_ms = get_small(o, "delay_ms");
         x->not_before_ms = get_int(o, "not_before_ms");
+        x->short_delay_ms = get_int(o, "short_delay_ms");
         x->retry_at_ms = get_int(o, "retry_at_ms");
         s->since_ms = get_int(o, "since_ms");
         load_tally(s, json_object_get(o, "tally_ms"));

@@ -468,7 +468,7 @@ static void adopt_take(struct svc *x, const struct core_event *ev)
         s->started_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
         s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
         x->exited_run = MIN(x->exited_run, s->run - 1);
-        x->not_before_ms = 0;
+        x->not_before_ms = x->short_delay_ms = 0;
         /* Of an armed order we know no more than that. */
         x->sent = (struct order){0};
         if (ev->armed)

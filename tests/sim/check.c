@@ -435,8 +435,12 @@ void check_call_ended(struct sim *w)
                 bool disabled = (s->holds & CORE_HOLD_FAILURES) && !w->rules[who].before_failures;
                 SIM_CHECK(w, who, !disabled || s->exits[0].run != w->rules[who].ended_run,
                           "disabled although nothing has ended");
-                if (w->applying && w->fresh[who] && s->tally_n == 0)
-                        forgive(&w->rules[who], s); /* changed while no svcd was there */
+                if (w->applying && w->fresh[who] && s->tally_n == 0) {
+                        /* Maybe changed while no svcd was there. */
+                        int64_t short_ms = w->rules[who].short_ms;
+                        forgive(&w->rules[who], s);
+                        w->rules[who].short_ms = short_ms;
+                }
                 if (s->exits_n && s->exits[0].run != w->rules[who].ended_run)
                         check_ended(w, who, s);
                 SIM_CHECK(w, who, !run || s->pid, "up without a pid");
