@@ -400,6 +400,8 @@ enum core_dirty { CORE_CLEAN, CORE_DIRTY_SOON, CORE_DIRTY_NOW };
 enum core_dirty core_dirty(const struct core *c);
 
 /* The state that must outlive svcd (and, where product.md says so, a reboot) as JSON; clears dirty.
+ * A service that was forgotten is in it once more (then it stays DIRTY_SOON until the next time): its
+ * shim may not have been told before.
  * BOOT_ID goes in: holds that last until the next boot, and monotonic times, are dropped by core_load
  * when it differs. The caller owns the result. */
 json_t *core_save(struct core *c, const char *boot_id);
