@@ -39,8 +39,8 @@ ITEM = struct.Struct("=HHI")
 
 FRAMES = {
     "INIT": 1, "START": 2, "ORDER": 3, "SIGNAL": 4, "KILL": 5, "LOG": 6, "LOGCONF": 7, "ACK": 8,
-    "COOKIE": 9, "EXIT": 10, "LIMITS": 11, "HELLO": 64, "STARTED": 65, "START_FAILED": 66, "EXITED": 67,
-    "EMPTY": 68, "NOTIFY": 69, "BYE": 70,
+    "COOKIE": 9, "EXIT": 10, "LIMITS": 11, "RECORD": 12, "HELLO": 64, "STARTED": 65, "START_FAILED": 66,
+    "EXITED": 67, "EMPTY": 68, "NOTIFY": 69, "BYE": 70,
 }
 FRAME_NAMES = {v: k for k, v in FRAMES.items()}
 TAGS = {
