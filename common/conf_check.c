@@ -259,8 +259,7 @@ static void check_ports(struct conf_parse *p)
 /* What is read but does not act yet is said, once for each place: nobody shall count on it. */
 static void check_in_force(struct conf_parse *p)
 {
-        static const enum conf_setting later[] = {SETTING_limits_memory, SETTING_limits_cpu,
-                                                  SETTING_log_compress, SETTING_log_journal};
+        static const enum conf_setting later[] = {SETTING_log_compress, SETTING_log_journal};
         for (size_t k = 0; k < ARRAY_SIZE(later); k++) {
                 const struct conf_setting_info *info = &conf_settings[later[k]];
                 const struct conf_place *last = NULL;

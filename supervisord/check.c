@@ -157,7 +157,7 @@ static void run_command(struct check *c)
         _cleanup_free_ char *error = NULL;
         int fd = 0;
         spec_init(&start, &d->paths, c->svc->def, true);
-        int r = spec_start(&start, c->svc->conf, c->svc->def, &d->user, 1, 0, true, &error);
+        int r = spec_start(&start, c->svc->conf, c->svc->def, &d->user, NULL, 1, 0, true, &error);
         if (r == 0 && (r = nursery_fork(&c->d->nursery, &fd)) < 0) {
                 error = xasprintf("cannot run it: %s", strerror(-r));
                 fd = -1;

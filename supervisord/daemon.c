@@ -14,6 +14,7 @@
 #include "supervisord/check.h"
 #include "supervisord/effects.h"
 #include "supervisord/lastgood.h"
+#include "supervisord/memwatch.h"
 #include "supervisord/methods.h"
 #include "supervisord/portwatch.h"
 #include "supervisord/sdnotify.h"
@@ -215,6 +216,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         conf_unref(d->conf);
         d->conf = conf;
         lastgood_save(d);
+        inforce_log(d);
         /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
         malloc_trim(0);
 }
@@ -318,6 +320,7 @@ static void start_watchers(struct daemon *d)
         ev_timer_init(&d->deadline, wake_cb, 0, 0);
         ev_timer_init(&d->save, save_cb, 0, 0);
         ev_timer_init(&d->leave, leave_cb, LEAVE_S, 0);
+        memwatch_init(d);
         ev_prepare_init(&d->turn, turn_cb);
         ev_prepare_start(d->loop, &d->turn);
         double watchdog_s = (double)sdnotify_watchdog_ms() / 1000.0;
@@ -369,6 +372,7 @@ static void done(struct daemon *d)
         conf_unref(d->conf);
         diag_done(&d->diag);
         nursery_done(&d->nursery);
+        cgroup_done(d);
         events_done(&d->events);
         lock_done(&d->lock);
         selflog_done(&d->log);

@@ -14,6 +14,7 @@
 
 #include "common/conf.h"
 #include "common/paths.h"
+#include "supervisord/cgroup.h"
 #include "supervisord/core/core.h"
 #include "supervisord/events.h"
 #include "supervisord/link.h"
@@ -32,6 +33,7 @@ struct daemon {
         char *strings[6]; /* what `user` points to */
         struct selflog log;
         struct lock lock;
+        struct cgroup cgroup;
         struct core *core;
         struct conf *conf; /* as last loaded */
         struct diag diag;  /* what was wrong with it */
@@ -52,7 +54,7 @@ struct daemon {
         int save_error;  /* of the last save, for saying it once */
 
         ev_prepare turn;
-        ev_timer deadline, save, leave, watchdog;
+        ev_timer deadline, save, leave, watchdog, memwatch;
         ev_signal sigterm, sigint, sighup, sigchld;
 };
 

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "supervisord/daemon.h"
+#include "supervisord/memwatch.h"
 #include "supervisord/orphans.h"
 #include "supervisord/record.h"
 #include "supervisord/report.h"
@@ -30,6 +31,7 @@ static void link_free(struct link *l)
         ev_timer_stop(l->d->loop, &l->timer);
         shimio_done(&l->io);
         strbuf_done(&l->start);
+        inforce_done(&l->inforce);
         free(l);
 }
 
@@ -58,7 +60,9 @@ static void set_timer(struct link *l, int64_t ms)
 static void clean(struct link *l)
 {
         l->state = LINK_CLEANING;
-        if (orphans_kill(spec_tag(&l->d->paths, l->svc->name)) > 0) {
+        if (orphans_kill(spec_tag(&l->d->paths, l->svc->name)) +
+                cgroup_kill_service(l->d, l->svc->name) >
+            0) {
                 set_timer(l, LINK_CLEAN_MS);
                 return;
         }
@@ -161,6 +165,7 @@ static void hello(struct link *l, const struct shimio_frame *f)
 {
         bool adopted = l->state == LINK_AWAY;
         struct core_event ev;
+        inforce_told(l->d, l, f);
         l->pid = (pid_t)f->v[SHIM_T_PID];
         if (!adopted)
                 return;
@@ -227,10 +232,14 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                         disbelieve(l, f);
                         break;
                 }
+                if (f->type == SHIM_STARTED)
+                        inforce_told(l->d, l, f);
                 if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED)
                         answered(l);
                 if (f->type == SHIM_START_FAILED && (!ev.run || ev.stage == SHIM_STAGE_LOCK))
                         no_shim(l, &ev);
+                if ((f->type == SHIM_EXITED || f->type == SHIM_EMPTY) && !ev.leftover)
+                        inforce_run_over(l->d, &l->inforce, ev.run);
                 daemon_post(l->d, l->svc, &ev);
                 break;
         case SHIM_NOTIFY:
@@ -293,12 +302,14 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
                 l = link_new(d, s, LINK_UP);
         l->spawn_run = fx->run;
         strbuf_done(&l->start);
+        _cleanup_free_ char *prefix = NULL;
+        struct spec_cgroup cgroup = inforce_offer(d, l, fresh, &prefix);
         if (fresh)
                 spec_init(&l->start, &d->paths, s->def, false);
         else
-                spec_live(&l->start, s->def);
+                spec_live(&l->start, s->def, &cgroup);
         _cleanup_free_ char *error = NULL;
-        int r = spec_start(&l->start, s->conf, s->def, &d->user, fx->run,
+        int r = spec_start(&l->start, s->conf, s->def, &d->user, &cgroup, fx->run,
                            conf_digest(s->conf, s->def), false, &error);
         if (r < 0) {
                 post_start_failed(l, fx->run, SHIM_STAGE_NONE, -r, error);
@@ -397,8 +408,11 @@ void link_live(struct daemon *d, struct core_service *s)
         if (!l)
                 return;
         _cleanup_strbuf_ struct strbuf b = {0};
-        spec_live(&b, s->def);
+        _cleanup_free_ char *prefix = NULL;
+        struct spec_cgroup cgroup = inforce_offer(d, l, false, &prefix);
+        spec_live(&b, s->def, &cgroup);
         shimio_send(&l->io, b.s, b.n);
+        memwatch_look(d, s);
 }
 
 static void log_directly(struct daemon *d, const struct core_service *s, const char *source,
@@ -456,6 +470,7 @@ void link_find_shims(struct daemon *d, const struct conf *conf)
 {
         _cleanup_free_ uint64_t *tags = NULL;
         find_records(d);
+        cgroup_find_runs(d, conf);
         size_t n = orphans_tags(&tags);
         for (size_t i = 0; i < conf->n && n > 0; i++) {
                 const char *name = conf->services[i]->name;

@@ -15,6 +15,7 @@
 #include <ev.h>
 
 #include "supervisord/core/core.h"
+#include "supervisord/inforce.h"
 #include "supervisord/shimio.h"
 
 #define LINK_RETRY_MS  1000 /* how often an AWAY shim is looked for and nudged */
@@ -38,6 +39,7 @@ struct link {
         bool spawning;       /* START is not answered yet */
         int64_t spawn_run;
         bool disbelieved; /* it said what cannot be; svcd.log has been told */
+        struct inforce inforce;
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 

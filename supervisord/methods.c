@@ -98,7 +98,7 @@ static void show(struct call *call)
                 return;
         call_reply(call, json_pack("{s:o, s:o}", "service",
                                    view_service(call->c->d, s, true, clock_mono_ms()), "settings",
-                                   view_settings(s, secrets)));
+                                   view_settings(call->c->d, s, secrets)));
 }
 
 static void environment(struct call *call)

@@ -90,7 +90,18 @@ static long add_stat(struct proc_usage *u, pid_t pid)
         return (long)threads;
 }
 
-struct proc_usage proc_tree(pid_t shim)
+/* -1 if it does not let itself be looked into. */
+static int64_t pss_of(pid_t pid)
+{
+        char path[48], buf[2048];
+        snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+        if (read_small(path, buf, sizeof(buf)) == 0)
+                return -1;
+        const char *line = strstr(buf, "\nPss:");
+        return line ? strtoll(line + strlen("\nPss:"), NULL, 10) * 1024 : -1;
+}
+
+static struct proc_usage walk(pid_t shim, bool exact)
 {
         struct proc_usage u = {0};
         if (shim <= 0)
@@ -98,12 +109,26 @@ struct proc_usage proc_tree(pid_t shim)
         struct pids p = {0};
         add_children(&p, shim, 1);
         for (size_t i = 0; i < p.n; i++) {
+                int64_t before = u.memory_bytes, pss = -1;
                 long threads = add_stat(&u, p.v[i]);
-                if (threads > 0)
-                        add_children(&p, p.v[i], threads);
+                if (threads <= 0)
+                        continue;
+                if (exact && (pss = pss_of(p.v[i])) >= 0)
+                        u.memory_bytes = before + pss;
+                add_children(&p, p.v[i], threads);
         }
         free(p.v);
         return u;
+}
+
+struct proc_usage proc_tree(pid_t shim)
+{
+        return walk(shim, false);
+}
+
+int64_t proc_tree_pss(pid_t shim)
+{
+        return walk(shim, true).memory_bytes;
 }
 
 static bool mask_has(const char *status, const char *key, int signo)

@@ -16,6 +16,10 @@ struct proc_usage {
 /* All descendants of the shim SHIM. Zeroes if there are none. */
 struct proc_usage proc_tree(pid_t shim);
 
+/* The memory of all descendants, shared pages counted once (PSS). Of those that do not let themselves be
+ * looked into, what is resident. Takes milliseconds for a big process. */
+int64_t proc_tree_pss(pid_t shim);
+
 /* What PID does with signal SIGNO. Both false if it cannot be read. */
 void proc_signal(pid_t pid, int signo, bool *ret_ignored, bool *ret_caught);
 

@@ -31,6 +31,14 @@ static void report_exit(const struct shimio_frame *f, struct core_event *ev)
             .system_ms = number(f, SHIM_T_SYSTEM_MS),
             .maxrss_bytes = number(f, SHIM_T_MAXRSS_BYTES),
         };
+        if (f->s[SHIM_T_TREE_USER_MS].p) { /* of all processes, where they were counted */
+                ev->exit.user_ms = number(f, SHIM_T_TREE_USER_MS);
+                ev->exit.system_ms = number(f, SHIM_T_TREE_SYSTEM_MS);
+        }
+        ev->exit.peak_bytes = number(f, SHIM_T_PEAK_BYTES);
+        ev->exit.oom = f->v[SHIM_T_OOM] == SHIM_OOM_LIMIT   ? CORE_OOM_LIMIT
+                       : f->v[SHIM_T_OOM] == SHIM_OOM_OTHER ? CORE_OOM_OTHER
+                                                            : CORE_OOM_NONE;
         ev->at_ms = number(f, SHIM_T_ENDED_MS);
 }
 

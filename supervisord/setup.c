@@ -134,6 +134,7 @@ int setup(struct daemon *d, const char *root_option)
         selflog_open(&d->log, log);
         events_open(&d->events, events);
         find_user(d);
+        cgroup_open(d);
         if (!sdnotify_init(&late))
                 selflog_add(&d->log, "%s", late);
         if (getuid() == 0)

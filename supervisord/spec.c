@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/shim_proto.h"
+#include "supervisord/cgroup.h"
 
 #define SPEC_FIXED_BYTES 4096 /* more than all integers and headers of one frame */
 
@@ -49,21 +50,68 @@ void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_
         put_frame(out, &w);
 }
 
-static void put_rlimit(struct shim_writer *w, int resource, const struct conf_int *value)
+static void put_rlimit(struct shim_writer *w, enum shim_tag tag, int resource,
+                       const struct conf_int *value)
 {
         if (!value->set)
                 return;
         struct shim_rlimit l = {.resource = (uint32_t)resource,
                                 .soft = (uint64_t)value->v,
                                 .hard = (uint64_t)value->v};
-        shim_put(w, SHIM_T_RLIMIT, &l, sizeof(l));
+        shim_put(w, tag, &l, sizeof(l));
 }
 
-static void put_limits(struct shim_writer *w, const struct conf_service *def)
+static void put_set(struct shim_writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void put_set(struct shim_writer *w, const char *fmt, ...)
 {
-        put_rlimit(w, RLIMIT_NOFILE, &def->limits_files);
-        put_rlimit(w, RLIMIT_NPROC, &def->limits_processes);
-        put_rlimit(w, RLIMIT_CORE, &def->limits_core);
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *text = xvasprintf(fmt, ap);
+        va_end(ap);
+        shim_put_str(w, SHIM_T_CGROUP_SET, text);
+}
+
+/* Memory that is swapped out would be no limit at all, so none is; and a service that has lost one of its
+ * processes is in no state that its author knows, so all of them go. ALL: also what is not limited (any
+ * more). */
+static void put_memory(struct shim_writer *w, const struct conf_int *limit, bool all)
+{
+        if (limit->set) {
+                put_set(w, "memory.swap.max=0");
+                put_set(w, "memory.oom.group=1");
+                put_set(w, "memory.max=%lld", (long long)limit->v);
+        } else if (all) {
+                put_set(w, "memory.max=max");
+                put_set(w, "memory.swap.max=max");
+                put_set(w, "memory.oom.group=0");
+        }
+}
+
+static void put_cgroup(struct shim_writer *w, const struct conf_service *def, unsigned controllers,
+                       bool all)
+{
+        const struct conf_int *cpu = &def->limits_cpu, *pids = &def->limits_processes;
+        if (controllers & CGROUP_MEMORY)
+                put_memory(w, &def->limits_memory, all);
+        if ((controllers & CGROUP_CPU) && cpu->set) /* us of each 100 ms */
+                put_set(w, "cpu.max=%lld 100000", (long long)cpu->v * 1000);
+        else if ((controllers & CGROUP_CPU) && all)
+                put_set(w, "cpu.max=max 100000");
+        if ((controllers & CGROUP_PIDS) && pids->set)
+                put_set(w, "pids.max=%lld", (long long)pids->v);
+        else if ((controllers & CGROUP_PIDS) && all)
+                put_set(w, "pids.max=max");
+}
+
+static void put_limits(struct shim_writer *w, const struct conf_service *def,
+                       const struct spec_cgroup *cgroup, bool all)
+{
+        unsigned controllers = cgroup && cgroup->known ? cgroup->controllers : 0;
+        put_cgroup(w, def, controllers, all);
+        put_rlimit(w, SHIM_T_RLIMIT, RLIMIT_NOFILE, &def->limits_files);
+        put_rlimit(w, controllers & CGROUP_PIDS ? SHIM_T_RLIMIT_ELSE : SHIM_T_RLIMIT, RLIMIT_NPROC,
+                   &def->limits_processes);
+        put_rlimit(w, SHIM_T_RLIMIT, RLIMIT_CORE, &def->limits_core);
         if (def->limits_nice.set)
                 shim_put_int(w, SHIM_T_NICE, def->limits_nice.v);
 }
@@ -89,15 +137,16 @@ static void put_environ(struct shim_writer *w, const struct conf_environ *env)
 }
 
 int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
-               const struct conf_user *user, int64_t run, uint64_t digest, bool check,
-               char **ret_error)
+               const struct conf_user *user, const struct spec_cgroup *cgroup, int64_t run,
+               uint64_t digest, bool check, char **ret_error)
 {
         struct conf_environ env = {0};
         int r = conf_environ_build(conf, def, user, &env, ret_error);
         if (r < 0)
                 return r;
         const struct conf_command *cmd = check ? &def->monitoring_command : &def->command;
-        size_t cap = start_size(cmd, def, &env);
+        const char *prefix = cgroup && cgroup->prefix ? cgroup->prefix : "";
+        size_t cap = start_size(cmd, def, &env) + strlen(prefix);
         _cleanup_free_ char *buf = xmalloc(cap);
         char cookie[32];
         int n = snprintf(cookie, sizeof(cookie), "digest=%016llx", (unsigned long long)digest);
@@ -110,7 +159,9 @@ int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_se
         put_environ(&w, &env);
         shim_put_str(&w, SHIM_T_CWD, def->working_directory);
         shim_put_int(&w, SHIM_T_UMASK, def->umask.v);
-        put_limits(&w, def);
+        put_limits(&w, def, cgroup, false);
+        if (*prefix)
+                shim_put_str(&w, SHIM_T_CGROUP, prefix);
         if (!check && def->ready.v == CONF_READY_NOTIFY)
                 shim_put_int(&w, SHIM_T_NOTIFY, 1);
         shim_put(&w, SHIM_T_COOKIE, cookie, (size_t)n);
@@ -134,7 +185,7 @@ uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes)
         return sscanf(text, "digest=%16llx", &digest) == 1 ? digest : 0;
 }
 
-void spec_live(struct strbuf *out, const struct conf_service *def)
+void spec_live(struct strbuf *out, const struct conf_service *def, const struct spec_cgroup *cgroup)
 {
         char buf[SPEC_FIXED_BYTES];
         struct shim_writer w;
@@ -142,6 +193,6 @@ void spec_live(struct strbuf *out, const struct conf_service *def)
         put_log_settings(&w, def);
         put_frame(out, &w);
         shim_begin(&w, buf, sizeof(buf), SHIM_LIMITS);
-        put_limits(&w, def);
+        put_limits(&w, def, cgroup, true);
         put_frame(out, &w);
 }

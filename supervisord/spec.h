@@ -17,14 +17,22 @@ uint64_t spec_tag(const struct paths *paths, const char *service);
 void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_service *def,
                bool check);
 
+/* What a run may have of cgroups; NULL where one is asked for = nothing. */
+struct spec_cgroup {
+        const char *prefix;   /* its folder, without .RUN; NULL = none */
+        unsigned controllers; /* enum cgroup_controller, those that are on */
+        bool known;           /* the shim knows of cgroups */
+};
+
 /* Appends START for run RUN of DEF, or (CHECK) for its monitoring command. DIGEST comes back by
  * spec_cookie_digest. 0, or -errno with a message in *ret_error (caller frees). */
 int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
-               const struct conf_user *user, int64_t run, uint64_t digest, bool check,
-               char **ret_error);
+               const struct conf_user *user, const struct spec_cgroup *cgroup, int64_t run,
+               uint64_t digest, bool check, char **ret_error);
 uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes);
 
 /* Appends LOGCONF and LIMITS: what can change while the service is up. */
-void spec_live(struct strbuf *out, const struct conf_service *def);
+void spec_live(struct strbuf *out, const struct conf_service *def,
+               const struct spec_cgroup *cgroup);
 
 #endif

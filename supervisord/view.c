@@ -82,6 +82,9 @@ static json_t *view_exit(const struct core_service *s, const struct core_exit *e
         json_object_set_new(o, "user_ms", json_integer(e->user_ms));
         json_object_set_new(o, "system_ms", json_integer(e->system_ms));
         json_object_set_new(o, "maxrss_bytes", json_integer(e->maxrss_bytes));
+        json_object_set_new(o, "peak_bytes",
+                            e->peak_bytes ? json_integer(e->peak_bytes) : json_null());
+        json_object_set_new(o, "oom", json_boolean(e->oom != CORE_OOM_NONE));
         json_object_set_new(o, "at", when(e->at_wall_ms));
         json_object_set_new(o, "text", owned(core_exit_text(s, e)));
         return o;
@@ -257,7 +260,7 @@ static char *print_setting(const struct conf_service *def, enum conf_setting set
         return masked && !secrets ? print_environment(&def->environment) : conf_print(def, setting);
 }
 
-json_t *view_settings(const struct core_service *s, bool secrets)
+json_t *view_settings(const struct daemon *d, const struct core_service *s, bool secrets)
 {
         static const char *const changes[] = {"nothing", "live", "restart"};
         json_t *list = json_array();
@@ -270,6 +273,7 @@ json_t *view_settings(const struct core_service *s, bool secrets)
                 json_object_set_new(o, "origin", origin_text(&s->def->origin[i]));
                 json_object_set_new(o, "change", json_string(changes[info->change]));
                 json_object_set_new(o, "help", json_string(info->help));
+                json_object_set_new(o, "kept_by", owned(inforce_text(d, s, (enum conf_setting)i)));
                 json_array_append_new(list, o);
         }
         return list;

@@ -13,7 +13,7 @@ json_t *view_service(const struct daemon *d, const struct core_service *s, bool 
 json_t *view_info(const struct daemon *d, int64_t now_ms);
 json_t *view_diagnostics(const struct diag *diag);
 json_t *view_changes(const struct core_plan *plan);
-json_t *view_settings(const struct core_service *s, bool secrets);
+json_t *view_settings(const struct daemon *d, const struct core_service *s, bool secrets);
 /* NULL and a message in *ret_error (caller frees) if the environment cannot be built. */
 json_t *view_environment(const struct daemon *d, const struct core_service *s, bool secrets,
                          char **ret_error);

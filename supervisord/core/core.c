@@ -228,6 +228,8 @@ static void observe(struct svc *x, const struct core_event *ev)
                 svc_status(x, ev->text);
         else if (ev->type == CORE_EV_EMPTY)
                 machine(x, M_EMPTY, ev);
+        else if (ev->type == CORE_EV_MEMORY)
+                machine(x, M_OVER_LIMIT, ev);
         else
                 monitor_result(x, ev);
 }
@@ -267,6 +269,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         case CORE_EV_STATUS:
         case CORE_EV_EMPTY:
         case CORE_EV_CHECK:
+        case CORE_EV_MEMORY:
                 observe(x, ev);
                 break;
         default:

@@ -44,7 +44,7 @@
  *
  * FAILURES
  *   A failure is a run that ended although nobody asked, or that was ended because it was not ready
- *   in time or its monitoring failed. (An exit that restart.policy accepts is none: code 0 with
+ *   in time, its monitoring failed or it held more memory than its limit. (An exit that restart.policy accepts is none: code 0 with
  *   on-failure, any with never.) A start that failed and a lost shim are failures too. Each is put
  *   into the tally; when the tally has max_failures of them within `window`, FAILURES holds it.
  *   Back-off: the next run starts not before last start + delay; delay doubles on each failure up to
@@ -146,9 +146,17 @@ enum core_cause {
         CORE_CAUSE_MONITORING, /* failed checks */
         CORE_CAUSE_DAEMONIZED, /* its main process ended and left descendants */
         CORE_CAUSE_SHIM,       /* its shim was lost */
+        CORE_CAUSE_MEMORY,     /* above limits.memory, as svcd found by looking */
         CORE_CAUSE_STOP,       /* asked for: stop, disable, removed, shutdown, requires */
         CORE_CAUSE_RESTART,    /* asked for: restart, replace, changed definition */
         CORE_CAUSE_COUNT
+};
+
+/* What the kernel's out-of-memory killer had to do with it. */
+enum core_oom {
+        CORE_OOM_NONE,
+        CORE_OOM_LIMIT, /* it has killed: the run reached its own limits.memory */
+        CORE_OOM_OTHER, /* it has killed for another reason */
 };
 
 struct core_exit {
@@ -163,6 +171,9 @@ struct core_exit {
         int failures, max_failures; /* "failure=2/5"; 0/0 when it was none */
         int64_t pid, ran_ms, at_wall_ms;
         int64_t user_ms, system_ms, maxrss_bytes;
+        int64_t peak_bytes; /* most memory of all its processes together, where known; else 0 */
+        enum core_oom oom;
+        int64_t limit_bytes; /* limits.memory, if that is why it ended */
 };
 
 enum core_health { CORE_HEALTH_NONE, CORE_HEALTH_OK, CORE_HEALTH_FAILING };
@@ -238,6 +249,7 @@ enum core_event_type {
         CORE_EV_STATUS, /* text */
         CORE_EV_CHECK,  /* ok; text = what a failed check said; error != 0: it could not be run for
                            lack of something, which says nothing of the service */
+        CORE_EV_MEMORY, /* limit_bytes was exceeded for some time: used_bytes */
         CORE_EV_TYPE_COUNT
 };
 
@@ -252,6 +264,7 @@ struct core_event {
         bool restarted, leftover, ready, armed, ok;
         int intent, stage, error;
         uint64_t digest;
+        int64_t used_bytes, limit_bytes; /* MEMORY */
         int64_t report; /* EXITED, START_FAILED: the shim's number, handed on to FX_ACK */
         struct core_exit exit;
         const char *text;

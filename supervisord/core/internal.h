@@ -84,13 +84,14 @@ struct svc {
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
         struct order sent;         /* what the shim knows */
 
-        int64_t started_run;    /* highest run whose begin was told */
-        int64_t exited_run;     /* highest run whose end is on record */
-        int64_t last_run;       /* highest number ever given */
-        int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
-        int64_t short_delay_ms; /* the next back-off of a shortage; 0 = the first */
-        int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
-        int64_t retry_ms; /* restart.retry_after, doubled for each try that was of no use; 0 */
+        int64_t over_bytes, over_limit_bytes; /* of CORE_CAUSE_MEMORY: what was held, and allowed */
+        int64_t started_run;                  /* highest run whose begin was told */
+        int64_t exited_run;                   /* highest run whose end is on record */
+        int64_t last_run;                     /* highest number ever given */
+        int64_t not_before_ms;                /* back-off: no new run before; 0 = none */
+        int64_t short_delay_ms;               /* the next back-off of a shortage; 0 = the first */
+        int64_t retry_at_ms; /* disabled by failures: tried again then; 0 = not planned */
+        int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
         int64_t check_began_ms;
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
@@ -188,10 +189,11 @@ struct line line_new(const char *event);
 void line_words(struct line *l, const char *words); /* text only */
 void line_int(struct line *l, const char *key, int64_t v);
 void line_str(struct line *l, const char *key, const char *v);
-void line_ms(struct line *l, const char *key, int64_t ms); /* also as KEY_ms */
-void line_by(struct line *l, int64_t uid);                 /* " by uid=1000", " by svcd" */
-void line_log(struct svc *x, struct line *l, bool in_log); /* FX_LOG; l is used up */
-json_t *line_json(const char *text);                       /* a string, valid UTF-8 */
+void line_ms(struct line *l, const char *key, int64_t ms);        /* also as KEY_ms */
+void line_size(struct line *l, const char *key, int64_t n_bytes); /* also as KEY_bytes */
+void line_by(struct line *l, int64_t uid);                        /* " by uid=1000", " by svcd" */
+void line_log(struct svc *x, struct line *l, bool in_log);        /* FX_LOG; l is used up */
+json_t *line_json(const char *text);                              /* a string, valid UTF-8 */
 
 /* ---- text.c ---- */
 /* For people: below 1 s in ms, below 2 minutes in s, else as 2m46s. Into BUF. */

@@ -82,6 +82,14 @@ void line_ms(struct line *l, const char *key, int64_t ms)
         json_object_set_new(l->fields, key_ms, json_integer(ms));
 }
 
+void line_size(struct line *l, const char *key, int64_t n_bytes)
+{
+        char buf[CONF_DURATION_MAX], key_bytes[32];
+        line_str(l, key, conf_format_size(n_bytes, buf));
+        snprintf(key_bytes, sizeof(key_bytes), "%s_bytes", key);
+        json_object_set_new(l->fields, key_bytes, json_integer(n_bytes));
+}
+
 void line_by(struct line *l, int64_t uid)
 {
         strbuf_add(&l->text, " by");

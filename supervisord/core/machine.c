@@ -71,6 +71,7 @@ void machine_go(struct svc *x, enum core_actual to)
         DO(on_up_settle,                                                                           \
            "stopping if held or what it requires is being stopped, once nothing that "             \
            "requires it is up; else order, checks and port watch are brought up to date")
+#define OVER_LIMIT    DO(on_over_limit, "stopping: it holds more memory than it may, a failure")
 #define REPLACE       DO(on_up_replace, "stopping, then a new run")
 #define STARTED_NEWER DO(on_started_newer, "starting, if the run is a newer one")
 
@@ -90,6 +91,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
         },
     [CORE_WAITING] =
         {
@@ -106,6 +108,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
         },
     [CORE_BACKOFF] =
         {
@@ -122,6 +125,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
         },
     [CORE_SPAWNING] =
         {
@@ -140,6 +144,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
         },
     [CORE_STARTING] =
         {
@@ -156,6 +161,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = DO(on_ready, "running"),
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = OVER_LIMIT,
         },
     [CORE_RUNNING] =
         {
@@ -172,6 +178,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = DO(on_unhealthy, "stopping: monitoring failed, a failure"),
+            [M_OVER_LIMIT] = OVER_LIMIT,
         },
     [CORE_RELOADING] =
         {
@@ -189,6 +196,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = OVER_LIMIT,
         },
     [CORE_STOPPING] =
         {
@@ -207,6 +215,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
         },
     [CORE_KILLING] =
         {
@@ -224,6 +233,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
         },
     [CORE_ADOPTING] =
         {
@@ -244,6 +254,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_AWAY] = DO(on_adopting_away, "what was said no longer counts"),
             [M_READY] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
         },
 };
 

@@ -22,7 +22,8 @@
         X(ADOPTED, "adopted")                                                                      \
         X(AWAY, "shim away")                                                                       \
         X(READY, "ready")                                                                          \
-        X(UNHEALTHY, "unhealthy")
+        X(UNHEALTHY, "unhealthy")                                                                  \
+        X(OVER_LIMIT, "memory limit exceeded") /* used_bytes, limit_bytes */
 enum machine_event {
 #define MACHINE_EVENT_ENUM(id, name) M_##id,
         MACHINE_EVENTS(MACHINE_EVENT_ENUM)

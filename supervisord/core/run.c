@@ -229,10 +229,23 @@ static void log_done(struct svc *x, const struct core_exit *e)
         line_log(x, &l, true);
 }
 
+/* What there is to say of its memory. */
+static void add_memory(const struct svc *x, struct core_exit *e)
+{
+        const struct conf_int *limit = &svc_def(x)->limits_memory;
+        if (e->cause == CORE_CAUSE_MEMORY && e->run == x->s.run) {
+                e->limit_bytes = x->over_limit_bytes;
+                e->peak_bytes = MAX(e->peak_bytes, x->over_bytes);
+        } else if (e->oom == CORE_OOM_LIMIT && limit->set) {
+                e->limit_bytes = limit->v;
+        }
+}
+
 /* Puts the end of a run on record. Returns whether it is the run that we are concerned with. */
 static bool record(struct svc *x, struct core_exit *e, int64_t at_ms, int64_t report)
 {
         bool current = e->run >= x->s.run;
+        add_memory(x, e);
         unsigned holds = failure_judge(x, e, at_ms);
         failure_keep(x, e);
         x->exited_run = e->run;

@@ -76,6 +76,9 @@ static json_t *save_exit(const struct core_exit *e)
         put_int(o, "user_ms", e->user_ms);
         put_int(o, "system_ms", e->system_ms);
         put_int(o, "maxrss_bytes", e->maxrss_bytes);
+        put_int(o, "peak_bytes", e->peak_bytes);
+        put_int(o, "oom", (int)e->oom);
+        put_int(o, "limit_bytes", e->limit_bytes);
         return o;
 }
 
@@ -125,6 +128,8 @@ static void save_run(const struct svc *x, json_t *o)
         put_int(o, "restart_grace_ms", s->restart_grace_ms);
         put_int(o, "restarts", s->restarts);
         put_bool(o, "again", x->again);
+        put_int(o, "over_bytes", x->over_bytes);
+        put_int(o, "over_limit_bytes", x->over_limit_bytes);
         put_int(o, "delay_ms", s->delay_ms);
         put_int(o, "not_before_ms", x->not_before_ms);
         put_int(o, "short_delay_ms", x->short_delay_ms);
@@ -297,6 +302,9 @@ static struct core_exit load_exit(const json_t *o)
             .user_ms = get_int(o, "user_ms"),
             .system_ms = get_int(o, "system_ms"),
             .maxrss_bytes = get_int(o, "maxrss_bytes"),
+            .peak_bytes = get_int(o, "peak_bytes"),
+            .oom = (enum core_oom)MIN(get_int(o, "oom"), CORE_OOM_OTHER),
+            .limit_bytes = get_int(o, "limit_bytes"),
         };
 }
 
@@ -350,6 +358,8 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         s->restart_grace_ms = get_int(o, "restart_grace_ms");
         s->restarts = MIN(get_int(o, "restarts"), s->run);
         x->again = get_bool(o, "again");
+        x->over_bytes = get_int(o, "over_bytes");
+        x->over_limit_bytes = get_int(o, "over_limit_bytes");
         s->delay_ms = get_small(o, "delay_ms");
         x->not_before_ms = get_int(o, "not_before_ms");
         x->short_delay_ms = get_int(o, "short_delay_ms");

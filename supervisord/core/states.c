@@ -141,8 +141,9 @@ void on_started_newer(struct svc *x, const struct core_event *ev)
 static bool ended_in_time(const struct svc *x)
 {
         enum core_cause why = x->s.ending;
-        return (why == CORE_CAUSE_MONITORING || why == CORE_CAUSE_READY) && !x->s.holds &&
-               !x->replace && !order_must_stop(x);
+        bool unwell =
+            why == CORE_CAUSE_MONITORING || why == CORE_CAUSE_READY || why == CORE_CAUSE_MEMORY;
+        return unwell && !x->s.holds && !x->replace && !order_must_stop(x);
 }
 
 /* The shim's standing order was quicker than our signal, which it has not passed on to the new run. */
@@ -280,6 +281,18 @@ void on_grace_over(struct svc *x, const struct core_event *ev UNUSED)
 void on_unhealthy(struct svc *x, const struct core_event *ev UNUSED)
 {
         run_stop(x, CORE_CAUSE_MONITORING);
+}
+
+void on_over_limit(struct svc *x, const struct core_event *ev)
+{
+        struct line l = line_new("memory limit exceeded");
+        line_int(&l, "run", x->s.run);
+        line_size(&l, "used", ev->used_bytes);
+        line_size(&l, "limit", ev->limit_bytes);
+        line_log(x, &l, true);
+        x->over_bytes = ev->used_bytes;
+        x->over_limit_bytes = ev->limit_bytes;
+        run_stop(x, CORE_CAUSE_MEMORY);
 }
 
 /* ---- a run ends ---- */

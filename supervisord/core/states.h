@@ -34,6 +34,7 @@ void on_stopping_deadline(struct svc *x, const struct core_event *ev);
 void on_stopping_exited(struct svc *x, const struct core_event *ev);
 void on_stopping_restart(struct svc *x, const struct core_event *ev);
 void on_unhealthy(struct svc *x, const struct core_event *ev);
+void on_over_limit(struct svc *x, const struct core_event *ev);
 void on_up_exited(struct svc *x, const struct core_event *ev);
 void on_up_reload(struct svc *x, const struct core_event *ev);
 void on_up_replace(struct svc *x, const struct core_event *ev);

@@ -2,6 +2,7 @@
  * in note.c. */
 #include "supervisord/core/internal.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -69,6 +70,7 @@ const char *core_cause_name(enum core_cause cause)
             [CORE_CAUSE_MONITORING] = "monitoring",
             [CORE_CAUSE_DAEMONIZED] = "daemonized",
             [CORE_CAUSE_SHIM] = "shim",
+            [CORE_CAUSE_MEMORY] = "memory",
             [CORE_CAUSE_STOP] = "stop",
             [CORE_CAUSE_RESTART] = "restart",
         };
@@ -145,21 +147,57 @@ static const char *shell_says(const struct core_service *s, const struct core_ex
         return WEXITSTATUS(e->wstatus) == 126 ? " (the shell could not execute the program)" : "";
 }
 
+/* "out of memory (peak 64M)", or "memory limit 64M exceeded (peak 64M)". */
+static char *memory_text(const struct core_exit *e)
+{
+        char limit[CONF_DURATION_MAX], peak[CONF_DURATION_MAX];
+        struct strbuf b = {0};
+        if (e->limit_bytes)
+                strbuf_addf(&b, "memory limit %s exceeded",
+                            conf_format_size(e->limit_bytes, limit));
+        else
+                strbuf_add(&b, "out of memory");
+        if (e->peak_bytes)
+                strbuf_addf(&b, " (peak %s)", conf_format_size(e->peak_bytes, peak));
+        return strbuf_take(&b);
+}
+
+/* What is put behind how it ended. Caller frees. */
+static char *why_text(const struct core_exit *e)
+{
+        _cleanup_free_ char *memory = memory_text(e);
+        if (e->cause == CORE_CAUSE_MEMORY)
+                return xasprintf(": %s", memory);
+        if (e->oom != CORE_OOM_NONE && e->cause == CORE_CAUSE_EXIT)
+                return xasprintf("; the kernel has killed processes of it: %s", memory);
+        return xstrdup(exit_why(e->cause));
+}
+
+static bool killed_by_kernel(const struct core_exit *e)
+{
+        return e->oom != CORE_OOM_NONE && e->cause == CORE_CAUSE_EXIT && WIFSIGNALED(e->wstatus) &&
+               WTERMSIG(e->wstatus) == SIGKILL;
+}
+
 char *core_exit_text(const struct core_service *s, const struct core_exit *e)
 {
         char ran[CONF_DURATION_MAX];
         if (e->cause == CORE_CAUSE_START)
                 return start_failure(svc_of_const(s), e);
         text_duration(e->ran_ms, ran);
+        _cleanup_free_ char *why = why_text(e);
         if (e->lost)
-                return xasprintf("its svc-shim was lost after %s%s", ran, exit_why(e->cause));
+                return xasprintf("its svc-shim was lost after %s%s", ran, why);
+        if (killed_by_kernel(e)) {
+                _cleanup_free_ char *memory = memory_text(e);
+                return xasprintf("killed by the kernel: %s after %s", memory, ran);
+        }
         if (WIFSIGNALED(e->wstatus))
                 return xasprintf("killed by signal %d (%s)%s after %s%s", WTERMSIG(e->wstatus),
                                  conf_signal_name(WTERMSIG(e->wstatus)),
-                                 WCOREDUMP(e->wstatus) ? ", core dumped" : "", ran,
-                                 exit_why(e->cause));
+                                 WCOREDUMP(e->wstatus) ? ", core dumped" : "", ran, why);
         return xasprintf("exited with code %d%s after %s%s", WEXITSTATUS(e->wstatus),
-                         shell_says(s, e), ran, exit_why(e->cause));
+                         shell_says(s, e), ran, why);
 }
 
 static void add_failure(struct line *l, const struct core_exit *e)
@@ -205,6 +243,10 @@ struct line text_exited(const struct svc *x, const struct core_exit *e)
                 line_int(&l, "code", WEXITSTATUS(e->wstatus));
         if (!e->lost && WIFSIGNALED(e->wstatus) && WCOREDUMP(e->wstatus))
                 line_str(&l, "core", "dumped");
+        if (e->oom != CORE_OOM_NONE)
+                line_str(&l, "oom", "yes");
+        if (e->oom != CORE_OOM_NONE && e->peak_bytes)
+                line_size(&l, "peak", e->peak_bytes);
         line_ms(&l, "ran", e->ran_ms);
         add_failure(&l, e);
         return l;

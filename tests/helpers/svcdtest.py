@@ -242,6 +242,7 @@ class SvcdTest(unittest.TestCase):
         self.run_dir = os.path.join(self.root, "run")
         self.svcd = None
         self.svcd_env = {}
+        self.svcd_becomes = None  # called in the process that becomes svcd, before its exec
         self.programs = []
         self.svcd_errors = os.path.join(self.tmp, "svcd.stderr")
 
@@ -396,7 +397,8 @@ class SvcdTest(unittest.TestCase):
         errors = open(self.svcd_errors, "ab")
         self.svcd = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL,
                                      stdout=errors, stderr=errors, env=self.environment(),
-                                     cwd=self.home, start_new_session=True, pass_fds=pass_fds)
+                                     cwd=self.home, start_new_session=True, pass_fds=pass_fds,
+                                     preexec_fn=self.svcd_becomes)
         errors.close()
         if wait:
             self.until(self.answers, what="svcd's answer", limit=20)

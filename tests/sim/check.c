@@ -215,7 +215,7 @@ static void check_ended(struct sim *w, int who, const struct core_service *s)
                 sim_fail(w, who, "an end that was asked for counts as one by itself");
         if (r->failing && e->run == r->last_run && r->event_intent != CORE_INTENT_RESTART)
                 SIM_CHECK(w, who,
-                          e->cause == CORE_CAUSE_READY || e->cause == CORE_CAUSE_MONITORING ||
+                          e->cause == CORE_CAUSE_READY || e->cause == CORE_CAUSE_MEMORY || e->cause == CORE_CAUSE_MONITORING ||
                               e->cause == CORE_CAUSE_START,
                           "cause %s after a failure", core_cause_name(e->cause));
         if (e->ran_ms > window_ms)

@@ -112,8 +112,9 @@ static void test_nothing(void **state)
         assert_int_equal(rmdir(paths.dropins), 0);
         expect(nothing);
         helper_write(paths.main_file, "");
-        expect("config/services.yaml:1:1: the file is empty (was an upload cut short? to run nothing, "
-               "write `services: {}`)");
+        expect(
+            "config/services.yaml:1:1: the file is empty (was an upload cut short? to run nothing, "
+            "write `services: {}`)");
         assert_true(broken("config/services.yaml"));
         helper_write(paths.main_file, "# nothing yet\n");
         expect(""); /* says nothing, but is there */

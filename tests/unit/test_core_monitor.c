@@ -78,6 +78,39 @@ static void failures_in_a_row(void **state)
         bench_done(&b);
 }
 
+static struct core_event over(int64_t run)
+{
+        return (struct core_event){.type = CORE_EV_MEMORY,
+                                   .run = run,
+                                   .used_bytes = 70 << 20,
+                                   .limit_bytes = 64 << 20};
+}
+
+/* Above limits.memory, as svcd has found: ended, and a failure. */
+static void too_much_memory(void **state)
+{
+        struct bench b;
+        (void)state;
+        monitored(&b);
+        up(&b);
+        bench_forget(&b);
+        bench_send(&b, "a", over(9)); /* another run */
+        expect_fx(&b, "");
+        bench_send(&b, "a", over(1));
+        expect_log(&b, "a: memory limit exceeded run=1 used=70M limit=64M");
+        expect_fx(&b, "a disarm | a signal TERM");
+        bench_send(&b, "a", over(1)); /* it is ended already */
+        expect_fx(&b, "");
+        bench_exited(&b, "a", SIGTERM);
+        const struct core_exit *e = &bench_find(&b, "a")->exits[0];
+        assert_int_equal(e->cause, CORE_CAUSE_MEMORY);
+        assert_true(e->failure);
+        assert_int_equal(e->limit_bytes, 64 << 20);
+        assert_int_equal(e->peak_bytes, 70 << 20);
+        bench_send(&b, "a", over(1));
+        bench_done(&b);
+}
+
 /* The unwell run died by itself meanwhile, and the shim has begun another: that one is left alone. */
 static void dies_before_it_is_stopped(void **state)
 {
@@ -246,6 +279,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(schedule),
             cmocka_unit_test(failures_in_a_row),
+            cmocka_unit_test(too_much_memory),
             cmocka_unit_test(dies_before_it_is_stopped),
             cmocka_unit_test(failed_check_that_says_nothing),
             cmocka_unit_test(check_that_could_not_be_run),

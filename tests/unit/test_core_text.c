@@ -45,6 +45,25 @@ static void endings(void **state)
              "exited with code 0 after 3ms and left descendants in the background"},
             {{.cause = CORE_CAUSE_SHIM, .lost = true, .ran_ms = 3000},
              "its svc-shim was lost after 3s"},
+            {{.cause = CORE_CAUSE_EXIT,
+              .wstatus = SIGKILL,
+              .ran_ms = 9000,
+              .oom = CORE_OOM_LIMIT,
+              .limit_bytes = 64 << 20,
+              .peak_bytes = 64 << 20},
+             "killed by the kernel: memory limit 64M exceeded (peak 64M) after 9s"},
+            {{.cause = CORE_CAUSE_EXIT, .wstatus = SIGKILL, .ran_ms = 9000, .oom = CORE_OOM_OTHER},
+             "killed by the kernel: out of memory after 9s"},
+            {{.cause = CORE_CAUSE_EXIT, .wstatus = EXIT(1), .ran_ms = 9000, .oom = CORE_OOM_OTHER},
+             "exited with code 1 after 9s; the kernel has killed processes of it: out of memory"},
+            {{.cause = CORE_CAUSE_STOP, .wstatus = SIGKILL, .ran_ms = 9000, .oom = CORE_OOM_OTHER},
+             "killed by signal 9 (KILL) after 9s"},
+            {{.cause = CORE_CAUSE_MEMORY,
+              .wstatus = SIGTERM,
+              .ran_ms = 9000,
+              .limit_bytes = 64 << 20,
+              .peak_bytes = 70 << 20},
+             "killed by signal 15 (TERM) after 9s: memory limit 64M exceeded (peak 70M)"},
             {{.cause = CORE_CAUSE_START, .stage = SHIM_STAGE_CHDIR, .error = ENOENT},
              "cannot start: chdir /home/a: No such file or directory"},
             {{.cause = CORE_CAUSE_START, .stage = SHIM_STAGE_EXEC, .error = EACCES},
@@ -136,8 +155,8 @@ static void ending_without_a_definition(void **state)
 static void names(void **state)
 {
         (void)state;
-        static const char *const causes[] = {"none",       "exit", "start", "ready",  "monitoring",
-                                             "daemonized", "shim", "stop",  "restart"};
+        static const char *const causes[] = {"none",       "exit", "start",  "ready", "monitoring",
+                                             "daemonized", "shim", "memory", "stop",  "restart"};
         for (int i = 0; i < CORE_CAUSE_COUNT; i++)
                 assert_string_equal(core_cause_name((enum core_cause)i), causes[i]);
         assert_string_equal(core_cause_name((enum core_cause)99), "?");
