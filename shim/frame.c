@@ -83,6 +83,7 @@ static bool unpack(struct items *it, const void *payload, size_t n)
 {
         struct shim_reader r = shim_read(payload, n);
         memset(it, 0, sizeof(*it));
+        it->text.p = "";
         while (shim_next(&r)) {
                 int64_t *number = number_of(it, r.tag);
                 struct bytes *bytes = bytes_of(it, r.tag);

@@ -201,11 +201,14 @@ static void notify(struct link *l, const struct shimio_frame *f)
 {
         if (f->v[SHIM_T_RUN] != l->svc->run)
                 return;
-        _cleanup_free_ char *text = shimio_text(f, SHIM_T_TEXT);
-        char *save = NULL;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        const char *p = f->s[SHIM_T_TEXT].p ? f->s[SHIM_T_TEXT].p : "";
+        for (const char *end = p + f->s[SHIM_T_TEXT].n; p < end;) {
+                const char *newline = memchr(p, '\n', (size_t)(end - p));
+                size_t n = (size_t)((newline ? newline : end) - p);
+                /* A NUL ends what is shown, and makes a READY=1 with one in it something else. */
+                _cleanup_free_ char *line = xstrndup(p, n);
                 struct core_event ev = {.uid = -1, .run = l->svc->run};
-                if (strcmp(line, "READY=1") == 0) {
+                if (n == strlen("READY=1") && strcmp(line, "READY=1") == 0) {
                         ev.type = CORE_EV_READY;
                         daemon_post(l->d, l->svc, &ev);
                 } else if (str_starts(line, "STATUS=")) {
@@ -213,6 +216,7 @@ static void notify(struct link *l, const struct shimio_frame *f)
                         ev.text = line + strlen("STATUS=");
                         daemon_post(l->d, l->svc, &ev);
                 }
+                p += n + 1;
         }
 }
 

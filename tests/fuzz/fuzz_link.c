@@ -18,6 +18,7 @@
 #include "supervisord/orphans.h"
 #include "supervisord/record.h"
 #include "tests/fuzz/core_check.h"
+#include "tests/fuzz/notify_naive.h"
 #include "tests/helpers/defs.h"
 
 static int64_t now_ms;
@@ -279,6 +280,47 @@ static void say(struct core_service *s, const void *data, size_t n)
         shimio_poke(&l->io);
 }
 
+/* One sd_notify message, which svcd must understand as a plain reader does. */
+static void say_notify(struct core_service *s)
+{
+        static const char *const words[] = {"READY=1", "\n", "STATUS=", "READY=1\n", "STOPPING=1"};
+        unsigned char buf[4096];
+        char text[1024];
+        size_t n = 0, len, before = queue_n;
+        struct shim_writer w;
+        struct notify_naive said = {0};
+        const struct link *l = find(&d, s);
+        bool heard = l && l->io.fd >= 0 && l->io.in.n == 0;
+        for (int k = fuzz_byte(&in) % 6; k > 0; k--) {
+                uint8_t which_word = fuzz_byte(&in);
+                const uint8_t *p = (const uint8_t *)words[which_word % ARRAY_SIZE(words)];
+                len = strlen((const char *)p);
+                if (which_word >= 200)
+                        p = fuzz_bytes(&in, 100, &len);
+                memcpy(text + n, p, len);
+                n += len;
+        }
+        notify_naive(text, n, &said);
+        shim_begin(&w, buf, sizeof(buf), SHIM_NOTIFY);
+        shim_put_int(&w, SHIM_T_RUN, s->run);
+        shim_put(&w, SHIM_T_TEXT, text, n);
+        say(s, buf, shim_end(&w));
+        const char *status = NULL;
+        bool ready = false;
+        for (size_t i = before; i < queue_n; i++) {
+                ready |= queue[i].ev.type == CORE_EV_READY;
+                if (queue[i].ev.type == CORE_EV_STATUS)
+                        status = queue[i].ev.text;
+        }
+        if (!heard)
+                return;
+        fuzz_require(ready == said.ready, "READY", NULL);
+        fuzz_require(!status == !said.status, "STATUS", status);
+        fuzz_require(!status || (strlen(status) == strnlen(said.status, said.status_n) &&
+                                 memcmp(status, said.status, strlen(status)) == 0),
+                     "STATUS", status);
+}
+
 static void say_frame(struct core_service *s, bool honest)
 {
         unsigned char buf[4096];
@@ -363,7 +405,9 @@ static void happen(void)
                                      .this_boot = look & 4,
                                      .run = look & 8 ? s->run + 1 : 0};
         orphans_left = look >> 6;
-        if (what % 16 < 5)
+        if (what % 16 == 0)
+                say_notify(s);
+        else if (what % 16 < 5)
                 say_frame(s, true);
         else if (what % 16 < 9)
                 say_frame(s, false);
