@@ -157,7 +157,7 @@ enum shim_tag {
         SHIM_T_FLAGS = 3,
         SHIM_T_RUN_DIR = 4,
         SHIM_T_LOG_PATH = 5,
-        SHIM_T_TAG = 6,          /* RLIMIT_LOCKS value for all descendants; 0 = none */
+        SHIM_T_TAG = 6,          /* RLIMIT_LOCKS value of the shim and all descendants; 0 = none */
         SHIM_T_LOG_MAX_SIZE = 7, /* bytes; 0 = never rotate */
         SHIM_T_LOG_KEEP = 8,     /* rotated files */
         SHIM_T_LOG_PLAIN = 9,    /* 1 = the program's bytes untouched (log.timestamps: false) */

@@ -43,10 +43,6 @@ static uint32_t limits_for(const struct shim *s)
 static void set_limits(struct shim *s)
 {
         const struct launch *l = &s->launch;
-        if (s->tag) {
-                struct rlimit tag = {(rlim_t)s->tag, (rlim_t)s->tag};
-                prlimit(0, (__typeof__(RLIMIT_CPU))SHIM_TAG_RLIMIT, &tag, NULL);
-        }
         uint32_t set = limits_for(s);
         for (unsigned i = 0; set >> i; i++) {
                 struct rlimit r = rlimit_of(&l->limit[i]);

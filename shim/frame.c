@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "shim/drain.h"
@@ -103,6 +104,15 @@ static void log_settings(struct shim *s, const struct items *it)
         s->log.mode = (unsigned)it->mode & 0777;
 }
 
+/* The shim itself carries the tag, so that a child has it from its first moment: should the shim die
+ * between fork and exec, svcd finds what is on its way to the program. */
+static void carry_tag(const struct shim *s)
+{
+        struct rlimit tag = {(rlim_t)s->tag, (rlim_t)s->tag};
+        if (s->tag)
+                setrlimit((__typeof__(RLIMIT_CPU))SHIM_TAG_RLIMIT, &tag);
+}
+
 static void on_init(struct shim *s, const struct items *it)
 {
         if (s->inited)
@@ -116,6 +126,7 @@ static void on_init(struct shim *s, const struct items *it)
         }
         s->check = (it->flags & SHIM_INIT_CHECK) != 0;
         s->tag = it->tag;
+        carry_tag(s);
         log_init(&s->log, big.log, path);
         log_settings(s, it);
         shim_title(s);

@@ -1,5 +1,9 @@
 /* check.c: monitoring commands and tcp checks while they run. When they run and what follows from a
- * result is the core's. */
+ * result is the core's.
+ *
+ * A command's shim ends with the connection, once nothing of the command is left; that is waited for even
+ * if nobody wants the result any more, so that the next one does not begin before. If it was killed, what
+ * it held is killed here (cleaning.h). */
 #include "supervisord/check.h"
 
 #include <errno.h>
@@ -16,11 +20,15 @@
 #include "supervisord/spec.h"
 
 #define OUTPUT_LINES_MAX 20
+#define KILL_S           10.0 /* for a shim to kill what it holds; then it is done here */
 
 struct check {
         struct check *next;
         struct daemon *d;
-        struct core_service *svc; /* NULL once cancelled */
+        struct core_service *svc; /* NULL once cancelled, or told */
+        uint64_t tag;             /* of a command and all its processes; 0 = none */
+        bool waits;               /* for the end of the one before */
+        struct cleaning cleaning; /* its shim was lost */
         struct shimio io;         /* of a command */
         struct {
                 int fd;
@@ -32,8 +40,19 @@ struct check {
 
 static struct check *checks;
 
+static struct check *with_tag(uint64_t tag, bool waits)
+{
+        for (struct check *c = checks; tag && c; c = c->next)
+                if (c->tag == tag && c->waits == waits)
+                        return c;
+        return NULL;
+}
+
+static void begin(struct check *c);
+
 static void check_free(struct check *c)
 {
+        struct check *next = c->waits ? NULL : with_tag(c->tag, true);
         for (struct check **p = &checks; *p; p = &(*p)->next)
                 if (*p == c) {
                         *p = c->next;
@@ -45,7 +64,10 @@ static void check_free(struct check *c)
                 ev_io_stop(c->d->loop, &c->tcp[i].io);
                 util_close(c->tcp[i].fd);
         }
+        cleaning_cancel(&c->cleaning);
         free(c);
+        if (next)
+                begin(next);
 }
 
 static void finish(struct check *c, bool ok, const char *why)
@@ -104,6 +126,7 @@ static void tell(struct check *c, bool ok, int not_run, const char *why)
                                 .text = why};
         daemon_post(c->d, c->svc, &ev);
         c->svc = NULL;
+        c->tag = 0;
         shimio_close(&c->io);
         ev_timer_stop(c->d->loop, &c->timeout);
         ev_timer_set(&c->timeout, 0, 0);
@@ -135,11 +158,35 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
         }
 }
 
+static void cleaned_cb(struct cleaning *cleaning)
+{
+        struct check *c = CONTAINER_OF(cleaning, struct check, cleaning);
+        if (c->svc)
+                tell(c, false, ECONNRESET, "the process that ran it was lost");
+        else
+                check_free(c);
+}
+
+static void stuck_cb(struct cleaning *cleaning, pid_t pid, const char *text)
+{
+        struct check *c = CONTAINER_OF(cleaning, struct check, cleaning);
+        selflog_add(&c->d->log, "a monitoring command%s%s does not end: pid %d, %s",
+                    c->svc ? " of " : "", c->svc ? c->svc->name : "", (int)pid, text);
+}
+
+static void clean(struct check *c)
+{
+        c->cleaning.done = cleaned_cb;
+        c->cleaning.stuck = stuck_cb;
+        ev_timer_stop(c->d->loop, &c->timeout);
+        cleaning_begin(&c->cleaning, c->d->loop, c->tag, 0);
+}
+
 static void end_cb(struct shimio *io)
 {
         struct check *c = CONTAINER_OF(io, struct check, io);
-        if (c->svc)
-                tell(c, false, ECONNRESET, "the process that ran it was lost");
+        shimio_close(io);
+        clean(c);
 }
 
 static void send_kill(struct check *c)
@@ -251,16 +298,22 @@ static void run_tcp(struct check *c)
 
 static void timeout_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
-        (void)loop;
         (void)revents;
         struct check *c = CONTAINER_OF(w, struct check, timeout);
-        if (!c->svc) {
+        if (!c->svc && c->io.fd < 0) {
                 check_free(c);
+                return;
+        }
+        if (c->io.fd >= 0 && (!c->svc || c->timed_out)) {
+                shimio_close(&c->io); /* its shim does nothing, not even end */
+                clean(c);
                 return;
         }
         c->timed_out = true;
         if (c->io.fd >= 0) {
                 send_kill(c); /* the result comes when nothing of it is left */
+                ev_timer_set(w, KILL_S, 0);
+                ev_timer_start(loop, w);
                 return;
         }
         char span[CONF_DURATION_MAX];
@@ -270,24 +323,51 @@ static void timeout_cb(struct ev_loop *loop, ev_timer *w, int revents)
         finish(c, false, why);
 }
 
-void check_start(struct daemon *d, struct core_service *s)
+static struct check *check_new(struct daemon *d, struct core_service *s, uint64_t tag)
 {
         struct check *c = xcalloc(1, sizeof(*c));
         c->d = d;
         c->svc = s;
+        c->tag = tag;
         c->tcp[0].fd = c->tcp[1].fd = -1;
         c->next = checks;
         checks = c;
         shimio_init(&c->io, d->loop, frame_cb, end_cb);
         ev_init(&c->tcp[0].io, tcp6_cb);
         ev_init(&c->tcp[1].io, tcp4_cb);
-        ev_now_update(d->loop);
-        ev_timer_init(&c->timeout, timeout_cb, (double)s->def->monitoring_timeout.v / 1000.0, 0);
-        ev_timer_start(d->loop, &c->timeout);
-        if (s->def->monitoring_tcp.set)
+        ev_init(&c->timeout, timeout_cb);
+        return c;
+}
+
+static void begin(struct check *c)
+{
+        const struct conf_service *def = c->svc->def;
+        c->waits = false;
+        ev_now_update(c->d->loop);
+        ev_timer_set(&c->timeout, (double)def->monitoring_timeout.v / 1000.0, 0);
+        ev_timer_start(c->d->loop, &c->timeout);
+        if (def->monitoring_tcp.set)
                 run_tcp(c);
         else
                 run_command(c);
+}
+
+void check_start(struct daemon *d, struct core_service *s)
+{
+        uint64_t tag = s->def->monitoring_tcp.set ? 0 : spec_check_tag(&d->paths, s->name);
+        bool waits = with_tag(tag, false) != NULL;
+        struct check *c = check_new(d, s, tag);
+        c->waits = waits;
+        if (!waits)
+                begin(c);
+}
+
+void check_find_stray(struct daemon *d, const struct conf_service *def, const uint64_t *tags,
+                      ssize_t n)
+{
+        uint64_t tag = spec_check_tag(&d->paths, def->name);
+        if (def->monitoring_command.argv.n > 0 && orphans_has(tags, n, tag))
+                clean(check_new(d, NULL, tag));
 }
 
 void check_cancel(struct daemon *d, struct core_service *s)
@@ -296,15 +376,26 @@ void check_cancel(struct daemon *d, struct core_service *s)
         struct check *next;
         for (struct check *c = checks; c; c = next) {
                 next = c->next;
-                /* Its shim kills everything when the connection ends. */
-                if (c->svc == s)
+                if (c->svc != s)
+                        continue;
+                c->svc = NULL;
+                if (c->io.fd < 0 && !c->cleaning.loop)
                         check_free(c);
+                else if (c->io.fd >= 0)
+                        shutdown(c->io.fd, SHUT_WR); /* its shim kills everything, and ends */
         }
+}
+
+bool check_busy(void)
+{
+        return checks != NULL;
 }
 
 void check_done(struct daemon *d)
 {
         (void)d;
+        for (struct check *c = checks; c; c = c->next)
+                c->waits = true; /* none begins any more */
         while (checks)
                 check_free(checks);
 }

@@ -171,7 +171,7 @@ static void turn(struct daemon *d)
                 tell_manager(d);
         selflog_flush(&d->log);
         arm(d);
-        if (d->finishing && !has_links(d))
+        if (d->finishing && !has_links(d) && !check_busy())
                 ev_break(d->loop, EVBREAK_ALL);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "supervisord/check.h"
 #include "supervisord/daemon.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/orphans.h"
@@ -29,6 +30,7 @@ static void link_free(struct link *l)
 {
         l->d->links[l->svc->id] = NULL;
         ev_timer_stop(l->d->loop, &l->timer);
+        cleaning_cancel(&l->cleaning);
         shimio_done(&l->io);
         strbuf_done(&l->start);
         inforce_done(&l->inforce);
@@ -57,23 +59,46 @@ static void set_timer(struct link *l, int64_t ms)
         ev_timer_start(l->d->loop, &l->timer);
 }
 
-static void clean(struct link *l)
+static void start_again(struct link *l);
+
+static void cleaned_cb(struct cleaning *c)
 {
-        l->state = LINK_CLEANING;
-        if (orphans_kill(spec_tag(&l->d->paths, l->svc->name)) +
-                cgroup_kill_service(l->d, l->svc->name) >
-            0) {
-                set_timer(l, LINK_CLEAN_MS);
-                return;
-        }
+        struct link *l = CONTAINER_OF(c, struct link, cleaning);
         struct core_event ev = {.type = CORE_EV_LOST, .uid = -1};
         ev.run = record_look(&l->d->paths, l->svc->name).run;
         record_remove(&l->d->paths, l->svc->name);
+        if (l->spawn_after) { /* the shim was idle: no run was lost */
+                start_again(l);
+                return;
+        }
         daemon_post(l->d, l->svc, &ev);
         link_free(l);
 }
 
-static void start_again(struct link *l);
+static int kill_cgroups_cb(struct cleaning *c)
+{
+        const struct link *l = CONTAINER_OF(c, struct link, cleaning);
+        return cgroup_kill_service(l->d, l->svc->name);
+}
+
+static void stuck_cb(struct cleaning *c, pid_t pid, const char *text)
+{
+        struct link *l = CONTAINER_OF(c, struct link, cleaning);
+        struct core_event ev = {.type = CORE_EV_STUCK, .uid = -1, .pid = pid, .text = text};
+        daemon_post(l->d, l->svc, &ev);
+}
+
+static void clean(struct link *l)
+{
+        pid_t session = record_look(&l->d->paths, l->svc->name).main;
+        l->state = LINK_CLEANING;
+        ev_timer_stop(l->d->loop, &l->timer);
+        l->cleaning.more = kill_cgroups_cb;
+        l->cleaning.done = cleaned_cb;
+        l->cleaning.stuck = stuck_cb;
+        cleaning_begin(&l->cleaning, l->d->loop, spec_tag(&l->d->paths, l->svc->name),
+                       session ? session : (pid_t)l->svc->pid);
+}
 
 static void left(struct link *l)
 {
@@ -86,28 +111,17 @@ static void left(struct link *l)
         start_again(l);
 }
 
-static bool has_tag(const uint64_t *tags, size_t n, uint64_t tag)
-{
-        size_t lo = 0, hi = n;
-        while (lo < hi) {
-                size_t mid = lo + (hi - lo) / 2;
-                if (tags[mid] < tag)
-                        lo = mid + 1;
-                else
-                        hi = mid;
-        }
-        return lo < n && tags[lo] == tag;
-}
-
 static bool has_processes(const struct link *l)
 {
         _cleanup_free_ uint64_t *tags = NULL;
-        size_t n = orphans_tags(&tags);
-        return has_tag(tags, n, spec_tag(&l->d->paths, l->svc->name));
+        ssize_t n = orphans_tags(&tags);
+        return orphans_has(tags, n, spec_tag(&l->d->paths, l->svc->name));
 }
 
 static void look_for_shim(struct link *l)
 {
+        if (l->state == LINK_CLEANING)
+                return;
         struct record r = record_look(&l->d->paths, l->svc->name);
         if (r.holder > 0 && l->state == LINK_LEAVING) {
                 set_timer(l, LINK_LEAVE_MS);
@@ -129,10 +143,7 @@ static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)loop;
         (void)revents;
         struct link *l = CONTAINER_OF(w, struct link, timer);
-        if (l->state == LINK_CLEANING)
-                clean(l);
-        else
-                look_for_shim(l);
+        look_for_shim(l);
 }
 
 static void end_cb(struct shimio *io)
@@ -301,7 +312,8 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
 {
         struct core_service *s = fx->svc;
         struct link *l = find(d, s);
-        bool fresh = !l || l->state == LINK_LEAVING;
+        bool later = l && (l->state == LINK_LEAVING || l->state == LINK_CLEANING);
+        bool fresh = !l || later;
         if (!l)
                 l = link_new(d, s, LINK_UP);
         l->spawn_run = fx->run;
@@ -322,7 +334,7 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
                 return;
         }
         l->spawning = true;
-        if (l->state == LINK_LEAVING)
+        if (later)
                 l->spawn_after = true;
         else if (fresh)
                 start_again(l);
@@ -470,20 +482,33 @@ static void find_records(struct daemon *d)
         closedir(dir);
 }
 
+/* One whose record was deleted, of which something may live. */
+static void find_without_record(struct daemon *d, const char *name, const uint64_t *tags, ssize_t n)
+{
+        if (!orphans_has(tags, n, spec_tag(&d->paths, name)))
+                return;
+        if (record_look(&d->paths, name).exists)
+                return;
+        if (n >= 0)
+                selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,
+                            d->paths.shims, name);
+        core_adopt(d->core, name);
+}
+
 void link_find_shims(struct daemon *d, const struct conf *conf)
 {
         _cleanup_free_ uint64_t *tags = NULL;
         find_records(d);
         cgroup_find_runs(d, conf);
-        size_t n = orphans_tags(&tags);
-        for (size_t i = 0; i < conf->n && n > 0; i++) {
-                const char *name = conf->services[i]->name;
-                if (!has_tag(tags, n, spec_tag(&d->paths, name)) ||
-                    record_look(&d->paths, name).exists)
-                        continue;
-                selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,
-                            d->paths.shims, name);
-                core_adopt(d->core, name);
+        ssize_t n = orphans_tags(&tags);
+        if (n < 0)
+                selflog_add(&d->log, "cannot look for processes of services: %s",
+                            strerror((int)-n));
+        if (n == 0)
+                return;
+        for (size_t i = 0; i < conf->n; i++) {
+                find_without_record(d, conf->services[i]->name, tags, n);
+                check_find_stray(d, conf->services[i], tags, n);
         }
 }
 
@@ -546,8 +571,10 @@ void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
         struct link *l = find(d, s);
         if (!l)
                 l = link_new(d, s, LINK_AWAY);
-        if (l->state == LINK_UP)
+        /* CLEANING: it lives after all, its lock proves that. */
+        if (l->state == LINK_UP || l->state == LINK_CLEANING)
                 l->state = LINK_AWAY;
+        cleaning_cancel(&l->cleaning);
         shimio_close(&l->io);
         shimio_attach(&l->io, TAKE_FD(owned), in, n_bytes);
         shimio_poke(&l->io);

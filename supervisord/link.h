@@ -5,7 +5,8 @@
  *   AWAY      the shim lives (it holds its lock: shim_proto.h, "RUN/shims/NAME") but is not connected:
  *             it was left by an earlier svcd, or it closed the connection. Frames are kept for it.
  *   LEAVING   EXIT was sent; a SPAWN that comes meanwhile waits for its end
- *   CLEANING  the shim is dead; what it held is being killed. Then LOST is posted.
+ *   CLEANING  the shim is dead; what it held is being killed (cleaning.h). Then LOST is posted; a SPAWN
+ *             that comes meanwhile (the shim was idle) waits for its end
  *
  * A link exists as long as its shim does. Ownership: daemon.links.
  */
@@ -14,6 +15,7 @@
 
 #include <ev.h>
 
+#include "supervisord/cleaning.h"
 #include "supervisord/core/core.h"
 #include "supervisord/inforce.h"
 #include "supervisord/shimio.h"
@@ -21,7 +23,6 @@
 #define LINK_RETRY_MS  1000 /* how often an AWAY shim is looked for and nudged */
 #define LINK_LEAVE_MS  5    /* a shim that said goodbye is gone by then, most likely */
 #define LINK_RECORD_MS 50   /* between two looks for the record that a shim makes again */
-#define LINK_CLEAN_MS  10   /* between two looks for what a dead shim left */
 
 struct daemon;
 
@@ -35,11 +36,12 @@ struct link {
         pid_t pid; /* of the shim; 0 = not known yet */
         ev_timer timer;
         struct strbuf start; /* INIT and START of the run that is not answered yet */
-        bool spawn_after;    /* LEAVING: a SPAWN waits */
+        bool spawn_after;    /* LEAVING, CLEANING: a SPAWN waits */
         bool spawning;       /* START is not answered yet */
         int64_t spawn_run;
         bool disbelieved; /* it said what cannot be; svcd.log has been told */
         struct inforce inforce;
+        struct cleaning cleaning;
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 

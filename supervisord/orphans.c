@@ -1,9 +1,10 @@
-/* orphans.c: finding and killing processes by tag. The normal way to end a service is its shim's
- * kill loop; this is for the day when the shim was killed. */
+/* orphans.c: finding and killing processes by what they carry. The normal way to end a service is its
+ * shim's kill loop; this is for the day when the shim was killed. When to look again is cleaning.c's. */
 #include "supervisord/orphans.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,50 +17,273 @@
 #include "common/util.h"
 #include "supervisord/spec.h"
 
-/* 0 = none */
-static uint64_t tag_of(pid_t pid)
+/* Few entries at a time: what is looked at long after it was seen has ended meanwhile. */
+#define LIST_BYTES    128
+#define PROC_MAX      4096 /* bytes of a file of /proc/PID that are read */
+#define PID_MAX_LIMIT (4 * 1024 * 1024)
+
+typedef void pid_cb(pid_t pid, void *ctx);
+
+/* ---- which processes there are ---- */
+
+/* Where /proc hides processes of others (hidepid), it also hides own ones that are not dumpable. */
+static bool some_are_hidden(void)
 {
-        struct rlimit l;
-        if (prlimit(pid, (enum __rlimit_resource)SHIM_TAG_RLIMIT, NULL, &l) < 0 ||
-            l.rlim_cur >> 48 != SPEC_TAG_PREFIX)
-                return 0;
-        return l.rlim_cur;
+        return access("/proc/self", F_OK) == 0 && access("/proc/1", F_OK) < 0 && errno == ENOENT;
 }
 
-static bool is_zombie(pid_t pid)
+static void each_number(pid_cb *cb, void *ctx)
+{
+        _cleanup_free_ char *text = NULL;
+        long max = PID_MAX_LIMIT;
+        if (file_read("/proc/sys/kernel/pid_max", 64, &text, NULL) == 0 && atol(text) > 0)
+                max = MIN(atol(text), (long)PID_MAX_LIMIT);
+        for (pid_t pid = 2; pid <= max; pid++)
+                cb(pid, ctx);
+}
+
+static int each_process(pid_cb *cb, void *ctx)
+{
+        char buf[LIST_BYTES] __attribute__((aligned(8)));
+        long n;
+        _cleanup_close_ int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+                for (long at = 0; at < n;) {
+                        uint16_t size; /* u64 ino, i64 off, u16 reclen, u8 type, name */
+                        memcpy(&size, buf + at + 16, sizeof(size));
+                        char *end;
+                        long pid = strtol(buf + at + 19, &end, 10);
+                        if (*end == '\0' && pid > 1)
+                                cb((pid_t)pid, ctx);
+                        at += size;
+                }
+        }
+        return n < 0 ? -errno : 0;
+}
+
+/* svcd's children, zombies too, in the order in which they became that. The caller frees *ret. */
+static ssize_t own_children(pid_t **ret)
+{
+        _cleanup_close_ int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        _cleanup_free_ pid_t *v = NULL;
+        size_t n = 0, cap = 0;
+        char buf[PROC_MAX];
+        ssize_t got;
+        pid_t pid = 0;
+        while ((got = read(fd, buf, sizeof(buf))) > 0) {
+                for (ssize_t i = 0; i < got; i++) {
+                        if (buf[i] >= '0' && buf[i] <= '9') {
+                                pid = pid * 10 + (buf[i] - '0');
+                        } else if (pid) {
+                                GROW(v, n, cap);
+                                v[n++] = pid;
+                                pid = 0;
+                        }
+                }
+        }
+        if (got < 0)
+                return -errno;
+        *ret = TAKE_PTR(v);
+        return (ssize_t)n;
+}
+
+/* ---- whose a process is ---- */
+
+/* Everybody may read the limits of everybody here, of a set-user-ID program too. */
+static int limit_by_text(pid_t pid, uint64_t *ret)
 {
         char path[40];
+        snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+        _cleanup_free_ char *text = NULL;
+        int r = file_read(path, PROC_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        unsigned long long hard;
+        const char *line = strstr(text, "Max file locks");
+        if (!line)
+                return -ESRCH; /* a zombie has no limits any more */
+        *ret = sscanf(line, "Max file locks %*s %llu", &hard) == 1 ? hard : UINT64_MAX;
+        return 0;
+}
+
+static int limit_of(pid_t pid, uint64_t *ret)
+{
+        struct rlimit l;
+        if (prlimit(pid, (enum __rlimit_resource)SHIM_TAG_RLIMIT, NULL, &l) == 0) {
+                *ret = l.rlim_max == RLIM_INFINITY ? UINT64_MAX : l.rlim_max;
+                return 0;
+        }
+        return errno == EPERM ? limit_by_text(pid, ret) : -errno;
+}
+
+static bool is_tag(uint64_t limit)
+{
+        return limit >> 48 == SPEC_TAG_PREFIX;
+}
+
+/* Parent and session of a process. */
+static int relatives(pid_t pid, pid_t *ret_parent, pid_t *ret_session)
+{
+        char path[40];
+        int parent, session;
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         _cleanup_free_ char *text = NULL;
-        if (file_read(path, 4096, &text, NULL) < 0)
-                return true;
+        int r = file_read(path, PROC_MAX, &text, NULL);
+        if (r < 0)
+                return r;
         const char *end = strrchr(text, ')');
-        return !end || end[1] == '\0' || end[2] == 'Z' || end[2] == 'X';
+        if (!end || sscanf(end + 1, " %*c %d %*d %d", &parent, &session) != 2)
+                return -ESRCH;
+        *ret_parent = parent;
+        *ret_session = session;
+        return 0;
 }
 
-/* The pidfd is opened first and the tag looked at again, so that a re-used pid is not hit. */
-static bool kill_tagged(pid_t pid, uint64_t tag)
+struct hunt {
+        uint64_t tag, own; /* own: svcd's limit */
+        pid_t self, session;
+        bool by_number; /* pids are tried: that there is nobody means nothing */
+        struct orphans_look *look;
+};
+
+/* 1 = it belongs to what is looked for, 0 = it does not, -errno = it has gone or hides. */
+static int is_ours(const struct hunt *h, pid_t pid)
+{
+        uint64_t limit;
+        pid_t parent, session;
+        int r = limit_of(pid, &limit);
+        if (r < 0)
+                return r;
+        if (is_tag(limit) || limit >= h->own)
+                return limit == h->tag;
+        r = relatives(pid, &parent, &session);
+        if (r < 0)
+                return r;
+        return parent == h->self || (h->session && session == h->session);
+}
+
+/* ---- killing ---- */
+
+static void note_alive(struct orphans_look *look, pid_t pid, int error)
+{
+        look->alive++;
+        if (!look->pid || (error && !look->kill_error)) {
+                look->pid = pid;
+                look->kill_error = error;
+        }
+}
+
+/* Once the pidfd is held a pid cannot become another process's unnoticed: it is looked at again then. */
+static void kill_one(const struct hunt *h, pid_t pid)
 {
         _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-        if (fd < 0 || tag_of(pid) != tag || is_zombie(pid))
-                return false;
-        return syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+        if (fd < 0) {
+                if (errno == ESRCH)
+                        h->look->unsure++;
+                else
+                        h->look->error = -errno;
+                return;
+        }
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (poll(&p, 1, 0) == 1)
+                return; /* a zombie: all its threads have ended */
+        if (is_ours(h, pid) != 1) {
+                h->look->unsure++;
+                return;
+        }
+        if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
+                note_alive(h->look, pid, 0);
+        else if (errno == ESRCH)
+                h->look->unsure++;
+        else
+                note_alive(h->look, pid, errno);
 }
 
-int orphans_kill(uint64_t tag)
+static void look_at_cb(pid_t pid, void *ctx)
 {
-        DIR *dir = opendir("/proc");
-        if (!dir)
-                return 0;
-        int n = 0;
-        const struct dirent *e;
-        while ((e = readdir(dir))) {
-                pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-                if (pid > 1 && tag_of(pid) == tag && kill_tagged(pid, tag))
-                        n++;
+        const struct hunt *h = ctx;
+        int r = is_ours(h, pid);
+        if (r == 1)
+                kill_one(h, pid);
+        else if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+                h->look->error = r;
+        else if (r < 0 && r != -EACCES && r != -EPERM && !h->by_number)
+                h->look->unsure++;
+}
+
+static bool has(const pid_t *v, size_t n, pid_t pid)
+{
+        for (size_t i = 0; i < n; i++)
+                if (v[i] == pid)
+                        return true;
+        return false;
+}
+
+/* See "how it is known" in the header. */
+static void kill_children(struct hunt *h)
+{
+        _cleanup_free_ pid_t *before = NULL, *after = NULL;
+        ssize_t n = own_children(&before);
+        if (n == -ENOENT)
+                return; /* a kernel without such lists: then /proc must do */
+        for (ssize_t i = 0; i < n; i++)
+                look_at_cb(before[i], h);
+        ssize_t m = n < 0 ? n : own_children(&after);
+        if (m < 0)
+                h->look->error = (int)m;
+        for (ssize_t i = 0, k = 0; i < m; i++) {
+                /* Nobody else is new, as a rule, and they are in the same order. */
+                if (k < n && before[k] == after[i])
+                        k++;
+                else if (!has(before, (size_t)n, after[i]))
+                        h->look->unsure++;
         }
-        closedir(dir);
-        return n;
+}
+
+struct orphans_look orphans_kill(uint64_t tag, pid_t session)
+{
+        struct orphans_look look = {0};
+        struct hunt h = {.tag = tag, .session = session, .self = getpid(), .look = &look};
+        int r = limit_of(h.self, &h.own);
+        if (r == 0) {
+                kill_children(&h);
+                h.by_number = some_are_hidden();
+                if (h.by_number)
+                        each_number(look_at_cb, &h);
+                else
+                        r = each_process(look_at_cb, &h);
+        }
+        if (r < 0)
+                look.error = r;
+        return look;
+}
+
+/* ---- which tags there are ---- */
+
+struct tags {
+        uint64_t *v;
+        size_t n, cap;
+        int error;
+};
+
+static void add_tag_cb(pid_t pid, void *ctx)
+{
+        struct tags *t = ctx;
+        uint64_t limit;
+        if (limit_of(pid, &limit) < 0 || !is_tag(limit))
+                return;
+        _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (fd < 0 && errno != ESRCH)
+                t->error = -errno;
+        if (fd < 0 || poll(&p, 1, 0) == 1)
+                return;
+        GROW(t->v, t->n, t->cap);
+        t->v[t->n++] = limit;
 }
 
 static int compare_tags(const void *a, const void *b)
@@ -68,27 +292,41 @@ static int compare_tags(const void *a, const void *b)
         return *x < *y ? -1 : *x > *y;
 }
 
-size_t orphans_tags(uint64_t **ret)
+ssize_t orphans_tags(uint64_t **ret)
 {
-        size_t n = 0, cap = 0, kept = 0;
-        uint64_t *v = NULL;
-        DIR *dir = opendir("/proc");
-        const struct dirent *e;
-        while (dir && (e = readdir(dir))) {
-                pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-                uint64_t tag = pid > 1 ? tag_of(pid) : 0;
-                if (!tag || is_zombie(pid))
-                        continue;
-                GROW(v, n, cap);
-                v[n++] = tag;
+        struct tags t = {0};
+        size_t kept = 0;
+        int r = 0;
+        if (some_are_hidden())
+                each_number(add_tag_cb, &t);
+        else
+                r = each_process(add_tag_cb, &t);
+        if (r == 0)
+                r = t.error;
+        if (r < 0) {
+                free(t.v);
+                return r;
         }
-        if (dir)
-                closedir(dir);
-        if (n > 0)
-                qsort(v, n, sizeof(*v), compare_tags);
-        for (size_t i = 0; i < n; i++)
-                if (i == 0 || v[i] != v[i - 1])
-                        v[kept++] = v[i];
-        *ret = v;
-        return kept;
+        if (t.n > 0)
+                qsort(t.v, t.n, sizeof(*t.v), compare_tags);
+        for (size_t i = 0; i < t.n; i++)
+                if (i == 0 || t.v[i] != t.v[i - 1])
+                        t.v[kept++] = t.v[i];
+        *ret = t.v;
+        return (ssize_t)kept;
+}
+
+bool orphans_has(const uint64_t *tags, ssize_t n, uint64_t tag)
+{
+        if (n < 0)
+                return true;
+        size_t lo = 0, hi = (size_t)n;
+        while (lo < hi) {
+                size_t mid = lo + (hi - lo) / 2;
+                if (tags[mid] < tag)
+                        lo = mid + 1;
+                else
+                        hi = mid;
+        }
+        return lo < (size_t)n && tags[lo] == tag;
 }

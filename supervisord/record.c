@@ -44,6 +44,8 @@ struct record record_look(const struct paths *p, const char *service)
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 if (str_starts(line, "run="))
                         r.run = run_number(line + 4);
+                if (str_starts(line, "main="))
+                        r.main = (pid_t)strtol(line + 5, NULL, 10);
                 if (str_starts(line, "boot="))
                         r.this_boot = str_eq(line + 5, clock_boot_id());
         }

@@ -14,6 +14,7 @@ struct record {
         pid_t holder; /* of the lock: a shim that lives; 0 = none */
         bool this_boot;
         int64_t run;
+        pid_t main; /* main process of that run, 0 = none is up */
 };
 
 struct record record_look(const struct paths *p, const char *service);

@@ -18,6 +18,12 @@ uint64_t spec_tag(const struct paths *paths, const char *service)
         return SPEC_TAG_PREFIX << 48 | (h & UINT64_C(0xffffffffffff));
 }
 
+uint64_t spec_check_tag(const struct paths *paths, const char *service)
+{
+        _cleanup_free_ char *owner = xasprintf("%s/check", service);
+        return spec_tag(paths, owner);
+}
+
 static void put_frame(struct strbuf *out, struct shim_writer *w)
 {
         size_t n = shim_end(w);
@@ -36,7 +42,7 @@ void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_
                bool check)
 {
         _cleanup_free_ char *log = paths_log(paths, def->name);
-        _cleanup_free_ char *owner = xasprintf("%s%s", def->name, check ? "/check" : "");
+        uint64_t tag = check ? spec_check_tag(paths, def->name) : spec_tag(paths, def->name);
         size_t cap = SPEC_FIXED_BYTES + strlen(log) + strlen(paths->run);
         _cleanup_free_ char *buf = xmalloc(cap);
         struct shim_writer w;
@@ -45,7 +51,7 @@ void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_
         shim_put_str(&w, SHIM_T_NAME, def->name);
         shim_put_str(&w, SHIM_T_RUN_DIR, paths->run);
         shim_put_str(&w, SHIM_T_LOG_PATH, log);
-        shim_put_int(&w, SHIM_T_TAG, (int64_t)spec_tag(paths, owner));
+        shim_put_int(&w, SHIM_T_TAG, (int64_t)tag);
         put_log_settings(&w, def);
         put_frame(out, &w);
 }

@@ -12,6 +12,8 @@
 /* What all descendants of a service carry in RLIMIT_LOCKS; depends on ROOT and name only. */
 #define SPEC_TAG_PREFIX UINT64_C(0x5356) /* its upper 16 bits */
 uint64_t spec_tag(const struct paths *paths, const char *service);
+uint64_t spec_check_tag(const struct paths *paths,
+                        const char *service); /* of its monitoring command */
 
 /* Appends INIT, for a service or (CHECK) for one monitoring command of it. */
 void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_service *def,

@@ -54,7 +54,7 @@ static void set_ended(json_t *o, const struct core_exit *e)
                 if (e->stage != SHIM_STAGE_NONE)
                         stage = json_string(shim_stage_name(e->stage));
                 error = text(strerror(e->error));
-        } else if (e->cause == CORE_CAUSE_SHIM) {
+        } else if (e->lost) {
                 kind = "lost";
         } else if (WIFSIGNALED(e->wstatus)) {
                 kind = WCOREDUMP(e->wstatus) ? "dumped" : "signaled";

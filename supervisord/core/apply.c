@@ -178,10 +178,18 @@ static void absent(struct svc *x, struct conf *conf)
         hold_set(x, CORE_HOLD_REMOVED);
 }
 
+/* It was up, its shim has left no trace, and nobody has put its end on record. */
+static bool end_is_missing(const struct svc *x)
+{
+        bool up = x->was == CORE_STARTING || x->was == CORE_RUNNING || x->was == CORE_RELOADING ||
+                  x->was == CORE_STOPPING || x->was == CORE_KILLING;
+        return x->was_same_boot && up && x->s.run > x->exited_run;
+}
+
 /* After the first core_apply nothing is left of the saved state but what ADOPTING needs. */
 static void settle_loaded(struct svc *x)
 {
-        bool adopt = x->adopt;
+        bool adopt = x->adopt || end_is_missing(x);
         if (x->loaded && x->was_same_boot && (x->was == CORE_DOWN || x->was == CORE_WAITING))
                 x->told = x->was;
         x->loaded = x->adopt = false;

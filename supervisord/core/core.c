@@ -64,6 +64,7 @@ void svc_free(struct svc *x)
         free(x->ops.v);
         free(x->check_text);
         free(x->start_error);
+        free(x->stuck);
         free(x->file);
         free(x);
 }
@@ -226,6 +227,8 @@ static void observe(struct svc *x, const struct core_event *ev)
                 machine(x, M_READY, ev);
         else if (ev->type == CORE_EV_STATUS)
                 svc_status(x, ev->text);
+        else if (ev->type == CORE_EV_STUCK)
+                run_stuck(x, ev);
         else if (ev->type == CORE_EV_EMPTY)
                 machine(x, M_EMPTY, ev);
         else if (ev->type == CORE_EV_MEMORY)
@@ -267,6 +270,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
                 break;
         case CORE_EV_READY:
         case CORE_EV_STATUS:
+        case CORE_EV_STUCK:
         case CORE_EV_EMPTY:
         case CORE_EV_CHECK:
         case CORE_EV_MEMORY:

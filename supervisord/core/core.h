@@ -236,9 +236,11 @@ enum core_event_type {
         CORE_EV_EXITED,       /* exit.{run,wstatus,pid,ran_ms,at_wall_ms,…}, at_ms, leftover,
                                  restarted, intent, report */
         CORE_EV_EMPTY,        /* nothing is left */
-        CORE_EV_LOST,         /* the shim is gone and what it held is dead; run = what its record
+        CORE_EV_STUCK,   /* something does not end, although SIGKILL was sent, or could not be sent
+                                 (error): pid (0 = not known), text */
+        CORE_EV_LOST,    /* the shim is gone and what it held is dead; run = what its record
                                  says, 0 = not known */
-        CORE_EV_ADOPTED,      /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
+        CORE_EV_ADOPTED, /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
                                  ready, leftover, digest, intent + armed (of its standing order),
                                  text (STATUS); reports of exits follow as EXITED */
         CORE_EV_AWAY, /* the shim lives, but there is no connection to it: ADOPTED or LOST will

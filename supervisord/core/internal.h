@@ -95,6 +95,7 @@ struct svc {
         int64_t check_began_ms;
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
+        char *stuck;       /* what does not end, and why; NULL = nothing is known to be so */
         char *file;        /* of the definition, from the saved state while there is no `def` */
         uint64_t
             digest; /* conf_digest of `def`; s.digest is that of what the run was started with */
@@ -260,6 +261,7 @@ void run_start_failed(struct svc *x, const struct core_event *ev);
 void run_lost(struct svc *x, int64_t run); /* run: that the shim's record names, or 0 */
 void run_lost_end(struct svc *x);          /* the end of the run that was up is known to nobody */
 void run_log_started(struct svc *x, const struct core_exit *run, bool restarted);
+void run_stuck(struct svc *x, const struct core_event *ev);
 void run_log_restart(struct svc *x, const char *reason);
 
 /* ---- monitor.c ---- */

@@ -36,6 +36,8 @@ void machine_watch_port(struct svc *x, bool on)
 void machine_go(struct svc *x, enum core_actual to)
 {
         enum core_actual from = x->s.actual;
+        free(x->stuck);
+        x->stuck = NULL;
         x->s.actual = to;
         deadline_set(x, CORE_NEVER);
         if (to != CORE_STARTING)

@@ -109,7 +109,9 @@ static void note_starting(struct strbuf *b, const struct svc *x)
 static void note_up(struct strbuf *b, const struct svc *x)
 {
         const struct core_service *s = &x->s;
-        if (order_must_stop(x) && x->dependents_up) {
+        if (x->stuck) {
+                strbuf_addf(b, "shim lost; no new run before what it left has ended: %s", x->stuck);
+        } else if (order_must_stop(x) && x->dependents_up) {
                 strbuf_add(b, "to be stopped after those that require it");
         } else if (s->health == CORE_HEALTH_FAILING) {
                 strbuf_addf(b, "monitoring failed %d of %lld times", s->checks_failed,
@@ -139,15 +141,22 @@ static void note_stopping(struct strbuf *b, const struct svc *x, int64_t now_ms)
         char buf[CONF_DURATION_MAX];
         if (why[x->s.ending])
                 strbuf_addf(b, "%s; ", why[x->s.ending]);
-        if (x->s.actual == CORE_KILLING)
+        if (x->stuck)
+                strbuf_addf(b, "what is left does not end: %s", x->stuck);
+        else if (x->s.actual == CORE_KILLING)
                 strbuf_add(b, "killing what is left");
         else
                 strbuf_addf(b, "what is left is killed in %s",
                             text_duration(MAX(x->s.deadline_ms - now_ms, 0), buf));
 }
 
-static void note_adopting(struct strbuf *b, const struct core_service *s)
+static void note_adopting(struct strbuf *b, const struct svc *x)
 {
+        const struct core_service *s = &x->s;
+        if (x->stuck) {
+                strbuf_addf(b, "shim lost; no new run before what it left has ended: %s", x->stuck);
+                return;
+        }
         if (s->holds)
                 strbuf_add(b, "to be stopped; ");
         strbuf_add(b, "waiting for its svc-shim");
@@ -179,7 +188,7 @@ char *core_note(const struct core *c UNUSED, const struct core_service *s, int64
                 note_stopping(&b, x, now_ms);
                 break;
         case CORE_ADOPTING:
-                note_adopting(&b, s);
+                note_adopting(&b, x);
                 break;
         default:
                 break;

@@ -312,6 +312,29 @@ void run_start_failed(struct svc *x, const struct core_event *ev)
         op_failed(x, &e);
 }
 
+/* Nobody is left waiting for what may never come: those who can do something about it are told. What was
+ * asked for goes on. */
+void run_stuck(struct svc *x, const struct core_event *ev)
+{
+        const char *why = ev->text ? ev->text : "it does not end";
+        if (x->s.actual < CORE_SPAWNING)
+                return;
+        struct line l = line_new("still alive");
+        line_int(&l, "run", x->s.run);
+        if (ev->pid)
+                line_int(&l, "pid", ev->pid);
+        line_str(&l, "reason", why);
+        line_log(x, &l, true);
+        free(x->stuck);
+        x->stuck = ev->pid ? xasprintf("pid %lld, %s", (long long)ev->pid, why)
+                           : xstrndup(why, CORE_TEXT_MAX);
+        if (!ev->error)
+                return;
+        _cleanup_free_ char *text = xasprintf("something of it cannot be killed: %s", x->stuck);
+        op_end(x, true, CORE_FAILED, text);
+        op_end(x, false, CORE_FAILED, text);
+}
+
 void run_lost_end(struct svc *x)
 {
         struct core_service *s = &x->s;
@@ -324,25 +347,46 @@ void run_lost_end(struct svc *x)
         record(x, &e, x->c->now_ms, 0);
 }
 
+/* The end of the run that is up, unless it is on record already. Returns whether it was not. */
+static bool lose(struct svc *x)
+{
+        enum core_actual in = state_of(x, x->s.run);
+        if (in == CORE_DOWN || in == CORE_WAITING || in == CORE_BACKOFF ||
+            x->s.run <= x->exited_run)
+                return false;
+        run_lost_end(x);
+        return true;
+}
+
+/* The shim had begun another run by its standing order, of which only its record tells: two runs have
+ * ended. */
+static void take_unseen(struct svc *x, int64_t run)
+{
+        lose(x);
+        x->s.run = run;
+        x->s.pid = 0;
+        x->s.ending = CORE_CAUSE_NONE;
+        x->s.restart_grace_ms = 0;
+        x->s.started_ms = x->c->now_ms;
+        if (x->s.actual == CORE_ADOPTING)
+                x->was = CORE_RUNNING;
+}
+
 void run_lost(struct svc *x, int64_t run)
 {
         struct core_service *s = &x->s;
+        bool known =
+            s->actual == CORE_ADOPTING
+                ? x->was_same_boot
+                : s->actual >= CORE_SPAWNING; /* in which a run may have followed another */
         x->last_run = MAX(x->last_run, run);
         svc_dirty(x, CORE_DIRTY_SOON);
-        if (run > s->run && x->was_same_boot && s->actual == CORE_ADOPTING) {
-                /* It had begun that one while no svcd was there. */
-                s->run = run;
-                s->ending = CORE_CAUSE_NONE;
-                x->was = CORE_RUNNING;
-        }
-        enum core_actual in = state_of(x, s->run);
-        bool open =
-            in != CORE_DOWN && in != CORE_WAITING && in != CORE_BACKOFF && s->run > x->exited_run;
+        if (run > s->run && known)
+                take_unseen(x, run);
+        bool open = lose(x);
         x->shim = false;
         x->sent = (struct order){0};
         s->order_armed = false;
-        if (open)
-                run_lost_end(x);
         machine(x, M_LOST, NULL);
         if (open && s->exits[0].failure)
                 op_failed(x, &s->exits[0]);

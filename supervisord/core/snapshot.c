@@ -251,6 +251,8 @@ static uint64_t get_hex(const json_t *o, const char *key)
 static enum core_cause get_cause(const json_t *o, const char *key)
 {
         const char *name = get_str(o, key);
+        if (str_eq(name, "shim")) /* what svcd 0.1.0 called it */
+                return CORE_CAUSE_SHIM;
         for (int i = 0; i < CORE_CAUSE_COUNT; i++) {
                 if (str_eq(name, core_cause_name((enum core_cause)i)))
                         return (enum core_cause)i;

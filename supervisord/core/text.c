@@ -69,7 +69,7 @@ const char *core_cause_name(enum core_cause cause)
             [CORE_CAUSE_READY] = "ready",
             [CORE_CAUSE_MONITORING] = "monitoring",
             [CORE_CAUSE_DAEMONIZED] = "daemonized",
-            [CORE_CAUSE_SHIM] = "shim",
+            [CORE_CAUSE_SHIM] = "shim lost",
             [CORE_CAUSE_MEMORY] = "memory",
             [CORE_CAUSE_STOP] = "stop",
             [CORE_CAUSE_RESTART] = "restart",
@@ -187,7 +187,7 @@ char *core_exit_text(const struct core_service *s, const struct core_exit *e)
         text_duration(e->ran_ms, ran);
         _cleanup_free_ char *why = why_text(e);
         if (e->lost)
-                return xasprintf("its svc-shim was lost after %s%s", ran, why);
+                return xasprintf("shim lost after %s%s", ran, why);
         if (killed_by_kernel(e)) {
                 _cleanup_free_ char *memory = memory_text(e);
                 return xasprintf("killed by the kernel: %s after %s", memory, ran);
@@ -234,10 +234,14 @@ struct line text_exited(const struct svc *x, const struct core_exit *e)
                 return start_failed(x, e);
         struct line l = line_new("exited");
         line_int(&l, "run", e->run);
-        line_int(&l, "pid", e->pid);
-        if (e->lost)
-                line_str(&l, "lost", "shim");
-        else if (WIFSIGNALED(e->wstatus))
+        if (e->pid)
+                line_int(&l, "pid", e->pid);
+        if (e->lost && e->cause == CORE_CAUSE_SHIM) {
+                line_str(&l, "cause", core_cause_name(e->cause));
+                json_object_set_new(l.fields, "lost", json_string("shim"));
+        } else if (e->lost) {
+                line_str(&l, "lost", "shim"); /* whatever it was ended for */
+        } else if (WIFSIGNALED(e->wstatus))
                 line_str(&l, "signal", conf_signal_name(WTERMSIG(e->wstatus)));
         else
                 line_int(&l, "code", WEXITSTATUS(e->wstatus));

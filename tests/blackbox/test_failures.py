@@ -184,6 +184,7 @@ class CannotStart(SvcdTest):
         s = self.until(lambda: (s := self.service("a"))["last_exit"] and s, what="a failed start")
         self.assertEqual(s["last_exit"]["kind"], "start-failed")
         page = self.svcctl("status", "a", status=3).out
+        self.logged("a", "start failed")  # the shim writes it, once svcd has told it the words
         log = "\n".join(self.log("a"))
         for p in patterns:
             self.assertRegex(s["last_exit"]["text"], p)

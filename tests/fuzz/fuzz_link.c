@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "supervisord/cleaning.h"
 #include "supervisord/daemon.h"
 #include "supervisord/orphans.h"
 #include "supervisord/record.h"
@@ -30,13 +31,30 @@ static int64_t our_clock_ms(void)
         return now_ms;
 }
 
-static int our_orphans_kill(uint64_t tag)
+static void our_cleaning_begin(struct cleaning *c, struct ev_loop *loop, uint64_t tag,
+                               pid_t session)
 {
-        (void)tag;
-        return orphans_left > 0 ? orphans_left-- : 0;
+        c->loop = loop;
+        c->tag = tag;
+        c->session = session;
 }
 
-static size_t our_orphans_tags(uint64_t **ret)
+static void our_cleaning_cancel(struct cleaning *c)
+{
+        c->loop = NULL;
+}
+
+static void our_cleaning_look(struct cleaning *c)
+{
+        if (orphans_left > 0) {
+                c->stuck(c, orphans_left--, "tar: has not ended yet");
+                return;
+        }
+        c->loop = NULL;
+        c->done(c);
+}
+
+static ssize_t our_orphans_tags(uint64_t **ret)
 {
         *ret = NULL;
         return 0;
@@ -66,15 +84,16 @@ static int our_append(const char *path, const void *data, size_t n_bytes, int64_
 static int our_fork(struct nursery *n, int *ret_fd);
 static void our_post(struct daemon *d, struct core_service *s, const struct core_event *ev);
 
-#define clock_mono_ms  our_clock_ms
-#define orphans_kill   our_orphans_kill
-#define orphans_tags   our_orphans_tags
-#define record_look    our_record_look
-#define record_remove  our_record
-#define record_nudge   our_record
-#define nursery_fork   our_fork
-#define selflog_append our_append
-#define daemon_post    our_post
+#define clock_mono_ms   our_clock_ms
+#define cleaning_begin  our_cleaning_begin
+#define cleaning_cancel our_cleaning_cancel
+#define orphans_tags    our_orphans_tags
+#define record_look     our_record_look
+#define record_remove   our_record
+#define record_nudge    our_record
+#define nursery_fork    our_fork
+#define selflog_append  our_append
+#define daemon_post     our_post
 #include "supervisord/link.c"
 
 #define WALL_MS  INT64_C(1790000000000)
@@ -391,7 +410,9 @@ static void broken(struct core_service *s)
 static void fire(struct core_service *s)
 {
         struct link *l = find(&d, s);
-        if (l && ev_is_active(&l->timer))
+        if (l && l->cleaning.loop)
+                our_cleaning_look(&l->cleaning);
+        else if (l && ev_is_active(&l->timer))
                 timer_cb(d.loop, &l->timer, 0);
 }
 

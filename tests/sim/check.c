@@ -198,11 +198,11 @@ static void check_shortage(struct sim *w, int who, const struct core_service *s,
                           "a shortage is held against it: %x", s->holds);
 }
 
-/* The end of a run has been put on record: exits[0]. */
-static void check_ended(struct sim *w, int who, const struct core_service *s)
+/* The end of a run has been put on record. */
+static void check_ended(struct sim *w, int who, const struct core_service *s,
+                        const struct core_exit *e)
 {
         struct rules *r = &w->rules[who];
-        const struct core_exit *e = &s->exits[0];
         r->ended_run = e->run;
         bool asked = e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART;
         int64_t window_ms = s->def ? s->def->restart_window.v : 60000;
@@ -441,8 +441,10 @@ void check_call_ended(struct sim *w)
                         forgive(&w->rules[who], s);
                         w->rules[who].short_ms = short_ms;
                 }
-                if (s->exits_n && s->exits[0].run != w->rules[who].ended_run)
-                        check_ended(w, who, s);
+                /* Two at once, if a shim is lost that has begun another run meanwhile. */
+                for (int k = s->exits_n; k-- > 0;)
+                        if (s->exits[k].run > w->rules[who].ended_run)
+                                check_ended(w, who, s, &s->exits[k]);
                 SIM_CHECK(w, who, !run || s->pid, "up without a pid");
                 SIM_CHECK(w, who, check_up(s) || !s->pid, "a pid while nothing runs");
                 SIM_CHECK(w, who, s->actual != CORE_BACKOFF || s->deadline_ms != CORE_NEVER,

@@ -395,7 +395,7 @@ static void lost(void **state)
         b.now_ms += 9000;
         bench_event(&b, "a", CORE_EV_LOST);
         expect_fx(&b, "a spawn 2");
-        expect_log(&b, "a: exited run=1 pid=101 lost=shim ran=9s failure=1/5");
+        expect_log(&b, "a: exited run=1 pid=101 cause=\"shim lost\" ran=9s failure=1/5");
         assert_int_equal(bench_find(&b, "a")->exits[0].cause, CORE_CAUSE_SHIM);
         /* What was asked for is no failure. */
         bench_started(&b, "a");

@@ -43,8 +43,7 @@ static void endings(void **state)
              "exited with code 0 after 60s (monitoring failed)"},
             {{.cause = CORE_CAUSE_DAEMONIZED, .wstatus = EXIT(0), .ran_ms = 3},
              "exited with code 0 after 3ms and left descendants in the background"},
-            {{.cause = CORE_CAUSE_SHIM, .lost = true, .ran_ms = 3000},
-             "its svc-shim was lost after 3s"},
+            {{.cause = CORE_CAUSE_SHIM, .lost = true, .ran_ms = 3000}, "shim lost after 3s"},
             {{.cause = CORE_CAUSE_EXIT,
               .wstatus = SIGKILL,
               .ran_ms = 9000,
@@ -155,8 +154,9 @@ static void ending_without_a_definition(void **state)
 static void names(void **state)
 {
         (void)state;
-        static const char *const causes[] = {"none",       "exit", "start",  "ready", "monitoring",
-                                             "daemonized", "shim", "memory", "stop",  "restart"};
+        static const char *const causes[] = {"none",       "exit",       "start",     "ready",
+                                             "monitoring", "daemonized", "shim lost", "memory",
+                                             "stop",       "restart"};
         for (int i = 0; i < CORE_CAUSE_COUNT; i++)
                 assert_string_equal(core_cause_name((enum core_cause)i), causes[i]);
         assert_string_equal(core_cause_name((enum core_cause)99), "?");

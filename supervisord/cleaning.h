@@ -1,0 +1,44 @@
+/* cleaning: one lost tree, killed until it is certain that nothing of it is left: orphans_kill again and
+ * again, soon as long as that helps, then less and less often (CLEANING_MAX_MS): a process can be beyond
+ * the reach of signals for long. That something could not be looked at is no proof that nothing is there.
+ *
+ * The caller owns the struct and zeroes it. MORE, if there is one, is called at each look, and kills what
+ * is known to be of the tree in another way (its cgroup); it returns how much of that is left. DONE is called once, from the loop, and may free it;
+ * STUCK is called when after CLEANING_STUCK_MS something is still there, with a sentence that says what
+ * and why, and again whenever that sentence has changed.
+ */
+#ifndef SVCD_SUPERVISORD_CLEANING_H
+#define SVCD_SUPERVISORD_CLEANING_H
+
+#include <ev.h>
+
+#include "supervisord/orphans.h"
+
+#define CLEANING_MIN_MS   1
+#define CLEANING_MAX_MS   1000
+#define CLEANING_STUCK_MS 2000
+
+struct cleaning {
+        struct ev_loop *loop; /* NULL = nothing is being cleaned */
+        ev_timer timer;
+        uint64_t tag;
+        pid_t session;
+        int nothing; /* looks in a row that found nothing */
+        int unsure;  /* the same, that were not sure */
+        int alive;   /* at the last look */
+        pid_t pid;
+        int64_t began_ms, wait_ms;
+        char told[96];
+        int (*more)(struct cleaning *c);
+        void (*done)(struct cleaning *c);
+        void (*stuck)(struct cleaning *c, pid_t pid, const char *text);
+};
+
+void cleaning_begin(struct cleaning *c, struct ev_loop *loop, uint64_t tag, pid_t session);
+void cleaning_cancel(struct cleaning *c);
+
+/* What keeps a process from ending, for people: "sudo: Operation not permitted", "tar: waits for a
+ * device". */
+void cleaning_why(pid_t pid, int error, char *buf, size_t cap);
+
+#endif
