@@ -35,6 +35,9 @@ void conf_unref(struct conf *c)
                 conf_service_free(c->services[i]);
         free(c->services);
         conf_env_done(&c->environment);
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++)
+                conf_value_done(&conf_account_settings[i],
+                                conf_account_member(c, (enum conf_account_setting)i));
         conf_unref(c->fallback);
         free(c->home);
         strv_done(&c->files);

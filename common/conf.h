@@ -132,14 +132,29 @@ struct conf_service {
         struct conf_origin origin[SETTING_COUNT];
 };
 
+/* What is said of the account as a whole: account.def. */
+enum conf_account_setting {
+#define ACCOUNT(member, ...) ACCOUNT_##member,
+#include "common/account.def"
+#undef ACCOUNT
+        ACCOUNT_COUNT
+};
+struct conf_account {
+#define ACCOUNT(member, path, type, ...) conf_ctype_##type member;
+#include "common/account.def"
+#undef ACCOUNT
+        struct conf_origin origin[ACCOUNT_COUNT]; /* CONF_FROM_BUILTIN or CONF_FROM_SERVICE */
+};
+
 struct conf {
         int refs;
         struct conf_service **services; /* sorted by name */
         size_t n, cap;
         struct conf_env environment; /* the account's */
-        char *home;                  /* $HOME that relative paths were resolved against */
-        struct strv files;           /* the definition files that were found, broken ones too */
-        struct strv broken;          /* files and folders that could not be read: see conf_broken */
+        struct conf_account account;
+        char *home;            /* $HOME that relative paths were resolved against */
+        struct strv files;     /* the definition files that were found, broken ones too */
+        struct strv broken;    /* files and folders that could not be read: see conf_broken */
         struct conf *fallback; /* of the caller, owned: what the definitions said when they were
                                         good, for services that run and are invalid here; or NULL */
         uint64_t fingerprint;  /* of the files' names and content: has it changed since? */
@@ -152,9 +167,10 @@ struct conf_setting_info {
         enum conf_type type;
         int64_t min, max;
         enum conf_change { CONF_CHANGE_NOTHING, CONF_CHANGE_LIVE, CONF_CHANGE_RESTART } change;
-        size_t offset; /* of the member in struct conf_service */
+        size_t offset; /* of the member in struct conf_service, or struct conf_account */
 };
 extern const struct conf_setting_info conf_settings[SETTING_COUNT];
+extern const struct conf_setting_info conf_account_settings[ACCOUNT_COUNT];
 extern const char *const conf_type_text[]; /* by enum conf_type: what people write */
 struct conf_short {
         const char *group, *path;

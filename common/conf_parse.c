@@ -5,7 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const top_keys[] = {"services", "defaults", "environment"};
+/* What services need to be understood; then the rows of account.def. */
+static const char *const top_keys[] = {
+    "services",
+    "defaults",
+    "environment",
+#define ACCOUNT(member, path, ...) path,
+#include "common/account.def"
+#undef ACCOUNT
+};
+#define SECTIONS 3 /* of top_keys */
 static const char *const reserved_keys[] = {"logs", "alerts", "web", "ayon"};
 
 /* ---- the settings of a service, or of `defaults` ---- */
@@ -114,6 +123,17 @@ static void read_map(struct reader *r, const struct conf_node *map, const char *
 
 /* ---- the top level ---- */
 
+/* The table's own default. */
+static void read_fallback(struct conf_at *at, const struct conf_setting_info *info, void *member)
+{
+        if (!info->fallback)
+                return;
+        _cleanup_free_ char *text = xstrdup(info->fallback);
+        struct conf_node node = {.kind = CONF_SCALAR, .value = text, .plain = true};
+        at->key = info->path;
+        conf_value_read(at, info, &node, member);
+}
+
 /* It is not known all that a section says. */
 static void doubt_section(struct conf_parse *p, const char *key)
 {
@@ -172,6 +192,54 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
         conf_env_done(&env);
 }
 
+/* A key of account.def. What is wrong in it costs no service: the default is in force then. */
+static bool read_account_setting(struct conf_parse *p, const struct conf_doc *doc,
+                                 const struct conf_pair *pair)
+{
+        struct conf *c = p->conf;
+        struct conf_at at = {
+            .diag = p->diag, .parse = p, .doc = doc, .conf = c, .base = pair->key->value};
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
+                const struct conf_setting_info *info = &conf_account_settings[i];
+                struct conf_origin *origin = &c->account.origin[i];
+                void *member = conf_account_member(c, (enum conf_account_setting)i);
+                if (strcmp(pair->key->value, info->path) != 0)
+                        continue;
+                if (origin->source != CONF_FROM_BUILTIN) {
+                        _cleanup_free_ char *first = conf_place_text(&origin->place);
+                        conf_fail(&at, pair->key, "given twice (also at %s)", first);
+                        return true;
+                }
+                origin->source = CONF_FROM_SERVICE;
+                origin->place = conf_place_of(&at, pair->key);
+                conf_value_done(info, member);
+                if (!conf_value_read(&at, info, pair->value, member))
+                        read_fallback(&at, info, member);
+                return true;
+        }
+        return false;
+}
+
+static bool is_section(const char *key)
+{
+        for (size_t i = 0; key && i < SECTIONS; i++)
+                if (strcmp(key, top_keys[i]) == 0)
+                        return true;
+        return false;
+}
+
+static void unknown_key(struct conf_at *at, const struct conf_node *key)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        for (size_t i = 0; i < ARRAY_SIZE(top_keys); i++)
+                strbuf_addf(&b, "%s%s",
+                            i == 0                         ? ""
+                            : i + 1 < ARRAY_SIZE(top_keys) ? ", "
+                                                           : " and ",
+                            top_keys[i]);
+        conf_fail(at, key, "unknown key (known are %s)", b.s);
+}
+
 /* A key at the top that is none of ours. */
 static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
                         const struct conf_node *key)
@@ -189,8 +257,8 @@ static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
         const char *near = diag_suggest(key->value, top_keys, ARRAY_SIZE(top_keys));
         if (str_eq(near, "services"))
                 strv_add(&p->conf->broken, doc->file);
-        else if (near)
-                at.error = &p->poison;
+        else if (is_section(near))
+                at.error = &p->poison; /* whatever it says, services lack it */
         if (near)
                 doubt_section(p, near);
         if (near)
@@ -200,7 +268,7 @@ static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
                           "unknown key (it belongs to a service: write it below services, "
                           "NAME, or for all services below defaults)");
         else
-                conf_fail(&at, key, "unknown key (known are services, defaults and environment)");
+                unknown_key(&at, key);
 }
 
 /* Whether the text of a broken file begins a section that its tree does not have. */
@@ -235,7 +303,7 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
                          "the file is empty (was an upload cut short? to run nothing, write "
                          "`services: {}`)");
         }
-        for (size_t i = 1; doc->broken && i < ARRAY_SIZE(top_keys); i++) {
+        for (size_t i = 1; doc->broken && i < SECTIONS; i++) {
                 if (!lost_section(doc, top_keys[i]))
                         continue;
                 doubt_section(p, top_keys[i]);
@@ -262,7 +330,8 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
                         read_defaults(p, doc, pair->value);
                 } else if (strcmp(pair->key->value, "environment") == 0) {
                         read_account(p, doc, pair->value);
-                } else if (strcmp(pair->key->value, "services") != 0 && !doc->broken) {
+                } else if (strcmp(pair->key->value, "services") != 0 &&
+                           !read_account_setting(p, doc, pair) && !doc->broken) {
                         unknown_top(p, doc, pair->key);
                 }
         }
@@ -444,15 +513,12 @@ static void make_builtin(struct conf_parse *p)
                              .parse = p,
                              .conf = p->conf,
                              .base = "built-in defaults"};
-        for (size_t s = 0; s < SETTING_COUNT; s++) {
-                const struct conf_setting_info *info = &conf_settings[s];
-                if (!info->fallback)
-                        continue;
-                _cleanup_free_ char *text = xstrdup(info->fallback);
-                struct conf_node node = {.kind = CONF_SCALAR, .value = text, .plain = true};
-                at.key = info->path;
-                conf_value_read(&at, info, &node, conf_member(&p->builtin, (enum conf_setting)s));
-        }
+        for (size_t s = 0; s < SETTING_COUNT; s++)
+                read_fallback(&at, &conf_settings[s],
+                              conf_member(&p->builtin, (enum conf_setting)s));
+        for (size_t s = 0; s < ACCOUNT_COUNT; s++)
+                read_fallback(&at, &conf_account_settings[s],
+                              conf_account_member(p->conf, (enum conf_account_setting)s));
 }
 
 /* ---- all of it ---- */

@@ -82,6 +82,10 @@ static inline void *conf_member(const struct conf_service *s, enum conf_setting 
 {
         return (char *)(uintptr_t)s + conf_settings[setting].offset;
 }
+static inline void *conf_account_member(const struct conf *c, enum conf_account_setting setting)
+{
+        return (char *)(uintptr_t)&c->account + conf_account_settings[setting].offset;
+}
 void conf_service_free(struct conf_service *s);
 void conf_service_clear(struct conf_service *s); /* the settings' values */
 

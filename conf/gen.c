@@ -1,10 +1,11 @@
-/* gen.c: prints the files that are made from the tables settings.def and commands.def: the JSON Schema, the
+/* gen.c: prints the files that are made from the tables settings.def, account.def and commands.def: the JSON Schema, the
  * sample definitions, the tables of the manual pages. What it prints is committed; `make gen` renews it.
  *
  *   gen schema        conf/services.schema.json
  *   gen sample        conf/services.sample.yaml
  *   gen sample-c      common/conf_sample.c
  *   gen man-settings  the keys of a service, an mdoc list for services.yaml(5)
+ *   gen man-account   the keys of the account, an mdoc list for services.yaml(5)
  *   gen man-commands  the verbs of svcctl, an mdoc list for svcctl(1)
  *   gen man-options   the options of svcctl that go with every verb, an mdoc list for svcctl(1)
  */
@@ -158,9 +159,8 @@ static json_t *type_schema(const struct conf_setting_info *info)
         }
 }
 
-static json_t *setting_schema(size_t i)
+static json_t *setting_schema(const struct conf_setting_info *info)
 {
-        const struct conf_setting_info *info = &conf_settings[i];
         json_t *o = type_schema(info);
         json_object_set_new(o, "description", json_string(info->help));
         if (info->fallback)
@@ -180,7 +180,8 @@ static json_t *group_schema(const char *group, size_t n)
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 if (strncmp(conf_settings[i].path, group, n + 1) == 0)
                         json_object_set_new(json_object_get(map, "properties"),
-                                            leaf(conf_settings[i].path), setting_schema(i));
+                                            leaf(conf_settings[i].path),
+                                            setting_schema(&conf_settings[i]));
         for (size_t s = 0; s < conf_shorts_n; s++)
                 for (size_t i = 0; i < SETTING_COUNT; i++)
                         if (strlen(conf_shorts[s].group) == n &&
@@ -190,7 +191,7 @@ static json_t *group_schema(const char *group, size_t n)
                                                   ? json_pack("{s:s, s:i, s:s}", "type", "string",
                                                               "minLength", 1, "description",
                                                               conf_settings[i].help)
-                                                  : setting_schema(i),
+                                                  : setting_schema(&conf_settings[i]),
                                               map);
         return map;
 }
@@ -202,7 +203,7 @@ static json_t *service_properties(void)
                 const char *path = conf_settings[i].path;
                 size_t n = group_length(path);
                 if (n == 0) {
-                        json_object_set_new(o, path, setting_schema(i));
+                        json_object_set_new(o, path, setting_schema(&conf_settings[i]));
                 } else if (opens_group(i)) {
                         _cleanup_free_ char *group = xstrndup(path, n);
                         json_object_set_new(o, group, group_schema(path, n));
@@ -235,6 +236,10 @@ static void print_schema(void)
                                 "type", "object", "null", "additionalProperties", 0, "properties",
                                 "services", services, "defaults", defaults, "environment",
                                 environment, "definitions", "service", service);
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++)
+                json_object_set_new(json_object_get(top, "properties"),
+                                    conf_account_settings[i].path,
+                                    setting_schema(&conf_account_settings[i]));
         json_dumpf(top, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(top);
@@ -265,7 +270,9 @@ static const char sample_head[] =
     "# Any key of a service, for every service that does not set it.\n"
     "#defaults:\n"
     "#  restart: {max_failures: 5, window: 60s}\n"
-    "\n"
+    "\n";
+
+static const char sample_services[] =
     "services:\n"
     "#  redis:\n"
     "#    annotation: cache of the shop\n"
@@ -357,6 +364,12 @@ static char *sample(void)
 {
         struct strbuf b = {0};
         strbuf_add(&b, sample_head);
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
+                add_wrapped_comment(&b, "", conf_account_settings[i].help);
+                strbuf_addf(&b, "#%s: %s\n\n", conf_account_settings[i].path,
+                            conf_account_settings[i].fallback);
+        }
+        strbuf_add(&b, sample_services);
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 add_key(&b, i);
         return strbuf_take(&b);
@@ -456,6 +469,28 @@ static void print_range(const struct conf_setting_info *info)
         }
 }
 
+static void print_man_setting(const struct conf_setting_info *info)
+{
+        printf(".It Ic %s\n", info->path);
+        print_help(info->help);
+        puts(".br");
+        if (info->type == CONF_ENUM) {
+                printf("One of ");
+                for (const char *s = info->aux; *s; s++)
+                        *s == ' ' ? printf(", ") : putchar(*s);
+        } else {
+                printf("Type: ");
+                print_mdoc(conf_type_text[info->type]);
+        }
+        print_range(info);
+        printf(".\n");
+        if (info->fallback) {
+                printf("Default: ");
+                print_mdoc(info->fallback);
+                printf(".\n");
+        }
+}
+
 static void print_man_settings(void)
 {
         static const char *const change[] = {[CONF_CHANGE_NOTHING] = "A change needs nothing.",
@@ -464,29 +499,19 @@ static void print_man_settings(void)
                                              [CONF_CHANGE_RESTART] = "A change needs a new run."};
         puts(".Bl -tag -width Ds");
         for (size_t i = 0; i < SETTING_COUNT; i++) {
-                const struct conf_setting_info *info = &conf_settings[i];
-                printf(".It Ic %s\n", info->path);
-                print_help(info->help);
-                puts(".br");
-                if (info->type == CONF_ENUM) {
-                        printf("One of ");
-                        for (const char *s = info->aux; *s; s++)
-                                *s == ' ' ? printf(", ") : putchar(*s);
-                } else {
-                        printf("Type: ");
-                        print_mdoc(conf_type_text[info->type]);
-                }
-                print_range(info);
-                printf(".\n");
-                if (info->fallback) {
-                        printf("Default: ");
-                        print_mdoc(info->fallback);
-                        printf(".\n");
-                } else if (i == SETTING_command) {
+                print_man_setting(&conf_settings[i]);
+                if (i == SETTING_command)
                         puts("Required.");
-                }
-                puts(change[info->change]);
+                puts(change[conf_settings[i].change]);
         }
+        puts(".El");
+}
+
+static void print_man_account(void)
+{
+        puts(".Bl -tag -width Ds");
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++)
+                print_man_setting(&conf_account_settings[i]);
         puts(".El");
 }
 
@@ -563,12 +588,15 @@ int main(int argc, char **argv)
                 print_sample_c(text);
         else if (strcmp(what, "man-settings") == 0)
                 print_man_settings();
+        else if (strcmp(what, "man-account") == 0)
+                print_man_account();
         else if (strcmp(what, "man-commands") == 0)
                 print_man_commands();
         else if (strcmp(what, "man-options") == 0)
                 print_options("global");
         else {
-                fputs("usage: gen schema|sample|sample-c|man-settings|man-commands|man-options\n",
+                fputs("usage: gen schema|sample|sample-c|man-settings|man-account|man-commands|"
+                      "man-options\n",
                       stderr);
                 return 2;
         }

@@ -231,6 +231,7 @@ void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_
         c->wall_ms = wall_ms;
         if (c->shutdown)
                 return;
+        c->start_max = (int)conf->account.start_concurrency.v;
         for (size_t i = 0; i < conf->n; i++)
                 take(svc_insert(c, conf->services[i]->name), conf, conf->services[i]);
         for (size_t i = 0; i < c->all.n; i++) {

@@ -116,6 +116,7 @@ void svc_forget(struct svc *x)
         c->all.n--;
         memmove(c->all.v + i, c->all.v + i + 1, (c->all.n - i) * sizeof(struct svc *));
         deadline_drop(x);
+        turn_forget(x);
         order_forget(x);
         x->gone = true;
         GROW(c->forgotten.v, c->forgotten.n, c->forgotten.cap);
@@ -147,7 +148,7 @@ void svc_post(struct svc *x)
 /* A service in the queue is never freed: that happens in core_next only, and the queue is empty then. */
 void core_settle(struct core *c)
 {
-        while (c->queue_head < c->queue.n) {
+        while (c->queue_head < c->queue.n || turn_next(c)) {
                 struct svc *x = c->queue.v[c->queue_head++];
                 x->queued = false;
                 if (x->gone)
@@ -185,6 +186,7 @@ void core_free(struct core *c)
         free(c->all.v);
         free(c->heap.v);
         free(c->queue.v);
+        free(c->turns.v);
         free(c->fx.v);
         free(c->free_ids.v);
         for (size_t i = 0; i < c->forgotten.n; i++) {

@@ -69,6 +69,11 @@
  *   they go to WAITING, and start again when it is back. A required service that fails or restarts
  *   does not touch those that run. Restart of a required service does not touch them either.
  *
+ * TURNS
+ *   Of the services that have to become ready (`ready` is not exec) no more than start_concurrency are
+ *   SPAWNING or STARTING at once; the next one, WAITING meanwhile, is spawned when one is ready, has
+ *   ended, or has taken longer than ten seconds. One that a client waits for comes before the others.
+ *
  * STANDING ORDER
  *   After STARTED the core sends ORDER with armed=true if the next exit would be answered by a new
  *   run at once, provided that the run lasts at least `min_ran_ms` (the current delay): policy and

@@ -80,6 +80,7 @@ struct svc {
         bool had_main;             /* EXITED: the main process was known to be up */
         bool gone;                 /* FX_FORGET is in the queue */
         bool unsaved;              /* changed since core_save or core_save_changes */
+        bool slot, in_turns;       /* turn.c */
         enum apply_class changed;  /* core_apply: what the new definition asks for */
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
         struct order sent;         /* what the shim knows */
@@ -92,6 +93,14 @@ struct svc {
         int64_t short_delay_ms;               /* the next back-off of a shortage; 0 = the first */
         int64_t retry_at_ms; /* disabled by failures: tried again then; 0 = not planned */
         int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
+        int64_t started_run;    /* highest run whose begin was told */
+        int64_t exited_run;     /* highest run whose end is on record */
+        int64_t last_run;       /* highest number ever given */
+        int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
+        int64_t short_delay_ms; /* the next back-off of a shortage; 0 = the first */
+        int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
+        int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
+        int64_t ready_by_ms; /* STARTING: when ready_timeout is over */
         int64_t check_began_ms;
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
@@ -140,6 +149,9 @@ struct core {
                 size_t n, cap;
         } forgotten;
         size_t not_down;
+        struct svcs turns; /* those that wait for a slot, in this order */
+        size_t starting;   /* slots that are taken */
+        int start_max;     /* start_concurrency; 0 = no limit */
         bool applied, shutdown, shutdown_told;
 };
 
@@ -223,6 +235,16 @@ char *order_waiting_text(
     const struct svc *x); /* of one that waits: "waiting for redis (disabled: failures)" */
 void hold_set(struct svc *x, unsigned holds);
 void hold_clear(struct svc *x, unsigned holds);
+
+/* ---- turn.c: start_concurrency ---- */
+#define TURN_MS 10000 /* the longest that a service which is not ready keeps others waiting */
+bool turn_has_come(const struct svc *x); /* it may be spawned now */
+void turn_wait(struct svc *x);           /* it is WAITING for that */
+void turn_update(struct svc *x);         /* after `actual` changed */
+void turn_give_up(struct svc *x);
+void turn_forget(struct svc *x);
+bool turn_next(struct core *c); /* posts the next one if it may start; false if there is none */
+char *turn_text(const struct svc *x);
 
 /* ---- failure.c ---- */
 /* Judges the end of a run (e->cause is known): fills failure, failures, max_failures, moves tally,

@@ -46,6 +46,7 @@ void machine_go(struct svc *x, enum core_actual to)
                 monitor_end(x);
         x->c->not_down += (size_t)(to != CORE_DOWN) - (size_t)(from != CORE_DOWN);
         svc_dirty(x, CORE_DIRTY_SOON);
+        turn_update(x);
         order_update(x);
 }
 
@@ -153,7 +154,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_SETTLE] = UP_SETTLE,
             [M_RELOAD] = REPLACE,
             [M_REPLACE] = REPLACE,
-            [M_DEADLINE] = DO(on_not_ready, "stopping: ready_timeout is over, a failure"),
+            [M_DEADLINE] = DO(on_not_ready, "stopping, a failure: ready_timeout is over (others "
+                                            "start, if only their turn has come)"),
             [M_STARTED] = STARTED_NEWER,
             [M_START_FAILED] = IMPOSSIBLE,
             [M_EXITED] = UP_EXITED,

@@ -174,7 +174,7 @@ char *core_note(const struct core *c UNUSED, const struct core_service *s, int64
                 note_down(&b, x, now_ms);
                 break;
         case CORE_WAITING:
-                return order_waiting_text(x);
+                return x->in_turns ? turn_text(x) : order_waiting_text(x);
         case CORE_BACKOFF:
                 note_backoff(&b, x, now_ms);
                 break;

@@ -129,6 +129,9 @@ void run_next(struct svc *x)
         } else if (x->not_before_ms > x->c->now_ms) {
                 machine_go(x, CORE_BACKOFF);
                 deadline_set(x, x->not_before_ms);
+        } else if (!turn_has_come(x)) {
+                machine_go(x, CORE_WAITING);
+                turn_wait(x);
         } else {
                 spawn(x);
         }

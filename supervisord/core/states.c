@@ -28,7 +28,7 @@ void on_down_deadline(struct svc *x, const struct core_event *ev UNUSED)
 
 void on_waiting_settle(struct svc *x, const struct core_event *ev UNUSED)
 {
-        if (x->s.holds || x->unready == 0) {
+        if (x->s.holds || (x->unready == 0 && !x->in_turns)) {
                 run_next(x);
                 return;
         }
@@ -78,7 +78,8 @@ static bool ready_at_once(const struct svc *x)
 static void begin_starting(struct svc *x)
 {
         machine_go(x, CORE_STARTING);
-        deadline_set(x, x->c->now_ms + svc_def(x)->ready_timeout.v);
+        x->ready_by_ms = x->c->now_ms + svc_def(x)->ready_timeout.v;
+        deadline_set(x, x->slot ? MIN(x->ready_by_ms, x->c->now_ms + TURN_MS) : x->ready_by_ms);
         if (order_must_stop(x)) {
                 svc_post(x);
         } else if (ready_at_once(x)) {
@@ -170,6 +171,11 @@ void on_started_killing(struct svc *x, const struct core_event *ev)
 
 void on_not_ready(struct svc *x, const struct core_event *ev UNUSED)
 {
+        if (x->ready_by_ms > x->c->now_ms) {
+                turn_give_up(x);
+                deadline_set(x, x->ready_by_ms);
+                return;
+        }
         struct line l = line_new("not ready");
         line_int(&l, "run", x->s.run);
         line_ms(&l, "after", x->c->now_ms - x->s.started_ms);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# generated.sh: the committed files that come from the tables (settings.def, commands.def).
+# generated.sh: the committed files that come from the tables (settings.def, account.def, commands.def).
 #   generated.sh write GEN     writes them
 #   generated.sh check GEN     fails when one differs from what the tables say now
 set -eu
@@ -45,6 +45,7 @@ file()
 }
 
 page man/services.yaml.5 man-settings
+page man/services.yaml.5 man-account
 page man/svcctl.1 man-commands
 page man/svcctl.1 man-options
 file conf/services.schema.json schema

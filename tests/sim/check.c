@@ -229,6 +229,21 @@ static void check_ended(struct sim *w, int who, const struct core_service *s,
                   "disabled by failures: %d, should be %d", held, r->must_hold);
 }
 
+/* start_concurrency, of those that svcd has started itself and that are not overdue. */
+static void check_turn(struct sim *w, int who)
+{
+        int n = 0;
+        w->rules[who].counts = core_find(w->core, sim_name(who))->def->ready.v != CONF_READY_EXEC;
+        for (int i = 0; i < SIM_NAMES; i++) {
+                const struct core_service *s = core_find(w->core, sim_name(i));
+                const struct rules *r = &w->rules[i];
+                n += s && (s->actual == CORE_SPAWNING || s->actual == CORE_STARTING) &&
+                     r->counts && r->spawn_run == s->run && w->now_ms - r->spawn_ms < 10000;
+        }
+        SIM_CHECK(w, who, !w->rules[who].counts || !w->start_max || n <= w->start_max,
+                  "%d start at once, %d may", n, w->start_max);
+}
+
 static void check_spawn(struct sim *w, int who, const struct core_effect *e)
 {
         const struct core_service *s = e->svc;
@@ -250,6 +265,7 @@ static void check_spawn(struct sim *w, int who, const struct core_effect *e)
         r->start_ms = r->spawn_ms = w->now_ms;
         r->spawn_run = e->run;
         r->signalled = r->failing = r->armed = false;
+        check_turn(w, who);
         w->link[who].spawning = true;
 }
 

@@ -110,6 +110,8 @@ void edit_random(struct sim *w)
                 w->broken = !w->broken;
         if (sim_chance(w, 2))
                 w->account++;
+        if (sim_chance(w, 20))
+                w->start_max = (int)sim_pick(w, 0, 3);
         for (int64_t n = sim_pick(w, 1, 3); n-- > 0;)
                 change(w, (int)sim_pick(w, 0, SIM_NAMES - 1));
 }
@@ -182,6 +184,7 @@ struct conf *edit_conf(const struct sim *w)
         GROW(c->environment.v, c->environment.n, c->environment.cap);
         c->environment.v[c->environment.n++] =
             (struct conf_var){.name = xstrdup("ACCOUNT"), .value = xasprintf("%d", w->account)};
+        c->account.start_concurrency = (struct conf_int){w->start_max, true};
         for (int i = 0; i < SIM_NAMES; i++) {
                 if (!w->spec[i].defined || (w->broken && i % 2))
                         continue;

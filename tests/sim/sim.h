@@ -95,6 +95,7 @@ struct rules {
         bool armed;                    /* as svcd has told the shim */
         bool before_failures;          /* the hold, before the call */
         bool must_hold;                /* a record in this call asks for FAILURES */
+        bool counts; /* it was spawned in its turn: start_concurrency */
         int64_t retry_at_ms, retry_ms; /* when FAILURES may end by itself; the next wait */
 };
 
@@ -162,6 +163,7 @@ struct sim {
         struct spec spec[SIM_NAMES];
         int rank[SIM_NAMES];
         int account; /* value of a variable of the account */
+        int start_max; /* start_concurrency */
         bool broken; /* the second file cannot be read */
         struct shim shim[SIM_NAMES];
         struct link link[SIM_NAMES];

@@ -456,7 +456,18 @@ static void test_wrong_tops(void **state)
             {"default: {}\nservices: {a: {command: x}}\n",
              "1:1: default: unknown key (did you mean \"defaults\"?)", false, false},
             {"zzz: {}\nservices: {a: {command: x}}\n",
-             "1:1: zzz: unknown key (known are services, defaults and environment)", false, true},
+             "1:1: zzz: unknown key (known are services, defaults, environment and "
+             "start_concurrency)",
+             false, true},
+            {"start_concurency: 1\nservices: {a: {command: x}}\n",
+             "1:1: start_concurency: unknown key (did you mean \"start_concurrency\"?)", false,
+             true},
+            {"start_concurrency: many\nservices: {a: {command: x}}\n",
+             "1:20: start_concurrency: expected a number, not \"many\"", false, true},
+            {"start_concurrency: 10001\nservices: {a: {command: x}}\n",
+             "1:20: start_concurrency: 10001 is out of range (0 to 10000)", false, true},
+            {"start_concurrency: [1]\nservices: {a: {command: x}}\n",
+             "1:20: start_concurrency: expected a number, not a list", false, true},
             {"command: {}\nservices: {a: {command: x}}\n",
              "1:1: command: unknown key (it belongs to a service: write it below services, NAME, "
              "or for all "

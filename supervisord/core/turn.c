@@ -1,0 +1,97 @@
+/* turn.c: start_concurrency: how many services may be on their way to being ready at once, so that after
+ * an outage, or at the boot of a host, they do not all start in the same second. Who waits for what it
+ * requires is order.c's business; this comes after it.
+ *
+ * A service has a slot while it is SPAWNING or STARTING and is awaited to become ready; one with `ready:
+ * exec` is ready as soon as it runs, so there is nothing to wait for and it needs none. One that finds
+ * all slots taken is WAITING and stands in `turns`, first come, first served, but before all others if
+ * somebody waits for it. A slot is given up after TURN_MS even if the service is not ready by then: one
+ * that never will be must not keep the others down. What a shim starts by itself, and what a new svcd
+ * finds starting, takes a slot without asking. */
+#include "supervisord/core/internal.h"
+
+#include <string.h>
+
+static bool needs_slot(const struct svc *x)
+{
+        return svc_def(x)->ready.v != CONF_READY_EXEC;
+}
+
+static bool is_full(const struct core *c)
+{
+        return c->start_max > 0 && c->starting >= (size_t)c->start_max;
+}
+
+bool turn_has_come(const struct svc *x)
+{
+        return !needs_slot(x) || !is_full(x->c);
+}
+
+void turn_wait(struct svc *x)
+{
+        struct svcs *l = &x->c->turns;
+        if (x->in_turns)
+                return;
+        x->in_turns = true;
+        svcs_add(l, x);
+        if (x->ops.n == 0)
+                return;
+        size_t at = 0; /* behind the others for whom somebody waits */
+        while (at < l->n - 1 && l->v[at]->ops.n > 0)
+                at++;
+        memmove(l->v + at + 1, l->v + at, (l->n - 1 - at) * sizeof(struct svc *));
+        l->v[at] = x;
+}
+
+static void leave(struct svc *x)
+{
+        struct svcs *l = &x->c->turns;
+        size_t i = 0;
+        while (l->v[i] != x)
+                i++;
+        l->n--;
+        memmove(l->v + i, l->v + i + 1, (l->n - i) * sizeof(struct svc *));
+        x->in_turns = false;
+}
+
+void turn_update(struct svc *x)
+{
+        bool slot = (x->s.actual == CORE_SPAWNING || x->s.actual == CORE_STARTING) && needs_slot(x);
+        if (x->in_turns && x->s.actual != CORE_WAITING)
+                leave(x);
+        if (x->slot == slot)
+                return;
+        x->slot = slot;
+        x->c->starting += slot ? 1 : (size_t)-1;
+}
+
+void turn_give_up(struct svc *x)
+{
+        if (!x->slot)
+                return;
+        x->slot = false;
+        x->c->starting--;
+}
+
+void turn_forget(struct svc *x)
+{
+        if (x->in_turns)
+                leave(x);
+        turn_give_up(x);
+}
+
+bool turn_next(struct core *c)
+{
+        if (!c->turns.n || is_full(c))
+                return false;
+        struct svc *x = c->turns.v[0];
+        leave(x);
+        svc_post(x);
+        return true;
+}
+
+char *turn_text(const struct svc *x)
+{
+        return xasprintf("waiting for its turn: %zu service%s starting (start_concurrency)",
+                         x->c->starting, x->c->starting == 1 ? " is" : "s are");
+}

@@ -1,0 +1,137 @@
+/* start_concurrency: how many services are on their way to being ready at once. */
+#include "tests/unit/core_helper.h"
+
+/* NAMES, each of which says when it is ready, MAX of them at once. */
+static void begin(struct bench *b, const char *names, int max)
+{
+        bench_init(b);
+        for (const char *p = names; *p; p++)
+                defs_add(b->conf, (char[]){*p, '\0'})->ready.v = CONF_READY_NOTIFY;
+        b->conf->account.start_concurrency.v = max;
+        bench_apply(b);
+}
+
+static void one_after_the_other(void **state)
+{
+        struct bench b;
+        (void)state;
+        begin(&b, "abcd", 2);
+        expect_fx(&b, "a spawn 1 | b spawn 1");
+        expect_log(&b, ""); /* a boot of a thousand services needs no line for each */
+        expect_state(&b, "c", "waiting");
+        expect_note(&b, "c", "waiting for its turn: 2 services are starting (start_concurrency)");
+        bench_started(&b, "a");
+        expect_fx(&b, "a order 1000");
+        bench_event(&b, "a", CORE_EV_READY);
+        expect_fx(&b, "c spawn 1");
+        bench_started(&b, "c");
+        bench_forget(&b);
+        bench_exited(&b, "c", EXIT(1)); /* one that fails has had its turn, too */
+        expect_fx(&b, "c ack 1 [exited run=1 pid=101 code=1 ran=0ms failure=1/5] | d spawn 1");
+        bench_done(&b);
+}
+
+/* One that is never ready does not keep the others down, and has its own time all the same. */
+static void not_for_ever(void **state)
+{
+        struct bench b;
+        (void)state;
+        begin(&b, "ab", 1);
+        bench_started(&b, "a");
+        bench_forget(&b);
+        bench_pass(&b, 9999);
+        expect_fx(&b, "");
+        bench_pass(&b, 1);
+        expect_fx(&b, "b spawn 1");
+        bench_started(&b, "b");
+        bench_pass(&b, 49999);
+        expect_state(&b, "a", "starting");
+        bench_forget(&b);
+        bench_pass(&b, 1);
+        expect_fx(&b, "a disarm | a signal TERM");
+        bench_done(&b);
+}
+
+static void ready_at_once_needs_no_turn(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a")->ready.v = CONF_READY_NOTIFY;
+        defs_add(b.conf, "b")->ready.v = CONF_READY_NOTIFY;
+        defs_add(b.conf, "c");
+        b.conf->account.start_concurrency.v = 1;
+        bench_apply(&b);
+        expect_fx(&b, "a spawn 1 | c spawn 1");
+        bench_done(&b);
+}
+
+static void no_limit(void **state)
+{
+        struct bench b;
+        (void)state;
+        begin(&b, "abc", 0);
+        expect_fx(&b, "a spawn 1 | b spawn 1 | c spawn 1");
+        bench_done(&b);
+}
+
+/* Who is waited for by a person comes before what starts by itself. */
+static void a_person_first(void **state)
+{
+        struct bench b;
+        (void)state;
+        begin(&b, "abc", 1);
+        bench_ask(&b, "c", CORE_EV_STOP);
+        bench_ask(&b, "c", CORE_EV_START);
+        bench_started(&b, "a");
+        bench_forget(&b);
+        bench_event(&b, "a", CORE_EV_READY);
+        expect_fx(&b, "c spawn 1");
+        bench_done(&b);
+}
+
+/* One that is stopped, or that waits for another again, leaves the row. */
+static void leaves_the_row(void **state)
+{
+        struct bench b;
+        (void)state;
+        begin(&b, "abc", 1);
+        bench_ask(&b, "b", CORE_EV_STOP);
+        expect_state(&b, "b", "stopped");
+        bench_started(&b, "a");
+        bench_forget(&b);
+        bench_event(&b, "a", CORE_EV_READY);
+        expect_fx(&b, "c spawn 1");
+        bench_done(&b);
+}
+
+/* What a shim has started again by itself takes part, but asks nobody. */
+static void started_by_the_shim(void **state)
+{
+        struct bench b;
+        (void)state;
+        begin(&b, "ab", 1);
+        bench_started(&b, "a");
+        bench_event(&b, "a", CORE_EV_READY);
+        bench_forget(&b);
+        expect_state(&b, "b", "starting");
+        struct core_event ev = bench_exit(&b, "a", EXIT(1));
+        ev.restarted = true;
+        bench_send(&b, "a", ev);
+        expect_state(&b, "a", "starting");
+        bench_done(&b);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(one_after_the_other),
+            cmocka_unit_test(not_for_ever),
+            cmocka_unit_test(ready_at_once_needs_no_turn),
+            cmocka_unit_test(no_limit),
+            cmocka_unit_test(a_person_first),
+            cmocka_unit_test(leaves_the_row),
+            cmocka_unit_test(started_by_the_shim),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
