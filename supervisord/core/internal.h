@@ -93,13 +93,6 @@ struct svc {
         int64_t short_delay_ms;               /* the next back-off of a shortage; 0 = the first */
         int64_t retry_at_ms; /* disabled by failures: tried again then; 0 = not planned */
         int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
-        int64_t started_run;    /* highest run whose begin was told */
-        int64_t exited_run;     /* highest run whose end is on record */
-        int64_t last_run;       /* highest number ever given */
-        int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
-        int64_t short_delay_ms; /* the next back-off of a shortage; 0 = the first */
-        int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
-        int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
         int64_t ready_by_ms; /* STARTING: when ready_timeout is over */
         int64_t check_began_ms;
         char *check_text;  /* what the last failed check said */

@@ -36,7 +36,8 @@ int64_t shortage_back_off(struct svc *x, const struct core_exit *e)
             e->error == ETXTBSY ? CORE_BUSY_MS : MAX(CORE_SHORT_MS, def->restart_delay.v);
         int64_t delay_ms = x->short_delay_ms ? x->short_delay_ms : first_ms;
         int64_t most_ms = MAX(def->restart_max_delay.v, def->restart_delay.v);
-        x->short_delay_ms = MIN(2 * delay_ms, MAX(most_ms, first_ms));
+        int64_t next_ms = MIN(2 * delay_ms, MAX(most_ms, first_ms));
+        x->short_delay_ms = MAX(next_ms, delay_ms); /* the last may have been of the other kind */
         x->not_before_ms = x->c->now_ms + delay_ms;
         return delay_ms;
 }
