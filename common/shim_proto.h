@@ -49,6 +49,8 @@
  *   away, or if it does not acknowledge within SHIM_HOLD_MS, the shim writes the `exited` line
  *   itself and sets LOGGED in the report. svcd's lines are written in the order in which they come. After a standing order the output of the new run waits in
  *   its pipe until the `exited` line of the old one is written, so that the lines are in order.
+ *   Lines that cannot be written are dropped and counted; a line of the shim's says how many were
+ *   lost, and why, as soon as there is room again: `lines lost=N reason="…"`.
  *
  * SVCD GOES AWAY
  *   At the end of the stream the shim goes on, and tries to connect to RUN/control.sock: soon, then
@@ -148,6 +150,12 @@ enum shim_frame {
         SHIM_EMPTY = 68,  /* RUN: the last descendant is gone and the pipes are drained */
         SHIM_NOTIFY = 69, /* RUN PID TEXT: one sd_notify message of the service, as it came */
         SHIM_BYE = 70,    /* ERRNO: 0 = ends now */
+
+        /* Both ways, not acknowledged: LOST_LINES ERRNO FLAGS. From the shim: that many lines could not
+         * be written to the log, and it tells so by now (SHIM_LOST_UNTOLD: it does not, and the shim
+         * ends); 0 lines: some are being lost now. From svcd: lines that were lost while there was no
+         * shim, for the log to tell. */
+        SHIM_LOST = 19,
 };
 
 /* Items. Integers are 8 bytes, signed; strings have no NUL. Numbers are never re-used. */
@@ -210,6 +218,8 @@ enum shim_tag {
         SHIM_T_TREE_SYSTEM_MS = 53,
         SHIM_T_PEAK_BYTES = 54, /* from its cgroup: most memory at once; missing if not counted */
         SHIM_T_OOM = 55,        /* enum shim_oom */
+
+        SHIM_T_LOST_LINES = 70,
 };
 
 /* What a run's cgroup says of the kernel's out-of-memory killer. */
@@ -223,6 +233,7 @@ enum shim_flags {
         SHIM_INIT_CHECK = 1,   /* INIT */
         SHIM_ORDER_ARMED = 1,  /* ORDER, HELLO */
         SHIM_ORDER_FAILED = 2, /* ORDER: only if the exit code is not 0 */
+        SHIM_LOST_UNTOLD = 1,  /* LOST */
 };
 
 enum shim_scope {

@@ -9,6 +9,7 @@
 #include "shim/drain.h"
 #include "shim/gate.h"
 #include "shim/link.h"
+#include "shim/lost.h"
 #include "shim/notify.h"
 #include "shim/record.h"
 #include "shim/report.h"
@@ -18,8 +19,8 @@
 
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
-        int64_t run, flags, tag, max_size, keep, plain, mode, min_ran_ms, intent, signo, scope,
-            wall_ms, report;
+        int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, min_ran_ms, intent,
+            signo, scope, wall_ms, report;
         struct bytes {
                 const char *p;
                 size_t n;
@@ -55,6 +56,10 @@ static int64_t *number_of(struct items *it, enum shim_tag tag)
                 return &it->wall_ms;
         case SHIM_T_REPORT:
                 return &it->report;
+        case SHIM_T_LOST_LINES:
+                return &it->lost;
+        case SHIM_T_ERRNO:
+                return &it->error;
         default:
                 return NULL;
         }
@@ -168,6 +173,8 @@ static void on_exit(struct shim *s)
         bool alive = s->phase != PHASE_NONE;
         if (!alive) {
                 gate_give_up(s);
+                log_flush(&s->log);
+                report_lost(s, true);
                 record_remove(s);
                 s->ending = true;
         }
@@ -228,6 +235,9 @@ static void dispatch(struct shim *s, unsigned type, const struct items *it, cons
                 break;
         case SHIM_EXIT:
                 on_exit(s);
+                break;
+        case SHIM_LOST:
+                lost_inherit(&s->log, it->lost, (int)it->error);
                 break;
         case SHIM_LIMITS:
                 run_limits(s, payload, n);

@@ -17,6 +17,7 @@ void log_init(struct log *l, char *buf, const char *path)
         l->buf = buf;
         l->path = path;
         l->fd = -1;
+        l->retry_at_us = INT64_MAX;
 }
 
 /* Copies from P up to and with the first newline before END; copies all there is if there is none.
@@ -145,6 +146,6 @@ void log_flush(struct log *l)
 {
         size_t n = l->n;
         l->n = 0;
-        if (n)
+        if (n || (l->retry_at_us != INT64_MAX && l->retry_at_us <= stamp_mono_us()))
                 logfile_write(l, l->buf, n);
 }

@@ -2,9 +2,11 @@
  * rotated before a write that would make it larger than its limit.
  *
  * What can go wrong with a file never stops a service: lines that cannot be written (no space, no
- * permission, no folder) are dropped and counted, and the next batch is tried again. A file that was
- * deleted or moved away is noticed within a second and made anew, its folder too. A line is written
- * whole or not at all: what is left of one when the space runs out is cut off again.
+ * permission, no folder) are dropped and counted, and the log tells how many as soon as it can
+ * (lost.h). A file that was deleted or moved away is noticed within a second and made anew, its folder
+ * too. A line is written whole or not at all: what is left of one when the space runs out is cut off
+ * again, however many batches it came in. A file that cannot be rotated grows to twice its limit, then
+ * lines are dropped.
  *
  * Ownership: `path` belongs to the caller and must outlive the log; the batch is `buf` of the caller's,
  * LOG_BUF bytes. Times: wall_ms is CLOCK_REALTIME, now_us CLOCK_MONOTONIC.
@@ -31,13 +33,22 @@ struct log {
         int fd;
         bool plain;   /* output without time and source */
         bool regular; /* can be rotated */
-        bool mid;     /* the file's last line is not complete */
+        bool mid;     /* the file's last line is not complete; it begins at line_at */
+        bool torn;    /* nor will it ever be: a newline goes first */
+        bool skip;    /* what comes up to the next newline is the rest of a line that was dropped */
         unsigned mode, keep;
         int64_t max_bytes; /* 0 = never rotate */
         int64_t size_bytes;
-        int64_t dropped;       /* lines, so far */
-        int64_t checked_at_us; /* that path still leads to fd */
-        int64_t rotate_at_us;  /* not before: the last attempt failed */
+        int64_t line_at;
+        int64_t dropped; /* lines, so far */
+        int64_t lost;    /* of these: those that the file does not tell of */
+        int64_t told;    /* those that it tells of, and svcd has not heard of */
+        int64_t lost_wall_ms;
+        int lost_error, told_error;    /* why the last one was dropped */
+        int open_error, rotate_error;  /* of the last attempt */
+        int64_t retry_us, retry_at_us; /* INT64_MAX = nothing is lost */
+        int64_t checked_at_us;         /* that path still leads to fd */
+        int64_t rotate_at_us;          /* not before: the last attempt failed */
         int64_t last_wall_ms;
         dev_t dev;
         ino_t ino;
@@ -64,7 +75,7 @@ void log_raw(struct log *l, const void *data, size_t n);
 void log_event(struct log *l, const char *source, size_t source_n, int64_t wall_ms,
                const char *text, size_t n);
 
-/* Writes what was collected. */
+/* Writes what was collected; tells of lines that were lost if it is time to try that again. */
 void log_flush(struct log *l);
 
 #endif

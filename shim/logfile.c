@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/lost.h"
 #include "shim/text.h"
 
 #define CHECK_US INT64_C(1000000) /* how often the path is compared, and a failure tried again */
@@ -47,7 +48,7 @@ static void adopt(struct log *l, int fd)
         struct stat st;
         char last = '\n';
         l->fd = fd;
-        l->regular = false;
+        l->regular = l->torn = false;
         l->size_bytes = 0;
         if (fstat(fd, &st) < 0)
                 return;
@@ -58,17 +59,24 @@ static void adopt(struct log *l, int fd)
                 return;
         l->size_bytes = st.st_size;
         /* Someone was killed, or the power failed, in the middle of a line. */
-        if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n' &&
-            write(fd, "\n", 1) == 1)
-                l->size_bytes++;
+        l->torn = st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
 }
 
 /* O_NONBLOCK: a log that was replaced by a FIFO must not hold up a service. */
-static int open_log(const struct log *l, int flags)
+static int open_log(const struct log *l, const char *path, int flags)
 {
-        return open(l->path,
-                    O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags,
-                    l->mode ? l->mode : 0600);
+        int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags,
+                      l->mode ? l->mode : 0600);
+        return fd < 0 ? -errno : fd;
+}
+
+static int open_or_make(const struct log *l)
+{
+        int fd = open_log(l, l->path, 0);
+        if (fd != -ENOENT)
+                return fd;
+        make_folders(l);
+        return open_log(l, l->path, 0);
 }
 
 static bool ready(struct log *l, int64_t now_us)
@@ -77,19 +85,18 @@ static bool ready(struct log *l, int64_t now_us)
                 return true;
         if (!l->path || !*l->path || now_us < l->checked_at_us)
                 return false;
-        int fd = open_log(l, 0);
-        if (fd < 0 && errno == ENOENT) {
-                make_folders(l);
-                fd = open_log(l, 0);
-        }
+        int fd = open_or_make(l);
         l->checked_at_us = now_us + CHECK_US;
-        if (fd < 0)
+        if (fd < 0) {
+                l->open_error = -fd;
                 return false;
+        }
         adopt(l, fd);
         return true;
 }
 
-/* Whether the path still leads to the file that is open; at most once a second. */
+/* Whether the path still leads to the file that is open; at most once a second. A file that was moved
+ * away is better than none; one that was deleted is none. */
 static void compare(struct log *l, int64_t now_us)
 {
         struct stat st;
@@ -101,27 +108,56 @@ static void compare(struct log *l, int64_t now_us)
                         l->size_bytes = st.st_size; /* it may have been truncated by hand */
                 return;
         }
+        int fd = open_or_make(l);
+        if (fd < 0 && fstat(l->fd, &st) == 0 && st.st_nlink > 0)
+                return;
         close(l->fd);
         l->fd = -1;
-        l->checked_at_us = now_us;
+        if (fd >= 0)
+                adopt(l, fd);
+        else
+                l->open_error = -fd;
+}
+
+/* The next file is made before the present one is moved: without it nothing has changed. */
+static int make_next(const struct log *l, struct name *next)
+{
+        struct name oldest;
+        struct text t = text_on(next->s, sizeof(next->s));
+        text_str(&t, l->path);
+        text_str(&t, ".new");
+        unlink(text_end(&t));
+        int fd = open_log(l, next->s, O_EXCL);
+        if ((fd == -ENOSPC || fd == -EDQUOT) && l->keep &&
+            unlink(numbered(&oldest, l, l->keep)) == 0)
+                fd = open_log(l, next->s, O_EXCL);
+        return fd;
+}
+
+static int move_all(const struct log *l)
+{
+        struct name from, to;
+        int r = 0;
+        for (unsigned i = l->keep + 1; unlink(numbered(&to, l, i)) == 0; i++)
+                ; /* log.keep was larger once */
+        for (unsigned i = l->keep; i-- > 0;)
+                r = rename(numbered(&from, l, i), numbered(&to, l, i + 1)) < 0 ? -errno : 0;
+        return r == -ENOENT ? 0 : r;
 }
 
 static bool rotate(struct log *l, int64_t now_us)
 {
-        struct name from, to;
-        bool moved = true;
-        for (unsigned i = l->keep + 1; unlink(numbered(&to, l, i)) == 0; i++)
-                ; /* log.keep was larger once */
-        for (unsigned i = l->keep; i-- > 0;)
-                moved = rename(numbered(&from, l, i), numbered(&to, l, i + 1)) == 0;
-        if (l->keep == 0)
-                moved = unlink(l->path) == 0;
-        if (!moved && errno != ENOENT) {
-                l->rotate_at_us = now_us + CHECK_US;
-                return false;
-        }
-        int fd = open_log(l, 0);
-        if (fd < 0) {
+        struct name next;
+        int fd = make_next(l, &next);
+        int r = fd < 0 ? fd : move_all(l);
+        if (r == 0 && rename(next.s, l->path) < 0)
+                r = -errno;
+        if (r < 0) {
+                if (fd >= 0) {
+                        close(fd);
+                        unlink(next.s);
+                }
+                l->rotate_error = -r;
                 l->rotate_at_us = now_us + CHECK_US;
                 return false;
         }
@@ -131,17 +167,6 @@ static bool rotate(struct log *l, int64_t now_us)
         return true;
 }
 
-static int64_t count_lines(const char *p, size_t n)
-{
-        int64_t lines = 0;
-        const char *end = p + n;
-        while (p < end && (p = (const char *)memchr(p, '\n', (size_t)(end - p)))) {
-                lines++;
-                p++;
-        }
-        return lines;
-}
-
 /* Where the last whole line of N bytes ends; 0 if there is none. */
 static size_t whole(const char *p, size_t n)
 {
@@ -149,46 +174,62 @@ static size_t whole(const char *p, size_t n)
         return newline ? (size_t)(newline - p) + 1 : 0;
 }
 
-static bool write_all(struct log *l, const char *p, size_t n)
+/* Returns how much was written, and why it was not all in *ret_error. */
+static size_t put(struct log *l, const char *p, size_t n, int *ret_error)
 {
         size_t done = 0;
         while (done < n) {
                 ssize_t r = write(l->fd, p + done, n - done);
                 if (r < 0 && errno == EINTR)
                         continue;
-                if (r <= 0)
+                if (r <= 0) {
+                        *ret_error = r < 0 ? errno : ENOSPC;
                         break;
+                }
                 done += (size_t)r;
         }
         l->size_bytes += (int64_t)done;
-        if (done == n) {
-                l->mid = p[n - 1] != '\n';
-                return true;
-        }
-        /* No space: what was written of a line is taken back, unless it began in an earlier batch. */
-        size_t keep = whole(p, done);
-        l->dropped += count_lines(p + keep, n - keep);
-        if (l->mid && keep == 0) {
-                keep = done;
-        } else if (keep < done && l->regular &&
-                   ftruncate(l->fd, (off_t)(l->size_bytes - (int64_t)(done - keep))) == 0) {
-                l->size_bytes -= (int64_t)(done - keep);
-        }
-        l->mid = l->mid && whole(p, done) == 0;
-        return false;
+        return done;
 }
 
-/* How much of N bytes may go into the file as it is. 0: rotate first. */
-static size_t portion(const struct log *l, const char *p, size_t n, int64_t now_us)
+/* The file ends at AT again, if that is what this log has written; else a newline must do. */
+static void cut(struct log *l, int64_t at)
 {
-        if (!l->regular || l->max_bytes <= 0 || l->size_bytes + (int64_t)n <= l->max_bytes ||
-            now_us < l->rotate_at_us)
+        struct stat st;
+        l->mid = false;
+        if (l->size_bytes == at)
+                return;
+        l->torn = !l->regular || fstat(l->fd, &st) < 0 || st.st_size != l->size_bytes ||
+                  ftruncate(l->fd, (off_t)at) < 0;
+        if (!l->torn)
+                l->size_bytes = at;
+}
+
+/* Returns how much of N bytes is in the file for good: all, or whole lines. */
+static size_t put_lines(struct log *l, const char *p, size_t n, int *ret_error)
+{
+        int64_t at = l->size_bytes;
+        size_t done = put(l, p, n, ret_error), keep = whole(p, done);
+        if (!l->mid || keep)
+                l->line_at = at + (int64_t)keep;
+        if (done == n) {
+                l->mid = keep < n;
+                return n;
+        }
+        cut(l, l->line_at);
+        return keep;
+}
+
+/* How much of N bytes may go into a file of at most LIMIT bytes as it is; 0: none. */
+static size_t portion(const struct log *l, const char *p, size_t n, int64_t limit)
+{
+        if (!l->regular || l->max_bytes <= 0 || l->size_bytes + (int64_t)n <= limit)
                 return n;
         const char *newline = (const char *)memchr(p, '\n', n);
         size_t first = newline ? (size_t)(newline - p) + 1 : n;
         if (l->mid)
                 return first;
-        int64_t room = l->max_bytes - l->size_bytes;
+        int64_t room = limit - l->size_bytes;
         size_t fits = room > 0 ? whole(p, (size_t)room < n ? (size_t)room : n) : 0;
         if (fits)
                 return fits;
@@ -196,22 +237,74 @@ static size_t portion(const struct log *l, const char *p, size_t n, int64_t now_
                                  : first; /* one line is longer than the limit: it stays whole */
 }
 
+/* The same after rotating if that is due; a file that cannot be rotated has another limit. */
+static size_t allowed(struct log *l, const char *p, size_t n, int64_t now_us, int *ret_error)
+{
+        size_t part = portion(l, p, n, l->max_bytes);
+        if (part == 0 && now_us >= l->rotate_at_us && rotate(l, now_us))
+                part = portion(l, p, n, l->max_bytes);
+        if (part == 0)
+                part = portion(l, p, n, 2 * l->max_bytes);
+        if (part == 0)
+                *ret_error = l->rotate_error;
+        return part;
+}
+
+/* Before anything else: the end of a line that was left without one, and what was lost. */
+static bool catch_up(struct log *l, int64_t now_us, int *ret_error)
+{
+        char buf[LOST_NOTICE_BYTES];
+        if (l->torn && put(l, "\n", 1, ret_error) != 1)
+                return false;
+        l->torn = false;
+        if (!l->lost)
+                return true;
+        size_t n = lost_notice(l, buf);
+        if (allowed(l, buf, n, now_us, ret_error) != n || put_lines(l, buf, n, ret_error) != n)
+                return false;
+        lost_told(l);
+        return true;
+}
+
+/* The next lines of N bytes. Returns how many bytes are dealt with; 0: nothing more can be written. */
+static size_t write_some(struct log *l, const char *p, size_t n, int64_t now_us, int *ret_error)
+{
+        if (!ready(l, now_us)) {
+                *ret_error = l->open_error;
+                return 0;
+        }
+        if (!l->mid && !catch_up(l, now_us, ret_error))
+                return 0;
+        size_t part = allowed(l, p, n, now_us, ret_error);
+        return part ? put_lines(l, p, part, ret_error) : 0;
+}
+
+/* RLIMIT_FSIZE, the account's, is below log.max_size: then it takes its place. */
+static bool rotate_at_limit(struct log *l, int error, int64_t now_us)
+{
+        return error == EFBIG && l->regular && l->max_bytes > 0 && l->size_bytes > 0 && !l->torn &&
+               now_us >= l->rotate_at_us && rotate(l, now_us);
+}
+
 void logfile_write(struct log *l, const char *p, size_t n)
 {
         int64_t now_us = stamp_mono_us();
+        const char *end = p + n;
+        int error = 0;
         compare(l, now_us);
-        while (n) {
-                if (!ready(l, now_us)) {
-                        l->dropped += count_lines(p, n);
-                        return;
+        p = lost_skip(l, p, end);
+        if (p == end && l->lost && ready(l, now_us))
+                catch_up(l, now_us, &error);
+        while (p < end) {
+                bool mid = l->mid;
+                size_t done = write_some(l, p, (size_t)(end - p), now_us, &error);
+                p += done;
+                if (!mid && rotate_at_limit(l, error, now_us)) {
+                        error = 0;
+                } else if (error || !done) {
+                        lost_drop(l, p, (size_t)(end - p), error);
+                        break;
                 }
-                size_t part = portion(l, p, n, now_us);
-                if (part == 0) {
-                        rotate(l, now_us);
-                        continue;
-                }
-                write_all(l, p, part);
-                p += part;
-                n -= part;
         }
+        lost_plan(l, now_us);
 }

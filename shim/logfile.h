@@ -6,7 +6,8 @@
 
 #include "shim/log.h"
 
-/* Writes N bytes of lines, rotating where it is due; counts the lines that could not be written. */
+/* Writes N bytes of lines, rotating where it is due; counts the lines that could not be written, and
+ * tells how many were lost before. */
 void logfile_write(struct log *l, const char *p, size_t n);
 
 #endif

@@ -140,6 +140,29 @@ void report_empty(struct shim *s)
         link_end(s, &w);
 }
 
+static bool send_lost(struct shim *s, int64_t lines, int error, int64_t flags)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_LOST))
+                return false;
+        shim_put_int(&w, SHIM_T_LOST_LINES, lines);
+        shim_put_int(&w, SHIM_T_ERRNO, error);
+        shim_put_int(&w, SHIM_T_FLAGS, flags);
+        return link_end_or_drop(s, &w);
+}
+
+void report_lost(struct shim *s, bool final)
+{
+        struct log *l = &s->log;
+        if (l->told && send_lost(s, l->told, l->told_error, 0)) {
+                l->told = 0;
+                s->losing = false;
+        }
+        if (!l->lost || (s->losing && !final))
+                return;
+        s->losing = send_lost(s, final ? l->lost : 0, l->lost_error, final ? SHIM_LOST_UNTOLD : 0);
+}
+
 void report_bye(struct shim *s, int error)
 {
         struct shim_writer w;

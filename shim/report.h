@@ -20,6 +20,9 @@ void report_start_failed(struct shim *s, int64_t run, enum shim_stage stage, int
 void report_hello(struct shim *s);
 void report_started(struct shim *s, bool restarted);
 void report_empty(struct shim *s);
+/* Lines of the log: that some are being lost, once; how many it was, once the log tells it; with FINAL,
+ * since the shim ends, those of which the log does not tell. */
+void report_lost(struct shim *s, bool final);
 void report_bye(struct shim *s, int error);
 
 /* After connecting: HELLO, then what is not acknowledged, oldest first. */

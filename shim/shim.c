@@ -98,6 +98,7 @@ static int64_t deadline_us(const struct shim *s)
                                s->gate.report ? s->gate.until_us : NEVER,
                                s->link.retry_at_us,
                                s->lock_error ? s->lock_until_us : NEVER,
+                               s->log.retry_at_us,
                                s->trim_at_us};
         int64_t at = NEVER;
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -165,6 +166,7 @@ static struct events wait_turn(struct shim *s)
 static void flush(struct shim *s)
 {
         log_flush(&s->log);
+        report_lost(s, false);
         record_flush(s);
         link_flush(s);
 }
@@ -214,7 +216,7 @@ void shim_live(int fd, char *title, size_t title_n)
         title_size = title_n;
         s->pid = getpid();
         s->now_us = stamp_mono_us();
-        s->trim_at_us = s->kill_at_us = NEVER;
+        s->trim_at_us = s->kill_at_us = s->log.retry_at_us = NEVER;
         s->record.fd = -1;
         link_init(s, fd);
         drain_init(s);

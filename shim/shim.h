@@ -141,6 +141,7 @@ struct shim {
         struct gate gate;
         struct record record;
         struct log log;
+        bool losing; /* svcd knows that lines are being lost */
         struct notify notify;
         int64_t reports_n; /* the last REPORT number */
         struct report reports[REPORTS_MAX];

@@ -23,6 +23,7 @@
 
 #define SAVE_SOON_S    2.0
 #define SAVE_AGAIN_S   5.0
+#define RELOG_S        5.0 /* between attempts to write to svcd.log what it has not taken */
 #define LEAVE_S        2.0 /* for shims to end, once nothing runs any more */
 #define TURN_STEPS_MAX 1000
 
@@ -115,8 +116,19 @@ static void save_cb(struct ev_loop *loop, ev_timer *w, int revents)
         malloc_trim(0);
 }
 
+static void relog_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        selflog_retry(&CONTAINER_OF(w, struct daemon, relog)->log);
+}
+
 static void arm(struct daemon *d)
 {
+        if (selflog_waits(&d->log) && !ev_is_active(&d->relog)) {
+                ev_timer_set(&d->relog, RELOG_S, 0);
+                ev_timer_start(d->loop, &d->relog);
+        }
         if (core_dirty(d->core) == CORE_DIRTY_SOON && !ev_is_active(&d->save)) {
                 ev_timer_set(&d->save, SAVE_SOON_S, 0);
                 ev_timer_start(d->loop, &d->save);
@@ -319,6 +331,8 @@ static void start_watchers(struct daemon *d)
         ev_periodic_stop(d->loop, &jumps);
         ev_timer_init(&d->deadline, wake_cb, 0, 0);
         ev_timer_init(&d->save, save_cb, 0, 0);
+        ev_timer_init(&d->relog, relog_cb, 0, 0);
+        downlog_init(d);
         ev_timer_init(&d->leave, leave_cb, LEAVE_S, 0);
         memwatch_init(d);
         ev_prepare_init(&d->turn, turn_cb);
@@ -368,6 +382,7 @@ static void done(struct daemon *d)
                 d->first = p->next;
                 free(p);
         }
+        downlog_done(d);
         core_free(d->core);
         conf_unref(d->conf);
         diag_done(&d->diag);

@@ -16,6 +16,7 @@
 #include "common/paths.h"
 #include "supervisord/cgroup.h"
 #include "supervisord/core/core.h"
+#include "supervisord/downlog.h"
 #include "supervisord/events.h"
 #include "supervisord/link.h"
 #include "supervisord/lock.h"
@@ -41,6 +42,7 @@ struct daemon {
         struct nursery nursery;
         struct server server;
         struct events events;
+        struct downlog downlog;
         struct watch watch;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;
@@ -54,7 +56,7 @@ struct daemon {
         int save_error;  /* of the last save, for saying it once */
 
         ev_prepare turn;
-        ev_timer deadline, save, leave, watchdog, memwatch;
+        ev_timer deadline, save, leave, watchdog, memwatch, relog;
         ev_signal sigterm, sigint, sighup, sigchld;
 };
 

@@ -69,6 +69,7 @@ static void forget_fx(struct daemon *d, const struct core_effect *fx)
         portwatch_stop(d, fx->svc);
         watch_forget(d, fx->svc);
         link_forget(d, fx->svc);
+        downlog_forget(d, fx->svc);
         daemon_forget(d, fx->svc);
 }
 

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "supervisord/check.h"
 #include "supervisord/daemon.h"
+#include "supervisord/downlog.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/orphans.h"
 #include "supervisord/record.h"
@@ -29,6 +30,7 @@ static struct link *find(const struct daemon *d, const struct core_service *s)
 static void link_free(struct link *l)
 {
         l->d->links[l->svc->id] = NULL;
+        downlog_flush(l->d, l->svc, &l->late);
         ev_timer_stop(l->d->loop, &l->timer);
         cleaning_cancel(&l->cleaning);
         shimio_done(&l->io);
@@ -103,6 +105,7 @@ static void clean(struct link *l)
 static void left(struct link *l)
 {
         struct daemon *d = l->d;
+        downlog_flush(d, l->svc, &l->late);
         if (!l->spawn_after) {
                 link_free(l);
                 return;
@@ -172,18 +175,36 @@ static void disbelieve(struct link *l, const struct shimio_frame *f)
         set_timer(l, LINK_RETRY_MS);
 }
 
+/* What the log has still to tell is the shim's business from now on. */
+static void give_lost(struct link *l)
+{
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        int error;
+        int64_t lines = downlog_take(l->d, l->svc, &error);
+        if (!lines)
+                return;
+        shim_begin(&w, buf, sizeof(buf), SHIM_LOST);
+        shim_put_int(&w, SHIM_T_LOST_LINES, lines);
+        shim_put_int(&w, SHIM_T_ERRNO, error);
+        shimio_send(&l->io, buf, shim_end(&w));
+}
+
 static void hello(struct link *l, const struct shimio_frame *f)
 {
         bool adopted = l->state == LINK_AWAY;
         struct core_event ev;
         inforce_told(l->d, l, f);
         l->pid = (pid_t)f->v[SHIM_T_PID];
-        if (!adopted)
+        if (!adopted) {
+                give_lost(l);
                 return;
+        }
         if (!report_adopted(f, &ev)) {
                 disbelieve(l, f);
                 return;
         }
+        give_lost(l);
         ev_timer_stop(l->d->loop, &l->timer);
         l->state = LINK_UP;
         _cleanup_free_ char *status = shimio_text(f, SHIM_T_STATUS);
@@ -231,6 +252,18 @@ static void notify(struct link *l, const struct shimio_frame *f)
         }
 }
 
+static void lines_lost(struct link *l, const struct shimio_frame *f)
+{
+        int64_t lines = f->v[SHIM_T_LOST_LINES];
+        int error = (int)f->v[SHIM_T_ERRNO];
+        if (lines <= 0)
+                downlog_begun(l->d, l->svc, error);
+        else if (f->v[SHIM_T_FLAGS] & SHIM_LOST_UNTOLD)
+                downlog_owe(l->d, l->svc, lines, error);
+        else
+                downlog_told(l->d, l->svc, lines, error);
+}
+
 static void frame_cb(struct shimio *io, const struct shimio_frame *f)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
@@ -259,6 +292,9 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 break;
         case SHIM_NOTIFY:
                 notify(l, f);
+                break;
+        case SHIM_LOST:
+                lines_lost(l, f);
                 break;
         case SHIM_BYE:
                 if (f->v[SHIM_T_ERRNO] != 0)
@@ -431,25 +467,16 @@ void link_live(struct daemon *d, struct core_service *s)
         memwatch_look(d, s);
 }
 
-static void log_directly(struct daemon *d, const struct core_service *s, const char *source,
-                         const char *text, int64_t wall_ms)
-{
-        char when[CLOCK_TEXT_MAX];
-        _cleanup_free_ char *path = paths_log(&d->paths, s->name);
-        _cleanup_free_ char *line =
-            xasprintf("%s %s %s\n", clock_text(wall_ms, when), source ? source : "svcd", text);
-        /* Lines of a service that is down are few: rotation is left to its next shim. */
-        int r = selflog_append(path, line, strlen(line), INT64_MAX);
-        if (r < 0)
-                selflog_debug(&d->log, "%s: cannot write %s: %s", s->name, path, strerror(-r));
-}
-
 void link_log(struct daemon *d, struct core_service *s, const char *source, const char *text,
               int64_t wall_ms)
 {
         struct link *l = find(d, s);
-        if (!l || l->state == LINK_CLEANING || l->state == LINK_LEAVING) {
-                log_directly(d, s, source, text, wall_ms);
+        if (!l || l->state == LINK_CLEANING) {
+                downlog_write(d, s, source ? source : "svcd", text, wall_ms);
+                return;
+        }
+        if (l->state == LINK_LEAVING) {
+                downlog_defer(&l->late, source ? source : "svcd", text, wall_ms);
                 return;
         }
         char buf[8192];

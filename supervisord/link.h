@@ -4,7 +4,7 @@
  *   UP        connected
  *   AWAY      the shim lives (it holds its lock: shim_proto.h, "RUN/shims/NAME") but is not connected:
  *             it was left by an earlier svcd, or it closed the connection. Frames are kept for it.
- *   LEAVING   EXIT was sent; a SPAWN that comes meanwhile waits for its end
+ *   LEAVING   EXIT was sent; a SPAWN that comes meanwhile waits for its end, and so do log lines
  *   CLEANING  the shim is dead; what it held is being killed (cleaning.h). Then LOST is posted; a SPAWN
  *             that comes meanwhile (the shim was idle) waits for its end
  *
@@ -17,6 +17,7 @@
 
 #include "supervisord/cleaning.h"
 #include "supervisord/core/core.h"
+#include "supervisord/downlog.h"
 #include "supervisord/inforce.h"
 #include "supervisord/shimio.h"
 
@@ -35,9 +36,10 @@ struct link {
         struct shimio io;
         pid_t pid; /* of the shim; 0 = not known yet */
         ev_timer timer;
-        struct strbuf start; /* INIT and START of the run that is not answered yet */
-        bool spawn_after;    /* LEAVING, CLEANING: a SPAWN waits */
-        bool spawning;       /* START is not answered yet */
+        struct downlog_late late; /* LEAVING */
+        struct strbuf start;      /* INIT and START of the run that is not answered yet */
+        bool spawn_after;         /* LEAVING, CLEANING: a SPAWN waits */
+        bool spawning;            /* START is not answered yet */
         int64_t spawn_run;
         bool disbelieved; /* it said what cannot be; svcd.log has been told */
         struct inforce inforce;

@@ -2,14 +2,13 @@
 #include "supervisord/selflog.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "supervisord/appendfile.h"
 
 void selflog_open(struct selflog *l, const char *path)
 {
@@ -21,6 +20,7 @@ void selflog_done(struct selflog *l)
         selflog_flush(l);
         free(l->path);
         strbuf_done(&l->pending);
+        strbuf_done(&l->kept);
         *l = (struct selflog){0};
 }
 
@@ -53,38 +53,76 @@ void selflog_debug(struct selflog *l, const char *fmt, ...)
         va_end(ap);
 }
 
-static int open_append(const char *path)
-{
-        int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
-        int fd = open(path, flags, 0600);
-        if (fd >= 0 || errno != ENOENT)
-                return fd;
-        _cleanup_free_ char *dir = xstrdup(path);
-        *strrchr(dir, '/') = '\0';
-        if (dir_make(dir, 0700) < 0)
-                return -1;
-        return open(path, flags, 0600);
-}
-
 int selflog_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes)
 {
-        _cleanup_close_ int fd = open_append(path);
-        if (fd < 0)
-                return -errno;
-        struct stat st;
-        if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size + (int64_t)n_bytes > max_bytes) {
-                _cleanup_free_ char *old = xasprintf("%s.1", path);
-                fd = util_close(fd);
-                if (rename(path, old) < 0)
-                        return -errno;
-                fd = open_append(path);
-                if (fd < 0)
-                        return -errno;
+        return appendfile_write(path, data, n_bytes, max_bytes, 1);
+}
+
+/* What the file does not take is kept for the next time, up to a limit; what comes then is dropped. */
+static void keep(struct selflog *l)
+{
+        if (l->kept.n + l->pending.n <= SELFLOG_KEPT_MAX && !l->lost) {
+                strbuf_addn(&l->kept, l->pending.s, l->pending.n);
+                return;
         }
-        ssize_t n = write(fd, data, n_bytes);
-        if (n < 0)
-                return -errno;
-        return (size_t)n == n_bytes ? 0 : -ENOSPC;
+        for (size_t i = 0; i < l->pending.n; i++)
+                l->lost += l->pending.s[i] == '\n';
+}
+
+static void say_lost(struct selflog *l, struct strbuf *b)
+{
+        char when[CLOCK_TEXT_MAX];
+        if (l->lost)
+                strbuf_addf(b, "%s svcd: lines lost=%lld reason=\"%s\"\n",
+                            clock_text(clock_wall_ms(), when), (long long)l->lost,
+                            strerror(l->error));
+}
+
+/* One write: what was kept, what was lost, what is new. */
+static void to_file(struct selflog *l)
+{
+        if (l->kept.n == 0 && !l->lost) {
+                int r = selflog_append(l->path, l->pending.s, l->pending.n, SELFLOG_MAX_BYTES);
+                if (r < 0)
+                        l->error = -r;
+                if (r < 0)
+                        keep(l);
+                return;
+        }
+        struct strbuf b = {0};
+        strbuf_addn(&b, l->kept.s, l->kept.n);
+        say_lost(l, &b);
+        strbuf_addn(&b, l->pending.s, l->pending.n);
+        int r = selflog_append(l->path, b.s, b.n, SELFLOG_MAX_BYTES);
+        strbuf_done(&b);
+        if (r < 0) {
+                l->error = -r;
+                keep(l);
+                return;
+        }
+        strbuf_done(&l->kept);
+        l->lost = 0;
+}
+
+static void to_stderr(const struct selflog *l)
+{
+        struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+        if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT)) {
+                ssize_t n = write(STDERR_FILENO, l->pending.s, MIN(l->pending.n, (size_t)4096));
+                if (n > 0 && (size_t)n < l->pending.n && poll(&p, 1, 0) == 1)
+                        (void)!write(STDERR_FILENO, l->pending.s + n, l->pending.n - (size_t)n);
+        }
+}
+
+bool selflog_waits(const struct selflog *l)
+{
+        return l->kept.n > 0 || l->lost > 0;
+}
+
+void selflog_retry(struct selflog *l)
+{
+        if (l->path && selflog_waits(l) && l->pending.n == 0)
+                to_file(l);
 }
 
 void selflog_flush(struct selflog *l)
@@ -92,12 +130,7 @@ void selflog_flush(struct selflog *l)
         if (l->pending.n == 0)
                 return;
         if (l->path)
-                (void)selflog_append(l->path, l->pending.s, l->pending.n, SELFLOG_MAX_BYTES);
-        struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-        if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT)) {
-                ssize_t n = write(STDERR_FILENO, l->pending.s, MIN(l->pending.n, (size_t)4096));
-                if (n > 0 && (size_t)n < l->pending.n && poll(&p, 1, 0) == 1)
-                        (void)!write(STDERR_FILENO, l->pending.s + n, l->pending.n - (size_t)n);
-        }
+                to_file(l);
+        to_stderr(l);
         strbuf_done(&l->pending);
 }

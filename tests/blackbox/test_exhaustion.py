@@ -1,17 +1,15 @@
 """The machine is short of something: processes, descriptors, watches, a program's file. No service is
 blamed for it, all is tried again, and svcd says what is wrong and does not spin."""
 
-import contextlib
 import ctypes
 import os
 import resource
 import shutil
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
-from svcdtest import BIN, SLOW, SvcdTest, children, command_line, libc, stat_fields
+from svcdtest import BIN, SvcdTest, at_rest, children, command_line, libc
 
 ROOT = os.geteuid() == 0
 
@@ -22,22 +20,9 @@ def exchange(one, other):
         raise OSError(ctypes.get_errno(), "renameat2")
 
 
-def cpu_seconds(pid):
-    fields = stat_fields(pid)
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 class Exhaustion(SvcdTest):
-    @contextlib.contextmanager
     def at_rest(self, *pids, seconds=1.0):
-        """svcd (and PIDS) may not spin while the block lasts, which is at least SECONDS."""
-        pids = (self.svcd.pid, *pids)
-        began, before = time.monotonic(), {p: cpu_seconds(p) for p in pids}
-        yield
-        self.until(lambda: time.monotonic() - began >= seconds, what="time to pass")
-        allowed = (0.1 + 0.05 * (time.monotonic() - began)) * SLOW
-        for p in pids:
-            self.assertLess(cpu_seconds(p) - before[p], allowed, f"{p} spins: {command_line(p)}")
+        return at_rest(self, self.svcd.pid, *pids, seconds=seconds)
 
     def nursery(self):
         found = [p for p in children(self.svcd.pid) if command_line(p).startswith("svc-shim ---")]

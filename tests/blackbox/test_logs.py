@@ -94,6 +94,22 @@ class Output(SvcdTest):
         with open(self.log_path("a"), "rb") as f:
             self.assertTrue(f.read().endswith(b"\n"))
 
+    def test_a_start_at_once_after_a_stop(self):
+        """svcd's own lines come behind the last ones of the shim that leaves."""
+        self.config("services: {a: {command: sleep 1000}}")
+        self.start()
+        for run in range(2, 22):
+            self.running("a")
+            with self.varlink() as v:
+                v.call("Stop", {"names": ["a"]})
+                v.call("Start", {"names": ["a"]})
+            self.logged("a", f"ready run={run}")
+        times = [line.split(" ")[0] for line in self.log("a")]
+        words = [text.split(" ")[0] for text in self.log_texts("a", "svcd")]
+        self.assertEqual(words, ["started", "ready"] +
+                         ["stop", "exited", "stopped", "start", "started", "ready"] * 20)
+        self.assertEqual(times, sorted(times))
+
     def test_bytes_survive(self):
         self.output(self.python("p.py", r"""
             import os

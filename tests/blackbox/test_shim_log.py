@@ -1,7 +1,9 @@
 """svc-shim: output becomes lines of the log, whole, in order, all of them; rotation; files in trouble."""
 
+import errno
 import os
 import re
+import resource
 import shutil
 import signal
 import stat
@@ -9,7 +11,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
-from shimproto import PYTHON, ShimTest  # noqa: E402
+from shimproto import PYTHON, ShimTest, Timeout  # noqa: E402
 
 LINE = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (\w+) (.*)$", re.S)
 
@@ -330,7 +332,6 @@ class Files(ShimTest):
 
     def test_file_size_limit(self):
         """RLIMIT_FSIZE of svcd must not kill a shim, nor tear a line."""
-        import resource
         shim = self.shim()
         resource.prlimit(shim.pid, resource.RLIMIT_FSIZE, (5000, 5000))
         shim.start(numbered(1000))
@@ -340,6 +341,174 @@ class Files(ShimTest):
         self.assertTrue(data.endswith(b"\n"))
         for line in data.splitlines():
             self.assertRegex(line, LINE)
+
+    def size_limit(self, shim, size):
+        resource.prlimit(shim.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def lost(self, shim):
+        """What the log tells of lost lines: [(number, reason)]."""
+        found = re.findall(rb" svcd lines lost=(\d+) reason=\"(.*)\"$", shim.log(), re.M)
+        return [(int(n), reason.decode()) for n, reason in found]
+
+    def whole(self, shim):
+        for line in shim.log().splitlines():
+            self.assertRegex(line, LINE)
+
+    def test_lost_lines_are_told(self):
+        """Once there is room, though nothing more is written; and svcd hears of it, twice."""
+        shim = self.shim()
+        self.size_limit(shim, 5000)
+        shim.start(numbered(1000))
+        ended = shim.expect("EXITED")
+        begun = shim.expect("LOST")
+        self.assertEqual((begun.lost_lines, begun.errno, begun.flags), (0, errno.EFBIG, 0))
+        self.size_limit(shim, resource.RLIM_INFINITY)
+        self.until(lambda: self.lost(shim), "the line that tells it")
+        shim.ack(ended, "exited run=1")
+        (n, reason), = self.lost(shim)
+        self.assertEqual(reason, "File too large")
+        self.assertEqual(n, ended.dropped_lines)
+        self.assertEqual(len(self.output(shim)) + n, 1000)
+        told = shim.expect("LOST")
+        self.assertEqual((told.lost_lines, told.errno, told.flags), (n, errno.EFBIG, 0))
+        self.whole(shim)
+        shim.start(numbered(3), run=2)
+        shim.ack(shim.expect("EXITED", run=2), "exited run=2")
+        self.until(lambda: b"exited run=2" in shim.log(), "the next end")
+        self.assertEqual(self.output(shim)[-3:], [b"0 ", b"1 ", b"2 "])
+        self.assertEqual(len(self.lost(shim)), 1)
+        self.assertIsNone(shim.quiet(0.1))
+
+    def test_lost_lines_stand_where_they_are_missing(self):
+        """With output that goes on."""
+        shim = self.shim()
+        shim.start([PYTHON, "-u", "-c",
+                    "import time\nfor i in range(40): print(i, 'x' * 100); time.sleep(0.01)"])
+        self.until(lambda: len(self.output(shim)) > 5, "output")
+        self.size_limit(shim, len(shim.log()))
+        self.until(lambda: any(f.kind == "LOST" for f in self.look(shim)), "loss")
+        self.size_limit(shim, resource.RLIM_INFINITY)
+        shim.expect("EXITED")
+        self.until(lambda: self.lost(shim), "the line that tells it")
+        self.whole(shim)
+        self.complete(shim, 40)
+
+    def look(self, shim):
+        try:
+            shim.seen.append(shim.next(0.01))
+        except Timeout:
+            pass
+        return shim.seen
+
+    def complete(self, shim, total):
+        """Numbered lines, in order, and each gap is told with its size in its place."""
+        expected = 0
+        for line in shim.log().splitlines():
+            m = LINE.match(line)
+            if m[1] == b"svcd" and m[2].startswith(b"lines lost="):
+                expected += int(re.match(rb"lines lost=(\d+)", m[2])[1])
+            elif m[1] == b"out":
+                self.assertEqual(int(m[2].split()[0]), expected, shim.log().decode())
+                expected += 1
+        self.assertEqual(expected, total)
+
+    def test_long_line_hit_in_the_middle(self):
+        """It comes in pieces; when one of them fails all of it is taken back, and what comes of it later
+        is not written without a time."""
+        shim = self.shim()
+        go = os.path.join(self.folder, "go")
+        shim.start([PYTHON, "-c", f"""
+import os, time
+def out(data):
+    while data:
+        data = data[os.write(1, data):]
+out(b"0 first\\n1 " + b"y" * 400000)
+while not os.path.exists({go!r}): time.sleep(0.01)
+out(b"y" * 300000 + b"end\\n2 after\\n")
+"""])
+        self.until(lambda: len(shim.log()) > 200000, "the beginning of the line")
+        self.size_limit(shim, len(shim.log()) + 1000)
+        self.until(lambda: any(f.kind == "LOST" for f in self.look(shim)) or
+                   len(shim.log()) > 390000, "loss")
+        self.size_limit(shim, resource.RLIM_INFINITY)
+        if not any(f.kind == "LOST" for f in shim.seen):
+            self.size_limit(shim, len(shim.log()) + 1000)
+        with open(go, "w"):
+            pass
+        self.until(lambda: any(f.kind == "LOST" for f in self.look(shim)), "loss")
+        self.size_limit(shim, resource.RLIM_INFINITY)
+        shim.expect("EXITED")
+        self.until(lambda: self.lost(shim), "the line that tells it")
+        self.whole(shim)
+        self.assertNotIn(b"yyy", shim.log())
+        self.assertGreaterEqual(sum(n for n, _ in self.lost(shim)), 1)
+        self.complete(shim, 3)
+
+    def test_lost_at_the_very_end(self):
+        """svcd hears of what the log could not tell before the shim ended."""
+        shim = self.shim()
+        shim.start(numbered(3))
+        shim.ack(shim.expect("EXITED"), "exited run=1")
+        self.until(lambda: b"exited" in shim.log(), "exited line")
+        self.size_limit(shim, len(shim.log()))
+        shim.send("LOG", text="stopped")
+        shim.send("LOG", text="two\nlines")
+        shim.send("EXIT")
+        shim.closed()
+        self.assertEqual([(f.kind, f.lost_lines, f.flags) for f in shim.seen if f.kind == "LOST"][-1],
+                         ("LOST", 3, 1))
+        self.assertEqual(shim.seen[-1].kind, "BYE")
+
+    def test_a_torn_line_of_a_predecessor_is_ended(self):
+        shim = self.shim()
+        shim.start(numbered(1))
+        shim.ack(shim.expect("EXITED"))
+        shim.send("EXIT")
+        shim.closed()
+        with open(self.log_path("a"), "ab") as f:
+            f.write(b"2026-11-20T11:12:13.123+01:00 out torn")
+        shim = self.shim()
+        size = os.path.getsize(self.log_path("a"))
+        self.size_limit(shim, size)
+        shim.start(numbered(1), run=2)
+        shim.expect("EXITED")
+        self.assertTrue(shim.log().endswith(b"torn"))
+        self.size_limit(shim, resource.RLIM_INFINITY)
+        self.until(lambda: self.lost(shim), "the line that tells it")
+        self.whole(shim)
+
+    def test_cannot_be_rotated(self):
+        """It grows to twice its limit, then lines are lost; nothing that was there is."""
+        os.makedirs(self.log_path("a") + ".1/full")
+        shim = self.shim(log_max_size=4000, log_keep=1)
+        shim.start(numbered(1000))
+        ended = shim.expect("EXITED")
+        self.assertGreater(ended.dropped_lines, 100)
+        self.assertTrue(4000 < os.path.getsize(self.log_path("a")) <= 8000)
+        self.assertEqual(self.output(shim)[:3], [b"0 ", b"1 ", b"2 "])
+        self.assertEqual(sorted(os.listdir(os.path.dirname(self.log_path("a")))), ["a.log", "a.log.1"])
+        self.assertEqual(self.lost(shim), [])
+        shutil.rmtree(self.log_path("a") + ".1")
+        self.until(lambda: self.lost(shim), "the line that tells it")
+        self.assertTrue(os.path.exists(self.log_path("a") + ".1"))
+        self.assertEqual(self.lost(shim), [(ended.dropped_lines, "Is a directory")])
+
+    def test_folder_without_permission(self):
+        """The file that is open is written on; what cannot be opened is told."""
+        if os.geteuid() == 0:
+            self.skipTest("root may do everything")
+        shim = self.shim()
+        shim.sh("echo 0; while [ ! -e go ]; do sleep 0.01; done; echo 1; sleep 1.2; echo 2")
+        self.until(lambda: self.output(shim) == [b"0"], "first line")
+        folder = os.path.dirname(self.log_path("a"))
+        os.chmod(folder, 0)
+        self.addCleanup(os.chmod, folder, 0o700)
+        with open(os.path.join(self.folder, "go"), "w"):
+            pass
+        ended = shim.expect("EXITED")
+        self.assertEqual(ended.dropped_lines, 0)
+        os.chmod(folder, 0o700)
+        self.assertEqual(self.output(shim), [b"0", b"1", b"2"])
 
     def test_stopped_reader(self):
         """Someone reads the log with a lock and stops; a service does not care."""

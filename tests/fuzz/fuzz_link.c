@@ -73,27 +73,52 @@ static void our_record(const struct paths *p, const char *service)
         (void)service;
 }
 
-static int our_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes)
+static int our_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes,
+                      int keep)
 {
         (void)path;
         (void)data;
         (void)max_bytes;
-        return n_bytes ? 0 : -EINVAL;
+        (void)keep;
+        return n_bytes % 7 ? 0 : -ENOSPC;
+}
+
+static json_t *our_event(struct events *e, const char *service, const char *event, json_t *fields,
+                         int64_t wall_ms)
+{
+        (void)e;
+        (void)service;
+        (void)event;
+        (void)fields;
+        (void)wall_ms;
+        return json_object();
+}
+
+static void our_subscribers(struct daemon *daemon, const char *service, json_t *event)
+{
+        (void)daemon;
+        (void)service;
+        (void)event;
 }
 
 static int our_fork(struct nursery *n, int *ret_fd);
 static void our_post(struct daemon *d, struct core_service *s, const struct core_event *ev);
 
-#define clock_mono_ms   our_clock_ms
-#define cleaning_begin  our_cleaning_begin
-#define cleaning_cancel our_cleaning_cancel
-#define orphans_tags    our_orphans_tags
-#define record_look     our_record_look
-#define record_remove   our_record
-#define record_nudge    our_record
-#define nursery_fork    our_fork
-#define selflog_append  our_append
-#define daemon_post     our_post
+#define clock_mono_ms    our_clock_ms
+#define cleaning_begin   our_cleaning_begin
+#define cleaning_cancel  our_cleaning_cancel
+#define orphans_tags     our_orphans_tags
+#define record_look      our_record_look
+#define record_remove    our_record
+#define record_nudge     our_record
+#define nursery_fork     our_fork
+#define appendfile_write our_append
+#define events_add       our_event
+#define methods_event    our_subscribers
+#define daemon_post      our_post
+#define find             downlog_find
+#include "supervisord/downlog.c"
+#undef find
 #include "supervisord/link.c"
 
 #define WALL_MS  INT64_C(1790000000000)
@@ -508,6 +533,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .logs = xstrdup("/home/a/logs"),
                                          .shims = xstrdup("/home/a/run/shims")};
                 d.nursery.program = xstrdup("/nowhere/svc-shim");
+                downlog_init(&d);
         }
         begin();
         for (int i = 0; i < OPS_MAX && fuzz_left(&in) > 0; i++) {
@@ -520,6 +546,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         end();
         link_done(&d);
+        downlog_done(&d);
         core_free(d.core);
         while (peers_n > 0)
                 close(peers[--peers_n]);

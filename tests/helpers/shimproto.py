@@ -41,6 +41,7 @@ FRAMES = {
     "INIT": 1, "START": 2, "ORDER": 3, "SIGNAL": 4, "KILL": 5, "LOG": 6, "LOGCONF": 7, "ACK": 8,
     "COOKIE": 9, "EXIT": 10, "LIMITS": 11, "RECORD": 12, "HELLO": 64, "STARTED": 65, "START_FAILED": 66,
     "EXITED": 67, "EMPTY": 68, "NOTIFY": 69, "BYE": 70,
+    "LOST": 19,
 }
 FRAME_NAMES = {v: k for k, v in FRAMES.items()}
 TAGS = {
@@ -53,6 +54,7 @@ TAGS = {
     "system_ms": 42, "maxrss_bytes": 43, "restarted": 44, "logged": 45, "output": 46,
     "dropped_lines": 47, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
     "tree_user_ms": 52, "tree_system_ms": 53, "peak_bytes": 54, "oom": 55,
+    "lost_lines": 70,
 }
 TAG_NAMES = {v: k for k, v in TAGS.items()}
 BYTES = {"name", "run_dir", "log_path", "command", "arg", "env", "cwd", "rlimit", "cookie", "text",

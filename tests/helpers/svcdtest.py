@@ -24,6 +24,7 @@ behind becomes its child, so that `descendants` sees everything that was ever st
 leaves a process after `svcd` was told to end fails. Processes are ended by pid, never by name.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -134,6 +135,39 @@ def command_line(pid):
 def process_environment(pid):
     with open(f"/proc/{pid}/environ", "rb") as f:
         return dict(v.split("=", 1) for v in f.read().decode().split("\0") if "=" in v)
+
+
+def cpu_seconds(pid):
+    """What a process has used, itself."""
+    fields = stat_fields(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def at_rest(test, *pids, seconds=1.0):
+    """These processes may not spin while the block lasts, which is at least SECONDS."""
+    began, before = time.monotonic(), {p: cpu_seconds(p) for p in pids}
+    yield
+    test.until(lambda: time.monotonic() - began >= seconds, what="time to pass")
+    allowed = (0.1 + 0.05 * (time.monotonic() - began)) * SLOW
+    for p in pids:
+        test.assertLess(cpu_seconds(p) - before[p], allowed, f"{p} spins: {command_line(p)}")
+
+
+def private_mounts():
+    """A mount namespace of this process's own, to mount small file systems in; for an unprivileged user
+    by way of a user namespace in which he is himself. What is started from here has no more privilege
+    than before. Skips the module where the machine does not allow it."""
+    uid, gid, newns, newuser, private = os.geteuid(), os.getegid(), 0x20000, 0x10000000, 1 << 14 | 1 << 18
+    if libc.unshare(newns | (newuser if uid else 0)) < 0:
+        raise unittest.SkipTest("no mount namespace of one's own: "
+                                f"{os.strerror(ctypes.get_errno())}")
+    if uid:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as f:
+                f.write(text)
+    if libc.mount(b"none", b"/", None, private, None) < 0:
+        raise unittest.SkipTest(f"mounts stay shared: {os.strerror(ctypes.get_errno())}")
 
 
 def listens(port, host="127.0.0.1"):

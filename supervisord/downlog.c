@@ -1,0 +1,202 @@
+/* downlog.c: see downlog.h. Which line is written is decided elsewhere. */
+#include "supervisord/downlog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "supervisord/appendfile.h"
+#include "supervisord/daemon.h"
+#include "supervisord/methods.h"
+
+struct downlog_item {
+        struct downlog_item *next;
+        const struct core_service *svc;
+        int64_t lost;
+        int error;
+};
+
+struct downlog_line {
+        struct downlog_line *next;
+        int64_t wall_ms;
+        char *source, *text;
+};
+
+static struct downlog_item *find(const struct daemon *d, const struct core_service *s)
+{
+        struct downlog_item *i = d->downlog.items;
+        while (i && i->svc != s)
+                i = i->next;
+        return i;
+}
+
+void downlog_forget(struct daemon *d, const struct core_service *s)
+{
+        struct downlog_item **p = &d->downlog.items;
+        while (*p && (*p)->svc != s)
+                p = &(*p)->next;
+        struct downlog_item *i = *p;
+        if (!i)
+                return;
+        *p = i->next;
+        free(i);
+        if (!d->downlog.items)
+                ev_timer_stop(d->loop, &d->downlog.again);
+}
+
+static int append(const struct daemon *d, const struct core_service *s, const char *source,
+                  const char *text, int64_t wall_ms)
+{
+        char when[CLOCK_TEXT_MAX];
+        _cleanup_free_ char *path = paths_log(&d->paths, s->name);
+        _cleanup_free_ char *line =
+            xasprintf("%s %s %s\n", clock_text(wall_ms, when), source, text);
+        return appendfile_write(path, line, strlen(line), s->def ? s->def->log_max_size.v : 0,
+                                s->def ? (int)s->def->log_keep.v : 0);
+}
+
+void downlog_begun(struct daemon *d, const struct core_service *s, int error)
+{
+        selflog_add(&d->log, "%s: lines of its log are being lost: %s", s->name, strerror(error));
+}
+
+void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error)
+{
+        int64_t now = clock_wall_ms();
+        selflog_add(&d->log, "%s: lines lost=%lld reason=\"%s\"", s->name, (long long)lines,
+                    strerror(error));
+        json_t *fields =
+            json_pack("{s:I, s:s}", "lost", (json_int_t)lines, "reason", strerror(error));
+        json_t *event = events_add(&d->events, s->name, "lines lost", fields, now);
+        json_decref(fields);
+        methods_event(d, s->name, event);
+        json_decref(event);
+}
+
+static void plan(struct daemon *d, bool first)
+{
+        struct downlog *l = &d->downlog;
+        l->wait_s = first ? DOWNLOG_RETRY_S : MIN(2 * l->wait_s, DOWNLOG_RETRY_MAX_S);
+        ev_timer_stop(d->loop, &l->again);
+        ev_timer_set(&l->again, l->wait_s, 0);
+        ev_timer_start(d->loop, &l->again);
+}
+
+static struct downlog_item *owe(struct daemon *d, const struct core_service *s, int64_t lines,
+                                int error)
+{
+        struct downlog_item *i = find(d, s);
+        if (!i) {
+                i = xcalloc(1, sizeof(*i));
+                i->svc = s;
+                i->next = d->downlog.items;
+                d->downlog.items = i;
+                plan(d, true);
+        }
+        i->lost += lines;
+        i->error = error;
+        return i;
+}
+
+/* True if S owes nothing (any more). */
+static bool settle(struct daemon *d, const struct core_service *s)
+{
+        struct downlog_item *i = find(d, s);
+        if (!i)
+                return true;
+        int64_t lost = i->lost;
+        int error = i->error;
+        _cleanup_free_ char *text =
+            xasprintf("lines lost=%lld reason=\"%s\"", (long long)lost, strerror(error));
+        int r = append(d, s, "svcd", text, clock_wall_ms());
+        if (r < 0) {
+                i->error = -r;
+                return false;
+        }
+        downlog_forget(d, s);
+        downlog_told(d, s, lost, error);
+        return true;
+}
+
+void downlog_owe(struct daemon *d, const struct core_service *s, int64_t lines, int error)
+{
+        owe(d, s, lines, error);
+        if (!settle(d, s))
+                selflog_add(
+                    &d->log,
+                    "%s: %lld lines of its log are lost (%s), which cannot be said there yet",
+                    s->name, (long long)lines, strerror(error));
+}
+
+void downlog_write(struct daemon *d, const struct core_service *s, const char *source,
+                   const char *text, int64_t wall_ms)
+{
+        bool first = !find(d, s);
+        int r = settle(d, s) ? append(d, s, source, text, wall_ms) : -find(d, s)->error;
+        if (r == 0)
+                return;
+        owe(d, s, 1, -r);
+        if (first)
+                downlog_begun(d, s, -r);
+}
+
+void downlog_defer(struct downlog_late *l, const char *source, const char *text, int64_t wall_ms)
+{
+        struct downlog_line *line = xcalloc(1, sizeof(*line));
+        line->wall_ms = wall_ms;
+        line->source = xstrdup(source);
+        line->text = xstrdup(text);
+        if (!l->first)
+                l->last = &l->first;
+        *l->last = line;
+        l->last = &line->next;
+}
+
+void downlog_flush(struct daemon *d, const struct core_service *s, struct downlog_late *l)
+{
+        while (l->first) {
+                struct downlog_line *line = l->first;
+                l->first = line->next;
+                downlog_write(d, s, line->source, line->text, line->wall_ms);
+                free(line->source);
+                free(line->text);
+                free(line);
+        }
+}
+
+int64_t downlog_take(struct daemon *d, const struct core_service *s, int *ret_error)
+{
+        const struct downlog_item *i = find(d, s);
+        int64_t lost = i ? i->lost : 0;
+        *ret_error = i ? i->error : 0;
+        downlog_forget(d, s);
+        return lost;
+}
+
+static void again_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct daemon *d = CONTAINER_OF(w, struct daemon, downlog.again);
+        struct downlog_item *next;
+        for (struct downlog_item *i = d->downlog.items; i; i = next) {
+                next = i->next;
+                settle(d, i->svc);
+        }
+        if (d->downlog.items)
+                plan(d, false);
+}
+
+void downlog_init(struct daemon *d)
+{
+        ev_timer_init(&d->downlog.again, again_cb, 0, 0);
+}
+
+void downlog_done(struct daemon *d)
+{
+        while (d->downlog.items) {
+                const struct core_service *s = d->downlog.items->svc;
+                settle(d, s);
+                downlog_forget(d, s);
+        }
+}
