@@ -11,7 +11,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
-from shimproto import PYTHON, ShimTest, Timeout  # noqa: E402
+from shimproto import PYTHON, ShimTest, Timeout, state  # noqa: E402
 
 LINE = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (\w+) (.*)$", re.S)
 
@@ -514,8 +514,8 @@ out(b"y" * 300000 + b"end\\n2 after\\n")
         """Someone reads the log with a lock and stops; a service does not care."""
         shim = self.shim()
         import fcntl
-        shim.sh("echo 1; kill -STOP $$; echo 2")
-        self.until(lambda: self.output(shim) == [b"1"], "first line")
+        pid = shim.sh("echo 1; kill -STOP $$; echo 2").main_pid
+        self.until(lambda: self.output(shim) == [b"1"] and state(pid) == "T", "first line")
         with open(self.log_path("a"), "rb") as f:
             fcntl.flock(f, fcntl.LOCK_EX)
             shim.send("SIGNAL", signo=int(signal.SIGCONT))
