@@ -192,10 +192,11 @@ class Log:
 class Excuses:
     """What was done to a service that its contract allows to cost something.
     torn     runs (PID.TICKS) whose shim was killed: what it held of their output is gone
-    windows  [from, to] of wall time in which nothing could be written: lines may be missing"""
+    windows  [from, to] of wall time in which nothing could be written: lines may be missing
+    counting lines may be missing at any time, if the log tells how many"""
 
-    def __init__(self, slack_s=3):
-        self.torn, self.windows, self.slack = defaultdict(set), [], slack_s
+    def __init__(self, slack_s=3, counting=False):
+        self.torn, self.windows, self.slack, self.counting = defaultdict(set), [], slack_s, counting
 
     def full(self, begin, end=None):
         """Whether the time from BEGIN to END touches a window. None: not known, any window will do."""
@@ -212,7 +213,7 @@ class Output:
     def __init__(self, log, counts, excuses):
         self.log, self.name, self.excuses = log, log.name, excuses
         self.counts = counts
-        self.wrong, self.missing = [], 0
+        self.wrong, self.gaps, self.missing = [], [], 0
         self.last = defaultdict(lambda: [0, 0])
         self.last_at = {}
 
@@ -226,6 +227,11 @@ class Output:
         for at, line in self.log.malformed:
             if not self.excuses.torn[self.name] and not self.excuses.full(at):
                 self.wrong.append(f"{self.name}: no line of a log: {line[:200]!r}")
+        if self.missing > self.log.lost() and self.excuses.counting and not self.excuses.torn[self.name]:
+            self.wrong += self.gaps + [f"{self.name}: {self.missing} lines are missing, the log tells of"
+                                       f" {self.log.lost()}"]
+        elif not self.excuses.counting:
+            self.wrong += self.gaps
         return self.wrong
 
     def _line(self, at, source, text):
@@ -241,7 +247,7 @@ class Output:
         elif n > last + 1:
             self.missing += n - last - 1
             if not self.excuses.full(self.last_at.get(run), at):
-                self.wrong.append(f"{self.name}: run {run}: {source} lines {last + 1} to {n - 1} are missing"
+                self.gaps.append(f"{self.name}: run {run}: {source} lines {last + 1} to {n - 1} are missing"
                                   f" (before {when(at)})")
         self.last[run][which] = max(n, last)
         self.last_at[run] = at
@@ -253,7 +259,7 @@ class Output:
         if there < written and run not in self.excuses.torn[self.name]:
             self.missing += written - there
             if not self.excuses.full(self.last_at.get(run)):
-                self.wrong.append(f"{self.name}: run {run}: the last {written - there} of {written}"
+                self.gaps.append(f"{self.name}: run {run}: the last {written - there} of {written}"
                                   f" {source} lines are missing")
 
 
