@@ -8,7 +8,7 @@ JOBS    ?= 2
 CHECKS := check-layers check-headers check-generated check-man check-examples check-unit check-golden \
 	check-sim check-fuzz check-blackbox
 
-.PHONY: check $(CHECKS) check-chaos chaos check-format analyze coverage format gen
+.PHONY: check $(CHECKS) check-chaos chaos check-fault fault check-format analyze coverage format gen
 check: tests
 	@rm -rf $(RESULTS)
 	@for c in $(CHECKS); do $(MAKE) --no-print-directory $$c || true; done
@@ -60,7 +60,17 @@ CHAOS    = $(RUN) --jobs $(JOBS) chaos -- --seconds $(SECONDS_) --seed $(SEED) $
 check-chaos: all $(HELPERS)
 	@$(CHAOS)
 
+# Each system call and allocation fails once: what once found something, and a sample, as both users. All
+# of it, or other cases, by hand: make fault CASES='life/svcd:openat:ENOSPC:*'
+CASES    ?=
+check-fault: all $(HELPERS)
+	@$(RUN) --jobs $(JOBS) fault -- --sample 60 $(ARGS)
+
 # ---- not part of check ----
+
+fault: all $(HELPERS)
+	@SVCD_BIN=$(B) $(PYTHON) -B tests/fault/fault.py --jobs $$(($(JOBS) * 2)) \
+		$(if $(CASES),--cases $(foreach c,$(CASES),'$(c)'),--all) $(ARGS)
 
 # Looks for new inputs: make fuzz TARGET=state SECONDS_=1800. What it finds stays in build-fuzz/ (new
 # inputs in build-fuzz/corpus/NAME, the one that broke something as crash-… in build-fuzz/found).

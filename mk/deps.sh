@@ -6,13 +6,14 @@
 # run and ends with 1.
 set -eu
 
-# gcc, make's companions, libraries; the tests' programs: python3, redis, memcached, nc, ps, mandoc.
+# gcc, make's companions, libraries; the tests' programs: python3, redis, memcached, nc, ps,
+# strace, mandoc.
 debian='gcc libc6-dev binutils musl-tools pkg-config libev-dev libyaml-dev libjansson-dev
- libsystemd-dev libcmocka-dev python3 mandoc redis-server memcached netcat-openbsd procps util-linux'
-debian_dev='clang libclang-rt-dev clang-tidy clang-format cppcheck gcovr strace'
+ libsystemd-dev libcmocka-dev python3 mandoc redis-server memcached netcat-openbsd procps util-linux strace'
+debian_dev='clang libclang-rt-dev clang-tidy clang-format cppcheck gcovr'
 fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel jansson-devel
- systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux'
-fedora_dev='clang compiler-rt clang-tools-extra cppcheck gcovr strace'
+ systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux strace'
+fedora_dev='clang compiler-rt clang-tools-extra cppcheck gcovr'
 
 as_root()
 {

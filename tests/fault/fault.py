@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "helpers"))
 sys.path.insert(0, HERE)
 
 from inject import Case, matrix
-from svcdtest import sanitized
+from svcdtest import BIN, sanitized
 
 
 def one(case, who=None):
@@ -36,7 +36,7 @@ def child(what):
     life = Life()
     case = Case.parse(what) if ":" in what else None
     wrong, outcome, evidence = life.live(case, None if case else what)
-    print(json.dumps({"wrong": wrong, "outcome": outcome, "evidence": evidence[-12000:], "calls": life.calls,
+    print(json.dumps({"wrong": wrong, "outcome": outcome, "evidence": evidence, "calls": life.calls,
                       "deaths": life.deaths, "refusals": life.refusals[-3:]}))
 
 
@@ -86,6 +86,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--one")
     args = parser.parse_args()
+    os.environ["SVCD_BIN"] = os.path.abspath(BIN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if args.one:
         return child(args.one)
@@ -112,7 +113,7 @@ def chosen(args, everything):
     kinds = {}
     for c in rest:
         kinds.setdefault((c.who, c.what, c.how), []).append(c)
-    rng = random.Random(args.seed)
+    rng = random.Random(f"{args.seed} {os.getuid()}")
     picked = rng.sample(sorted(kinds), min(args.sample, len(kinds)))
     return always + [rng.choice(kinds[k]) for k in picked]
 

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from inject import Injection
-from svcdtest import BIN, SLOW, SvcdTest, command_line, descendants, stat_fields
+from svcdtest import BIN, SLOW, SvcdTest, command_line, descendants, parent, stat_fields
 from witness import Events, Excuses, Log, Output, Witness, check_exits, check_numbers
 
 SUBJECT = os.path.join(BIN, "tests/helpers/subject")
@@ -236,6 +236,15 @@ class Life(SvcdTest):
             return self.answers()
         except (OSError, AssertionError):
             return False
+
+    def evidence(self):
+        """What svcd said; of the logs its own lines."""
+        parts = [self.stderr()[-10000:]]
+        for name in SERVICES:
+            lines = [x for x in self.log(name) if " svcd " in x or " subject: " in x]
+            parts.append(f"---- {name}: {' '.join(self.witness.runs(name))}\n" + "\n".join(lines[-40:]))
+        parts += [f"{p} (parent {parent(p)}) {command_line(p)[:150]}" for p in descendants(os.getpid())]
+        return "\n".join(parts)
 
     # ---- the verdict ----
 

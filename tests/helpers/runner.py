@@ -4,7 +4,8 @@
 
 Groups: unit (cmocka programs), sim (one test a seed), fuzz (one test a corpus), golden, blackbox (Python
 files; as root each runs twice, as root and as an unprivileged user), chaos (tests/chaos/chaos.py with the
-arguments given after `--`, as both users too; one test a guarantee), command (`command NAME -- CMD...`,
+arguments given after `--`, as both users too; one test a guarantee), fault (tests/fault/fault.py likewise; one
+test a case), command (`command NAME -- CMD...`,
 one test) and totals, which sums up what the others left in the results folder.
 
 Every program has a time limit and is ended together with all that it started: the runner is a
@@ -30,7 +31,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 PR_SET_CHILD_SUBREAPER = 36
 UNPRIVILEGED = "nobody"
 LIMITS = {"unit": 120, "sim": 600, "fuzz": 120, "golden": 300, "blackbox": 600, "command": 300,
-          "chaos": 900}
+          "chaos": 900, "fault": 900}
 
 
 class Outcome:
@@ -304,7 +305,7 @@ def group_jobs(group, args):
         return [lambda f=f: run_python([sys.executable, "-B", os.path.join(HERE, "pyrun.py"),
                                         os.path.join(folder, f)], f[:-3], limit, env)
                 for f in files], None
-    if group == "chaos":
+    if group in ("chaos", "fault"):
         limit += float(args.what[args.what.index("--seconds") + 1]) if "--seconds" in args.what else 0
         top, found = program_jobs(args.build, group, args.what)
     else:
