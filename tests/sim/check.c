@@ -21,7 +21,7 @@ static void forgive(struct rules *r, const struct core_service *s)
 {
         r->tally_n = 0;
         r->due_ms = r->short_ms = 0;
-        r->retry_ms = 0;
+        r->retry_at_ms = r->retry_ms = 0;
         r->delay_ms = s->def ? s->def->restart_delay.v : 0;
 }
 
@@ -68,12 +68,16 @@ void check_definition(struct sim *w, int who, const struct conf *conf)
         bool same = conf_digest(s->conf, s->def) == conf_digest(conf, def);
         for (int i = 0; i < SETTING_COUNT; i++)
                 same = same && conf_same(s->def, def, (enum conf_setting)i);
+        /* What a reload replaces because it runs with an earlier definition is forgiven as well. */
+        bool old = s->digest && s->digest != conf_digest(conf, def) &&
+                   (s->actual == CORE_STARTING || s->actual == CORE_RUNNING ||
+                    s->actual == CORE_RELOADING || s->actual == CORE_ADOPTING);
         struct rules *r = &w->rules[who];
-        if (same)
+        if (same && !old)
                 return;
         r->tally_n = 0;
         r->due_ms = r->short_ms = 0;
-        r->retry_ms = 0;
+        r->retry_at_ms = r->retry_ms = 0;
         r->failing = false; /* a run that is being ended makes room for the new definition */
         r->delay_ms = def->restart_delay.v;
 }
