@@ -184,3 +184,15 @@ int client_ask(struct ctl *ctl, const char *method, json_t *parameters, json_t *
         }
         return client_call(&c, ctl, method, parameters, ret);
 }
+
+json_t *client_info(struct ctl *ctl)
+{
+        _cleanup_client_ struct client c = {.fd = -1};
+        _cleanup_reply_ struct reply reply = {0};
+        if (client_try(&c, ctl) < 0)
+                return NULL;
+        client_send(&c, "GetInfo", NULL, false);
+        if (client_next(&c, ctl_answer_by(ctl), &reply) < 0 || reply.error)
+                return NULL;
+        return json_incref(json_object_get(reply.parameters, "info"));
+}

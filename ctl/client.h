@@ -63,4 +63,7 @@ int client_call(struct client *c, struct ctl *ctl, const char *method, json_t *p
 /* The same over a connection of its own. */
 int client_ask(struct ctl *ctl, const char *method, json_t *parameters, json_t **ret);
 
+/* What the running svcd says of itself, or NULL if it cannot be asked: nothing is said then. */
+json_t *client_info(struct ctl *ctl);
+
 #endif

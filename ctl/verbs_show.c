@@ -46,6 +46,24 @@ static void print_columns(struct ctl *ctl, const json_t *list, const char *const
         table_done(&t);
 }
 
+/* Of each limit that is set: who keeps it. */
+static void print_limits(struct ctl *ctl, const json_t *settings)
+{
+        static const char *const keys[3] = {"path", "value", "kept_by"};
+        json_t *limits = json_array(), *o;
+        size_t i;
+        json_array_foreach(settings, i, o)
+        {
+                if (jget_string(o, "kept_by"))
+                        json_array_append(limits, o);
+        }
+        if (json_array_size(limits)) {
+                ctl_say(ctl, "\nLimits, and who keeps them:");
+                print_columns(ctl, limits, keys);
+        }
+        json_decref(limits);
+}
+
 /* The parameters of Show and Environment. */
 static json_t *of_service(const struct ctl *ctl)
 {
@@ -64,10 +82,12 @@ int verb_show(struct ctl *ctl)
                 return status;
         const char *error = jget_string(json_object_get(reply, "service"), "error");
         _cleanup_free_ char *safe = ctl_safe(ctl, error);
-        if (ctl->json)
+        if (ctl->json) {
                 ctl_json(ctl, json_incref(reply));
-        else
+        } else {
                 print_columns(ctl, json_object_get(reply, "settings"), keys);
+                print_limits(ctl, json_object_get(reply, "settings"));
+        }
         if (error)
                 ctl_warn(ctl, "the definition as it is now cannot be used: %s", safe);
         json_decref(reply);
@@ -91,22 +111,9 @@ int verb_env(struct ctl *ctl)
 
 /* ---- version ---- */
 
-/* What the running svcd says of itself, or NULL if it cannot be asked: no failure here. */
-static json_t *ask_info(struct ctl *ctl)
-{
-        _cleanup_client_ struct client c = {.fd = -1};
-        _cleanup_reply_ struct reply reply = {0};
-        if (client_try(&c, ctl) < 0)
-                return NULL;
-        client_send(&c, "GetInfo", NULL, false);
-        if (client_next(&c, ctl_answer_by(ctl), &reply) < 0 || reply.error)
-                return NULL;
-        return json_incref(json_object_get(reply.parameters, "info"));
-}
-
 int verb_version(struct ctl *ctl)
 {
-        json_t *info = ask_info(ctl);
+        json_t *info = client_info(ctl);
         _cleanup_free_ char *version = ctl_safe(ctl, jget_string(info, "version"));
         int64_t pid = 0, up_ms = 0;
         char up[TEXT_SHORT_MAX];

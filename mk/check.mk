@@ -72,6 +72,12 @@ fault: all $(HELPERS)
 	@SVCD_BIN=$(B) $(PYTHON) -B tests/fault/fault.py --jobs $$(($(JOBS) * 2)) \
 		$(if $(CASES),--cases $(foreach c,$(CASES),'$(c)'),--all) $(ARGS)
 
+# On Debian 12's own kernel in qemu: as root, see tests/kernel/README.md. The image is made once and kept.
+KERNEL_CACHE ?= /var/tmp/svcd-kernel
+.PHONY: check-kernel
+check-kernel: all $(HELPERS)
+	@sh tests/kernel/run.sh $(B) $(KERNEL_CACHE) $(T)
+
 # Looks for new inputs: make fuzz TARGET=state SECONDS_=1800. What it finds stays in build-fuzz/ (new
 # inputs in build-fuzz/corpus/NAME, the one that broke something as crash-… in build-fuzz/found).
 TARGET   ?=

@@ -1,6 +1,7 @@
 #!/bin/sh
 # deps.sh: installs what building and checking svcd needs, with the system's package manager.
-# Silent and quick when nothing is missing. `deps.sh deps-dev` adds what only developers need.
+# Silent and quick when nothing is missing. `deps.sh deps-dev` adds what only developers need,
+# `deps.sh deps-kernel` what tests/kernel needs.
 #
 # As root it installs directly, otherwise through sudo; where it may not, it prints the command to
 # run and ends with 1.
@@ -79,13 +80,19 @@ install_deb()
 want=$1
 if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
 	manual='apt-get install --no-install-recommends'
-	[ "$want" = deps ] || debian="$debian $debian_dev"
+	case $want in
+	deps-dev) debian="$debian $debian_dev" ;;
+	deps-kernel) debian='qemu-system-x86 debootstrap e2fsprogs' ;;
+	esac
 	# shellcheck disable=SC2086
 	missing=$(missing_deb $debian)
 	[ -z "$missing" ] || install_deb
 elif command -v dnf >/dev/null 2>&1; then
 	manual='dnf install'
-	[ "$want" = deps ] || fedora="$fedora $fedora_dev"
+	case $want in
+	deps-dev) fedora="$fedora $fedora_dev" ;;
+	deps-kernel) fedora='qemu-system-x86-core debootstrap e2fsprogs' ;;
+	esac
 	# shellcheck disable=SC2086
 	missing=$(missing_rpm $fedora)
 	# RHEL has some of them in EPEL and CRB only. musl-gcc may be missing (the shim is then larger).

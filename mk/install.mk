@@ -15,7 +15,7 @@ MAN8 := $(wildcard man/*.8)
 install_units = for u in $(1); do sed 's|@bindir@|$(bindir)|g' $$u > $(2)/$${u\#\#*/} \
 	&& chmod 644 $(2)/$${u\#\#*/} || exit; done
 
-.PHONY: install uninstall dist deps deps-dev run help
+.PHONY: install uninstall dist deps deps-dev deps-kernel run help
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) \
 		$(DESTDIR)$(docdir)/examples $(DESTDIR)$(unitdir) $(DESTDIR)$(userunitdir) \
@@ -49,7 +49,7 @@ dist:
 	git archive --format=tar.gz --prefix=svcd-$(VERSION)/ -o dist/svcd-$(VERSION).tar.gz HEAD
 	@echo dist/svcd-$(VERSION).tar.gz
 
-deps deps-dev:
+deps deps-dev deps-kernel:
 	@sh mk/deps.sh $@
 
 # svcd in the foreground with a sample of services on a scratch root, shown at work; Ctrl-C ends it.
@@ -65,6 +65,7 @@ help:
 	@printf '                       %s\n' $(CHECKS) check-format
 	@echo 'make analyze         gcc -fanalyzer, cppcheck, clang-tidy (make deps-dev installs them)'
 	@echo 'make fuzz            TARGET=state SECONDS_=1800: looks for inputs that break it (tests/fuzz/)'
+	@echo 'make check-kernel    what differs between kernels, on Debian 12 in qemu (make deps-kernel; as root)'
 	@echo 'make coverage        branch coverage of supervisord/core'
 	@echo 'make gen             rewrite the generated files after a change of the tables'
 	@echo 'make format          clang-format'

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,6 +181,29 @@ json_t *view_diagnostics(const struct diag *diag)
         return list;
 }
 
+static json_t *view_cgroup(const struct cgroup *cg)
+{
+        json_t *list = json_array();
+        for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++)
+                if (cg->controllers >> i & 1)
+                        json_array_append_new(list, json_string(cgroup_controller_names[i]));
+        return json_pack("{s:o, s:o, s:o}", "base", text(cg->base), "why",
+                         text(cg->why ? cg->why : ""), "controllers", list);
+}
+
+/* Whoever started svcd and would start it again. */
+static json_t *started_by(void)
+{
+        char path[32], *name = NULL;
+        if (getenv("INVOCATION_ID")) /* set by systemd, for whatever it starts and nothing else */
+                return json_string("systemd");
+        snprintf(path, sizeof(path), "/proc/%d/comm", (int)getppid());
+        if (file_read(path, 64, &name, NULL) < 0)
+                return json_string("?");
+        name[strcspn(name, "\n")] = '\0';
+        return owned(name);
+}
+
 json_t *view_info(const struct daemon *d, int64_t now_ms)
 {
         json_t *o = json_object();
@@ -194,6 +218,11 @@ json_t *view_info(const struct daemon *d, int64_t now_ms)
         json_object_set_new(o, "uptime_ms", json_integer(now_ms - d->started_ms));
         json_object_set_new(o, "services", json_integer((json_int_t)core_count(d->core)));
         json_object_set_new(o, "definitions_changed", json_boolean(changed));
+        struct rlimit files = {0};
+        getrlimit(RLIMIT_NOFILE, &files);
+        json_object_set_new(o, "started_by", started_by());
+        json_object_set_new(o, "open_files", json_integer((json_int_t)files.rlim_cur));
+        json_object_set_new(o, "cgroup", view_cgroup(&d->cgroup));
         json_object_set_new(o, "errors", view_diagnostics(&d->diag));
         return o;
 }

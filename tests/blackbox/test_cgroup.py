@@ -37,6 +37,9 @@ class InFolder(SvcdTest):
                     os.chown(os.path.join(top, f), who.pw_uid, who.pw_gid)
 
         def enter():
+            # As the unit does: as long as an earlier svcd's controllers are on, nobody can come in.
+            for controller in cgrouptest.read(self.base, "cgroup.subtree_control").split():
+                cgrouptest.write("-" + controller, self.base, "cgroup.subtree_control")
             cgrouptest.write("0", self.base, "cgroup.procs")
             if who:
                 os.setgroups([])
@@ -69,6 +72,9 @@ class InFolder(SvcdTest):
     def kept_by(self, name):
         reply = json.loads(self.svcctl("--json", "show", name).out)
         return {s["path"]: s["kept_by"] for s in reply["settings"] if s["kept_by"]}
+
+    def doctor(self):
+        return {f["check"]: f for f in json.loads(self.run_svcctl("--json", "doctor").out)}
 
     def needs(self, controller):
         if controller not in cgrouptest.controllers(self.base):
@@ -170,7 +176,8 @@ class Runs(InFolder):
         self.config("services: {a: {command: sleep 1000, limits: {memory: 64M, cpu: 50%, processes: 50}}}\n")
         self.start()
         self.running("a")
-        kept = self.kept_by("a")
+        kept, found = self.kept_by("a"), self.doctor()["cgroups"]
+        self.assertIn(self.base, found["text"])
         for path, controller, name in (("limits.memory", "memory", "memory.max"),
                                        ("limits.cpu", "cpu", "cpu.max"),
                                        ("limits.processes", "pids", "pids.max")):
@@ -188,6 +195,7 @@ class Runs(InFolder):
         self.assertEqual(cgrouptest.of(pid), self.base)
         self.assertEqual(cgrouptest.folders(self.base), [])
         self.assertIn("SVCD_CGROUP=no", self.kept_by("a")["limits.cpu"])
+        self.assertIn("SVCD_CGROUP=no", self.doctor()["cgroups"]["text"])
         # the next svcd has one; the run that it takes over has none until it is replaced
         self.kill_svcd()
         self.svcd_env["SVCD_CGROUP"] = "yes"
@@ -225,6 +233,7 @@ class Runs(InFolder):
         cgrouptest.write(str(stranger), self.base, "cgroup.procs")
         self.kill_svcd()
         self.start()
+        self.assertIn("holds processes other than svcd", self.doctor()["cgroups"]["text"])
         self.assertEqual(self.running("a")["run"], 1)
         os.kill(stranger, signal.SIGKILL)
 
@@ -269,9 +278,8 @@ class Controllers(InFolder):
         self.svcctl("reload")
         want = [str(65 << 20), "1", "max", "200000 100000"]
         self.until(lambda: values() == want, what=f"{want}")
-        # Somebody takes the controllers away and svcd with it: the next one sets all of it again.
+        # The controllers are gone with svcd: the next one sets all of it again.
         self.kill_svcd()
-        cgrouptest.write("-memory", self.base, "cgroup.subtree_control")
         self.start()
         self.until(lambda: values() == want, what=f"{want} again")
         self.assertEqual(self.running("a")["pid"], pid)

@@ -211,7 +211,8 @@ def stage_environment(top):
             "PYTHONPATH": os.path.join(top, "tests/helpers"), "LC_ALL": "C.UTF-8",
             "SVCD_BIN": os.path.join(top, "build")}
     base.update({k: v for k, v in os.environ.items()
-                 if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")})
+                 if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "SHIM_LIMIT") or
+                 k.startswith("SVCD_TEST_")})
     return base
 
 
@@ -287,7 +288,7 @@ def in_parallel(jobs, count):
 
 def group_jobs(group, args):
     """(jobs, folder to remove afterwards)"""
-    limit = LIMITS[group]
+    limit = LIMITS[group] * int(os.environ.get("SVCD_TEST_SLOWER", "1"))
     if group == "command":
         name, argv = args.what[0], [a for a in args.what[1:]]
         return [lambda: run_command(name, argv, limit)], None
