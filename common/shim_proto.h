@@ -31,7 +31,8 @@
  *   log, it sends EXITED; if descendants are left then, EMPTY follows when the last of them is gone.
  *   After that svcd sends START again, or EXIT.
  *   EXITED and START_FAILED carry a REPORT number and are kept, and sent again after each
- *   reconnection, until svcd has answered ACK with that number.
+ *   reconnection, until svcd has answered ACK with that number. With KEEP svcd gives the line's text
+ *   only: it could not put the report on record yet, and answers once more when it has.
  *   A START while anything of the last run is alive is refused by START_FAILED (stage "busy").
  *
  * STANDING ORDER
@@ -129,9 +130,9 @@ enum shim_frame {
                             EXITED/EMPTY tell the end */
         SHIM_LOG = 6,     /* WALL_MS TEXT: append `TIME svcd TEXT` (SOURCE "mon" if given) */
         SHIM_LOGCONF = 7, /* the LOG_ settings, from now on */
-        SHIM_ACK = 8,     /* REPORT TEXT: the report is safe; TEXT is the `exited` line's text */
-        SHIM_COOKIE = 9,  /* COOKIE: replaces START's */
-        SHIM_EXIT = 10, /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
+        SHIM_ACK = 8, /* REPORT TEXT KEEP: the report is safe; TEXT is the `exited` line's text */
+        SHIM_COOKIE = 9, /* COOKIE: replaces START's */
+        SHIM_EXIT = 10,  /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
                              while anything of a run is alive */
         SHIM_RECORD = 12, /* RUN was deleted: make RUN/shims/NAME again, and lock it */
         SHIM_LIMITS = 11, /* RLIMIT… NICE for the main process that is up (prlimit); RLIMIT_ELSE…
@@ -218,6 +219,7 @@ enum shim_tag {
         SHIM_T_TREE_SYSTEM_MS = 53,
         SHIM_T_PEAK_BYTES = 54, /* from its cgroup: most memory at once; missing if not counted */
         SHIM_T_OOM = 55,        /* enum shim_oom */
+        SHIM_T_KEEP = 60,       /* ACK: 1 = the report is not safe yet */
 
         SHIM_T_LOST_LINES = 70,
 };

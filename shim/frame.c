@@ -20,7 +20,7 @@
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
         int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, min_ran_ms, intent,
-            signo, scope, wall_ms, report;
+            signo, scope, wall_ms, report, keep_it;
         struct bytes {
                 const char *p;
                 size_t n;
@@ -60,6 +60,8 @@ static int64_t *number_of(struct items *it, enum shim_tag tag)
                 return &it->lost;
         case SHIM_T_ERRNO:
                 return &it->error;
+        case SHIM_T_KEEP:
+                return &it->keep_it;
         default:
                 return NULL;
         }
@@ -165,7 +167,8 @@ static void on_ack(struct shim *s, const struct items *it)
         if (!r)
                 return;
         gate_acked(s, r, it->text.p, it->text.n);
-        r->number = 0;
+        if (!it->keep_it)
+                r->number = 0;
 }
 
 static void on_exit(struct shim *s)

@@ -19,10 +19,8 @@
 #include "supervisord/portwatch.h"
 #include "supervisord/sdnotify.h"
 #include "supervisord/setup.h"
-#include "supervisord/state.h"
 
 #define SAVE_SOON_S    2.0
-#define SAVE_AGAIN_S   5.0
 #define RELOG_S        5.0 /* between attempts to write to svcd.log what it has not taken */
 #define LEAVE_S        2.0 /* for shims to end, once nothing runs any more */
 #define TURN_STEPS_MAX 1000
@@ -89,29 +87,11 @@ static bool step(struct daemon *d)
 
 /* ---- the turn ---- */
 
-static void save(struct daemon *d, bool sync)
-{
-        int r = state_save(d, sync);
-        ev_timer_stop(d->loop, &d->save);
-        if (r == 0 && d->save_error)
-                selflog_add(&d->log, "the state can be saved again");
-        if (r < 0 && r != d->save_error)
-                selflog_add(&d->log,
-                            "cannot save the state in %s: %s; what is on disk is as it was, "
-                            "trying again every %d s",
-                            d->paths.state, strerror(-r), (int)SAVE_AGAIN_S);
-        d->save_error = r;
-        if (r < 0) {
-                ev_timer_set(&d->save, SAVE_AGAIN_S, 0);
-                ev_timer_start(d->loop, &d->save);
-        }
-}
-
 static void save_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
         (void)loop;
         (void)revents;
-        save(CONTAINER_OF(w, struct daemon, save), false);
+        state_save(CONTAINER_OF(w, struct daemon, save), false);
         /* Things have calmed down: what the last burst of work took goes back to the system. */
         malloc_trim(0);
 }
@@ -129,7 +109,8 @@ static void arm(struct daemon *d)
                 ev_timer_set(&d->relog, RELOG_S, 0);
                 ev_timer_start(d->loop, &d->relog);
         }
-        if (core_dirty(d->core) == CORE_DIRTY_SOON && !ev_is_active(&d->save)) {
+        bool changed = core_dirty(d->core) != CORE_CLEAN || d->state.journal.bytes > 0;
+        if (changed && !ev_is_active(&d->save)) {
                 ev_timer_set(&d->save, SAVE_SOON_S, 0);
                 ev_timer_start(d->loop, &d->save);
         }
@@ -170,13 +151,11 @@ static void turn(struct daemon *d)
          * but not for ever. */
         for (int i = 0; i < TURN_STEPS_MAX; i++) {
                 bool asked = step(d);
-                if (core_dirty(d->core) == CORE_DIRTY_NOW)
-                        save(d, asked);
+                state_commit(d, asked);
                 effects_perform(d);
                 methods_settled(d);
-                events_flush(&d->events);
                 server_flush(&d->server);
-                if (!d->first && core_deadline(d->core) > clock_mono_ms())
+                if (!d->first && !core_queued(d->core) && core_deadline(d->core) > clock_mono_ms())
                         break;
         }
         if (d->notified)
@@ -349,13 +328,14 @@ static void start_watchers(struct daemon *d)
 static int run(struct daemon *d)
 {
         start_watchers(d);
+        if (state_load(d) < 0)
+                return 1;
         int r = server_listen(&d->server, d);
         if (r < 0) {
                 selflog_add(&d->log, "cannot listen at %s: %s", d->paths.socket, strerror(-r));
                 return 1;
         }
         watch_open(&d->watch, d);
-        state_load(d);
         load(d, NULL);
         link_wake_shims(d);
         for (size_t i = 0; i < core_count(d->core); i++)
@@ -365,7 +345,7 @@ static int run(struct daemon *d)
         selflog_add(&d->log, "svcd is up for %s: %zu service%s, pid %d", d->paths.root,
                     core_count(d->core), core_count(d->core) == 1 ? "" : "s", (int)getpid());
         ev_run(d->loop, 0);
-        save(d, true);
+        state_save(d, true);
         selflog_add(&d->log, "everything is stopped");
         return 0;
 }
@@ -389,6 +369,7 @@ static void done(struct daemon *d)
         nursery_done(&d->nursery);
         cgroup_done(d);
         events_done(&d->events);
+        state_done(d);
         lock_done(&d->lock);
         selflog_done(&d->log);
         ev_loop_destroy(d->loop);

@@ -23,6 +23,7 @@
 #include "supervisord/nursery.h"
 #include "supervisord/selflog.h"
 #include "supervisord/server.h"
+#include "supervisord/state.h"
 #include "supervisord/watch.h"
 
 struct posted; /* an event that waits for the turn */
@@ -36,6 +37,7 @@ struct daemon {
         struct lock lock;
         struct cgroup cgroup;
         struct core *core;
+        size_t effects;    /* of those that wait in the core: so many are on record */
         struct conf *conf; /* as last loaded */
         struct diag diag;  /* what was wrong with it */
         uint64_t good;     /* hash of what lastgood_save wrote last */
@@ -43,6 +45,7 @@ struct daemon {
         struct server server;
         struct events events;
         struct downlog downlog;
+        struct state state;
         struct watch watch;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;
@@ -53,7 +56,7 @@ struct daemon {
         bool finishing;  /* nothing runs any more; shims are leaving */
         bool notified;   /* a service manager wants to know */
         char status[96]; /* what it was told last */
-        int save_error;  /* of the last save, for saying it once */
+        int save_error;  /* of the last try to put the state on record; 0 = it is */
 
         ev_prepare turn;
         ev_timer deadline, save, leave, watchdog, memwatch, relog;

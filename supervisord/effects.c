@@ -58,7 +58,7 @@ static void log_fx(struct daemon *d, const struct core_effect *fx)
                 selflog_add(&d->log, "%s: %s", name, fx->text);
         else
                 selflog_add(&d->log, "%s", fx->text);
-        json_t *event = events_add(&d->events, name, fx->event, fx->fields, now);
+        json_t *event = events_take_due(&d->events); /* on record since state_commit */
         methods_event(d, name, event);
         json_decref(event);
 }
@@ -100,7 +100,9 @@ static void (*const perform[CORE_FX_TYPE_COUNT])(struct daemon *, const struct c
 void effects_perform(struct daemon *d)
 {
         struct core_effect fx;
-        while (core_next(d->core, &fx)) {
+        /* What an effect leads to in the core at once has to be put on record first. */
+        while (d->effects > 0 && core_next(d->core, &fx)) {
+                d->effects--;
                 perform[fx.type](d, &fx);
                 if (fx.svc && fx.type == CORE_FX_LOG)
                         watch_executable(d, fx.svc);

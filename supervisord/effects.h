@@ -5,7 +5,7 @@
 
 struct daemon;
 
-/* Performs all effects that wait, in order. */
+/* Performs the effects that wait, in order; not those that come meanwhile. */
 void effects_perform(struct daemon *d);
 
 #endif

@@ -1,52 +1,232 @@
 /* events.c: the event file. What is an event is decided by the core (CORE_FX_LOG). */
 #include "supervisord/events.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/clock.h"
-#include "supervisord/selflog.h"
+#include "supervisord/journal.h"
+
+#define TAIL_BYTES (256 * 1024) /* in which the last whole line is looked for */
 
 void events_open(struct events *e, const char *path)
 {
-        *e = (struct events){.path = xstrdup(path)};
+        *e = (struct events){.path = xstrdup(path), .due = json_array()};
 }
 
 void events_done(struct events *e)
 {
         events_flush(e);
+        for (size_t i = 0; i < e->kept_n; i++)
+                free(e->kept[i].line);
+        free(e->kept);
+        json_decref(e->due);
         free(e->path);
         *e = (struct events){0};
+}
+
+/* ---- what is kept ---- */
+
+static void drop_oldest(struct events *e, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                e->kept_bytes -= strlen(e->kept[i].line) + 1;
+                free(e->kept[i].line);
+        }
+        e->kept_n -= n;
+        memmove(e->kept, e->kept + n, e->kept_n * sizeof(e->kept[0]));
+}
+
+static void keep(struct events *e, int64_t seq, char *line)
+{
+        GROW(e->kept, e->kept_n, e->kept_cap);
+        e->kept[e->kept_n++] = (struct event_kept){seq, line};
+        e->kept_bytes += strlen(line) + 1;
+        size_t n = 0;
+        for (size_t bytes = e->kept_bytes; bytes > EVENTS_KEPT_BYTES && n + 1 < e->kept_n; n++)
+                bytes -= strlen(e->kept[n].line) + 1;
+        e->lost += (int64_t)n;
+        drop_oldest(e, n);
+}
+
+static json_t *object(int64_t seq, const char *service, const char *event, int64_t wall_ms)
+{
+        char when[CLOCK_TEXT_MAX];
+        json_t *o = json_object();
+        json_object_set_new(o, "seq", json_integer(seq));
+        json_object_set_new(o, "at", json_string(clock_text(wall_ms, when)));
+        json_object_set_new(o, "event", json_string(event));
+        if (service)
+                json_object_set_new(o, "service", json_string(service));
+        return o;
+}
+
+static char *line_of(const json_t *o)
+{
+        char *line = json_dumps(o, JSON_COMPACT);
+        if (!line)
+                util_oom();
+        return line;
 }
 
 json_t *events_add(struct events *e, const char *service, const char *event, json_t *fields,
                    int64_t wall_ms)
 {
-        char when[CLOCK_TEXT_MAX];
-        json_t *o = json_object();
-        json_object_set_new(o, "at", json_string(clock_text(wall_ms, when)));
-        json_object_set_new(o, "event", json_string(event));
-        if (service)
-                json_object_set_new(o, "service", json_string(service));
+        json_t *o = object(++e->seq, service, event, wall_ms);
         const char *key;
         json_t *value;
         json_object_foreach(fields, key, value) json_object_set(o, key, value);
-        char *line = json_dumps(o, JSON_COMPACT);
-        if (line) {
-                strbuf_add(&e->pending, line);
-                strbuf_addc(&e->pending, '\n');
-                free(line);
-        }
+        keep(e, e->seq, line_of(o));
         return o;
+}
+
+void events_put_due(struct events *e, json_t *event)
+{
+        json_array_append_new(e->due, event);
+}
+
+json_t *events_take_due(struct events *e)
+{
+        json_t *event = json_incref(json_array_get(e->due, e->due_i++));
+        if (e->due_i >= json_array_size(e->due)) {
+                json_array_clear(e->due);
+                e->due_i = 0;
+        }
+        return event;
+}
+
+/* ---- the file ---- */
+
+/* The file that has room for N bytes more, and its length. */
+static int open_for(struct events *e, size_t n, off_t *ret_at)
+{
+        _cleanup_close_ int fd = journal_open_file(e->path);
+        struct stat st;
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_size > 0 && st.st_size + (off_t)n > EVENTS_MAX_BYTES) {
+                _cleanup_free_ char *old = xasprintf("%s.1", e->path);
+                if (rename(e->path, old) < 0)
+                        return -errno;
+                util_close(TAKE_FD(fd));
+                fd = journal_open_file(e->path);
+                if (fd < 0)
+                        return fd;
+                st.st_size = 0;
+        }
+        *ret_at = st.st_size;
+        return TAKE_FD(fd);
 }
 
 int events_flush(struct events *e)
 {
-        if (!e->path || e->pending.n == 0)
+        if (!e->path || e->kept_n == 0)
                 return 0;
-        int r = selflog_append(e->path, e->pending.s, e->pending.n, EVENTS_MAX_BYTES);
-        strbuf_done(&e->pending);
-        return r;
+        _cleanup_strbuf_ struct strbuf b = {0};
+        if (e->lost > 0) {
+                /* It has the number of the last one that is missing. */
+                json_t *o = object(e->kept[0].seq - 1, NULL, "events lost", clock_wall_ms());
+                json_object_set_new(o, "count", json_integer(e->lost));
+                _cleanup_free_ char *line = line_of(o);
+                strbuf_addf(&b, "%s\n", line);
+                json_decref(o);
+        }
+        for (size_t i = 0; i < e->kept_n; i++)
+                strbuf_addf(&b, "%s\n", e->kept[i].line);
+        off_t at = 0;
+        _cleanup_close_ int fd = open_for(e, b.n, &at);
+        if (fd < 0)
+                return fd;
+        int r = journal_write_at_end(fd, at, b.s, b.n);
+        if (r < 0)
+                return r;
+        e->written = e->kept[e->kept_n - 1].seq;
+        e->lost = 0;
+        drop_oldest(e, e->kept_n);
+        return 0;
+}
+
+/* ---- start-up ---- */
+
+void events_restore(struct events *e, int64_t seq, int64_t written)
+{
+        e->seq = MAX(e->seq, seq);
+        e->written = MAX(e->written, written);
+}
+
+void events_restore_one(struct events *e, int64_t seq, const char *line)
+{
+        if (seq > e->written && (e->kept_n == 0 || seq > e->kept[e->kept_n - 1].seq))
+                keep(e, seq, xstrdup(line));
+        e->seq = MAX(e->seq, seq);
+}
+
+static int64_t seq_of(const char *line)
+{
+        json_t *o = json_loads(line, 0, NULL);
+        int64_t seq = json_integer_value(json_object_get(o, "seq"));
+        json_decref(o);
+        return seq;
+}
+
+/* The number of the last line that has one; a line that has no end is taken off. */
+static int last_seq(const char *path, bool mend, int64_t *ret)
+{
+        _cleanup_close_ int fd =
+            open(path, (mend ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        struct stat st;
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return -EINVAL;
+        off_t from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
+        size_t n = (size_t)(st.st_size - from);
+        _cleanup_free_ char *text = xmalloc(n + 1);
+        ssize_t got = pread(fd, text, n, from);
+        if (got < 0)
+                return -errno;
+        n = (size_t)got;
+        size_t end = n;
+        while (end > 0 && text[end - 1] != '\n')
+                end--;
+        if (mend && end < n && ftruncate(fd, from + (off_t)end) < 0)
+                return -errno;
+        while (end > 0) {
+                size_t begin = --end;
+                text[end] = '\0';
+                while (begin > 0 && text[begin - 1] != '\n')
+                        begin--;
+                int64_t seq = seq_of(text + begin);
+                if (seq > 0) {
+                        *ret = seq;
+                        return 0;
+                }
+                end = begin;
+        }
+        return -ENODATA;
+}
+
+int events_resume(struct events *e)
+{
+        int64_t seq = 0;
+        _cleanup_free_ char *old = xasprintf("%s.1", e->path);
+        int r = last_seq(e->path, true, &seq);
+        /* Rotated, and nothing written since: or deleted, then what the state says counts. */
+        if (r == -ENOENT || r == -ENODATA)
+                r = last_seq(old, false, &seq);
+        e->written = MAX(e->written, seq);
+        e->seq = MAX(e->seq, seq);
+        size_t n = 0;
+        while (n < e->kept_n && e->kept[n].seq <= e->written)
+                n++;
+        drop_oldest(e, n);
+        return r == -ENOENT || r == -ENODATA ? 0 : r;
 }
 
 /* Collects matching lines from the end of TEXT, newest first, until there are N. */

@@ -428,18 +428,42 @@ void link_order(struct daemon *d, const struct core_effect *fx)
         send_frame(l, &w);
 }
 
+static void send_ack(struct link *l, int64_t report, const char *text, bool keep)
+{
+        char buf[4096];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_ACK);
+        shim_put_int(&w, SHIM_T_REPORT, report);
+        if (text)
+                shim_put(&w, SHIM_T_TEXT, text, MIN(strlen(text), (size_t)3500));
+        if (keep)
+                shim_put_int(&w, SHIM_T_KEEP, 1);
+        send_frame(l, &w);
+}
+
+/* The line may be written at once; that the report is safe can be said only when it is. */
 void link_ack(struct daemon *d, const struct core_effect *fx)
 {
         struct link *l = find(d, fx->svc);
         if (!l)
                 return;
-        char buf[4096];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_ACK);
-        shim_put_int(&w, SHIM_T_REPORT, fx->report);
-        if (fx->text)
-                shim_put(&w, SHIM_T_TEXT, fx->text, MIN(strlen(fx->text), (size_t)3500));
-        send_frame(l, &w);
+        bool keep = d->save_error != 0;
+        if (keep && l->kept_n == LINK_KEPT_MAX) /* the shim has no room for more either */
+                memmove(l->kept, l->kept + 1, (size_t)--l->kept_n * sizeof(l->kept[0]));
+        if (keep)
+                l->kept[l->kept_n++] = fx->report;
+        send_ack(l, fx->report, fx->text, keep);
+}
+
+void link_ack_kept(struct daemon *d)
+{
+        for (size_t i = 0; i < d->links_n; i++) {
+                struct link *l = d->links[i];
+                for (int k = 0; l && k < l->kept_n; k++)
+                        send_ack(l, l->kept[k], NULL, false);
+                if (l)
+                        l->kept_n = 0;
+        }
 }
 
 void link_release(struct daemon *d, struct core_service *s)

@@ -24,6 +24,7 @@
 #define LINK_RETRY_MS  1000 /* how often an AWAY shim is looked for and nudged */
 #define LINK_LEAVE_MS  5    /* a shim that said goodbye is gone by then, most likely */
 #define LINK_RECORD_MS 50   /* between two looks for the record that a shim makes again */
+#define LINK_KEPT_MAX  6    /* reports that a shim keeps */
 
 struct daemon;
 
@@ -44,6 +45,8 @@ struct link {
         bool disbelieved; /* it said what cannot be; svcd.log has been told */
         struct inforce inforce;
         struct cleaning cleaning;
+        int64_t kept[LINK_KEPT_MAX]; /* reports that were answered with KEEP, oldest first */
+        int kept_n;
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 
@@ -51,6 +54,8 @@ struct link {
 void link_spawn(struct daemon *d, const struct core_effect *fx);
 void link_order(struct daemon *d, const struct core_effect *fx);
 void link_ack(struct daemon *d, const struct core_effect *fx);
+/* What could not be put on record when it was answered is on record now. */
+void link_ack_kept(struct daemon *d);
 void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree);
 void link_kill(struct daemon *d, struct core_service *s);
 void link_release(struct daemon *d, struct core_service *s);

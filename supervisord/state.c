@@ -1,17 +1,63 @@
-/* state.c: reading and writing state.json. What is in it is decided by core/snapshot.c. */
+/* state.c: reading and writing state.json and its journal. What is in them of a service is decided by
+ * core/snapshot.c. */
 #include "supervisord/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "supervisord/daemon.h"
 
 #define STATE_MAX_BYTES (64u * 1024 * 1024)
+#define SAVE_AGAIN_S    5.0
+#define READ_AGAIN_MS   100
 
-/* 0 taken over, -ENOENT, or -EINVAL with a line in the log. */
+static char *state_path(const struct daemon *d, const char *name)
+{
+        return path_join(d->paths.state, name);
+}
+
+/* ---- reading ---- */
+
+/* Nothing is wrong with the file itself, as far as one can see. */
+static bool is_passing(int r)
+{
+        switch (-r) {
+        case EACCES:
+        case EPERM:
+        case EIO:
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case ESTALE:
+        case ETIMEDOUT:
+        case EINTR:
+                return true;
+        default:
+                return false;
+        }
+}
+
+static void restore_events(struct daemon *d, const json_t *o)
+{
+        size_t i;
+        json_t *event;
+        events_restore(&d->events, json_integer_value(json_object_get(o, "seq")),
+                       json_integer_value(json_object_get(o, "written")));
+        json_array_foreach(json_object_get(o, "events"), i, event)
+        {
+                char *line = json_dumps(event, JSON_COMPACT);
+                if (line)
+                        events_restore_one(&d->events,
+                                           json_integer_value(json_object_get(event, "seq")), line);
+                free(line);
+        }
+}
+
+/* 0 taken over, -ENOENT, one of is_passing, or another error: then it is damaged, with a line in the log. */
 static int load_one(struct daemon *d, const char *path)
 {
         _cleanup_free_ char *text = NULL;
@@ -19,7 +65,7 @@ static int load_one(struct daemon *d, const char *path)
         size_t n = 0;
         int r = file_read(path, STATE_MAX_BYTES, &text, &n);
         if (r < 0) {
-                if (r != -ENOENT)
+                if (r != -ENOENT && !is_passing(r))
                         selflog_add(&d->log, "cannot read %s: %s", path, strerror(-r));
                 return r;
         }
@@ -30,42 +76,259 @@ static int load_one(struct daemon *d, const char *path)
                 return -EINVAL;
         }
         r = core_load(d->core, state, clock_boot_id(), &error);
-        json_decref(state);
-        if (r < 0)
+        if (r < 0) {
                 selflog_add(&d->log, "%s: %s", path, error ? error : "not a state of svcd");
+        } else {
+                d->state.number = json_integer_value(json_object_get(state, "journal"));
+                restore_events(d, state);
+        }
+        json_decref(state);
         return r;
 }
 
-void state_load(struct daemon *d)
+/* What has happened since. */
+static int load_journal(struct daemon *d)
 {
-        _cleanup_free_ char *path = path_join(d->paths.state, "state.json");
-        _cleanup_free_ char *safe = path_join(d->paths.state, "state.json.safe");
+        json_t *lines = NULL;
+        size_t bad = 0, i;
+        json_t *o;
+        const char *path = d->state.journal.path;
+        int r = journal_read(path, &lines, &bad);
+        if (r < 0 && r != -ENOENT && !is_passing(r))
+                selflog_add(&d->log, "cannot read %s: %s; what happened last may not be known",
+                            path, strerror(-r));
+        if (r < 0)
+                return is_passing(r) ? r : 0;
+        if (bad > 0)
+                selflog_add(&d->log, "%s: %zu line%s damaged: left out", path, bad,
+                            bad == 1 ? " is" : "s are");
+        int64_t number = d->state.number;
+        json_array_foreach(lines, i, o)
+        {
+                int64_t of = json_integer_value(json_object_get(o, "journal"));
+                if (of < number)
+                        continue; /* state.json has all that */
+                core_load_changes(d->core, json_object_get(o, "services"));
+                restore_events(d, o);
+                d->state.number = MAX(d->state.number, of);
+        }
+        json_decref(lines);
+        return 0;
+}
+
+static int try_load(struct daemon *d)
+{
+        _cleanup_free_ char *path = state_path(d, "state.json");
+        _cleanup_free_ char *safe = state_path(d, "state.json.safe");
         int r = load_one(d, path);
-        if (r == 0)
-                return;
-        if (r != -ENOENT) {
-                _cleanup_free_ char *aside = path_join(d->paths.state, "state.json.bad");
+        if (is_passing(r))
+                return r;
+        if (r != 0 && r != -ENOENT) {
+                _cleanup_free_ char *aside = state_path(d, "state.json.bad");
                 if (rename(path, aside) == 0)
                         selflog_add(&d->log, "%s was put aside as %s", path, aside);
         }
-        if (load_one(d, safe) == 0)
-                selflog_add(&d->log, "the state was taken from %s", safe);
+        if (r != 0) {
+                r = load_one(d, safe);
+                if (is_passing(r))
+                        return r;
+                if (r == 0)
+                        selflog_add(&d->log, "the state was taken from %s", safe);
+        }
+        return load_journal(d);
 }
 
-int state_save(struct daemon *d, _Bool sync)
+static void nap(void)
 {
-        _cleanup_free_ char *path = path_join(d->paths.state, "state.json");
-        _cleanup_free_ char *safe = path_join(d->paths.state, "state.json.safe");
+        nanosleep(&(struct timespec){.tv_nsec = READ_AGAIN_MS * 1000000}, NULL);
+}
+
+int state_load(struct daemon *d)
+{
+        _cleanup_free_ char *journal = state_path(d, "state.journal");
+        journal_init(&d->state.journal, journal);
+        d->state.whole = true; /* the journal begins with a state.json of this svcd */
+        int64_t until_ms = clock_mono_ms() + STATE_WAIT_MS;
+        int r;
+        while ((r = try_load(d)) < 0 && clock_mono_ms() < until_ms) {
+                core_free(d->core);
+                d->core = core_new();
+                nap();
+        }
+        if (r < 0) {
+                selflog_add(
+                    &d->log,
+                    "cannot read the state in %s: %s; without it svcd does not know what was "
+                    "stopped, disabled or is running, and does not start",
+                    d->paths.state, strerror(-r));
+                return r;
+        }
+        int e = events_resume(&d->events);
+        if (e < 0)
+                selflog_add(&d->log, "cannot read %s: %s", d->events.path, strerror(-e));
+        return 0;
+}
+
+/* ---- writing ---- */
+
+static void told(struct daemon *d, int r)
+{
+        ev_timer_stop(d->loop, &d->save);
+        if (r == 0 && d->save_error)
+                selflog_add(&d->log, "the state can be saved again");
+        if (r < 0 && r != d->save_error)
+                selflog_add(&d->log,
+                            "cannot save the state in %s: %s; what is on disk is as it was, "
+                            "trying again every %d s",
+                            d->paths.state, strerror(-r), (int)SAVE_AGAIN_S);
+        bool again = r == 0 && d->save_error;
+        d->save_error = r;
+        if (again)
+                link_ack_kept(d);
+}
+
+static void try_again_later(struct daemon *d)
+{
+        ev_timer_stop(d->loop, &d->save);
+        ev_timer_set(&d->save, SAVE_AGAIN_S, 0);
+        ev_timer_start(d->loop, &d->save);
+}
+
+static void flush_events(struct daemon *d)
+{
+        int r = events_flush(&d->events);
+        if (r == 0 && d->state.events_error)
+                selflog_add(&d->log, "events can be written again");
+        if (r < 0 && r != d->state.events_error)
+                selflog_add(&d->log,
+                            "cannot write %s: %s; events are kept, up to %d KiB, and tried "
+                            "again",
+                            d->events.path, strerror(-r), EVENTS_KEPT_BYTES / 1024);
+        d->state.events_error = r;
+        if (r < 0)
+                try_again_later(d);
+}
+
+/* As a JSON array, those after SEQ. */
+static void add_events(struct strbuf *b, const struct events *e, int64_t seq)
+{
+        bool first = true;
+        strbuf_add(b, "\"events\":[");
+        for (size_t i = 0; i < e->kept_n; i++) {
+                if (e->kept[i].seq <= seq)
+                        continue;
+                strbuf_addf(b, "%s%s", first ? "" : ",", e->kept[i].line);
+                first = false;
+        }
+        strbuf_addc(b, ']');
+}
+
+static void add_numbers(struct strbuf *b, const struct daemon *d, int64_t number)
+{
+        strbuf_addf(b, "\"journal\":%lld,\"seq\":%lld,\"written\":%lld", (long long)number,
+                    (long long)d->events.seq, (long long)d->events.written);
+}
+
+/* The state before becomes the safe one: never older than what a person asked for last. */
+static void keep_before(const char *path, const char *safe)
+{
+        _cleanup_free_ char *next = xasprintf("%s.tmp", safe);
+        unlink(next);
+        if (link(path, next) == 0 && rename(next, safe) < 0)
+                unlink(next);
+}
+
+static int write_state(struct daemon *d, bool sync)
+{
+        _cleanup_free_ char *path = state_path(d, "state.json");
+        _cleanup_free_ char *safe = state_path(d, "state.json.safe");
+        _cleanup_strbuf_ struct strbuf b = {0};
         json_t *state = core_save(d->core, clock_boot_id());
         char *text = json_dumps(state, JSON_COMPACT | JSON_SORT_KEYS);
         json_decref(state);
         if (!text)
                 util_oom();
-        int r = dir_make(d->paths.state, 0700);
-        if (r == 0)
-                r = file_write_atomic(path, text, strlen(text), 0600, sync);
-        if (r == 0 && sync)
-                r = file_write_atomic(safe, text, strlen(text), 0600, false);
+        strbuf_addc(&b, '{');
+        add_numbers(&b, d, d->state.number + 1);
+        strbuf_addc(&b, ',');
+        add_events(&b, &d->events, d->events.written);
+        strbuf_addf(&b, ",%s\n", text + 1); /* the rest of the object */
         free(text);
+        int r = dir_make(d->paths.state, 0700);
+        if (r == 0 && !sync)
+                keep_before(path, safe);
+        if (r == 0)
+                r = file_write_atomic(path, b.s, b.n, 0600, sync);
+        if (r == 0 && sync)
+                r = file_write_atomic(safe, b.s, b.n, 0600, false);
         return r;
+}
+
+void state_save(struct daemon *d, bool sync)
+{
+        int r = write_state(d, sync);
+        d->state.whole = r < 0;
+        if (r == 0) {
+                d->state.number++;
+                d->state.journaled = d->events.seq;
+                journal_reset(&d->state.journal);
+        }
+        told(d, r);
+        /* An event that is told must be known: those of a state that is not saved wait for it. */
+        if (r < 0)
+                try_again_later(d);
+        else
+                flush_events(d);
+}
+
+static int write_line(struct daemon *d)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        json_t *changes = core_save_changes(d->core);
+        char *text = json_dumps(changes, JSON_COMPACT);
+        json_decref(changes);
+        if (!text)
+                util_oom();
+        strbuf_addc(&b, '{');
+        add_numbers(&b, d, d->state.number);
+        strbuf_addf(&b, ",\"services\":%s,", text);
+        free(text);
+        add_events(&b, &d->events, d->state.journaled);
+        strbuf_add(&b, "}\n");
+        return journal_append(&d->state.journal, b.s, b.n);
+}
+
+/* Numbers the events that the core is about to tell. */
+static void take_events(struct daemon *d)
+{
+        size_t n = core_queued(d->core);
+        for (size_t i = d->effects; i < n; i++) {
+                const struct core_effect *fx = core_peek(d->core, i);
+                if (fx->type != CORE_FX_LOG)
+                        continue;
+                int64_t at = fx->at_wall_ms ? fx->at_wall_ms : clock_wall_ms();
+                events_put_due(&d->events, events_add(&d->events, fx->svc ? fx->svc->name : NULL,
+                                                      fx->event, fx->fields, at));
+        }
+        d->effects = n;
+}
+
+void state_commit(struct daemon *d, bool sync)
+{
+        take_events(d);
+        bool now = core_dirty(d->core) == CORE_DIRTY_NOW;
+        if (!now && d->events.seq == d->state.journaled)
+                return;
+        if (d->state.whole || (sync && now) || d->state.journal.bytes > JOURNAL_MAX_BYTES ||
+            write_line(d) < 0) {
+                state_save(d, sync && now);
+                return;
+        }
+        d->state.journaled = d->events.seq;
+        flush_events(d);
+}
+
+void state_done(struct daemon *d)
+{
+        journal_done(&d->state.journal);
 }

@@ -1,18 +1,50 @@
-/* state: ROOT/svcd/state.json, the core's memory on disk.
+/* state: ROOT/svcd/state.json and state.journal, the core's memory on disk.
  *
- * It is replaced as a whole, never truncated. After what a person asked for it is synced to the
- * disk before the answer, and kept a second time as state.json.safe; other changes (an exit, a run
- * number) are written without waiting for the disk, since only a power cut could undo them. A
- * state.json that does not parse is put aside and the safe one taken.
+ * Before anything is done because of what has happened, that is put on record (state_commit): as a line of
+ * the journal (journal.h), which holds the services that have changed and the events to be told; and only
+ * then the events are written to their file and effects performed. state.json is replaced as a whole, never
+ * truncated: some seconds after the last change, when the journal has grown large, and at once after what a
+ * person asked for, which is synced to the disk before the answer. It holds
+ *   what core_save gives (core/snapshot.c),
+ *   journal      the journal's lines of this number or a higher one come after it,
+ *   seq          of the last event; written: of the last one that is in events.ndjson,
+ *   events       those between.
+ * state.json.safe is the state.json before, and after what a person asked for the same.
+ *
+ * A state that is damaged is put aside as state.json.bad and the safe one taken. One that cannot be read
+ * just now (no permission, no descriptor, a disk that fails) is neither put aside nor done without: svcd
+ * tries again for STATE_WAIT_MS, and then refuses to start.
  */
 #ifndef SVCD_SUPERVISORD_STATE_H
 #define SVCD_SUPERVISORD_STATE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "supervisord/journal.h"
+
+#define STATE_WAIT_MS 3000
+
 struct daemon;
 
-/* Loads it into the core. A missing file is an empty state. */
-void state_load(struct daemon *d);
-/* 0 or -errno; the old state is intact on error. */
-int state_save(struct daemon *d, _Bool sync);
+struct state {
+        struct journal journal;
+        int64_t number;    /* of the journal that state.json names */
+        int64_t journaled; /* seq of the last event that is in the journal or in state.json */
+        bool whole;        /* the journal will not do: the next time everything is written */
+        int events_error;  /* of the last try to write events, for saying it once */
+};
+
+/* Loads it into the core. A missing file is an empty state. 0, or -errno if it cannot be read now. */
+int state_load(struct daemon *d);
+
+/* The core's events that wait to be told are numbered, and they and all changes put on record; SYNC: on
+ * the disk itself. What cannot be written is tried again later, d->save_error says why. */
+void state_commit(struct daemon *d, bool sync);
+
+/* Everything into state.json. */
+void state_save(struct daemon *d, bool sync);
+
+void state_done(struct daemon *d);
 
 #endif

@@ -152,7 +152,6 @@ void calls_events(struct call *call)
                 services_done(&list);
         }
         last = MAX(MIN(last, EVENTS_LAST_MAX), 0);
-        events_flush(&d->events);
         json_t *old = events_last(&d->events, &call->names, (size_t)last);
         if (!call->more) {
                 call_reply(call, json_pack("{s:o}", "events", old));
