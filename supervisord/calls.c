@@ -71,6 +71,19 @@ void call_error(struct call *call, const char *error, json_t *parameters)
                 call_end(call);
 }
 
+bool call_may_stay(struct call *call)
+{
+        int n = 0;
+        for (const struct call *other = call->c->d->server.calls; other; other = other->next)
+                n++;
+        if (n < SERVER_STAYING_MAX)
+                return true;
+        call_error(call, VARLINK_INTERFACE ".LimitReached",
+                   json_pack("{s:s, s:i}", "limit", "requests that wait", "maximum",
+                             SERVER_STAYING_MAX));
+        return false;
+}
+
 void call_refuse(struct call *call, const char *reason)
 {
         call_error(call, VARLINK_INTERFACE ".Refused", json_pack("{s:s}", "reason", reason));

@@ -50,6 +50,9 @@ void call_reply(struct call *call, json_t *parameters); /* takes the reference; 
 void call_error(struct call *call, const char *error, json_t *parameters);
 void call_refuse(struct call *call, const char *reason);
 
+/* Before anything is done for a call that will wait: false, and LimitReached, if too many do. */
+bool call_may_stay(struct call *call);
+
 /* Like varlink_args; false (and an answer) if they are wrong. */
 bool call_args(struct call *call, const char *format, ...);
 

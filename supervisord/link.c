@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -584,6 +585,12 @@ static bool is_shim(struct daemon *d, int fd, const char *name, pid_t pid)
                cred.pid == pid && record_look(&d->paths, name).holder == pid;
 }
 
+static bool is_connected(const struct link *l)
+{
+        struct pollfd p = {.fd = l ? l->io.fd : -1, .events = POLLRDHUP};
+        return p.fd >= 0 && poll(&p, 1, 0) == 0;
+}
+
 /* What is refused and is a shim has nothing to hold any more: it may end. */
 static void send_away(int fd)
 {
@@ -613,10 +620,19 @@ void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
         struct core_service *s = conf_name_ok(name) ? core_find(d->core, name) : NULL;
         if (!s || !is_shim(d, fd, name, (pid_t)pid)) {
                 send_away(fd);
-                selflog_add(&d->log,
-                            "a process (pid %d) that says it is the shim of \"%s\" "
-                            "does not hold that service's lock: refused",
-                            (int)pid, name);
+                selflog_rare(&d->log, &d->server.impostors,
+                             "a process (pid %d) that says it is the shim of \"%s\" "
+                             "does not hold that service's lock: refused",
+                             (int)pid, name);
+                return;
+        }
+        /* A shim gives up one connection before it makes another. Who comes while it is connected is
+         * somebody else, whatever the kernel says of the pid that connected once. */
+        if (is_connected(find(d, s))) {
+                selflog_rare(&d->log, &d->server.impostors,
+                             "a process that says it is the shim of %s: that one is connected "
+                             "already: refused",
+                             name);
                 return;
         }
         struct link *l = find(d, s);

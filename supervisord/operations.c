@@ -54,6 +54,10 @@ static void operate(struct call *call, json_t *names, bool wait, enum core_event
                 return;
         if (list.n == 0)
                 wait = false;
+        if (wait && !call_may_stay(call)) {
+                services_done(&list);
+                return;
+        }
         post_all(call, &list, type, wait);
         if (wait) {
                 call->kind = CALL_OPERATIONS;

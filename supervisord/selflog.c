@@ -53,6 +53,24 @@ void selflog_debug(struct selflog *l, const char *fmt, ...)
         va_end(ap);
 }
 
+void selflog_rare(struct selflog *l, struct selflog_rate *rate, const char *fmt, ...)
+{
+        int64_t now_ms = clock_mono_ms();
+        if (rate->next_ms && now_ms < rate->next_ms) {
+                rate->left_out++;
+                return;
+        }
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *text = xvasprintf(fmt, ap);
+        va_end(ap);
+        if (rate->left_out)
+                selflog_add(l, "%s (and %lu times before that, not said)", text, rate->left_out);
+        else
+                selflog_add(l, "%s", text);
+        *rate = (struct selflog_rate){.next_ms = now_ms + SELFLOG_RATE_MS};
+}
+
 int selflog_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes)
 {
         return appendfile_write(path, data, n_bytes, max_bytes, 1);

@@ -35,6 +35,16 @@ void selflog_flush(struct selflog *l);
 void selflog_retry(struct selflog *l);
 bool selflog_waits(const struct selflog *l);
 
+/* For what others can cause as often as they like: said at most once in SELFLOG_RATE_MS, and then how
+ * often it was not said meanwhile. One struct, zero at first, for each thing to say. */
+#define SELFLOG_RATE_MS 60000
+struct selflog_rate {
+        int64_t next_ms;
+        unsigned long left_out;
+};
+void selflog_rare(struct selflog *l, struct selflog_rate *rate, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
 /* Appends DATA, whole lines, to a file that is rotated once to PATH.1 when it would exceed MAX; for selflog
  * and the events. All of it or nothing (appendfile.h). 0 or -errno. */
 int selflog_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes);

@@ -31,7 +31,6 @@ static void client_free(struct client *c)
                 s->clients = c->next;
         if (c->next)
                 c->next->prev = c->prev;
-        s->clients_n--;
         util_close(c->fd);
         strbuf_done(&c->in);
         strbuf_done(&c->out);
@@ -40,7 +39,7 @@ static void client_free(struct client *c)
 
 static void client_write(struct client *c)
 {
-        while (c->out.n > 0 && !c->ended) {
+        while (!c->ended && c->out.n > 0) {
                 ssize_t n = send(c->fd, c->out.s, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
                 if (n < 0 && errno != EAGAIN && errno != EINTR) {
                         client_end(c);
@@ -52,7 +51,9 @@ static void client_write(struct client *c)
         }
         if (c->out.n == 0)
                 strbuf_done(&c->out);
-        int events = EV_READ | (c->out.n ? EV_WRITE : 0);
+        /* Whoever does not read his answers, or says more than can be served, waits. */
+        bool full = c->out.n > 0 || (!c->call && c->in.n > VARLINK_REQUEST_MAX);
+        int events = (full ? 0 : EV_READ) | (c->out.n ? EV_WRITE : 0);
         if (!c->ended && c->io.events != events) {
                 ev_io_stop(c->d->loop, &c->io);
                 ev_io_set(&c->io, c->fd, events);
@@ -88,22 +89,52 @@ static void expect_rest(struct client *c, bool on)
         }
 }
 
-/* Whole requests, one after the other, until one of them waits. */
+/* server_flush, in the turn that follows, goes on with whoever had to wait. */
+static void more_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)w;
+        (void)revents;
+}
+
+/* Whether C has had its share of this turn of the loop; then the next one comes at once. */
+static bool had_its_turn(struct client *c)
+{
+        struct server *s = &c->d->server;
+        unsigned turn = ev_iteration(c->d->loop);
+        if (c->turn != turn)
+                c->served = 0;
+        c->turn = turn;
+        if (c->served++ < SERVER_TURN_REQUESTS)
+                return false;
+        if (!ev_is_active(&s->more)) {
+                ev_timer_set(&s->more, 0, 0);
+                ev_timer_start(c->d->loop, &s->more);
+        }
+        return true;
+}
+
+/* Whole requests, one after the other, until one of them waits, an answer cannot be sent, or it is
+ * others' turn. */
 static void client_serve(struct client *c)
 {
-        while (!c->ended && !c->call) {
+        while (!c->ended && !c->call && c->out.n == 0) {
                 _cleanup_free_ char *text = NULL;
-                int r = varlink_take(&c->in, VARLINK_REQUEST_MAX, &text);
-                if (r == -EAGAIN)
+                if (!memchr(c->in.s ? c->in.s : "", '\0', c->in.n) &&
+                    c->in.n <= VARLINK_REQUEST_MAX)
                         break;
-                if (r < 0) {
+                if (had_its_turn(c))
+                        return;
+                if (varlink_take(&c->in, VARLINK_REQUEST_MAX, &text) < 0) {
                         client_refuse(c, "request bytes", VARLINK_REQUEST_MAX);
                         return;
                 }
+                expect_rest(c, false); /* the time is for each request anew */
                 methods_call(c, text);
+                client_write(c);
         }
         if (!c->ended)
-                expect_rest(c, c->in.n > 0 && !c->call);
+                expect_rest(c, c->in.n > 0 && !c->call && c->out.n == 0);
 }
 
 /* The idlest client without a call makes room; a client that waits for an answer is never chosen.
@@ -130,7 +161,7 @@ static void client_input(struct client *c)
                 if (c->in.s[0] == (char)(SHIM_MAGIC & 0xff)) {
                         struct shim_hdr h;
                         int64_t n = shim_peek(c->in.s, c->in.n, &h);
-                        if (n == 0)
+                        if (n == 0 && c->in.n <= SERVER_HELLO_MAX)
                                 return;
                         if (n > 0)
                                 link_accept(c->d, TAKE_FD(c->fd), c->in.s, c->in.n);
@@ -175,7 +206,8 @@ static void client_new(struct server *s, int fd)
         socklen_t n = sizeof(cred);
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0 ||
             (cred.uid != getuid() && cred.uid != 0)) {
-                selflog_add(&s->d->log, "a client of uid %d was refused", (int)cred.uid);
+                selflog_rare(&s->d->log, &s->strangers, "a client of uid %d was refused",
+                             (int)cred.uid);
                 close(fd);
                 return;
         }
@@ -185,7 +217,6 @@ static void client_new(struct server *s, int fd)
         if (s->clients)
                 s->clients->prev = c;
         s->clients = c;
-        s->clients_n++;
         ev_io_init(&c->io, client_cb, fd, EV_READ);
         ev_io_start(s->d->loop, &c->io);
         ev_timer_init(&c->partial, partial_cb, 0, 0);
@@ -194,23 +225,20 @@ static void client_new(struct server *s, int fd)
 }
 
 /* Unknown connections are bounded too: shims come all at once after a restart of svcd, others have
- * no reason to. */
-static bool is_full(const struct server *s)
+ * no reason to. Whoever has been silent longest makes room. */
+static void bound_silent(struct server *s)
 {
-        size_t most = 2 * SERVER_CLIENTS_MAX + core_count(s->d->core);
-        return (size_t)s->clients_n > most;
-}
-
-/* Whoever has been silent longest, and waits for nothing, makes room. */
-static void drop_idlest(struct server *s)
-{
-        struct client *idlest = NULL;
+        struct client *oldest = NULL;
+        size_t n = 0;
         for (struct client *c = s->clients; c; c = c->next)
-                if (!c->ended && !c->call && (!idlest || c->last_ms <= idlest->last_ms))
-                        idlest = c;
-        if (idlest)
-                client_refuse(idlest, "connections", 2 * SERVER_CLIENTS_MAX);
-        server_flush(s);
+                if (!c->ended && !c->varlink) {
+                        oldest = !oldest || c->last_ms <= oldest->last_ms ? c : oldest;
+                        n++;
+                }
+        if (n < SERVER_SILENT_MAX + core_count(s->d->core))
+                return;
+        client_refuse(oldest, "silent connections", SERVER_SILENT_MAX);
+        client_free(oldest);
 }
 
 static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
@@ -221,7 +249,8 @@ static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
                 int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
                         /* Without a pause a full descriptor table would spin here. */
-                        selflog_add(&s->d->log, "cannot accept a client: %s", strerror(errno));
+                        selflog_rare(&s->d->log, &s->no_room, "cannot accept a client: %s",
+                                     strerror(errno));
                         ev_io_stop(loop, &s->io);
                         ev_timer_set(&s->retry, ACCEPT_RETRY_S, 0);
                         ev_timer_start(loop, &s->retry);
@@ -229,8 +258,7 @@ static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
                 }
                 if (fd < 0)
                         return;
-                if (is_full(s))
-                        drop_idlest(s);
+                bound_silent(s);
                 client_new(s, fd);
         }
 }
@@ -253,6 +281,7 @@ int server_listen(struct server *s, struct daemon *d)
                 util_close(s->fd);
         } else {
                 ev_timer_init(&s->retry, retry_cb, 0, 0);
+                ev_timer_init(&s->more, more_cb, 0, 0);
         }
         s->d = d;
         s->fd = fd;
@@ -270,13 +299,14 @@ void server_done(struct server *s)
                 client_free(s->clients);
         ev_io_stop(s->d->loop, &s->io);
         ev_timer_stop(s->d->loop, &s->retry);
+        ev_timer_stop(s->d->loop, &s->more);
         s->fd = util_close(s->fd);
         unlink(s->d->paths.socket);
 }
 
-static void queued(struct client *c)
+static void queued(struct client *c, size_t most)
 {
-        if (c->out.n > SERVER_OUT_MAX)
+        if (c->out.n > most)
                 client_end(c);
 }
 
@@ -285,7 +315,7 @@ void server_reply(struct client *c, json_t *parameters, bool continues)
         if (!c->ended)
                 varlink_add_reply(&c->out, parameters, continues);
         json_decref(parameters);
-        queued(c);
+        queued(c, continues ? SERVER_BEHIND_MAX : SERVER_OUT_MAX);
 }
 
 void server_error(struct client *c, const char *error, json_t *parameters)
@@ -293,19 +323,51 @@ void server_error(struct client *c, const char *error, json_t *parameters)
         if (!c->ended)
                 varlink_add_error(&c->out, error, parameters);
         json_decref(parameters);
-        queued(c);
+        queued(c, SERVER_OUT_MAX);
+}
+
+static size_t waiting_bytes(const struct server *s, struct client **ret_largest)
+{
+        size_t n = 0;
+        *ret_largest = NULL;
+        for (struct client *c = s->clients; c; c = c->next) {
+                n += c->out.n;
+                if (!*ret_largest || c->out.n > (*ret_largest)->out.n)
+                        *ret_largest = c;
+        }
+        return n;
+}
+
+/* Not while an answer is being made: the client that goes may be another one, and its call with it. */
+static void bound_waiting(struct server *s)
+{
+        struct client *largest;
+        while (waiting_bytes(s, &largest) > SERVER_OUT_TOTAL) {
+                client_end(largest);
+                strbuf_done(&largest->out);
+        }
+}
+
+static void client_flush(struct client *c)
+{
+        if (c->ended)
+                return;
+        if (c->out.n > 0)
+                client_write(c);
+        /* A call that ended in this turn makes way for the request behind it. */
+        if (!c->ended && !c->call && c->in.n > 0 && c->varlink)
+                client_serve(c);
+        client_write(c);
+        if (c->out.n > 0)
+                bound_waiting(&c->d->server);
 }
 
 void server_flush(struct server *s)
 {
         struct client *next;
         for (struct client *c = s->clients; c; c = next) {
+                client_flush(c);
                 next = c->next;
-                /* A call that ended in this turn makes way for the request behind it. */
-                if (!c->ended && !c->call && c->in.n > 0 && c->varlink)
-                        client_serve(c);
-                if (!c->ended && c->out.n > 0)
-                        client_write(c);
                 if (c->ended)
                         client_free(c);
         }

@@ -1,11 +1,23 @@
 /* server: RUN/control.sock: accepts connections, tells shims from Varlink clients by the first
  * byte, and carries messages. What the methods do is methods.c's.
  *
- * Limits, each of which costs only the client that reaches it:
- *   SERVER_CLIENTS_MAX   Varlink clients at once; beyond it the one that has been idle longest goes
- *   VARLINK_REQUEST_MAX  bytes of one request
- *   SERVER_OUT_MAX       bytes that wait for a client that does not read
- *   SERVER_PARTIAL_MS    for the rest of a request that has begun, or for its first byte
+ * LIMITS. Each ends in an error for the client that reaches it (LimitReached, or its connection is
+ * closed) and is not noticed by the others; together they bound what svcd holds and does for clients.
+ *   SERVER_CLIENTS_MAX   Varlink clients at once; beyond it the one goes that has been idle longest
+ *   SERVER_STAYING_MAX   of them with a call that stays: Wait, Events, an operation that is waited for.
+ *                        One more is refused; so there is always room for those that only ask
+ *   SERVER_SILENT_MAX    connections that have not said yet what they are, besides one a service (its
+ *                        shim); beyond it the oldest goes
+ *   VARLINK_REQUEST_MAX  bytes of one request; of what is sent behind a call that is not answered
+ *   SERVER_HELLO_MAX     bytes of a shim's first frame
+ *   SERVER_PARTIAL_MS    for the rest of a request that has begun, or for a connection's first one
+ *   SERVER_TURN_REQUESTS of one client in a turn of the loop; then others have theirs
+ *   SERVER_OUT_MAX       bytes of answers that wait for a client that does not read; a client for
+ *                        which some wait is not read from
+ *   SERVER_BEHIND_MAX    the same for a stream of events
+ *   SERVER_OUT_TOTAL     the same for all clients together; beyond it the one with the most goes
+ * Descriptors that come along with bytes are closed by the kernel, since nobody asks for them.
+ * What clients can cause as often as they like is said in svcd.log at most once a minute.
  * Only the account's own uid and root are answered.
  *
  * A client has one call at a time; further requests wait in its buffer until that one is answered.
@@ -20,10 +32,17 @@
 
 #include "common/util.h"
 #include "common/varlink.h"
+#include "supervisord/selflog.h"
 
-#define SERVER_CLIENTS_MAX 64
-#define SERVER_OUT_MAX     (32u * 1024 * 1024)
-#define SERVER_PARTIAL_MS  30000
+#define SERVER_CLIENTS_MAX   256
+#define SERVER_STAYING_MAX   192
+#define SERVER_SILENT_MAX    256
+#define SERVER_HELLO_MAX     (64u * 1024)
+#define SERVER_PARTIAL_MS    30000
+#define SERVER_TURN_REQUESTS 16
+#define SERVER_OUT_MAX       (32u * 1024 * 1024)
+#define SERVER_BEHIND_MAX    (4u * 1024 * 1024)
+#define SERVER_OUT_TOTAL     (48u * 1024 * 1024)
 
 struct daemon;
 struct call;
@@ -39,7 +58,9 @@ struct client {
         ev_timer partial;
         struct strbuf in, out;
         struct call *call; /* the call that is not answered yet; owned */
-        int64_t last_ms;   /* when it last said something */
+        unsigned turn;     /* of the loop, in which it had SERVED requests */
+        int served;
+        int64_t last_ms; /* when it last said something */
 };
 
 struct server {
@@ -47,9 +68,10 @@ struct server {
         int fd;
         ev_io io;
         ev_timer retry; /* accept had no descriptor left */
+        ev_timer more;  /* requests wait for the next turn of the loop */
         struct client *clients;
-        int clients_n;
-        struct call *calls; /* methods.c: those that wait */
+        struct call *calls;                                /* methods.c: those that wait */
+        struct selflog_rate strangers, impostors, no_room; /* what was said of them */
 };
 
 /* Listens at RUN/control.sock. 0 or -errno. Called again when the socket's file was deleted: those

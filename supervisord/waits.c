@@ -118,7 +118,7 @@ void calls_wait(struct call *call)
                 return;
         take_names(call, &list);
         services_done(&list);
-        if (settle(call))
+        if (settle(call) || !call_may_stay(call))
                 return;
         stay(call, CALL_WAIT);
         if (timeout_ms >= 0) {
@@ -151,6 +151,8 @@ void calls_events(struct call *call)
                 take_names(call, &list);
                 services_done(&list);
         }
+        if (call->more && !call_may_stay(call))
+                return;
         last = MAX(MIN(last, EVENTS_LAST_MAX), 0);
         json_t *old = events_last(&d->events, &call->names, (size_t)last);
         if (!call->more) {
