@@ -62,7 +62,7 @@
  *   The shim's record: it holds a POSIX write lock (fcntl F_SETLK, whole file) on it as long as it
  *   lives, so that F_GETLK tells a new svcd beyond doubt whether a shim lives and which pid it has.
  *   The content is text, `key=value` lines: shim=PID, starttime=FIELD22, boot=BOOT_ID, run=N,
- *   main=PID or 0, padded with newlines to SHIM_RECORD_BYTES. A shim that cannot get the lock
+ *   main=PID or 0, out= and err= (inodes of the pipes that stdout and stderr are), padded with newlines to SHIM_RECORD_BYTES. A shim that cannot get the lock
  *   reports START_FAILED (stage "lock") and ends. The file stays when the shim dies (its run number
  *   counts); it is removed on EXIT. A shim whose record was deleted makes it again when svcd says so
  *   (RECORD), and before each attempt to connect.
@@ -144,13 +144,16 @@ enum shim_frame {
                                    CGROUP CGROUP_ERRNO */
         SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED CGROUP
                                    CGROUP_ERRNO */
-        SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS */
+        SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS RESOURCE */
         SHIM_EXITED = 67, /* REPORT RUN MAIN_PID WSTATUS RAN_MS WALL_MS ENDED_MS USER_MS SYSTEM_MS
                              MAXRSS_BYTES LEFTOVER RESTARTED INTENT LOGGED OUTPUT TREE_USER_MS
                              TREE_SYSTEM_MS PEAK_BYTES OOM */
         SHIM_EMPTY = 68,  /* RUN: the last descendant is gone and the pipes are drained */
         SHIM_NOTIFY = 69, /* RUN PID TEXT: one sd_notify message of the service, as it came */
         SHIM_BYE = 70,    /* ERRNO: 0 = ends now */
+        SHIM_STUCK = 16,  /* RUN PID ERRNO: SIGKILL could not be sent to that process (ERRNO), or was (0)
+                             and it lives on; once for each KILL and connection, after some seconds.
+                             The shim goes on trying */
 
         /* Both ways, not acknowledged: LOST_LINES ERRNO FLAGS. From the shim: that many lines could not
          * be written to the log, and it tells so by now (SHIM_LOST_UNTOLD: it does not, and the shim
@@ -208,6 +211,7 @@ enum shim_tag {
         SHIM_T_RESTARTED = 44,
         SHIM_T_LOGGED = 45,
         SHIM_T_OUTPUT = 46,
+        SHIM_T_RESOURCE = 60, /* START_FAILED in stage "limits": RLIMIT_… + 1 */
         SHIM_T_DROPPED_LINES = 47, /* HELLO, EXITED: lines that could not be written so far */
 
         SHIM_T_CGROUP = 48, /* START: the folder's path without .RUN; HELLO, STARTED: that of the

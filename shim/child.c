@@ -46,6 +46,7 @@ static void set_limits(struct shim *s)
         uint32_t set = limits_for(s);
         for (unsigned i = 0; set >> i; i++) {
                 struct rlimit r = rlimit_of(&l->limit[i]);
+                s->child_resource = (int)i + 1;
                 if ((set >> i & 1) && prlimit(0, (__typeof__(RLIMIT_CPU))i, &r, NULL) < 0)
                         fail(s, SHIM_STAGE_LIMITS);
         }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shim/gate.h"
@@ -30,8 +31,10 @@ static int make_pipe(struct stream *st, int size)
         int fd[2];
         if (pipe2(fd, O_CLOEXEC) < 0)
                 return -errno;
+        struct stat about;
         st->r = fd[0];
         st->w = fd[1];
+        st->inode = fstat(fd[0], &about) == 0 ? about.st_ino : 0;
         fcntl(st->r, F_SETFL, O_NONBLOCK);
         int cap = fcntl(st->r, F_SETPIPE_SZ, size);
         if (cap < 0)

@@ -130,6 +130,10 @@ void record_flush(struct shim *s)
         text_int(&t, s->record.run);
         text_str(&t, "\nmain=");
         text_int(&t, s->phase == PHASE_UP ? s->main : 0);
+        text_str(&t, "\nout=");
+        text_int(&t, (int64_t)s->drain.out.inode);
+        text_str(&t, "\nerr=");
+        text_int(&t, (int64_t)s->drain.err.inode);
         while (pwrite(s->record.fd, buf, sizeof(buf), 0) < 0 && errno == EINTR)
                 ;
 }

@@ -70,6 +70,8 @@ void report_send(struct shim *s, const struct report *r)
         } else {
                 shim_put_int(&w, SHIM_T_STAGE, r->stage);
                 shim_put_int(&w, SHIM_T_ERRNO, r->error);
+                if (r->resource)
+                        shim_put_int(&w, SHIM_T_RESOURCE, r->resource);
         }
         link_end(s, &w);
 }
@@ -80,6 +82,7 @@ void report_start_failed(struct shim *s, int64_t run, enum shim_stage stage, int
         r->run = run;
         r->stage = stage;
         r->error = error;
+        r->resource = stage == SHIM_STAGE_LIMITS ? s->child_resource : 0;
         r->wall_ms = stamp_wall_ms();
         report_send(s, r);
 }
@@ -163,6 +166,18 @@ void report_lost(struct shim *s, bool final)
         s->losing = send_lost(s, final ? l->lost : 0, l->lost_error, final ? SHIM_LOST_UNTOLD : 0);
 }
 
+void report_stuck(struct shim *s, pid_t pid, int error)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_STUCK))
+                return;
+        shim_put_int(&w, SHIM_T_RUN, s->run);
+        shim_put_int(&w, SHIM_T_PID, pid);
+        shim_put_int(&w, SHIM_T_ERRNO, error);
+        link_end(s, &w);
+        s->stuck_told = true;
+}
+
 void report_bye(struct shim *s, int error)
 {
         struct shim_writer w;
@@ -186,6 +201,7 @@ static struct report *next_after(struct shim *s, int64_t number)
 void report_all(struct shim *s)
 {
         bool leftover = false;
+        s->stuck_told = false;
         report_hello(s);
         for (struct report *r = next_after(s, 0); r; r = next_after(s, r->number)) {
                 report_send(s, r);

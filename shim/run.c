@@ -18,6 +18,10 @@
 
 #define KILL_WAIT_MIN_US (1 * MS)
 #define KILL_WAIT_MAX_US (50 * MS)
+/* What lives that long after the first SIGKILL is told of, and looked after less often. */
+#define STUCK_US          (2000 * MS)
+#define STUCK_WAIT_MIN_US (10 * MS)
+#define STUCK_WAIT_MAX_US (1000 * MS)
 
 struct failure {
         enum shim_stage stage;
@@ -96,10 +100,10 @@ void run_signal(struct shim *s, int signo, bool tree)
 }
 
 /* Both, each time: the cgroup holds what is no descendant, the tree what has left the cgroup. */
-static void kill_all(const struct shim *s)
+static struct tree_left kill_all(const struct shim *s)
 {
         cgroup_kill(s);
-        tree_kill();
+        return tree_kill();
 }
 
 void run_kill(struct shim *s)
@@ -109,6 +113,8 @@ void run_kill(struct shim *s)
         s->killing = true;
         s->kill_wait_us = KILL_WAIT_MIN_US;
         s->kill_at_us = s->now_us;
+        s->kill_began_us = s->now_us;
+        s->stuck_told = false;
         kill_all(s);
 }
 
@@ -226,15 +232,19 @@ static bool reap(struct shim *s, bool *ret_progress)
  * reach of signals for long, waiting for a disk. */
 static void kill_on(struct shim *s, bool progress)
 {
+        bool stuck = s->now_us - s->kill_began_us >= STUCK_US;
+        int64_t most_us = stuck ? STUCK_WAIT_MAX_US : KILL_WAIT_MAX_US;
         if (progress)
-                s->kill_wait_us = KILL_WAIT_MIN_US;
-        else if (s->now_us < s->kill_at_us)
+                s->kill_wait_us = stuck ? STUCK_WAIT_MIN_US : KILL_WAIT_MIN_US;
+        if ((!progress || stuck) && s->now_us < s->kill_at_us)
                 return;
-        kill_all(s);
+        struct tree_left left = kill_all(s);
+        if (stuck && left.pid && !s->stuck_told)
+                report_stuck(s, left.pid, left.error);
         s->kill_at_us = s->now_us + s->kill_wait_us;
         s->kill_wait_us *= 2;
-        if (s->kill_wait_us > KILL_WAIT_MAX_US)
-                s->kill_wait_us = KILL_WAIT_MAX_US;
+        if (s->kill_wait_us > most_us)
+                s->kill_wait_us = most_us;
 }
 
 /* Somebody has put a process of his own into the cgroup: it has to go like the others. */

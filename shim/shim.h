@@ -54,7 +54,7 @@ struct report {
         bool logged, restarted, leftover;
         int64_t run, pid, wstatus, ran_ms, wall_ms, ended_ms, user_ms, system_ms, maxrss_bytes,
             intent;
-        int stage, error;
+        int stage, error, resource;
         int oom;                                          /* enum shim_oom */
         bool has_usage;                                   /* of its cgroup: */
         int64_t tree_user_ms, tree_system_ms, peak_bytes; /* peak < 0 = not counted */
@@ -64,6 +64,7 @@ struct stream {
         int r, w;    /* of the pipe; w is what each run gets */
         size_t cap;  /* of the pipe */
         size_t held; /* bytes of a line that has no end yet, in struct big */
+        uint64_t inode;
 };
 
 struct drain {
@@ -131,8 +132,9 @@ struct shim {
         int64_t ended_ms, ended_wall_ms, settle_at_us;
         bool killing;
         bool held; /* what ended is looked at once the gate is open */
-        int64_t kill_at_us, kill_wait_us;
-        int lock_error; /* another shim has the record; the answer to START */
+        int64_t kill_at_us, kill_wait_us, kill_began_us;
+        bool stuck_told; /* of this KILL, to this svcd */
+        int lock_error;  /* another shim has the record; the answer to START */
         int64_t lock_until_us;
 
         struct order order;
@@ -146,8 +148,9 @@ struct shim {
         int64_t reports_n; /* the last REPORT number */
         struct report reports[REPORTS_MAX];
         struct cgroup cgroup;
-        volatile int child_stage, child_error; /* written by the child before its exec */
-        volatile bool child_born;              /* it has run at all */
+        volatile int child_stage, child_error,
+            child_resource;       /* written by the child before exec */
+        volatile bool child_born; /* it has run at all */
         struct launch launch;
         size_t cookie_n;
         char cookie[SHIM_COOKIE_MAX];

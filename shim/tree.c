@@ -194,41 +194,53 @@ static void look_below(struct found *f, size_t i)
         each_child_of(f->v[i].pid, collect_cb, f);
 }
 
-/* A signal to one of a snapshot. A child of ours that is not reaped cannot be mistaken; the pid of
+/* A signal to one of a snapshot; 0, or -errno (-ENOSYS: there is no way to be sure). A child of ours that is not reaped cannot be mistaken; the pid of
  * another may meanwhile be somebody else's, so it is held by a pidfd while its parent is looked at
- * (which is this process once its own has ended). Returns false if there is no way to be sure. */
-static bool send_safely(const struct member *m, int signo)
+ * (which is this process once its own has ended). */
+static int send_safely(const struct member *m, int signo)
 {
         pid_t self = getpid(), parent = 0;
+        int r = 0;
         if (m->parent == self)
-                return kill(m->pid, signo) == 0;
+                return kill(m->pid, signo) < 0 ? -errno : 0;
         int fd = (int)syscall(SYS_pidfd_open, m->pid, 0);
         if (fd < 0)
-                return errno != ENOSYS;
-        if (stat_of(m->pid, &parent) && (parent == m->parent || parent == self))
-                syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
+                return -errno;
+        if (!stat_of(m->pid, &parent) || (parent != m->parent && parent != self))
+                r = -ESRCH;
+        else if (syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0) < 0)
+                r = -errno;
         close(fd);
-        return true;
+        return r;
+}
+
+static void note_left(struct tree_left *left, pid_t pid, int r)
+{
+        if (r == -ESRCH || left->error)
+                return;
+        if (r < 0 || !left->pid)
+                *left = (struct tree_left){pid, -r};
 }
 
 static void kill_cb(pid_t pid, void *ctx)
 {
-        (void)ctx;
-        kill(pid, SIGKILL);
+        note_left((struct tree_left *)ctx, pid, kill(pid, SIGKILL) < 0 ? -errno : 0);
 }
 
-void tree_kill(void)
+struct tree_left tree_kill(void)
 {
         struct found f;
+        struct tree_left left = {0, 0};
         if (!take(&f)) {
-                each_own_child(kill_cb, NULL);
-                return;
+                each_own_child(kill_cb, &left);
+                return left;
         }
         for (size_t i = 0; i < f.n; i++) {
                 look_below(&f, i);
-                send_safely(&f.v[i], SIGKILL);
+                note_left(&left, f.v[i].pid, send_safely(&f.v[i], SIGKILL));
         }
         drop(&f);
+        return left;
 }
 
 /* What is stopped is continued, unless the signal is about just that. */
@@ -255,7 +267,7 @@ void tree_signal_all(int signo)
         for (size_t i = 0; i < f.n; i++)
                 look_below(&f, i);
         for (size_t i = 0; i < f.n; i++) {
-                if (!send_safely(&f.v[i], signo))
+                if (send_safely(&f.v[i], signo) == -ENOSYS)
                         kill(f.v[i].pid, signo);
                 let_act(f.v[i].pid, signo);
         }

@@ -11,7 +11,11 @@
 /* SIGKILL to everything below this process. To be repeated until nothing is left: what was started
  * meanwhile is found the next time. To kill children only, and wait for theirs to become ours, would
  * be enough, but a tree that forks all the time grows as fast as it is cut. */
-void tree_kill(void);
+struct tree_left {
+        pid_t pid; /* one that lives: one that could not be signalled, if there is one; 0 = none */
+        int error; /* its errno, 0 = it got the signal */
+};
+struct tree_left tree_kill(void);
 
 /* SIGNO to MAIN, or, with 0, to everything below this process, each process before its children.
  * What is stopped is continued, so that it can act, unless the signal is about just that. */

@@ -109,9 +109,10 @@ static char *why_not_started(const struct conf_service *def, const struct shimio
         int64_t stage = f->v[SHIM_T_STAGE];
         const char *what = stage == SHIM_STAGE_EXEC    ? def->monitoring_command.argv.v[0]
                            : stage == SHIM_STAGE_CHDIR ? def->working_directory
-                                                       : "";
-        return xasprintf("cannot run it: %s%s%s: %s", shim_stage_name(stage), *what ? " " : "",
-                         what, strerror((int)f->v[SHIM_T_ERRNO]));
+                                                       : NULL;
+        _cleanup_free_ char *at =
+            core_stage_text(def, (int)stage, (int)f->v[SHIM_T_RESOURCE], what);
+        return xasprintf("cannot run it: %s: %s", at, strerror((int)f->v[SHIM_T_ERRNO]));
 }
 
 /* The result is known: tells it and lets the shim go, which ends with its connection. The check itself
@@ -139,9 +140,25 @@ static bool is_shortage(int64_t stage)
         return stage == SHIM_STAGE_FORK || stage == SHIM_STAGE_PIPE || stage == SHIM_STAGE_STDIO;
 }
 
+static void say_stuck(const struct check *c, pid_t pid, const char *text)
+{
+        selflog_add(&c->d->log, "a monitoring command%s%s does not end: pid %d, %s",
+                    c->svc ? " of " : "", c->svc ? c->svc->name : "", (int)pid, text);
+}
+
+static void stuck(const struct check *c, const struct shimio_frame *f)
+{
+        char text[CLEANING_WHY_MAX];
+        pid_t pid = (pid_t)f->v[SHIM_T_PID];
+        cleaning_why(pid, (int)f->v[SHIM_T_ERRNO], text, sizeof(text));
+        say_stuck(c, pid, text);
+}
+
 static void frame_cb(struct shimio *io, const struct shimio_frame *f)
 {
         struct check *c = CONTAINER_OF(io, struct check, io);
+        if (f->type == SHIM_STUCK)
+                stuck(c, f);
         if (!c->svc)
                 return;
         if (f->type == SHIM_START_FAILED) {
@@ -167,11 +184,9 @@ static void cleaned_cb(struct cleaning *cleaning)
                 check_free(c);
 }
 
-static void stuck_cb(struct cleaning *cleaning, pid_t pid, const char *text)
+static void stuck_cb(struct cleaning *cleaning, pid_t pid, int error UNUSED, const char *text)
 {
-        struct check *c = CONTAINER_OF(cleaning, struct check, cleaning);
-        selflog_add(&c->d->log, "a monitoring command%s%s does not end: pid %d, %s",
-                    c->svc ? " of " : "", c->svc ? c->svc->name : "", (int)pid, text);
+        say_stuck(CONTAINER_OF(cleaning, struct check, cleaning), pid, text);
 }
 
 static void clean(struct check *c)

@@ -55,7 +55,7 @@ static void say_if_stuck(struct cleaning *c, const struct orphans_look *look)
         if (strcmp(text, c->told) == 0)
                 return;
         memcpy(c->told, text, sizeof(text));
-        c->stuck(c, look->pid, text);
+        c->stuck(c, look->pid, look->kill_error, text);
 }
 
 /* Whether it is certain that nothing is left. */

@@ -3,9 +3,10 @@
  * the reach of signals for long. That something could not be looked at is no proof that nothing is there.
  *
  * The caller owns the struct and zeroes it. MORE, if there is one, is called at each look, and kills what
- * is known to be of the tree in another way (its cgroup); it returns how much of that is left. DONE is called once, from the loop, and may free it;
- * STUCK is called when after CLEANING_STUCK_MS something is still there, with a sentence that says what
- * and why, and again whenever that sentence has changed.
+ * is known to be of the tree in another way (its cgroup); it returns how much of that is left. DONE is
+ * called once, from the loop, and may free it; STUCK is called when after CLEANING_STUCK_MS something is
+ * still there, with one process (0 = not known), the errno of signalling it (0 = it got the signal) and a
+ * sentence that says what and why, and again whenever that sentence has changed.
  */
 #ifndef SVCD_SUPERVISORD_CLEANING_H
 #define SVCD_SUPERVISORD_CLEANING_H
@@ -17,6 +18,7 @@
 #define CLEANING_MIN_MS   1
 #define CLEANING_MAX_MS   1000
 #define CLEANING_STUCK_MS 2000
+#define CLEANING_WHY_MAX  128
 
 struct cleaning {
         struct ev_loop *loop; /* NULL = nothing is being cleaned */
@@ -28,10 +30,10 @@ struct cleaning {
         int alive;   /* at the last look */
         pid_t pid;
         int64_t began_ms, wait_ms;
-        char told[96];
+        char told[CLEANING_WHY_MAX];
         int (*more)(struct cleaning *c);
         void (*done)(struct cleaning *c);
-        void (*stuck)(struct cleaning *c, pid_t pid, const char *text);
+        void (*stuck)(struct cleaning *c, pid_t pid, int error, const char *text);
 };
 
 void cleaning_begin(struct cleaning *c, struct ev_loop *loop, uint64_t tag, pid_t session);

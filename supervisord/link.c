@@ -34,6 +34,8 @@ static void link_free(struct link *l)
         downlog_flush(l->d, l->svc, &l->late);
         ev_timer_stop(l->d->loop, &l->timer);
         cleaning_cancel(&l->cleaning);
+        rescue_done(&l->rescue);
+        free(l->ended);
         shimio_done(&l->io);
         strbuf_done(&l->start);
         inforce_done(&l->inforce);
@@ -64,9 +66,22 @@ static void set_timer(struct link *l, int64_t ms)
 
 static void start_again(struct link *l);
 
+/* What the shim had not read, and the line that it had not written. */
+static void complete_log(struct link *l)
+{
+        int64_t lines = 0;
+        _cleanup_free_ char *path = paths_log(&l->d->paths, l->svc->name);
+        int r = rescue_write(&l->rescue, path, l->svc->def, &lines);
+        if (r < 0)
+                downlog_owe(l->d, l->svc, lines, -r);
+        if (l->ended)
+                downlog_write(l->d, l->svc, "svcd", l->ended, clock_wall_ms());
+}
+
 static void cleaned_cb(struct cleaning *c)
 {
         struct link *l = CONTAINER_OF(c, struct link, cleaning);
+        complete_log(l);
         struct core_event ev = {.type = CORE_EV_LOST, .uid = -1};
         ev.run = record_look(&l->d->paths, l->svc->name).run;
         record_remove(&l->d->paths, l->svc->name);
@@ -84,23 +99,26 @@ static int kill_cgroups_cb(struct cleaning *c)
         return cgroup_kill_service(l->d, l->svc->name);
 }
 
-static void stuck_cb(struct cleaning *c, pid_t pid, const char *text)
+static void stuck_cb(struct cleaning *c, pid_t pid, int error, const char *text)
 {
         struct link *l = CONTAINER_OF(c, struct link, cleaning);
-        struct core_event ev = {.type = CORE_EV_STUCK, .uid = -1, .pid = pid, .text = text};
+        struct core_event ev = {
+            .type = CORE_EV_STUCK, .uid = -1, .pid = pid, .error = error, .text = text};
         daemon_post(l->d, l->svc, &ev);
 }
 
 static void clean(struct link *l)
 {
-        pid_t session = record_look(&l->d->paths, l->svc->name).main;
+        uint64_t tag = spec_tag(&l->d->paths, l->svc->name);
+        struct record r = record_look(&l->d->paths, l->svc->name);
+        rescue_done(&l->rescue);
+        rescue_take(&l->rescue, &r, tag);
         l->state = LINK_CLEANING;
         ev_timer_stop(l->d->loop, &l->timer);
         l->cleaning.more = kill_cgroups_cb;
         l->cleaning.done = cleaned_cb;
         l->cleaning.stuck = stuck_cb;
-        cleaning_begin(&l->cleaning, l->d->loop, spec_tag(&l->d->paths, l->svc->name),
-                       session ? session : (pid_t)l->svc->pid);
+        cleaning_begin(&l->cleaning, l->d->loop, tag, r.main ? r.main : (pid_t)l->svc->pid);
 }
 
 static void left(struct link *l)
@@ -265,6 +283,21 @@ static void lines_lost(struct link *l, const struct shimio_frame *f)
                 downlog_told(l->d, l->svc, lines, error);
 }
 
+static void stuck(struct link *l, const struct shimio_frame *f)
+{
+        char text[CLEANING_WHY_MAX];
+        pid_t pid = (pid_t)f->v[SHIM_T_PID];
+        int error = (int)f->v[SHIM_T_ERRNO];
+        cleaning_why(pid, error, text, sizeof(text));
+        struct core_event ev = {.type = CORE_EV_STUCK,
+                                .uid = -1,
+                                .run = f->v[SHIM_T_RUN],
+                                .pid = pid,
+                                .error = error,
+                                .text = text};
+        daemon_post(l->d, l->svc, &ev);
+}
+
 static void frame_cb(struct shimio *io, const struct shimio_frame *f)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
@@ -297,6 +330,9 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
         case SHIM_LOST:
                 lines_lost(l, f);
                 break;
+        case SHIM_STUCK:
+                stuck(l, f);
+                break;
         case SHIM_BYE:
                 if (f->v[SHIM_T_ERRNO] != 0)
                         selflog_add(&l->d->log, "%s: its shim stays: %s", l->svc->name,
@@ -321,6 +357,7 @@ static struct link *link_new(struct daemon *d, struct core_service *s, enum link
         l->d = d;
         l->svc = s;
         l->state = state;
+        l->rescue.fd[0] = l->rescue.fd[1] = -1;
         shimio_init(&l->io, d->loop, frame_cb, end_cb);
         ev_timer_init(&l->timer, timer_cb, 0, 0);
         d->links[s->id] = l;
@@ -454,6 +491,10 @@ void link_ack(struct daemon *d, const struct core_effect *fx)
         if (keep)
                 l->kept[l->kept_n++] = fx->report;
         send_ack(l, fx->report, fx->text, keep);
+        if (fx->text && str_starts(fx->text, "exited ")) {
+                free(l->ended);
+                l->ended = xstrdup(fx->text);
+        }
 }
 
 void link_ack_kept(struct daemon *d)

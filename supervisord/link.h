@@ -19,6 +19,7 @@
 #include "supervisord/core/core.h"
 #include "supervisord/downlog.h"
 #include "supervisord/inforce.h"
+#include "supervisord/rescue.h"
 #include "supervisord/shimio.h"
 
 #define LINK_RETRY_MS  1000 /* how often an AWAY shim is looked for and nudged */
@@ -47,6 +48,9 @@ struct link {
         struct cleaning cleaning;
         int64_t kept[LINK_KEPT_MAX]; /* reports that were answered with KEEP, oldest first */
         int kept_n;
+        struct rescue rescue;
+        /* The last `exited` line that was sent, should its shim die with it; or NULL. */
+        char *ended;
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 

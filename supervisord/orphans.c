@@ -262,6 +262,30 @@ struct orphans_look orphans_kill(uint64_t tag, pid_t session)
         return look;
 }
 
+struct seeker {
+        struct hunt h;
+        pid_cb *cb;
+        void *ctx;
+};
+
+static void seek_cb(pid_t pid, void *ctx)
+{
+        const struct seeker *s = ctx;
+        if (is_ours(&s->h, pid) == 1)
+                s->cb(pid, s->ctx);
+}
+
+void orphans_each(uint64_t tag, pid_t session, void (*cb)(pid_t pid, void *ctx), void *ctx)
+{
+        struct seeker s = {{.tag = tag, .session = session, .self = getpid()}, cb, ctx};
+        if (limit_of(s.h.self, &s.h.own) < 0)
+                return;
+        if (some_are_hidden())
+                each_number(seek_cb, &s);
+        else
+                (void)each_process(seek_cb, &s);
+}
+
 /* ---- which tags there are ---- */
 
 struct tags {

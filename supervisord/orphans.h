@@ -41,6 +41,9 @@ struct orphans_look {
  * process, 0 = not known. One look costs some 6 us for each process of the machine. */
 struct orphans_look orphans_kill(uint64_t tag, pid_t session);
 
+/* Calls CB for each live process with TAG that can be found, without doing anything to it. */
+void orphans_each(uint64_t tag, pid_t session, void (*cb)(pid_t pid, void *ctx), void *ctx);
+
 /* The tags that live processes of this account carry, sorted, each once. Caller frees *ret. Returns
  * how many, or -errno if it cannot be known. */
 ssize_t orphans_tags(uint64_t **ret);

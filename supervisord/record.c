@@ -46,6 +46,10 @@ struct record record_look(const struct paths *p, const char *service)
                         r.run = run_number(line + 4);
                 if (str_starts(line, "main="))
                         r.main = (pid_t)strtol(line + 5, NULL, 10);
+                if (str_starts(line, "out="))
+                        r.out = strtoull(line + 4, NULL, 10);
+                if (str_starts(line, "err="))
+                        r.err = strtoull(line + 4, NULL, 10);
                 if (str_starts(line, "boot="))
                         r.this_boot = str_eq(line + 5, clock_boot_id());
         }

@@ -14,7 +14,8 @@ struct record {
         pid_t holder; /* of the lock: a shim that lives; 0 = none */
         bool this_boot;
         int64_t run;
-        pid_t main; /* main process of that run, 0 = none is up */
+        pid_t main;        /* main process of that run, 0 = none is up */
+        uint64_t out, err; /* inodes of its pipes; 0 = not known */
 };
 
 struct record record_look(const struct paths *p, const char *service);

@@ -71,6 +71,7 @@ bool report_event(const struct shimio_frame *f, struct core_event *ret)
             .intent = small_number(f, SHIM_T_INTENT),
             .stage = small_number(f, SHIM_T_STAGE),
             .error = small_number(f, SHIM_T_ERRNO),
+            .resource = small_number(f, SHIM_T_RESOURCE),
             .report = f->v[SHIM_T_REPORT],
         };
         if (f->type == SHIM_EXITED)

@@ -170,6 +170,7 @@ struct core_exit {
         int wstatus;      /* as from waitpid(2); meaningless for START and if `lost` */
         bool lost;        /* nobody saw the end: its shim was lost */
         int stage, error; /* of CORE_CAUSE_START: enum shim_stage and errno */
+        int resource;     /* in the stage "limits": RLIMIT_… + 1, 0 = not known */
         bool failure;
         bool shortage; /* of CORE_CAUSE_START: the machine's, not the service's; is tried again */
         int64_t retry_ms;           /* of a shortage: how long it waits before that */
@@ -248,7 +249,7 @@ enum core_event_type {
         CORE_EV_ADOPTED, /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
                                  ready, leftover, digest, intent + armed (of its standing order),
                                  text (STATUS); reports of exits follow as EXITED */
-        CORE_EV_AWAY, /* the shim lives, but there is no connection to it: ADOPTED or LOST will
+        CORE_EV_AWAY,    /* the shim lives, but there is no connection to it: ADOPTED or LOST will
                             follow; what was ordered since it last spoke may be lost. pid of the
                             shim, 0 = not known */
         /* observations */
@@ -269,7 +270,7 @@ struct core_event {
         bool ignored, caught; /* RESTART */
         int64_t run, pid, at_ms, at_wall_ms;
         bool restarted, leftover, ready, armed, ok;
-        int intent, stage, error;
+        int intent, stage, error, resource;
         uint64_t digest;
         int64_t used_bytes, limit_bytes; /* MEMORY */
         int64_t report; /* EXITED, START_FAILED: the shim's number, handed on to FX_ACK */
@@ -413,6 +414,9 @@ char *core_note(const struct core *c, const struct core_service *s, int64_t now_
 /* How a run ended, for people: "exited with code 1 after 9s", "killed by signal 9 (KILL) after 2m46s",
  * "cannot start: chdir /home/a/x: No such file or directory". Caller frees. */
 char *core_exit_text(const struct core_service *s, const struct core_exit *e);
+/* What a start failed at: "chdir /home/a/x", "limits.files 999999999", "fork". PATH: what the stage is
+ * about, or NULL. Caller frees. */
+char *core_stage_text(const struct conf_service *def, int stage, int resource, const char *path);
 const char *core_cause_name(enum core_cause cause);
 const char *core_health_name(enum core_health h);
 

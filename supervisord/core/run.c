@@ -302,6 +302,7 @@ void run_start_failed(struct svc *x, const struct core_event *ev)
                               .cause = CORE_CAUSE_START,
                               .stage = ev->stage,
                               .error = ev->error,
+                              .resource = ev->resource,
                               .at_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms};
         if (e.run <= x->exited_run) {
                 tell_again(x, e, ev->report);

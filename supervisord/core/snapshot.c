@@ -66,6 +66,7 @@ static json_t *save_exit(const struct core_exit *e)
         put_bool(o, "lost", e->lost);
         put_int(o, "stage", e->stage);
         put_int(o, "error", e->error);
+        put_int(o, "resource", e->resource);
         put_bool(o, "failure", e->failure);
         put_bool(o, "shortage", e->shortage);
         put_int(o, "failures", e->failures);
@@ -294,6 +295,7 @@ static struct core_exit load_exit(const json_t *o)
             .lost = get_bool(o, "lost"),
             .stage = get_small(o, "stage"),
             .error = get_small(o, "error"),
+            .resource = get_small(o, "resource"),
             .failure = get_bool(o, "failure"),
             .shortage = get_bool(o, "shortage"),
             .failures = get_small(o, "failures"),

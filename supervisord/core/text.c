@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "common/shim_proto.h"
@@ -125,16 +126,45 @@ const char *text_start_path(const struct svc *x, int stage)
                                                                     : NULL;
 }
 
+/* The setting whose value the system did not take; -1 if it is about none, or not known. */
+static int stage_setting(int stage, int resource)
+{
+        static const struct {
+                int resource;
+                enum conf_setting setting;
+        } limits[] = {
+            {RLIMIT_NOFILE, SETTING_limits_files},
+            {RLIMIT_NPROC, SETTING_limits_processes},
+            {RLIMIT_CORE, SETTING_limits_core},
+        };
+        if (stage == SHIM_STAGE_NICE)
+                return SETTING_limits_nice;
+        for (size_t i = 0; stage == SHIM_STAGE_LIMITS && i < ARRAY_SIZE(limits); i++)
+                if (limits[i].resource + 1 == resource)
+                        return limits[i].setting;
+        return -1;
+}
+
+char *core_stage_text(const struct conf_service *def, int stage, int resource, const char *path)
+{
+        int setting = stage_setting(stage, resource);
+        if (def && setting >= 0) {
+                _cleanup_free_ char *value = conf_print(def, (enum conf_setting)setting);
+                return xasprintf("%s %s", conf_settings[setting].path, value);
+        }
+        return xasprintf("%s%s%s", shim_stage_name(stage), path ? " " : "", path ? path : "");
+}
+
 static char *start_failure(const struct svc *x, const struct core_exit *e)
 {
-        const char *path = text_start_path(x, e->stage);
         /* What svcd found before the shim was asked is known of the last start only. */
         const char *error =
             x->start_error && e->run == x->s.run ? x->start_error : strerror(e->error);
         if (e->stage == SHIM_STAGE_NONE) /* svcd itself could not: the error says all */
                 return xasprintf("cannot start: %s", error);
-        return xasprintf("cannot start: %s%s%s: %s", shim_stage_name(e->stage), path ? " " : "",
-                         path ? path : "", error);
+        _cleanup_free_ char *what =
+            core_stage_text(x->s.def, e->stage, e->resource, text_start_path(x, e->stage));
+        return xasprintf("cannot start: %s: %s", what, error);
 }
 
 /* What a shell means by its exit code, where a shell is the main process: it could start nothing. */
@@ -222,6 +252,12 @@ static struct line start_failed(const struct svc *x, const struct core_exit *e)
         line_str(&l, "error", x->start_error ? x->start_error : strerror(e->error));
         if (path)
                 line_str(&l, "path", path);
+        int setting = stage_setting(e->stage, e->resource);
+        if (x->s.def && setting >= 0) {
+                _cleanup_free_ char *value = conf_print(x->s.def, (enum conf_setting)setting);
+                line_str(&l, "setting", conf_settings[setting].path);
+                line_str(&l, "value", value);
+        }
         if (e->shortage)
                 line_ms(&l, "retry", e->retry_ms);
         add_failure(&l, e);

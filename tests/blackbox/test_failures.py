@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import resource
 import signal
+import unittest
 
 from svcdtest import SvcdTest, alive, free_port
 
@@ -206,6 +208,23 @@ class CannotStart(SvcdTest):
         s = self.fails("{command: sleep 1, working_directory: no/where}", r"chdir",
                        re.escape(os.path.join(self.home, "no/where")), r"No such file or directory")
         self.assertEqual(s["last_exit"]["stage"], "chdir")
+
+    @unittest.skipIf(os.getuid() == 0, "root may have any limit")
+    def test_a_limit_that_the_system_does_not_grant(self):
+        s = self.fails("{command: sleep 1, limits: {nice: -5}}", r"limits\.nice", r"-5", r"Permission denied")
+        self.assertEqual(s["last_exit"]["text"], "cannot start: limits.nice -5: Permission denied")
+        self.end_svcd()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 1000:
+            self.skipTest("too few descriptors")
+        self.config("services: {}\n")
+        self.start()
+        resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (1000, 1000))
+        self.config("services: {c: {command: sleep 1, limits: {files: 2000}}}\n")
+        self.svcctl("reload")
+        s = self.until(lambda: (s := self.service("c"))["last_exit"] and s, what="a failed start")
+        self.assertEqual(s["last_exit"]["text"], "cannot start: limits.files 2000: Operation not permitted")
+        self.logged("c", r'start failed run=1 stage=limits error="Operation not permitted" setting=limits.files value=2000')
 
     def test_a_command_that_is_not_executable(self):
         self.write("plain", "hello\n")

@@ -1,12 +1,24 @@
 """svc-shim: the whole tree of processes: what is left behind, signals, killing until nothing is left."""
 
+import ctypes
 import os
+import resource
 import signal
+import struct
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
 from shimproto import PYTHON, SCOPE_MAIN, SCOPE_TREE, ShimTest, alive, children, descendants, state  # noqa: E402
+
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_O_TRACEEXIT = 17, 0x4206, 1 << 6
+
+
+def ptrace(request, pid, data):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(request, pid, ctypes.c_void_p(0), ctypes.c_void_p(data)) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
 
 # Leaves its terminal, session and parent, and writes its pid into the file that is its argument.
 DAEMON = """
@@ -225,6 +237,36 @@ class Tree(ShimTest):
         self.until(lambda: state(started.main_pid) == "T", "stop")
         shim.send("SIGNAL", signo=int(signal.SIGCONT))
         self.until(lambda: state(started.main_pid) == "S", "continue")
+
+    def test_the_shim_itself_carries_the_tag(self):
+        """What is between fork and exec when it dies is found by it."""
+        shim = self.shim(tag=0x535600aa)
+        self.assertEqual(resource.prlimit(shim.pid, 10), (0x535600aa, 0x535600aa))
+        started = shim.sh("exec sleep 1000")
+        self.assertEqual(resource.prlimit(started.main_pid, 10), (0x535600aa, 0x535600aa))
+
+    @unittest.skipIf(os.getuid() == 0, "root may have any limit")
+    def test_a_limit_that_is_not_granted_is_named(self):
+        shim = self.shim()
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        one = struct.pack("=IIQQ", resource.RLIMIT_NOFILE, 0, hard + 1, hard + 1)
+        shim.send("START", run=1, arg=["true"], rlimit=one)
+        failed = shim.expect("START_FAILED")
+        self.assertEqual((failed.stage_name, failed.resource), ("limits", resource.RLIMIT_NOFILE + 1))
+
+    def test_what_survives_kill_is_told_once(self):
+        """Of a KILL that something outlives, stopped by a tracer of the test's own as it ends."""
+        shim = self.shim()
+        started = shim.sh("exec sleep 1000")
+        ptrace(PTRACE_SEIZE, started.main_pid, PTRACE_O_TRACEEXIT)
+        shim.send("KILL")
+        told = shim.expect("STUCK")
+        self.assertEqual((told.run, told.pid, told.errno), (1, started.main_pid, 0))
+        self.assertIsNone(shim.quiet(0.3))
+        shim.send("KILL")
+        self.assertEqual(shim.expect("STUCK").pid, started.main_pid)
+        ptrace(PTRACE_DETACH, started.main_pid, 0)
+        shim.expect("EXITED", leftover=0)
 
     def test_zombies_are_reaped(self):
         """Orphans of the service do not pile up."""

@@ -47,7 +47,7 @@ static void our_cleaning_cancel(struct cleaning *c)
 static void our_cleaning_look(struct cleaning *c)
 {
         if (orphans_left > 0) {
-                c->stuck(c, orphans_left--, "tar: has not ended yet");
+                c->stuck(c, orphans_left--, 0, "tar: has not ended yet");
                 return;
         }
         c->loop = NULL;

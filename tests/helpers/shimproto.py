@@ -41,7 +41,7 @@ FRAMES = {
     "INIT": 1, "START": 2, "ORDER": 3, "SIGNAL": 4, "KILL": 5, "LOG": 6, "LOGCONF": 7, "ACK": 8,
     "COOKIE": 9, "EXIT": 10, "LIMITS": 11, "RECORD": 12, "HELLO": 64, "STARTED": 65, "START_FAILED": 66,
     "EXITED": 67, "EMPTY": 68, "NOTIFY": 69, "BYE": 70,
-    "LOST": 19,
+    "LOST": 19, "STUCK": 16,
 }
 FRAME_NAMES = {v: k for k, v in FRAMES.items()}
 TAGS = {
@@ -52,7 +52,7 @@ TAGS = {
     "pid": 29, "main_pid": 30, "started_ms": 31, "started_wall_ms": 32, "ready": 33, "leftover": 34,
     "status": 35, "stage": 36, "errno": 37, "wstatus": 38, "ran_ms": 39, "ended_ms": 40, "user_ms": 41,
     "system_ms": 42, "maxrss_bytes": 43, "restarted": 44, "logged": 45, "output": 46,
-    "dropped_lines": 47, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
+    "dropped_lines": 47, "resource": 60, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
     "tree_user_ms": 52, "tree_system_ms": 53, "peak_bytes": 54, "oom": 55,
     "lost_lines": 70,
 }

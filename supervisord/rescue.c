@@ -1,0 +1,120 @@
+/* rescue.c: see rescue.h. Reads pipes of processes that are about to be killed; kills nothing. */
+#include "supervisord/rescue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/util.h"
+#include "supervisord/appendfile.h"
+#include "supervisord/orphans.h"
+
+#define TAIL_BYTES (64 * 1024) /* of a log: what the shim wrote last */
+
+struct wanted {
+        struct rescue *rescue;
+        uint64_t inode[2];
+};
+
+static void take_from_cb(pid_t pid, void *ctx)
+{
+        const struct wanted *w = ctx;
+        for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+                char path[48];
+                struct stat st;
+                snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+                if (stat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
+                        continue;
+                for (int i = 0; i < 2; i++)
+                        if (w->rescue->fd[i] < 0 && w->inode[i] == st.st_ino)
+                                w->rescue->fd[i] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        }
+}
+
+void rescue_take(struct rescue *rescue, const struct record *r, uint64_t tag)
+{
+        struct wanted w = {rescue, {r->out, r->err}};
+        rescue->fd[0] = rescue->fd[1] = -1;
+        if (r->this_boot && (r->out || r->err))
+                orphans_each(tag, r->main, take_from_cb, &w);
+}
+
+static void read_all(int fd, struct strbuf *b)
+{
+        char buf[16384];
+        ssize_t n;
+        while (b->n < RESCUE_MAX_BYTES &&
+               ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR)))
+                strbuf_addn(b, buf, n > 0 ? (size_t)n : 0);
+}
+
+static void add_lines(struct strbuf *to, const struct strbuf *from, const char *source)
+{
+        char when[CLOCK_TEXT_MAX];
+        clock_text(clock_wall_ms(), when);
+        for (size_t at = 0; at < from->n;) {
+                const char *line = from->s + at, *end = memchr(line, '\n', from->n - at);
+                size_t n = end ? (size_t)(end - line) : from->n - at;
+                strbuf_addf(to, "%s %s ", when, source);
+                strbuf_addn(to, line, n);
+                strbuf_addc(to, '\n');
+                at += n + 1;
+        }
+}
+
+/* The last bytes of a file as a string. */
+static char *tail(const char *path, size_t most)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        struct stat st;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return xstrdup("");
+        off_t at = MAX(st.st_size - (off_t)most, (off_t)0);
+        char *text = xmalloc(most + 1);
+        ssize_t n = pread(fd, text, most, at);
+        text[MAX(n, (ssize_t)0)] = '\0';
+        return text;
+}
+
+int rescue_write(struct rescue *rescue, const char *path, const struct conf_service *def,
+                 int64_t *ret_lines)
+{
+        static const char *const sources[] = {"out", "err"};
+        _cleanup_strbuf_ struct strbuf all = {0};
+        int64_t lines = 0;
+        for (int i = 0; i < 2; i++) {
+                _cleanup_strbuf_ struct strbuf b = {0};
+                if (rescue->fd[i] >= 0)
+                        read_all(rescue->fd[i], &b);
+                for (size_t k = 0; k < b.n; k++)
+                        lines += b.s[k] == '\n' || k + 1 == b.n;
+                if (def && !def->log_timestamps.v)
+                        strbuf_addn(&all, b.s, b.n);
+                else
+                        add_lines(&all, &b, sources[i]);
+        }
+        rescue_done(rescue);
+        *ret_lines = lines;
+        return all.n == 0 ? 0
+                          : appendfile_write(path, all.s, all.n, def ? def->log_max_size.v : 0,
+                                             def ? (int)def->log_keep.v : 0);
+}
+
+void rescue_done(struct rescue *rescue)
+{
+        for (int i = 0; i < 2; i++)
+                rescue->fd[i] = util_close(rescue->fd[i]);
+}
+
+bool rescue_has_exited(const char *path, int64_t run)
+{
+        char what[48];
+        _cleanup_free_ char *text = tail(path, TAIL_BYTES);
+        snprintf(what, sizeof(what), " svcd exited run=%lld ", (long long)run);
+        return strstr(text, what) != NULL;
+}

@@ -1,0 +1,37 @@
+/* rescue: the log of a service whose shim was killed. Two things may be missing in it: what the service had
+ * written and the shim had not read, which is in the pipes as long as a process of the service has them open;
+ * and lines that svcd had sent and the shim had not written.
+ *
+ * What cannot be saved: what the shim had read and not written yet (it writes before it waits again, but for
+ * the beginning of a line whose end has not come), the pipes of a service of which nothing lives any more, and
+ * those of processes that are not dumpable.
+ */
+#ifndef SVCD_SUPERVISORD_RESCUE_H
+#define SVCD_SUPERVISORD_RESCUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "supervisord/record.h"
+
+#define RESCUE_MAX_BYTES (1024 * 1024) /* of a pipe */
+
+struct rescue {
+        int fd[2]; /* read ends of stdout's and stderr's pipes, -1 = none */
+};
+
+/* Before anything is killed: takes the pipes that R names over from a process with TAG. */
+void rescue_take(struct rescue *rescue, const struct record *r, uint64_t tag);
+
+/* Once nothing is left: what is in them goes to the end of the log of DEF (which may be NULL) at PATH. 0 or
+ * -errno; *ret_lines says how many there were. */
+int rescue_write(struct rescue *rescue, const char *path, const struct conf_service *def,
+                 int64_t *ret_lines);
+
+void rescue_done(struct rescue *rescue);
+
+/* Whether the end of the log at PATH tells that run RUN has exited. */
+bool rescue_has_exited(const char *path, int64_t run);
+
+#endif
