@@ -35,10 +35,15 @@ enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
         return (enum apply_class) class;
 }
 
+const char *apply_file(const struct svc *x, const struct conf *conf)
+{
+        return x->file ? x->file : conf->broken.v[0];
+}
+
 bool apply_file_broken(const struct svc *x, const struct conf *conf)
 {
-        const char *file = x->s.def ? x->s.def->place.file : x->file;
-        return file && conf_broken(conf, file);
+        /* Of one whose file nobody remembers: any may have been it. */
+        return x->file ? conf_broken(conf, x->file) : conf->broken.n > 0;
 }
 
 /* Of all that is in a definition, never 0. For services that are down because of how they ended: a
@@ -146,8 +151,18 @@ static void take_fallback(struct svc *x, const struct conf *conf)
                 take_definition(x, conf->fallback, def);
 }
 
+static void set_file(struct svc *x, const char *file)
+{
+        if (str_eq(x->file ? x->file : "", file ? file : ""))
+                return;
+        free(x->file);
+        x->file = file ? xstrdup(file) : NULL;
+        svc_dirty(x, CORE_DIRTY_SOON);
+}
+
 static void take(struct svc *x, struct conf *conf, const struct conf_service *def)
 {
+        set_file(x, def->place.file);
         if (def->valid) {
                 take_definition(x, conf, def);
                 return;
@@ -163,9 +178,8 @@ static void absent(struct svc *x, struct conf *conf)
                 return;
         if (apply_file_broken(x, conf)) {
                 take_fallback(x, conf);
-                const char *file = x->s.def ? x->s.def->place.file : x->file;
-                set_invalid(x, x->s.conf, (struct conf_place){file, 0, 0},
-                            xasprintf("its file has errors: %s", file));
+                set_invalid(x, x->s.conf, (struct conf_place){x->file, 0, 0},
+                            xasprintf("its file has errors: %s", apply_file(x, conf)));
                 return;
         }
         op_end(x, true, CORE_FAILED, "no longer defined");

@@ -98,7 +98,7 @@ struct svc {
         char *check_text;  /* what the last failed check said */
         char *start_error; /* more than errno about the last failed start */
         char *stuck;       /* what does not end, and why; NULL = nothing is known to be so */
-        char *file;        /* of the definition, from the saved state while there is no `def` */
+        char *file; /* of the user's, that defines it; `def` may come from the last good ones */
         uint64_t
             digest; /* conf_digest of `def`; s.digest is that of what the run was started with */
         uint64_t def_hash; /* of everything in the definition; 0 = not known, see apply_def_hash */
@@ -306,6 +306,7 @@ void command(struct svc *x, const struct core_event *ev);
 enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
                                 const struct conf_service *def);
 bool apply_file_broken(const struct svc *x, const struct conf *conf);
+const char *apply_file(const struct svc *x, const struct conf *conf); /* if it is broken */
 uint64_t apply_def_hash(const struct conf *conf, const struct conf_service *def);
 
 #endif

@@ -114,8 +114,7 @@ static void plan_absent(struct core_plan *p, struct core_change *ch, const struc
         if ((x->s.holds & CORE_HOLD_REMOVED) || !apply_file_broken(x, conf))
                 return;
         ch->kind = CORE_CHANGE_INVALID;
-        plan_text(p, &ch->error,
-                  xasprintf("its file has errors: %s", x->s.def ? x->s.def->place.file : x->file));
+        plan_text(p, &ch->error, xasprintf("its file has errors: %s", apply_file(x, conf)));
 }
 
 static void plan_one(struct core_plan *p, const struct svc *x, const struct conf *conf,

@@ -142,11 +142,10 @@ json_t *snapshot_service(struct svc *x)
 {
         const struct core_service *s = &x->s;
         json_t *o = json_object();
-        const char *file = s->def ? s->def->place.file : x->file;
         save_lists(s, o);
         save_run(x, o);
-        if (file)
-                json_object_set_new(o, "file", line_json(file));
+        if (x->file)
+                json_object_set_new(o, "file", line_json(x->file));
         if (s->holds & HOLDS_SAVED) {
                 put_int(o, "since_ms", s->since_ms);
                 put_int(o, "since_wall_ms", s->since_wall_ms);

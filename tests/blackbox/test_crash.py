@@ -207,6 +207,30 @@ class Crash(SvcdTest):
                                        for x in self.log_texts("a", "out")) >= 2, what="the same output")
                 self.end_svcd()
 
+    def test_what_is_known_of_services_outlives_svcds_that_cannot_read_the_definitions(self):
+        good = "services: {a: {command: sleep 1000}, b: {command: sleep 1001}, c: {command: sleep 1002}}\n"
+        self.config(good)
+        self.start()
+        pids = {n: self.running(n)["pid"] for n in "abc"}
+        self.svcctl("stop", "c")
+        shim = self.shim_of(pids["a"])
+        self.kill_svcd()
+        os.kill(shim, signal.SIGKILL)
+        self.config("services: [\n")
+        for _ in range(3):
+            self.start()
+            self.until(lambda: self.service("a")["run"] == 2, what="a, whose shim was lost, again")
+            self.assertEqual(self.running("b")["pid"], pids["b"])
+            self.assertIn("services.yaml", self.service("b")["note"])
+            self.assertEqual(sorted(self.services()), ["a", "b", "c"])
+            self.kill_svcd()
+        self.config(good)
+        self.start()
+        self.assertEqual(self.running("b")["pid"], pids["b"])
+        self.assertEqual((self.running("a")["run"], self.state("c")), (2, "stopped"))
+        self.svcctl("start", "c")
+        self.assertEqual(self.service("c")["run"], 2)
+
     def test_run_deleted_while_no_svcd_runs(self):
         self.config("services: {a: {command: sleep 1000}}\n")
         self.start()
