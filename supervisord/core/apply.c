@@ -153,7 +153,7 @@ static void take_fallback(struct svc *x, const struct conf *conf)
 
 static void set_file(struct svc *x, const char *file)
 {
-        if (str_eq(x->file ? x->file : "", file ? file : ""))
+        if (str_eq(x->file, file))
                 return;
         free(x->file);
         x->file = file ? xstrdup(file) : NULL;
