@@ -557,6 +557,15 @@ void link_log(struct daemon *d, struct core_service *s, const char *source, cons
 
 /* ---- shims of an earlier svcd ---- */
 
+static bool find_by_record(struct daemon *d, const char *name)
+{
+        struct record r = record_look(&d->paths, name);
+        if (r.holder <= 0 && !(r.exists && r.this_boot))
+                return false;
+        core_adopt(d->core, name);
+        return true;
+}
+
 static void find_records(struct daemon *d)
 {
         DIR *dir = opendir(d->paths.shims);
@@ -564,23 +573,17 @@ static void find_records(struct daemon *d)
                 return;
         const struct dirent *e;
         while ((e = readdir(dir))) {
-                if (!conf_name_ok(e->d_name))
-                        continue;
-                struct record r = record_look(&d->paths, e->d_name);
-                if (r.holder > 0 || (r.exists && r.this_boot))
-                        core_adopt(d->core, e->d_name);
-                else
+                if (conf_name_ok(e->d_name) && !find_by_record(d, e->d_name))
                         record_remove(&d->paths, e->d_name);
         }
         closedir(dir);
 }
 
-/* One whose record was deleted, of which something may live. */
-static void find_without_record(struct daemon *d, const char *name, const uint64_t *tags, ssize_t n)
+/* One that the list of records left out: it could not be read to its end, or the record was deleted
+ * and something lives all the same. */
+static void find_unlisted(struct daemon *d, const char *name, const uint64_t *tags, ssize_t n)
 {
-        if (!orphans_has(tags, n, spec_tag(&d->paths, name)))
-                return;
-        if (record_look(&d->paths, name).exists)
+        if (find_by_record(d, name) || !orphans_has(tags, n, spec_tag(&d->paths, name)))
                 return;
         if (n >= 0)
                 selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,
@@ -597,10 +600,12 @@ void link_find_shims(struct daemon *d, const struct conf *conf)
         if (n < 0)
                 selflog_add(&d->log, "cannot look for processes of services: %s",
                             strerror((int)-n));
-        if (n == 0)
-                return;
+        /* Those of the saved state too: the definitions may just not be readable. */
+        for (size_t i = 0; i < core_count(d->core); i++)
+                find_unlisted(d, core_at(d->core, i)->name, tags, n);
         for (size_t i = 0; i < conf->n; i++) {
-                find_without_record(d, conf->services[i]->name, tags, n);
+                if (!core_find(d->core, conf->services[i]->name))
+                        find_unlisted(d, conf->services[i]->name, tags, n);
                 check_find_stray(d, conf->services[i], tags, n);
         }
 }

@@ -78,6 +78,7 @@ static void raise_limits(void)
         /* What a shim abandons by dying comes to svcd. */
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN); /* until the loop hears it: the definitions are still to be read */
         signal(SIGXFSZ,
                SIG_IGN); /* a limit on file sizes is an error of write, as a full disk is */
         umask(0077);

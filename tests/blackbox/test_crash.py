@@ -232,11 +232,19 @@ class Crash(SvcdTest):
         self.assertEqual(self.service("c")["run"], 2)
 
     def test_run_deleted_while_no_svcd_runs(self):
+        self._run_deleted()
+
+    def test_run_deleted_and_definitions_that_cannot_be_read(self):
+        self._run_deleted("services: [\n")
+
+    def _run_deleted(self, definitions=None):
         self.config("services: {a: {command: sleep 1000}}\n")
         self.start()
         pid = self.running("a")["pid"]
         self.kill_svcd()
         shutil.rmtree(self.run_dir)
+        if definitions:
+            self.config(definitions)
         self.start()
         self.assertEqual(self.running("a")["pid"], pid)
         self.assertEqual(self.service("a")["run"], 1)

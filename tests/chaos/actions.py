@@ -191,7 +191,7 @@ def break_definitions(w, reload):
 
 def change(w, how):
     if how == "HUP":
-        if w.up() and not w.ending:
+        if w.answered() and not w.ending:  # before main() nobody has ignored it yet
             w.svcd.send_signal(signal.SIGHUP)
     elif how == "reload":
         w.call("reload")
