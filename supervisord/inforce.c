@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "supervisord/cgroup.h"
+#include "supervisord/cgroup_find.h"
 #include "supervisord/daemon.h"
 #include "supervisord/memwatch.h"
 
@@ -122,6 +123,14 @@ bool inforce_samples_memory(const struct daemon *d, const struct core_service *s
                 return false;
         /* A run of this svcd's has what BASE has; only one from elsewhere must be looked at. */
         return !f->path || !is_set(f, &keepers[0]);
+}
+
+int64_t inforce_cpu_ms(const struct daemon *d, const struct core_service *s)
+{
+        const struct inforce *f = of(d, s);
+        _cleanup_free_ char *text = f && f->path ? cgroup_read(f->path, "cpu.stat") : NULL;
+        int64_t us = text ? cgroup_number(text, "usage_usec ") : -1;
+        return us < 0 ? -1 : us / 1000;
 }
 
 static char *by_others(enum conf_setting setting, const char *why)

@@ -97,6 +97,9 @@ static void set_usage(json_t *o, const struct daemon *d, const struct core_servi
         if (usage && s->pid > 0)
                 u = proc_tree(link_pid(d, s));
         bool known = u.processes > 0;
+        int64_t counted_ms = known ? inforce_cpu_ms(d, s) : -1;
+        if (counted_ms >= 0)
+                u.cpu_ms = counted_ms;
         json_object_set_new(o, "memory_bytes", known ? json_integer(u.memory_bytes) : json_null());
         json_object_set_new(o, "cpu_ms", known ? json_integer(u.cpu_ms) : json_null());
         json_object_set_new(o, "processes", known ? json_integer(u.processes) : json_null());

@@ -37,15 +37,18 @@ class InFolder(SvcdTest):
                     os.chown(os.path.join(top, f), who.pw_uid, who.pw_gid)
 
         def enter():
-            # As the unit does: as long as an earlier svcd's controllers are on, nobody can come in.
-            for controller in cgrouptest.read(self.base, "cgroup.subtree_control").split():
-                cgrouptest.write("-" + controller, self.base, "cgroup.subtree_control")
-            cgrouptest.write("0", self.base, "cgroup.procs")
+            self.put_in(os.getpid())
             if who:
                 os.setgroups([])
                 os.setresgid(who.pw_gid, who.pw_gid, who.pw_gid)
                 os.setresuid(who.pw_uid, who.pw_uid, who.pw_uid)
         self.svcd_becomes = enter
+
+    def put_in(self, pid):
+        """As the unit does: as long as an earlier svcd's controllers are on, nobody can come in."""
+        for controller in cgrouptest.read(self.base, "cgroup.subtree_control").split():
+            cgrouptest.write("-" + controller, self.base, "cgroup.subtree_control")
+        cgrouptest.write(str(pid), self.base, "cgroup.procs")
 
     def config(self, text, name="services.yaml"):
         path = super().config(text, name)
@@ -230,8 +233,8 @@ class Runs(InFolder):
         self.start()
         self.assertEqual(self.runs(), ["a.1"])
         stranger = os.spawnvp(os.P_NOWAIT, "sleep", ["sleep", "1000"])
-        cgrouptest.write(str(stranger), self.base, "cgroup.procs")
         self.kill_svcd()
+        self.put_in(stranger)
         self.start()
         self.assertIn("holds processes other than svcd", self.doctor()["cgroups"]["text"])
         self.assertEqual(self.running("a")["run"], 1)
@@ -308,12 +311,12 @@ class Controllers(InFolder):
             import time
             begin = time.monotonic()
             while time.monotonic() - begin < 2: pass
-            open("result", "w").write(str(int(time.process_time() * 1000)))
+            open("result", "w").write(str(int(time.process_time() * 100 / (time.monotonic() - begin))))
             time.sleep(1000)
         """
         self.config(f"services: {{a: {{command: {self.python('p.py', code)}, limits: {{cpu: 20%}}}}}}\n")
         self.start()
-        self.assertLess(int(self.written("result")[0]), 900)
+        self.assertLess(int(self.written("result")[0]), 75)  # %; a slow machine's ticks are coarse
         self.assertGreater(int(cgrouptest.read(self.run_of("a"), "cpu.stat").split("nr_throttled ")[1].split()[0]), 5)
 
 

@@ -7,7 +7,7 @@ import resource
 import signal
 import unittest
 
-from svcdtest import SvcdTest, alive, free_port
+from svcdtest import SLOW, SvcdTest, alive, free_port
 
 
 class CrashLoop(SvcdTest):
@@ -311,7 +311,7 @@ class Monitoring(SvcdTest):
               a:
                 command: sleep 1000
                 restart: {{delay: 0s, max_failures: 2}}
-                monitoring: {{command: {check}, interval: 100ms, timeout: 300ms}}
+                monitoring: {{command: {check}, interval: 100ms, timeout: {300 * SLOW}ms}}
         """)
         self.start()
         self.in_state("a", "disabled")

@@ -8,7 +8,7 @@ import time
 import unittest
 
 import svcdtest
-from svcdtest import SLOW, SvcdTest, alive, free_port, listens, start_ticks
+from svcdtest import SLOW, SLOW, SvcdTest, alive, free_port, listens, start_ticks
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -32,7 +32,7 @@ class Programs(SvcdTest):
                 monitoring:
                   command: redis-cli -h 127.0.0.1 -p {self.redis_port} ping
                   interval: 200ms
-                  timeout: 1s
+                  timeout: {SLOW}s
               memcached:
                 command: [memcached, -l, 127.0.0.1, -p, "{self.memcached_port}", -U, "0", -u, {user}]
                 port: {self.memcached_port}

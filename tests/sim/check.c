@@ -341,7 +341,7 @@ static void check_log(struct sim *w, int who, const struct core_effect *e)
         if (!strcmp(e->event, "ready") && s->def && !s->holds && s->run != w->rules[who].taken_run)
                 SIM_CHECK(w, who, s->digest == conf_digest(s->conf, s->def),
                           "ready, and out of date");
-        if (!strcmp(e->event, "not ready"))
+        if (!strcmp(e->event, "not ready") || !strcmp(e->event, "memory limit exceeded"))
                 w->rules[who].failing = true;
         else if (!strcmp(e->event, "started") || !strcmp(e->event, "adopted"))
                 w->link[who].spawning = false;

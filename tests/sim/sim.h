@@ -33,7 +33,8 @@ struct program {
         int64_t ready_ms;              /* -1 = never */
         int64_t term_ms, rest_term_ms; /* how long it takes to obey; -1 = does not */
         bool hup_ignored, hup_caught;
-        int64_t hup_ms; /* how long until it ends on restart.signal; -1 = does not */
+        int64_t over_ms; /* until svcd finds it above its memory limit; -1 = never */
+        int64_t hup_ms;  /* how long until it ends on restart.signal; -1 = does not */
         bool healthy;
 };
 
@@ -95,7 +96,7 @@ struct rules {
         bool armed;                    /* as svcd has told the shim */
         bool before_failures;          /* the hold, before the call */
         bool must_hold;                /* a record in this call asks for FAILURES */
-        bool counts; /* it was spawned in its turn: start_concurrency */
+        bool counts;                   /* it was spawned in its turn: start_concurrency */
         int64_t retry_at_ms, retry_ms; /* when FAILURES may end by itself; the next wait */
 };
 
@@ -122,6 +123,7 @@ enum wtype {
         W_READY,
         W_PORT, /* the caller's port watch has seen it */
         W_CHECK,
+        W_OVER, /* svcd has found it above its memory limit */
         W_SHIM_DIES,
         W_AWAY, /* svcd notices that the shim is not connected */
 };
@@ -162,9 +164,9 @@ struct sim {
         size_t heap_n, heap_cap;
         struct spec spec[SIM_NAMES];
         int rank[SIM_NAMES];
-        int account; /* value of a variable of the account */
+        int account;   /* value of a variable of the account */
         int start_max; /* start_concurrency */
-        bool broken; /* the second file cannot be read */
+        bool broken;   /* the second file cannot be read */
         struct shim shim[SIM_NAMES];
         struct link link[SIM_NAMES];
         struct rules rules[SIM_NAMES], done[SIM_NAMES]; /* done: when the last call was over */

@@ -79,6 +79,7 @@ static struct program draw(struct sim *w, int who)
                             .term_ms = sim_pick(w, 0, 50),
                             .rest_term_ms = 5,
                             .hup_ms = sim_pick(w, 0, 40),
+                            .over_ms = -1,
                             .healthy = true};
         if (w->calm)
                 return p;
@@ -91,6 +92,7 @@ static struct program draw(struct sim *w, int who)
         p.ready_ms = sim_chance(w, 6) ? -1 : sim_pick(w, 0, sim_chance(w, 10) ? 9000 : 300);
         p.term_ms = sim_chance(w, 10) ? -1 : sim_pick(w, 0, sim_chance(w, 10) ? 12000 : 50);
         p.rest_term_ms = sim_chance(w, 30) ? -1 : sim_pick(w, 0, 3000);
+        p.over_ms = sim_chance(w, 4) ? sim_pick(w, 0, 60000) : -1;
         p.hup_ignored = sim_chance(w, 20);
         p.hup_caught = sim_chance(w, 50);
         p.hup_ms = sim_chance(w, 40) ? -1 : sim_pick(w, 0, sim_chance(w, 30) ? 9000 : 900);
@@ -152,6 +154,7 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
                                  .restarted = restarted});
         plan(w, who, W_EXIT, s->p.life_ms, s->p.wstatus);
         plan(w, who, W_READY, s->p.ready_ms, 0);
+        plan(w, who, W_OVER, s->p.over_ms, 0);
 }
 
 static void rest_gone(struct sim *w, int who)
@@ -387,6 +390,17 @@ static void port_seen(struct sim *w, int who)
                               &(struct core_event){.type = CORE_EV_READY, .run = w->shim[who].run});
 }
 
+/* Whatever svcd is doing with it at the moment. */
+static void over_limit(struct sim *w, int who)
+{
+        if (w->core && w->link[who].conn && w->shim[who].main)
+                perform_event(w, who,
+                              &(struct core_event){.type = CORE_EV_MEMORY,
+                                                   .run = w->shim[who].run,
+                                                   .used_bytes = 2 << 20,
+                                                   .limit_bytes = 1 << 20});
+}
+
 static void check_done(struct sim *w, const struct wev *e)
 {
         struct link *l = &w->link[e->who];
@@ -442,6 +456,10 @@ void world_do(struct sim *w, const struct wev *e)
                 break;
         case W_PORT:
                 port_seen(w, e->who);
+                break;
+        case W_OVER:
+                if (!stale)
+                        over_limit(w, e->who);
                 break;
         case W_CHECK:
                 check_done(w, e);
