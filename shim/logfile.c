@@ -12,7 +12,8 @@
 #include "shim/lost.h"
 #include "shim/text.h"
 
-#define CHECK_US INT64_C(1000000) /* how often the path is compared, and a failure tried again */
+#define LONG_LINE_BYTES (1024 * 1024) /* one that stays whole, however small the file may be */
+#define CHECK_US        INT64_C(1000000) /* how often the path is compared, and a failure tried again */
 
 struct name {
         char s[PATH_MAX + 16];
@@ -227,8 +228,10 @@ static size_t portion(const struct log *l, const char *p, size_t n, int64_t limi
                 return n;
         const char *newline = (const char *)memchr(p, '\n', n);
         size_t first = newline ? (size_t)(newline - p) + 1 : n;
+        /* A line that has begun stays whole, but not for ever: a program that never ends one must not
+         * fill the disk. */
         if (l->mid)
-                return first;
+                return l->size_bytes + (int64_t)first <= 2 * limit + LONG_LINE_BYTES ? first : 0;
         int64_t room = limit - l->size_bytes;
         size_t fits = room > 0 ? whole(p, (size_t)room < n ? (size_t)room : n) : 0;
         if (fits)
