@@ -110,14 +110,9 @@ void record_renew(struct shim *s)
         s->record.dirty = true;
 }
 
-void record_flush(struct shim *s)
+static void write_record(const struct shim *s, int64_t run)
 {
         char buf[SHIM_RECORD_BYTES];
-        if (!s->record.dirty || s->record.fd < 0)
-                return;
-        s->record.dirty = false;
-        if (s->run)
-                s->record.run = s->run;
         memset(buf, '\n', sizeof(buf));
         struct text t = text_on(buf, sizeof(buf) - 1);
         text_str(&t, "shim=");
@@ -127,7 +122,7 @@ void record_flush(struct shim *s)
         text_str(&t, "\nboot=");
         text_str(&t, shim_boot_id);
         text_str(&t, "\nrun=");
-        text_int(&t, s->record.run);
+        text_int(&t, run);
         text_str(&t, "\nmain=");
         text_int(&t, s->phase == PHASE_UP ? s->main : 0);
         text_str(&t, "\nout=");
@@ -136,6 +131,22 @@ void record_flush(struct shim *s)
         text_int(&t, (int64_t)s->drain.err.inode);
         while (pwrite(s->record.fd, buf, sizeof(buf), 0) < 0 && errno == EINTR)
                 ;
+}
+
+void record_announce(struct shim *s, int64_t run)
+{
+        if (s->record.fd >= 0)
+                write_record(s, run);
+}
+
+void record_flush(struct shim *s)
+{
+        if (!s->record.dirty || s->record.fd < 0)
+                return;
+        s->record.dirty = false;
+        if (s->run)
+                s->record.run = s->run;
+        write_record(s, s->record.run);
 }
 
 void record_remove(struct shim *s)

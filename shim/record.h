@@ -10,6 +10,9 @@
 int record_lock(struct shim *s);
 
 /* Writes the content if it has changed (record.dirty). */
+/* RUN is about to begin by standing order: should the shim die just then, its number is not given twice. */
+void record_announce(struct shim *s, int64_t run);
+
 void record_flush(struct shim *s);
 
 /* If the file was deleted: a new one, locked. Without success everything is as before. */

@@ -188,6 +188,8 @@ static void finish(struct shim *s, bool left)
         drain_waiting(s, waiting);
         if (!left)
                 cgroup_remove(s);
+        if (again)
+                record_announce(s, r->run + 1);
         again = again && spawn(s, r->run + 1, &why);
         s->record.dirty = true;
         drain_finish(s, waiting);
@@ -220,8 +222,10 @@ static bool reap(struct shim *s, bool *ret_progress)
                 struct rusage usage;
                 int status;
                 pid_t pid = wait4(-1, &status, WNOHANG, &usage);
-                if (pid <= 0)
-                        return pid == 0;
+                if (pid < 0 && errno == EINTR)
+                        continue;
+                if (pid <= 0) /* no other error than ECHILD says that there are none */
+                        return pid == 0 || errno != ECHILD;
                 *ret_progress = true;
                 if (pid == s->main && s->phase == PHASE_UP)
                         main_ended(s, status, &usage);

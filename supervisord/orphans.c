@@ -122,7 +122,7 @@ static int limit_of(pid_t pid, uint64_t *ret)
 
 static bool is_tag(uint64_t limit)
 {
-        return limit >> 48 == SPEC_TAG_PREFIX;
+        return limit >> 48 == spec_tag_prefix();
 }
 
 /* Parent and session of a process. */

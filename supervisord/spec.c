@@ -11,11 +11,25 @@
 
 #define SPEC_FIXED_BYTES 4096 /* more than all integers and headers of one frame */
 
+uint64_t spec_tag_prefix(void)
+{
+        static uint64_t prefix;
+        struct rlimit own;
+        if (prefix)
+                return prefix;
+        prefix = 0x5356;
+        if (getrlimit((enum __rlimit_resource)SHIM_TAG_RLIMIT, &own) == 0 &&
+            own.rlim_max != RLIM_INFINITY && own.rlim_max >> 48 > 0x5300 &&
+            own.rlim_max >> 48 <= prefix)
+                prefix = (own.rlim_max >> 48) - 1;
+        return prefix;
+}
+
 uint64_t spec_tag(const struct paths *paths, const char *service)
 {
         uint64_t h = str_hash(paths->root, strlen(paths->root) + 1, 0);
         h = str_hash(service, strlen(service), h);
-        return SPEC_TAG_PREFIX << 48 | (h & UINT64_C(0xffffffffffff));
+        return spec_tag_prefix() << 48 | (h & UINT64_C(0xffffffffffff));
 }
 
 uint64_t spec_check_tag(const struct paths *paths, const char *service)

@@ -10,7 +10,9 @@
 #include "common/util.h"
 
 /* What all descendants of a service carry in RLIMIT_LOCKS; depends on ROOT and name only. */
-#define SPEC_TAG_PREFIX UINT64_C(0x5356) /* its upper 16 bits */
+/* Its upper 16 bits: 0x5356; one less for each svcd in whose service this one runs, since the limit cannot
+ * be raised again. */
+uint64_t spec_tag_prefix(void);
 uint64_t spec_tag(const struct paths *paths, const char *service);
 uint64_t spec_check_tag(const struct paths *paths,
                         const char *service); /* of its monitoring command */

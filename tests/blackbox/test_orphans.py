@@ -6,8 +6,8 @@ import resource
 import signal
 import unittest
 
-from svcdtest import SvcdTest, alive, children, command_line, descendants, parent
-from test_escape import MODES, EscapeTest
+from svcdtest import BIN, SvcdTest, alive, command_line, descendants, parent
+from test_escape import ESCAPE, MODES, EscapeTest
 
 # With a svcd that was not there when the shim began, nobody has these as children, they carry no tag and
 # are in no session of the run's: they are not found, and svcd(8) says so.
@@ -84,6 +84,29 @@ class Looking(EscapeTest):
         self.assertEqual([self.service(n)["run"] for n in "abc"], [4, 1, 1])
 
 
+class Nested(EscapeTest):
+    def test_a_svcd_that_is_a_service(self):
+        # Its limit is lowered already: its own services' tags are below that.
+        inner = os.path.join(self.home, "inner")
+        for path in (inner, inner + "/config"):
+            os.makedirs(path, mode=0o700)
+        names = ["a", "b", "c", "d"]
+        self.write(inner + "/config/services.yaml", "services:\n" + "".join(
+            f"  {n}: {{command: {ESCAPE} daemon {self.home}/{n}.pids, restart: {{delay: 1s}}}}\n" for n in names))
+        self.config(f"services: {{svcd: {{command: {BIN}/svcd --root {inner}}}}}\n")
+        self.start()
+        pids = {n: int(self.written(f"{n}.pids", 2)[0]) for n in names}
+        for n in names:
+            shim = next(p for p in descendants(os.getpid()) if command_line(p) == f"svc-shim {n}")
+            os.kill(shim, signal.SIGKILL)
+        self.gone(*pids.values())
+        self.until(lambda: all(len(self.read(f"{n}.pids").split()) == 4 for n in names), what="the next runs")
+        # And what the whole of it was is found by the outer one.
+        os.kill(self.shim_of(self.running("svcd")["pid"]), signal.SIGKILL)
+        self.until(lambda: self.service("svcd")["run"] == 2, what="the next svcd")
+        self.gone(*[int(w) for n in names for w in self.read(f"{n}.pids").split()[:4] if w.isdigit()])
+
+
 class Checks(SvcdTest):
     """The command of a check has a shim and a tree of its own."""
 
@@ -130,11 +153,9 @@ class Checks(SvcdTest):
         self.start()
         self.running("a")
         shim, main, child = self.check()
+        os.kill(shim, signal.SIGSTOP)  # else it would see svcd's end, and clean up itself
         self.kill_svcd()
-        try:
-            os.kill(shim, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        os.kill(shim, signal.SIGKILL)
         self.start()
         self.gone(main, child)
         self.until(lambda: len(self.read("checks").split()) > 1, what="the next check")

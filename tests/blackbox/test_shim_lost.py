@@ -3,6 +3,7 @@ same words everywhere, once; the log goes on in order; nothing runs twice."""
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -193,6 +194,21 @@ class ShimLost(SvcdTest):
         s = self.until(lambda: (s := self.service("a"))["run"] == 2 and s["state"] == "running" and s, what="run 2")
         self.assertEqual((s["failures"], s["last_exit"]["signal"]), (1, "KILL"))
 
+    def test_while_it_is_idle_and_a_start_is_due(self):
+        # svcd cannot look whether anything is left, for want of descriptors, and the start has to wait.
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 300ms}}}\n")
+        self.start()
+        os.kill(self.running("a")["pid"], signal.SIGKILL)
+        self.in_state("a", "backoff")
+        soft, hard = resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (3, hard))
+        self.kill_shim()
+        now = time.monotonic()
+        self.until(lambda: time.monotonic() > now + 1)
+        resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        s = self.until(lambda: (s := self.service("a"))["run"] == 2 and s["state"] == "running" and s, what="run 2")
+        self.assertEqual((s["failures"], s["last_exit"]["signal"]), (1, "KILL"))
+
     def test_idle_and_its_record_deleted(self):
         self.config("services: {a: {command: sleep 1000, restart: {delay: 1s}}}\n")
         self.start()
@@ -214,15 +230,13 @@ class ShimLost(SvcdTest):
         os.kill(first, signal.SIGKILL)
         second = self.until(lambda: next((p for p in children(shim) if alive(p) and p != first), None),
                             what="a new run without svcd")
-        self.until(lambda: "run=2" in self.read(os.path.join(self.run_dir, "shims/a")), what="the record of run 2")
         os.kill(shim, signal.SIGKILL)
         self.gone(shim)
         self.start()
         s = self.new_run("a", second)
         self.assertFalse(alive(first) or alive(second))
         self.assertEqual((s["run"], s["failures"]), (3, 2))
-        # The shim itself wrote how run 1 had ended, and nobody else heard of it.
-        self.logged("a", "exited run=1 .*signal=KILL", "svcd")
+        # The shim itself wrote how run 1 had ended, if it came to that; nobody else heard of it.
         self.assertEqual([len(x) for x in self.ends(1)], [1, 1])
         self.lost_once(2, failure=2)
 

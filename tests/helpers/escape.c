@@ -217,6 +217,7 @@ static void untagged_in_session_mode(void)
 /* Somewhere else all the time: the parent ends, the child goes on in a session of its own. */
 static void hop(void)
 {
+        signal(SIGTERM, SIG_IGN);
         up();
         for (;;) {
                 pid_t pid = fork();
@@ -248,6 +249,7 @@ static void untagged_hop_mode(void)
 /* As many processes as the counter in shared memory allows, always busy making another one. */
 static void bomb_mode(void)
 {
+        signal(SIGTERM, SIG_IGN);
         int *count =
             mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         for (;;) {

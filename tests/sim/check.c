@@ -226,8 +226,8 @@ static void check_ended(struct sim *w, int who, const struct core_service *s,
                 r->delay_ms = r->retry_ms = 0;
         if (e->failure)
                 count_failure(w, who, s, e);
-        if (e->run < r->last_run)
-                return; /* the next one is up already */
+        if (e->run < r->last_run || e != &s->exits[0])
+                return; /* the next one is up already, or has ended in the same moment */
         bool held = (s->holds & CORE_HOLD_FAILURES) != 0;
         SIM_CHECK(w, who, held == (r->before_failures || r->must_hold),
                   "disabled by failures: %d, should be %d", held, r->must_hold);
