@@ -7,7 +7,7 @@ import signal
 import unittest
 
 from svcdtest import BIN, SvcdTest, alive, command_line, descendants, parent
-from test_escape import ESCAPE, MODES, EscapeTest
+from test_escape import ESCAPE, MODES, EscapeTest, lives
 
 # With a svcd that was not there when the shim began, nobody has these as children, they carry no tag and
 # are in no session of the run's: they are not found, and svcd(8) says so.
@@ -18,7 +18,7 @@ class ShimKilled(EscapeTest):
     def next_run(self, main, pids):
         """Waits until the next run is up, of which nothing of the old one may be left."""
         second = self.new_run("a", main)["pid"]
-        self.assertEqual([p for p in (main, *pids) if alive(p)], [])
+        self.assertEqual([p for p in (main, *pids) if lives(p)], [])
         pids = self.told(second)
         s = self.service("a")
         self.assertEqual((s["run"], s["last_exit"]["kind"], s["last_exit"]["cause"]), (2, "lost", "shim lost"))
