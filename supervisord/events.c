@@ -38,7 +38,8 @@ static void drop_oldest(struct events *e, size_t n)
                 free(e->kept[i].line);
         }
         e->kept_n -= n;
-        memmove(e->kept, e->kept + n, e->kept_n * sizeof(e->kept[0]));
+        if (e->kept_n > 0)
+                memmove(e->kept, e->kept + n, e->kept_n * sizeof(e->kept[0]));
 }
 
 static void keep(struct events *e, int64_t seq, char *line)
