@@ -8,7 +8,7 @@ import time
 import unittest
 
 import svcdtest
-from svcdtest import SLOW, SLOW, SvcdTest, alive, free_port, listens, start_ticks
+from svcdtest import SLOW, SvcdTest, alive, free_port, listens, start_ticks
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
