@@ -42,6 +42,16 @@ static void check_items(const unsigned char *payload, size_t n, unsigned type)
         free(copy);
 }
 
+/* FILE=VALUE, each with its NUL, and no FILE that leads out of the folder. */
+static void check_set(const struct launch *l)
+{
+        check(l->set_n <= sizeof(l->set));
+        for (size_t at = 0; at < l->set_n; at += strlen(l->set + at) + 1) {
+                check(memchr(l->set + at, '\0', l->set_n - at) != NULL);
+                check(strchr(l->set + at, '=') && !strchr(l->set + at, '/'));
+        }
+}
+
 static void check_same(const struct launch *l, const unsigned char *payload, size_t n)
 {
         struct shim_reader r = shim_read(payload, n);
@@ -57,7 +67,8 @@ static void check_same(const struct launch *l, const unsigned char *payload, siz
         }
         check(!r.bad && args == l->argc && env == l->env_n && args > 0);
         check(!l->argv[args] && !l->envp[env] && !l->envp[env + 1] && !l->argv[-1]);
-        check(strlen(l->cwd) < n && strlen(l->command) <= l->command_n);
+        check(strlen(l->cwd) < n && strlen(l->command) <= l->command_n && strlen(l->cgroup) < n);
+        check_set(l);
 }
 
 static void check_launch(struct launch *l, const unsigned char *payload, size_t n)
