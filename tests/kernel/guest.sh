@@ -31,7 +31,7 @@ part()
 
 case " $wanted " in
 *' all '*) files= ;;
-'  ') files='test_crash test_tree test_escape test_orphans test_shim_tree test_shim_cgroup test_cgroup test_memory' ;;
+'  ') files='test_crash test_tree test_escape test_orphans test_shim_lost test_shim_tree test_shim_cgroup test_cgroup test_memory' ;;
 *) files=$wanted ;;
 esac
 for f in $files; do
