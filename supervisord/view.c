@@ -198,13 +198,15 @@ static json_t *view_cgroup(const struct cgroup *cg)
 static json_t *started_by(void)
 {
         char path[32], *name = NULL;
-        if (getenv("INVOCATION_ID")) /* set by systemd, for whatever it starts and nothing else */
-                return json_string("systemd");
         snprintf(path, sizeof(path), "/proc/%d/comm", (int)getppid());
         if (file_read(path, 64, &name, NULL) < 0)
                 return json_string("?");
         name[strcspn(name, "\n")] = '\0';
-        return owned(name);
+        /* A systemd that did not start us has us because whoever did has ended. */
+        if (strcmp(name, "systemd") != 0 || getenv("INVOCATION_ID"))
+                return owned(name);
+        free(name);
+        return json_string("a program that has ended");
 }
 
 json_t *view_info(const struct daemon *d, int64_t now_ms)
