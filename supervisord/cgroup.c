@@ -17,7 +17,7 @@
 #define FILE_MAX    65536
 #define SWEEP_MIN_S 0.02
 #define SWEEP_MAX_S 5.0
-#define LEAVE_TRIES  100
+#define LEAVE_TRIES 100
 #define LEAVE_US    5000
 #define DEPTH_MAX   16 /* folders within folders that a service may have made */
 
