@@ -441,4 +441,9 @@ int core_load(struct core *c, const json_t *state, const char *boot_id, char **r
 /* After core_load, before core_apply: what core_save_changes gave after that state was saved. */
 void core_load_changes(struct core *c, const json_t *changes);
 
+/* Operations that are not answered yet, for a svcd that takes over from one that lives, and back: between
+ * core_load and core_apply. There each of them gets its FX_REPLY, as it would have here. */
+json_t *core_pending(const struct core *c);
+void core_resume(struct core *c, const json_t *pending);
+
 #endif

@@ -294,6 +294,7 @@ void op_add(struct svc *x, uint64_t id, enum op_kind kind);
 void op_running(struct svc *x, bool reloaded); /* ready, or has reloaded itself */
 void op_down(struct svc *x);
 void op_failed(struct svc *x, const struct core_exit *e);
+void op_held(struct svc *x);
 void op_blocked(struct svc *x);
 /* Ends all that want it up (UP) or down; text is copied. */
 void op_end(struct svc *x, bool up, enum core_outcome outcome, const char *text);

@@ -99,6 +99,15 @@ static char *what_next(const struct svc *x)
         }
 }
 
+/* It is down and is to stay so: whoever waits has been told, unless the end came while a svcd took over. */
+void op_held(struct svc *x)
+{
+        if (!x->ops.n)
+                return;
+        op_down(x);
+        op_end(x, true, CORE_FAILED, text_held(&x->s));
+}
+
 void op_failed(struct svc *x, const struct core_exit *e)
 {
         if (!x->ops.n)
@@ -114,4 +123,40 @@ void op_blocked(struct svc *x)
                 return;
         _cleanup_free_ char *text = order_waiting_text(x);
         op_end(x, true, CORE_FAILED, text);
+}
+
+/* ---- a svcd that takes over from one that lives ---- */
+
+static const char *const kind_names[] = {
+    [OP_START] = "start", [OP_RESTART] = "restart", [OP_ENABLE] = "enable",
+    [OP_STOP] = "stop",   [OP_DISABLE] = "disable",
+};
+
+json_t *core_pending(const struct core *c)
+{
+        json_t *all = json_array();
+        for (size_t i = 0; i < c->all.n; i++) {
+                const struct svc *x = c->all.v[i];
+                for (size_t k = 0; k < x->ops.n; k++)
+                        json_array_append_new(
+                            all, json_pack("{s:s, s:I, s:s}", "service", x->s.name, "op",
+                                           (json_int_t)x->ops.v[k].id, "kind",
+                                           kind_names[x->ops.v[k].kind]));
+        }
+        return all;
+}
+
+void core_resume(struct core *c, const json_t *pending)
+{
+        size_t i;
+        json_t *o;
+        json_array_foreach(pending, i, o)
+        {
+                const char *name = json_string_value(json_object_get(o, "service"));
+                const char *kind = json_string_value(json_object_get(o, "kind"));
+                json_int_t id = json_integer_value(json_object_get(o, "op"));
+                for (int k = 0; name && conf_name_ok(name) && k < (int)ARRAY_SIZE(kind_names); k++)
+                        if (str_eq(kind, kind_names[k]))
+                                op_add(svc_insert(c, name), (uint64_t)id, (enum op_kind)k);
+        }
 }

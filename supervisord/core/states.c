@@ -17,6 +17,7 @@ void on_down_settle(struct svc *x, const struct core_event *ev UNUSED)
                 op_end(x, false, CORE_OK, "stopped, and no longer defined");
                 svc_forget(x);
         } else {
+                op_held(x);
                 failure_retry_plan(x);
         }
 }

@@ -135,7 +135,7 @@ static int64_t slow(struct sim *w)
         return sim_chance(w, 3) ? 40000 : 3000;
 }
 
-void act_start(struct sim *w)
+static void start(struct sim *w, const json_t *pending)
 {
         char boot[16], *error;
         snprintf(boot, sizeof(boot), "boot-%d", w->boot);
@@ -176,11 +176,32 @@ void act_start(struct sim *w)
                                         .gen = w->life,
                                         .who = i});
         }
+        core_resume(w->core, pending);
         conf_unref(w->conf);
         w->conf = NULL;
         w->crash_at = 0;
         w->committed = false;
         reload(w);
+}
+
+void act_start(struct sim *w)
+{
+        start(w, NULL);
+}
+
+/* Another svcd takes over: as after a crash, but all is on record, and the clients wait on. */
+static void upgrade(struct sim *w)
+{
+        sim_note(w, -1, "upgrade", w->ops_n, 0);
+        perform_commit(w);
+        json_t *pending = core_pending(w->core);
+        SIM_CHECK(w, -1, (int)json_array_size(pending) == w->ops_n, "%d clients wait, not %d",
+                  (int)json_array_size(pending), w->ops_n);
+        int waiting = w->ops_n;
+        act_crash(w);
+        w->ops_n = waiting;
+        start(w, pending);
+        json_decref(pending);
 }
 
 void act_crash(struct sim *w)
@@ -285,6 +306,10 @@ void act_random(struct sim *w)
         case 9:
         case 10:
                 break_connection(w);
+                break;
+        case 11:
+                if (sim_chance(w, 30) && !w->shutting)
+                        upgrade(w);
                 break;
         default:
                 random_client(w);
