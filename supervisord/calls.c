@@ -26,6 +26,14 @@ struct call *call_new(struct client *c, const struct varlink_call *v)
         return call;
 }
 
+void call_stay(struct call *call, enum call_kind kind)
+{
+        struct server *s = &call->c->d->server;
+        call->kind = kind;
+        call->next = s->calls;
+        s->calls = call;
+}
+
 void methods_call_free(struct call *call)
 {
         if (!call)

@@ -21,7 +21,7 @@ struct services {
 };
 void services_done(struct services *s);
 
-enum call_kind { CALL_PLAIN, CALL_OPERATIONS, CALL_WAIT, CALL_EVENTS };
+enum call_kind { CALL_PLAIN, CALL_OPERATIONS, CALL_WAIT, CALL_EVENTS, CALL_UPGRADE };
 
 struct call {
         struct client *c;
@@ -35,8 +35,8 @@ struct call {
         struct strv names; /* WAIT, EVENTS: the services meant; EVENTS: none = all */
         size_t left;
         json_t *results;
-        const char *remark; /* static; added to each text */
-        bool lasting;       /* what is asked for must outlive svcd */
+        bool stale;   /* the definitions have changed since they were loaded: said with each text */
+        bool lasting; /* what is asked for must outlive svcd */
 
         /* WAIT */
         const char *state; /* borrowed from params */
@@ -45,6 +45,9 @@ struct call {
 
 /* The call that the client is busy with from now on. */
 struct call *call_new(struct client *c, const struct varlink_call *v);
+
+/* It waits from now on. */
+void call_stay(struct call *call, enum call_kind kind);
 
 void call_reply(struct call *call, json_t *parameters); /* takes the reference; NULL = {} */
 void call_error(struct call *call, const char *error, json_t *parameters);
@@ -68,6 +71,9 @@ void calls_enable(struct call *call);
 void calls_disable(struct call *call);
 void calls_signal(struct call *call);
 void calls_wait(struct call *call);
+/* Of one that waits for states: no longer than until AT_MS. */
+void calls_wait_until(struct call *call, int64_t at_ms);
 void calls_events(struct call *call);
+void calls_upgrade(struct call *call);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "supervisord/check.h"
 #include "supervisord/effects.h"
+#include "supervisord/handover.h"
 #include "supervisord/lastgood.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/methods.h"
@@ -145,7 +146,7 @@ static bool has_links(const struct daemon *d)
         return false;
 }
 
-static void turn(struct daemon *d)
+void daemon_turn(struct daemon *d)
 {
         /* An answer can begin the next request, an effect can fail at once: until nothing is left,
          * but not for ever. */
@@ -154,6 +155,7 @@ static void turn(struct daemon *d)
                 state_commit(d, asked);
                 effects_perform(d);
                 methods_settled(d);
+                upgrade_settle(d);
                 server_flush(&d->server);
                 if (!d->first && !core_queued(d->core) && core_deadline(d->core) > clock_mono_ms())
                         break;
@@ -162,7 +164,7 @@ static void turn(struct daemon *d)
                 tell_manager(d);
         selflog_flush(&d->log);
         arm(d);
-        if (d->finishing && !has_links(d) && !check_busy())
+        if ((d->finishing && !has_links(d) && !check_busy()) || upgrade_due(d))
                 ev_break(d->loop, EVBREAK_ALL);
 }
 
@@ -170,7 +172,7 @@ static void turn_cb(struct ev_loop *loop, ev_prepare *w, int revents)
 {
         (void)loop;
         (void)revents;
-        turn(CONTAINER_OF(w, struct daemon, turn));
+        daemon_turn(CONTAINER_OF(w, struct daemon, turn));
 }
 
 /* Its work is done by the turn that follows. */
@@ -227,6 +229,7 @@ void daemon_shutdown(struct daemon *d, const char *why)
         if (d->stopping)
                 return;
         d->stopping = true;
+        upgrade_cancel(d);
         selflog_add(&d->log, "stopping all services: %s", why);
         sdnotify_send("STOPPING=1");
         core_shutdown(d->core, clock_mono_ms(), clock_wall_ms());
@@ -276,9 +279,12 @@ static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
         (void)revents;
         struct daemon *d = CONTAINER_OF(w, struct daemon, sigchld);
         pid_t pid;
+        int wstatus;
         /* Shims tell their end by their sockets; orphans that come to us are nobody's. */
-        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+        while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
                 nursery_reaped(&d->nursery, pid);
+                proof_reaped(&d->upgrade.proof, pid, wstatus);
+        }
 }
 
 static void watchdog_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -325,17 +331,21 @@ static void start_watchers(struct daemon *d)
 
 /* ---- life ---- */
 
-static int run(struct daemon *d)
+static int listen_here(struct daemon *d, const struct handover *h)
 {
-        start_watchers(d);
-        if (state_load(d) < 0)
-                return 1;
-        int r = server_listen(&d->server, d);
-        if (r < 0) {
-                selflog_add(&d->log, "cannot listen at %s: %s", d->paths.socket, strerror(-r));
-                return 1;
+        int fd = h ? handover_fd(h, "listen") : -1;
+        if (fd >= 0) {
+                server_take(&d->server, d, fd);
+                return 0;
         }
-        watch_open(&d->watch, d);
+        int r = server_listen(&d->server, d);
+        if (r < 0)
+                selflog_add(&d->log, "cannot listen at %s: %s", d->paths.socket, strerror(-r));
+        return r;
+}
+
+static void begin(struct daemon *d)
+{
         load(d, NULL);
         link_wake_shims(d);
         for (size_t i = 0; i < core_count(d->core); i++)
@@ -344,7 +354,24 @@ static int run(struct daemon *d)
         d->notified = getenv("NOTIFY_SOCKET") != NULL;
         selflog_add(&d->log, "svcd is up for %s: %zu service%s, pid %d", d->paths.root,
                     core_count(d->core), core_count(d->core) == 1 ? "" : "s", (int)getpid());
+}
+
+static int run(struct daemon *d, char **argv, struct handover *h)
+{
+        start_watchers(d);
+        upgrade_init(d, argv, h);
+        if (state_load(d) < 0 || listen_here(d, h) < 0)
+                return 1;
+        watch_open(&d->watch, d);
+        if (h)
+                handover_restore(h, d);
+        handover_free(h);
+        begin(d);
         ev_run(d->loop, 0);
+        while (d->upgrade.state == UPGRADE_READY) {
+                upgrade_exec(d); /* returns if this svcd goes on */
+                ev_run(d->loop, 0);
+        }
         state_save(d, true);
         selflog_add(&d->log, "everything is stopped");
         return 0;
@@ -352,6 +379,7 @@ static int run(struct daemon *d)
 
 static void done(struct daemon *d)
 {
+        upgrade_done(d);
         server_done(&d->server);
         watch_done(&d->watch, d);
         check_done(d);
@@ -376,11 +404,12 @@ static void done(struct daemon *d)
         setup_done(d);
 }
 
-int daemon_main(const char *root_option, bool verbose)
+int daemon_main(char **argv, const char *root_option, bool verbose)
 {
+        struct handover *h = handover_receive();
         struct daemon d = {.log.verbose = verbose, .server.fd = -1, .watch.fd = -1};
         d.last = &d.first;
-        if (setup(&d, root_option) < 0)
+        if (setup(&d, root_option, h) < 0)
                 return 1;
         /* Not the default loop: its SIGCHLD watcher would take exit statuses from everybody. */
         d.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
@@ -391,7 +420,7 @@ int daemon_main(const char *root_option, bool verbose)
         d.core = core_new();
         d.started_ms = clock_mono_ms();
         d.started_wall_ms = clock_wall_ms();
-        int status = run(&d);
+        int status = run(&d, argv, h);
         done(&d);
         return status;
 }

@@ -24,6 +24,7 @@
 #include "supervisord/selflog.h"
 #include "supervisord/server.h"
 #include "supervisord/state.h"
+#include "supervisord/upgrade.h"
 #include "supervisord/watch.h"
 
 struct posted; /* an event that waits for the turn */
@@ -43,6 +44,7 @@ struct daemon {
         uint64_t good;     /* hash of what lastgood_save wrote last */
         struct nursery nursery;
         struct server server;
+        struct upgrade upgrade;
         struct events events;
         struct downlog downlog;
         struct state state;
@@ -63,8 +65,12 @@ struct daemon {
         ev_signal sigterm, sigint, sighup, sigchld;
 };
 
-/* Everything from the command line to the end of the last service. Returns svcd's exit status. */
-int daemon_main(const char *root_option, bool verbose);
+/* Everything from the command line (ARGV, and what it said) to the end of the last service. Returns svcd's exit
+ * status. */
+int daemon_main(char **argv, const char *root_option, bool verbose);
+
+/* What is done before the loop sleeps; for upgrade.c, which has left the loop. */
+void daemon_turn(struct daemon *d);
 
 /* Queues an event for the turn; its text is copied. */
 void daemon_post(struct daemon *d, struct core_service *s, const struct core_event *ev);

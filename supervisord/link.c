@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -702,6 +704,24 @@ void link_renew_records(struct daemon *d)
         for (size_t i = 0; i < d->links_n; i++)
                 if (d->links[i] && d->links[i]->state == LINK_UP)
                         shimio_send(&d->links[i]->io, buf, n);
+}
+
+static bool is_quiet(const struct link *l)
+{
+        int unread = 0;
+        if (l->spawn_after || (l->spawning && l->state == LINK_UP))
+                return false;
+        if (l->io.fd < 0)
+                return true;
+        return l->io.out.n == 0 && ioctl(l->io.fd, SIOCOUTQ, &unread) == 0 && unread == 0;
+}
+
+bool link_quiet(const struct daemon *d)
+{
+        for (size_t i = 0; i < d->links_n; i++)
+                if (d->links[i] && !is_quiet(d->links[i]))
+                        return false;
+        return true;
 }
 
 pid_t link_pid(const struct daemon *d, const struct core_service *s)

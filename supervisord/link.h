@@ -82,6 +82,9 @@ void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes);
 /* RUN was deleted and is back: the shims make their records again. */
 void link_renew_records(struct daemon *d);
 
+/* Whether every shim has read what it was sent, and none is about to begin. */
+bool link_quiet(const struct daemon *d);
+
 /* The shim's pid, 0 if there is none. */
 pid_t link_pid(const struct daemon *d, const struct core_service *s);
 

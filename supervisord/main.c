@@ -8,6 +8,7 @@
 #include "common/conf.h"
 #include "common/paths.h"
 #include "supervisord/daemon.h"
+#include "supervisord/proof.h"
 
 #ifndef SVCD_VERSION
 #define SVCD_VERSION "unknown"
@@ -57,9 +58,11 @@ int main(int argc, char **argv)
                                                 {"verbose", no_argument, NULL, 'v'},
                                                 {"version", no_argument, NULL, 'V'},
                                                 {"help", no_argument, NULL, 'h'},
+                                                {"prove", required_argument, NULL, 'p'},
                                                 {0}};
         const char *root = NULL;
         bool only_check = false, verbose = false;
+        int prove = -1;
         int o;
         while ((o = getopt_long(argc, argv, "vVh", options, NULL)) != -1) {
                 switch (o) {
@@ -71,6 +74,9 @@ int main(int argc, char **argv)
                         break;
                 case 'v':
                         verbose = true;
+                        break;
+                case 'p':
+                        prove = (int)strtol(optarg, NULL, 10);
                         break;
                 case 'V':
                         puts("svcd " SVCD_VERSION);
@@ -88,5 +94,7 @@ int main(int argc, char **argv)
                         argv[optind]);
                 return 2;
         }
-        return only_check ? check(root) : daemon_main(root, verbose);
+        if (prove >= 0)
+                return proof_give(root, prove);
+        return only_check ? check(root) : daemon_main(argv, root, verbose);
 }

@@ -165,6 +165,7 @@ static const struct method {
     {VARLINK_INTERFACE ".Environment", environment},
     {VARLINK_INTERFACE ".Events", calls_events},
     {VARLINK_INTERFACE ".Wait", calls_wait},
+    {VARLINK_INTERFACE ".Upgrade", calls_upgrade},
     {VARLINK_INTERFACE ".Quit", quit},
     {"org.varlink.service.GetInfo", service_info},
     {"org.varlink.service.GetInterfaceDescription", interface_description},

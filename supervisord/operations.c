@@ -60,13 +60,11 @@ static void operate(struct call *call, json_t *names, bool wait, enum core_event
         }
         post_all(call, &list, type, wait);
         if (wait) {
-                call->kind = CALL_OPERATIONS;
                 call->left = list.n;
                 call->results = json_array();
                 for (size_t i = 0; i < list.n; i++)
                         json_array_append_new(call->results, json_null());
-                call->next = call->c->d->server.calls;
-                call->c->d->server.calls = call;
+                call_stay(call, CALL_OPERATIONS);
         } else {
                 reply_requested(call, &list);
         }
@@ -111,9 +109,7 @@ void calls_restart(struct call *call)
         if (!call_args(call, "names:S wait:b? replace:b?", &names, &wait, &replace))
                 return;
         const struct daemon *d = call->c->d;
-        if (conf_fingerprint(&d->paths) != d->conf->fingerprint)
-                call->remark = "; the definitions have changed since they were loaded, "
-                               "`svcctl reload` puts them into use";
+        call->stale = conf_fingerprint(&d->paths) != d->conf->fingerprint;
         operate(call, names, wait, replace ? CORE_EV_REPLACE : CORE_EV_RESTART);
 }
 
@@ -139,7 +135,10 @@ void methods_reply(struct daemon *d, const struct core_effect *fx)
                 return; /* the client has gone away */
         bool unsaved = call->lasting && d->save_error && fx->outcome <= CORE_NOTHING;
         _cleanup_free_ char *text =
-            xasprintf("%s%s%s%s", fx->text ? fx->text : "", call->remark ? call->remark : "",
+            xasprintf("%s%s%s%s", fx->text ? fx->text : "",
+                      call->stale ? "; the definitions have changed since they were loaded, "
+                                    "`svcctl reload` puts them into use"
+                                  : "",
                       unsaved ? "; but that could not be saved and is forgotten when svcd ends: "
                               : "",
                       unsaved ? strerror(-d->save_error) : "");

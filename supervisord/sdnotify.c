@@ -29,8 +29,9 @@ bool sdnotify_init(const char **ret_error)
         }
         *(void **)&lib.notify = dlsym(so, "sd_notify");
         *(void **)&lib.watchdog_enabled = dlsym(so, "sd_watchdog_enabled");
+        /* The variables stay, for a svcd that takes over (upgrade.h). */
         uint64_t usec = 0;
-        if (lib.watchdog_enabled && lib.watchdog_enabled(1, &usec) > 0)
+        if (lib.watchdog_enabled && lib.watchdog_enabled(0, &usec) > 0)
                 watchdog_ms = (int64_t)(usec / 2000);
         return true;
 }

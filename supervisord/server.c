@@ -137,6 +137,11 @@ static void client_serve(struct client *c)
                 expect_rest(c, c->in.n > 0 && !c->call && c->out.n == 0);
 }
 
+void server_resume(struct client *c)
+{
+        expect_rest(c, !c->varlink || (c->in.n > 0 && !c->call));
+}
+
 /* The idlest client without a call makes room; a client that waits for an answer is never chosen.
  */
 static void make_room(struct server *s, struct client *newest)
@@ -211,8 +216,13 @@ static void client_new(struct server *s, int fd)
                 close(fd);
                 return;
         }
+        server_adopt(s, fd, cred.uid);
+}
+
+struct client *server_adopt(struct server *s, int fd, uid_t uid)
+{
         struct client *c = xcalloc(1, sizeof(*c));
-        *c = (struct client){.d = s->d, .fd = fd, .uid = cred.uid, .next = s->clients};
+        *c = (struct client){.d = s->d, .fd = fd, .uid = uid, .next = s->clients};
         c->last_ms = clock_mono_ms();
         if (s->clients)
                 s->clients->prev = c;
@@ -222,6 +232,7 @@ static void client_new(struct server *s, int fd)
         ev_timer_init(&c->partial, partial_cb, 0, 0);
         /* A connection that says nothing could be a shim's: it has as long as a slow request. */
         expect_rest(c, true);
+        return c;
 }
 
 /* Unknown connections are bounded too: shims come all at once after a restart of svcd, others have
@@ -276,6 +287,12 @@ int server_listen(struct server *s, struct daemon *d)
         int fd = paths_listen(&d->paths);
         if (fd < 0)
                 return fd;
+        server_take(s, d, fd);
+        return 0;
+}
+
+void server_take(struct server *s, struct daemon *d, int fd)
+{
         if (s->d) {
                 ev_io_stop(d->loop, &s->io);
                 util_close(s->fd);
@@ -287,7 +304,6 @@ int server_listen(struct server *s, struct daemon *d)
         s->fd = fd;
         ev_io_init(&s->io, accept_cb, fd, EV_READ);
         ev_io_start(d->loop, &s->io);
-        return 0;
 }
 
 void server_done(struct server *s)

@@ -77,6 +77,10 @@ struct server {
 /* Listens at RUN/control.sock. 0 or -errno. Called again when the socket's file was deleted: those
  * who are connected stay. */
 int server_listen(struct server *s, struct daemon *d);
+/* Another svcd in this process has listened at FD (taken over) and had these clients. */
+void server_take(struct server *s, struct daemon *d, int fd);
+struct client *server_adopt(struct server *s, int fd, uid_t uid);
+void server_resume(struct client *c); /* once its bytes and its call are there */
 void server_done(struct server *s);
 
 /* Answers. The call that was being answered ends, unless CONTINUES. */

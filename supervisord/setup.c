@@ -14,6 +14,7 @@
 
 #include "common/conf_sample.h"
 #include "supervisord/daemon.h"
+#include "supervisord/handover.h"
 #include "supervisord/sdnotify.h"
 
 #ifndef SVCD_DATADIR
@@ -110,7 +111,20 @@ static void write_sample(struct daemon *d)
                             d->paths.main_file);
 }
 
-int setup(struct daemon *d, const char *root_option)
+static int take_locks(struct daemon *d, const struct handover *h, char **ret_error)
+{
+        int root_fd = h ? handover_fd(h, "root_lock") : -1;
+        if (root_fd >= 0) {
+                d->lock = (struct lock){root_fd, handover_fd(h, "run_lock")};
+                return 0;
+        }
+        int r = lock_take(&d->lock, &d->paths, ret_error);
+        if (r == 0 && (r = nobody_answers(&d->paths, ret_error)) < 0)
+                lock_done(&d->lock);
+        return r;
+}
+
+int setup(struct daemon *d, const char *root_option, const struct handover *h)
 {
         _cleanup_free_ char *error = NULL;
         const char *late = NULL;
@@ -120,14 +134,13 @@ int setup(struct daemon *d, const char *root_option)
                 return r;
         }
         /* What the caller left open (a pipe that somebody waits at the end of) is not ours to keep. */
-        close_range(STDERR_FILENO + 1, ~0u, 0);
+        if (!h)
+                close_range(STDERR_FILENO + 1, ~0u, 0);
         nursery_init(&d->nursery, getenv("TZ"));
         raise_limits();
         r = make_folders(d);
         if (r == 0)
-                r = lock_take(&d->lock, &d->paths, &error);
-        if (r == 0 && (r = nobody_answers(&d->paths, &error)) < 0)
-                lock_done(&d->lock);
+                r = take_locks(d, h, &error);
         if (r < 0 && error)
                 fprintf(stderr, "svcd: %s\n", error);
         if (r < 0)
@@ -140,7 +153,7 @@ int setup(struct daemon *d, const char *root_option)
         cgroup_open(d);
         if (!sdnotify_init(&late))
                 selflog_add(&d->log, "%s", late);
-        if (getuid() == 0)
+        if (getuid() == 0 && !h)
                 selflog_add(&d->log, "running as root: supervising root's own account only");
         write_sample(d);
         return 0;

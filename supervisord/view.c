@@ -18,6 +18,11 @@
 #define SVCD_VERSION "unknown"
 #endif
 
+const char *view_version(void)
+{
+        return SVCD_VERSION;
+}
+
 /* JSON strings are UTF-8; what programs and files say need not be: other bytes become '?'. */
 static json_t *text(const char *s)
 {
@@ -213,7 +218,7 @@ json_t *view_info(const struct daemon *d, int64_t now_ms)
 {
         json_t *o = json_object();
         bool changed = conf_fingerprint(&d->paths) != d->conf->fingerprint;
-        json_object_set_new(o, "version", json_string(SVCD_VERSION));
+        json_object_set_new(o, "version", json_string(view_version()));
         json_object_set_new(o, "pid", json_integer(getpid()));
         json_object_set_new(o, "uid", json_integer(getuid()));
         json_object_set_new(o, "user", text(d->user.name));

@@ -8,6 +8,7 @@
 
 #include "supervisord/daemon.h"
 
+const char *view_version(void);
 json_t *view_service(const struct daemon *d, const struct core_service *s, bool usage,
                      int64_t now_ms);
 json_t *view_info(const struct daemon *d, int64_t now_ms);

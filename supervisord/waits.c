@@ -9,6 +9,8 @@
 #include "supervisord/methods.h"
 #include "supervisord/view.h"
 
+#define TIMEOUT_MAX_MS (INT64_C(1) << 40)
+
 static bool in_state(const struct core_service *s, const char *state)
 {
         if (!s)
@@ -88,12 +90,12 @@ static void timeout_cb(struct ev_loop *loop, ev_timer *w, int revents)
                    json_pack("{s:o}", "pending", pending_names(call)));
 }
 
-static void stay(struct call *call, enum call_kind kind)
+void calls_wait_until(struct call *call, int64_t at_ms)
 {
-        struct server *s = &call->c->d->server;
-        call->kind = kind;
-        call->next = s->calls;
-        s->calls = call;
+        ev_timer_stop(call->c->d->loop, &call->timeout);
+        ev_timer_init(&call->timeout, timeout_cb,
+                      (double)MAX(at_ms - clock_mono_ms(), (int64_t)0) / 1000.0, 0);
+        ev_timer_start(call->c->d->loop, &call->timeout);
 }
 
 static void take_names(struct call *call, const struct services *list)
@@ -120,11 +122,10 @@ void calls_wait(struct call *call)
         services_done(&list);
         if (settle(call) || !call_may_stay(call))
                 return;
-        stay(call, CALL_WAIT);
-        if (timeout_ms >= 0) {
-                ev_timer_init(&call->timeout, timeout_cb, (double)timeout_ms / 1000.0, 0);
-                ev_timer_start(call->c->d->loop, &call->timeout);
-        }
+        call_stay(call, CALL_WAIT);
+        if (timeout_ms >= 0)
+                calls_wait_until(call,
+                                 clock_mono_ms() + MIN(timeout_ms, (json_int_t)TIMEOUT_MAX_MS));
 }
 
 void methods_settled(struct daemon *d)
@@ -162,7 +163,7 @@ void calls_events(struct call *call)
         const struct client *c = call->c;
         server_reply(call->c, json_pack("{s:o}", "events", old), true);
         if (!c->ended)
-                stay(call, CALL_EVENTS);
+                call_stay(call, CALL_EVENTS);
 }
 
 void methods_event(struct daemon *d, const char *service, json_t *event)

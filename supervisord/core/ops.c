@@ -138,10 +138,10 @@ json_t *core_pending(const struct core *c)
         for (size_t i = 0; i < c->all.n; i++) {
                 const struct svc *x = c->all.v[i];
                 for (size_t k = 0; k < x->ops.n; k++)
-                        json_array_append_new(
-                            all, json_pack("{s:s, s:I, s:s}", "service", x->s.name, "op",
-                                           (json_int_t)x->ops.v[k].id, "kind",
-                                           kind_names[x->ops.v[k].kind]));
+                        json_array_append_new(all,
+                                              json_pack("{s:s, s:I, s:s}", "service", x->s.name,
+                                                        "op", (json_int_t)x->ops.v[k].id, "kind",
+                                                        kind_names[x->ops.v[k].kind]));
         }
         return all;
 }

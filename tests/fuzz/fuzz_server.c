@@ -115,6 +115,11 @@ static void prepare(void)
         d.loop = ev_loop_new(EVBACKEND_SELECT | EVFLAG_NOENV);
         d.server.d = &d;
         d.server.fd = d.watch.fd = -1;
+        char *argv[] = {dir,
+                        NULL}; /* Upgrade is refused: a folder cannot be executed, nor proved */
+        upgrade_init(&d, argv, NULL);
+        free(d.upgrade.program);
+        d.upgrade.program = xasprintf("%s/nowhere", dir);
         ev_timer_init(&d.deadline, wake_cb, 0, 0);
         ev_timer_init(&d.save, save_cb, 0, 0);
         ev_timer_init(&d.leave, leave_cb, LEAVE_S, 0);
@@ -248,7 +253,7 @@ static bool say(struct client *c, const uint8_t *p, size_t n, int fd, struct str
         }
         do {
                 ev_run(d.loop, EVRUN_NOWAIT);
-                turn(&d);
+                daemon_turn(&d);
                 hear(fd, heard);
         } while (is_there(c) && (c->out.n > 0 || ev_is_active(&d.server.more)));
         return is_there(c);
@@ -299,7 +304,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 core_apply(d.core, d.conf, clock_mono_ms(), clock_wall_ms());
         else
                 load(&d, NULL);
-        turn(&d);
+        daemon_turn(&d);
         talk(data + 1, pieces, data + 1 + pieces, size - 1 - pieces);
         core_check(d.core, clock_mono_ms());
         ev_timer_stop(d.loop, &d.save);

@@ -261,6 +261,29 @@ class Answers(Case):
         self.assertEqual(self.expect_json(0, "version")["svcd"]["pid"], 1234)
         self.assertRegex(self.expect(0, "--version")[1], r"^svcctl \S+\n$")
 
+    def test_upgrade(self):
+        m = self.mock()
+        done = {"from": "0.1.0", "to": "0.2.0", "pid": 4242, "services": 12, "missing": [], "took_ms": 20}
+        m.on("Upgrade", reply(done))
+        self.expect(0, "upgrade", out="svcd 0.1.0 -> 0.2.0 (pid 4242), 12 services untouched\n", err="")
+        self.assertEqual(self.expect_json(0, "upgrade"), done)
+        m.on("Upgrade", reply(dict(done, services=1, missing=["redis"])))
+        self.expect(0, "upgrade", out="1 service untouched\n",
+                    err="redis: its svc-shim has not answered the new svcd yet")
+        m.on("Upgrade", error("Refused", reason="not upgraded, svcd 0.1.0 goes on: no"))
+        self.expect(1, "upgrade", out="", err="svcctl: not upgraded, svcd 0.1.0 goes on: no\n")
+        m.on("Upgrade", close)
+        self.expect(5, "upgrade", out="", err="has ended before the answer")
+        m.on("Upgrade", hang)
+        self.expect(6, "--timeout", "50ms", "upgrade", out="")
+        self.expect(2, "upgrade", "now", out="")
+
+    def test_upgrade_of_one_that_cannot(self):
+        self.mock()
+        self.expect(1, "upgrade", out="", err="the running svcd 0.1.0 cannot be upgraded in place; end it "
+                    "with `kill -KILL 1234` and start svcd again")
+        self.assertEqual(self.expect_json(1, "upgrade")["error"]["code"], "refused")
+
     def test_usage_errors(self):
         for arguments in (["bogus"], ["start"], ["show"], ["show", "a", "b"], ["plan", "x"], ["--frob"],
                           ["status", "--quiet=1"], ["--timeout", "soon", "plan"], ["signal", "NOSUCH", "a"],

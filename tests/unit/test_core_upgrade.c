@@ -54,8 +54,24 @@ static void stop_waits_on(void **state)
         bench_done(&b);
 }
 
-/* Its shim had said all and was gone before anybody asked. */
-static void stopped_in_between(void **state)
+/* Its end is on record; what it left, and its shim, were gone before anybody asked. */
+static void gone_in_between(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_ask(&b, "a", CORE_EV_STOP);
+        struct core_event gone = bench_exit(&b, "a", SIGTERM);
+        gone.leftover = true;
+        bench_send(&b, "a", gone);
+        defs_add(b.conf, "a");
+        take_over(&b, false);
+        expect_fx(&b, "a reply 1 ok [stopped]");
+        bench_done(&b);
+}
+
+/* The same, but how it ended nobody has said. */
+static void lost_in_between(void **state)
 {
         struct bench b;
         (void)state;
@@ -63,6 +79,8 @@ static void stopped_in_between(void **state)
         bench_ask(&b, "a", CORE_EV_STOP);
         defs_add(b.conf, "a");
         take_over(&b, false);
+        expect_fx(&b, "");
+        bench_event(&b, "a", CORE_EV_LOST);
         expect_fx(&b, "a reply 1 ok [stopped]");
         bench_done(&b);
 }
@@ -77,17 +95,17 @@ static void no_longer_defined(void **state)
         bench_ask(&b, "a", CORE_EV_START);
         bench_ask(&b, "a", CORE_EV_RESTART);
         take_over(&b, false);
-        expect_fx(&b, "a reply 1 failed [no longer defined] | a reply 2 failed [no longer defined] | "
-                      "a forget");
+        expect_fx(&b,
+                  "a reply 1 failed [no longer defined] | a reply 2 failed [no longer defined] | "
+                  "a forget");
         bench_done(&b);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(start_waits_on),
-            cmocka_unit_test(stop_waits_on),
-            cmocka_unit_test(stopped_in_between),
+            cmocka_unit_test(start_waits_on),    cmocka_unit_test(stop_waits_on),
+            cmocka_unit_test(gone_in_between),   cmocka_unit_test(lost_in_between),
             cmocka_unit_test(no_longer_defined),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,71 @@
+/* verbs_upgrade: upgrade: the running svcd is replaced by the installed one. svcd does it; the answer comes over
+ * the same connection from the new one.
+ */
+#include <string.h>
+
+#include "common/clock.h"
+#include "ctl/client.h"
+#include "ctl/jget.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+/* svcd gives the installed one 10 s to show that it can, and its shims 5 s to answer. */
+#define UPGRADE_MS 30000
+
+/* A svcd of before there was an upgrade. */
+static int too_old(struct ctl *ctl, struct client *c)
+{
+        _cleanup_reply_ struct reply reply = {0};
+        client_send(c, "GetInfo", NULL, false);
+        if (client_next(c, ctl_answer_by(ctl), &reply) < 0)
+                reply = (struct reply){0};
+        const json_t *info = json_object_get(reply.parameters, "info");
+        _cleanup_free_ char *version = ctl_safe(ctl, jget_string(info, "version"));
+        int64_t pid = 0;
+        jget_int(info, "pid", &pid);
+        return ctl_fail(ctl, STATUS_REFUSED, "refused",
+                        "the running svcd %s cannot be upgraded in place; end it with `kill -KILL "
+                        "%lld` and start svcd again, if nothing starts it by itself: the services "
+                        "go on meanwhile, and the new svcd takes them over",
+                        version, (long long)pid);
+}
+
+static void say(struct ctl *ctl, const json_t *reply)
+{
+        _cleanup_free_ char *from = ctl_safe(ctl, jget_string(reply, "from"));
+        _cleanup_free_ char *to = ctl_safe(ctl, jget_string(reply, "to"));
+        int64_t pid = 0, services = 0;
+        size_t i;
+        json_t *name;
+        jget_int(reply, "pid", &pid);
+        jget_int(reply, "services", &services);
+        ctl_say(ctl, "svcd %s %s %s (pid %lld), %lld service%s untouched", from,
+                ctl->term.tty && text_utf8() ? "→" : "->", to, (long long)pid, (long long)services,
+                services == 1 ? "" : "s");
+        json_array_foreach(json_object_get(reply, "missing"), i, name)
+        {
+                _cleanup_free_ char *safe = ctl_safe(ctl, json_string_value(name));
+                ctl_warn(ctl, "%s: its svc-shim has not answered the new svcd yet", safe);
+        }
+}
+
+int verb_upgrade(struct ctl *ctl)
+{
+        _cleanup_client_ struct client c = {.fd = -1};
+        _cleanup_reply_ struct reply reply = {0};
+        int status = client_open(&c, ctl);
+        if (status)
+                return status;
+        client_send(&c, "Upgrade", NULL, false);
+        int64_t until = ctl->timeout_ms >= 0 ? ctl_wait_until(ctl) : clock_mono_ms() + UPGRADE_MS;
+        int r = client_next(&c, until, &reply);
+        if (r < 0)
+                return client_lost(&c, ctl, r, NULL);
+        if (reply.error && strcmp(reply.error, "org.varlink.service.MethodNotFound") == 0)
+                return too_old(ctl, &c);
+        if (reply.error)
+                return client_error(&c, ctl, &reply, NULL);
+        say(ctl, reply.parameters);
+        ctl_json(ctl, json_incref(reply.parameters));
+        return STATUS_DONE;
+}
