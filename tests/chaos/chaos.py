@@ -112,7 +112,7 @@ class Chaos:
         for name, s in w.services.items():
             if s.unknown() or s.busy:
                 w.obey("enable", name)
-                w.obey(rng.choice(["start", "stop"]), name)
+                w.obey(rng.choice(["start", "start", "stop"]), name)
         w.wait(lambda: not w.misfits(), REST_S, lambda: f"not as wanted: {w.misfits()}", "rest")
         for name, s in w.services.items():
             if s.down():
@@ -147,7 +147,7 @@ class Chaos:
         for name in list(SERVICES) + w.every_guest:
             log = Log(name, w.logs_dir, w.archive)
             counts, started = w.witness.counts(name), w.witness.runs(name)
-            for text in Output(log, counts, w.excuses).check():
+            for text in Output(log, w.events_file, counts, w.excuses).check():
                 w.violation("no line lost or doubled", text)
             for text in check_numbers(log, w.events_file):
                 w.violation("run numbers", text)

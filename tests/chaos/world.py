@@ -306,12 +306,13 @@ class World(SvcdTest):
         return json.loads(r.out)
 
     def obey(self, verb, *names):
-        """A command that must succeed in the end, since nothing stands against it now."""
+        """A command that must succeed in the end, since nothing stands against it now. Not one that waits:
+        what the service requires may be down."""
         done = {}
 
         def once():
             if "call" not in done:
-                done["call"] = self.call(verb, names)
+                done["call"] = self.call(verb, names, waits=verb == "reload")
             if done["call"] in self.calls:
                 return False
             return done.pop("call").proc.returncode == 0
