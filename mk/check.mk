@@ -6,9 +6,9 @@ RUN     := $(PYTHON) -B tests/helpers/runner.py --build $(B) --results $(RESULTS
 JOBS    ?= 2
 
 CHECKS := check-layers check-headers check-generated check-man check-examples check-unit check-golden \
-	check-sim check-fuzz check-blackbox
+	check-sim check-fuzz check-blackbox check-fault check-chaos
 
-.PHONY: check $(CHECKS) check-chaos chaos check-fault fault check-format analyze coverage format gen
+.PHONY: check $(CHECKS) chaos fault check-format analyze coverage format gen
 check: tests
 	@rm -rf $(RESULTS)
 	@for c in $(CHECKS); do $(MAKE) --no-print-directory $$c || true; done

@@ -316,6 +316,11 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                         disbelieve(l, f);
                         break;
                 }
+                /* It answers START, which was sent after the line. */
+                if (f->type == SHIM_STARTED && l->spawning) {
+                        free(l->ended);
+                        l->ended = NULL;
+                }
                 if (f->type == SHIM_STARTED)
                         inforce_told(l->d, l, f);
                 if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED)

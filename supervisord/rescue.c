@@ -14,7 +14,8 @@
 #include "supervisord/appendfile.h"
 #include "supervisord/orphans.h"
 
-#define TAIL_BYTES (64 * 1024) /* of a log: what the shim wrote last */
+#define TAIL_BYTES (1024 * 1024) /* of a log: what the shim and its service wrote last */
+#define TAIL_FILES 3             /* NAME.log and the newest of its rotated ones */
 
 struct wanted {
         struct rescue *rescue;
@@ -68,16 +69,19 @@ static void add_lines(struct strbuf *to, const struct strbuf *from, const char *
 }
 
 /* The last bytes of a file as a string. */
-static char *tail(const char *path, size_t most)
+static char *tail(const char *path, size_t most, size_t *ret_n)
 {
+        *ret_n = 0;
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         struct stat st;
         if (fd < 0 || fstat(fd, &st) < 0)
                 return xstrdup("");
         off_t at = MAX(st.st_size - (off_t)most, (off_t)0);
+        most = (size_t)MIN(st.st_size, (off_t)most);
         char *text = xmalloc(most + 1);
         ssize_t n = pread(fd, text, most, at);
-        text[MAX(n, (ssize_t)0)] = '\0';
+        *ret_n = (size_t)MAX(n, (ssize_t)0);
+        text[*ret_n] = '\0';
         return text;
 }
 
@@ -114,7 +118,13 @@ void rescue_done(struct rescue *rescue)
 bool rescue_has_exited(const char *path, int64_t run)
 {
         char what[48];
-        _cleanup_free_ char *text = tail(path, TAIL_BYTES);
         snprintf(what, sizeof(what), " svcd exited run=%lld ", (long long)run);
-        return strstr(text, what) != NULL;
+        bool found = false;
+        for (int i = 0; i < TAIL_FILES && !found; i++) {
+                _cleanup_free_ char *file = i ? xasprintf("%s.%d", path, i) : xstrdup(path);
+                size_t n;
+                _cleanup_free_ char *text = tail(file, TAIL_BYTES, &n);
+                found = memmem(text, n, what, strlen(what)) != NULL;
+        }
+        return found;
 }

@@ -156,6 +156,25 @@ class ShimLost(SvcdTest):
 
     # ---- when it is killed ----
 
+    def test_an_end_that_was_written_long_ago_is_not_written_again(self):
+        # By a run that has said much since: its line is far up, or in a rotated file.
+        run = self.python("p.py", """
+            import os, time
+            os.write(1, b"".join(b"line %d\\n" % i for i in range(5000)))
+            while not os.path.exists("go"): time.sleep(0.01)
+        """)
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms}},"
+                    " log: {max_size: 128K, keep: 9}}}\n")
+        self.start()
+        for n in (1, 2):
+            self.until(lambda: sum(t == "line 4999" for t in self.log_texts("a", "out")) == n,
+                       what=f"the last line of run {n}")
+            if n == 1:
+                self.svcctl("restart", "--replace", "a")
+        self.kill_shim()
+        self.logged("a", LOST % (2, 1), "svcd")
+        self.assertEqual([len(x) for x in self.ends(1)], [1, 1], self.log_texts("a", "svcd"))
+
     def test_while_it_stops(self):
         self.script("p.sh", "trap '' TERM\necho up\nwhile :; do sleep 0.1; done\n")
         self.config("services: {a: {command: ./p.sh, stop: {timeout: 60s}}}\n")
