@@ -65,6 +65,10 @@ static int open_record(const struct shim *s)
         struct path path;
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+        struct stat there;
+        if (lstat(path_of(&path, s, true), &there) == 0 && !S_ISREG(there.st_mode) &&
+            unlink(path.s) < 0)
+                rmdir(path.s); /* what is no file is none of ours */
         int fd = open(path_of(&path, s, true), flags, 0600);
         if (fd < 0 && errno == ENOENT) {
                 mkdir(path_of(&path, s, false), 0700);
@@ -92,10 +96,16 @@ int record_lock(struct shim *s)
         return 0;
 }
 
+/* Or moved away, or something else put in its place: nobody would find the lock. */
 static bool is_deleted(const struct shim *s)
 {
-        struct stat st;
-        return fstat(s->record.fd, &st) == 0 && st.st_nlink == 0;
+        struct path path;
+        struct stat st, there;
+        if (fstat(s->record.fd, &st) < 0)
+                return false;
+        if (lstat(path_of(&path, s, true), &there) < 0)
+                return errno == ENOENT || errno == ENOTDIR;
+        return there.st_ino != st.st_ino || there.st_dev != st.st_dev;
 }
 
 void record_renew(struct shim *s)

@@ -1,6 +1,7 @@
 /* downlog.c: see downlog.h. Which line is written is decided elsewhere. */
 #include "supervisord/downlog.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,8 +147,13 @@ void downlog_write(struct daemon *d, const struct core_service *s, const char *s
                 downlog_begun(d, s, -r);
 }
 
-void downlog_defer(struct downlog_late *l, const char *source, const char *text, int64_t wall_ms)
+void downlog_defer(struct daemon *d, const struct core_service *s, struct downlog_late *l,
+                   const char *source, const char *text, int64_t wall_ms)
 {
+        if (l->n >= DOWNLOG_LATE_MAX) {
+                downlog_owe(d, s, 1, ENOBUFS);
+                return;
+        }
         struct downlog_line *line = xcalloc(1, sizeof(*line));
         line->wall_ms = wall_ms;
         line->source = xstrdup(source);
@@ -156,18 +162,33 @@ void downlog_defer(struct downlog_late *l, const char *source, const char *text,
                 l->last = &l->first;
         *l->last = line;
         l->last = &line->next;
+        l->n++;
 }
 
-void downlog_flush(struct daemon *d, const struct core_service *s, struct downlog_late *l)
+void downlog_hand(struct daemon *d, struct core_service *s, struct downlog_late *l,
+                  void (*put)(struct daemon *d, struct core_service *s, const char *source,
+                              const char *text, int64_t wall_ms))
 {
-        while (l->first) {
-                struct downlog_line *line = l->first;
-                l->first = line->next;
-                downlog_write(d, s, line->source, line->text, line->wall_ms);
+        struct downlog_line *line = l->first, *next;
+        *l = (struct downlog_late){0};
+        for (; line; line = next) {
+                next = line->next;
+                put(d, s, line->source, line->text, line->wall_ms);
                 free(line->source);
                 free(line->text);
                 free(line);
         }
+}
+
+static void put_directly(struct daemon *d, struct core_service *s, const char *source,
+                         const char *text, int64_t wall_ms)
+{
+        downlog_write(d, s, source, text, wall_ms);
+}
+
+void downlog_flush(struct daemon *d, struct core_service *s, struct downlog_late *l)
+{
+        downlog_hand(d, s, l, put_directly);
 }
 
 int64_t downlog_take(struct daemon *d, const struct core_service *s, int *ret_error)

@@ -18,9 +18,13 @@
 struct daemon;
 struct downlog_item;
 
-/* Lines that wait until a shim that leaves has written its last: they come after those. */
+#define DOWNLOG_LATE_MAX 1000
+
+/* Lines that wait: until a shim that leaves has written its last, since they come after those; or until one
+ * is connected again. Those beyond DOWNLOG_LATE_MAX are lost, and counted as such. */
 struct downlog_late {
         struct downlog_line *first, **last;
+        size_t n;
 };
 
 struct downlog {
@@ -35,8 +39,13 @@ void downlog_done(struct daemon *d);
 void downlog_write(struct daemon *d, const struct core_service *s, const char *source,
                    const char *text, int64_t wall_ms);
 
-void downlog_defer(struct downlog_late *l, const char *source, const char *text, int64_t wall_ms);
-void downlog_flush(struct daemon *d, const struct core_service *s, struct downlog_late *l);
+void downlog_defer(struct daemon *d, const struct core_service *s, struct downlog_late *l,
+                   const char *source, const char *text, int64_t wall_ms);
+/* Gives what waits to PUT, in order. */
+void downlog_hand(struct daemon *d, struct core_service *s, struct downlog_late *l,
+                  void (*put)(struct daemon *d, struct core_service *s, const char *source,
+                              const char *text, int64_t wall_ms));
+void downlog_flush(struct daemon *d, struct core_service *s, struct downlog_late *l);
 
 /* Lines of S are being lost because of ERROR: says so, once for each time that it begins. */
 void downlog_begun(struct daemon *d, const struct core_service *s, int error);

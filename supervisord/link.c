@@ -170,11 +170,33 @@ static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
         look_for_shim(l);
 }
 
+static void answered(struct link *l)
+{
+        l->spawning = false;
+        strbuf_done(&l->start);
+}
+
+/* The shim lives, so nothing is lost but what was on its way: the core asks for that again when the shim
+ * has said how things are. Nothing is kept for it but log lines. */
+static void away(struct link *l)
+{
+        struct record r = record_look(&l->d->paths, l->svc->name);
+        struct core_event ev = {.type = CORE_EV_AWAY, .uid = -1, .pid = r.holder};
+        shimio_close(&l->io);
+        answered(l);
+        l->kept_n = 0;
+        l->spawn_after = false;
+        l->state = LINK_AWAY;
+        daemon_post(l->d, l->svc, &ev);
+}
+
 static void end_cb(struct shimio *io)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
         shimio_close(io);
-        if (l->state == LINK_UP)
+        if (l->state == LINK_UP && record_look(&l->d->paths, l->svc->name).holder > 0)
+                away(l);
+        else if (l->state == LINK_UP)
                 l->state = LINK_AWAY;
         look_for_shim(l);
 }
@@ -190,9 +212,7 @@ static void disbelieve(struct link *l, const struct shimio_frame *f)
                             "%s: its shim says what cannot be (frame %d, run %lld): not believed",
                             l->svc->name, (int)f->type, (long long)f->v[SHIM_T_RUN]);
         l->disbelieved = true; /* said once */
-        shimio_close(&l->io);
-        if (l->state == LINK_UP)
-                l->state = LINK_AWAY;
+        away(l);
         set_timer(l, LINK_RETRY_MS);
 }
 
@@ -231,15 +251,7 @@ static void hello(struct link *l, const struct shimio_frame *f)
         _cleanup_free_ char *status = shimio_text(f, SHIM_T_STATUS);
         ev.text = status;
         daemon_post(l->d, l->svc, &ev);
-        /* The order to start may have been lost with the connection. */
-        if (l->spawning && f->v[SHIM_T_RUN] < l->spawn_run)
-                shimio_send(&l->io, l->start.s, l->start.n);
-}
-
-static void answered(struct link *l)
-{
-        l->spawning = false;
-        strbuf_done(&l->start);
+        downlog_hand(l->d, l->svc, &l->late, link_log);
 }
 
 /* Who says this is the nursery, or a shim that ends: nobody is there to write the line. */
@@ -248,6 +260,13 @@ static void no_shim(struct link *l, struct core_event *ev)
         ev->run = ev->run ? ev->run : l->spawn_run;
         ev->report = 0;
         l->state = LINK_LEAVING;
+}
+
+/* A svcd that died has started one that we could not know of yet: that is the service's. */
+static bool held_by_another(const struct shimio_frame *f, const struct core_event *ev)
+{
+        return f->type == SHIM_START_FAILED && ev->stage == SHIM_STAGE_LOCK &&
+               (ev->error == EAGAIN || ev->error == EACCES);
 }
 
 static void notify(struct link *l, const struct shimio_frame *f)
@@ -325,6 +344,11 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                         inforce_told(l->d, l, f);
                 if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED)
                         answered(l);
+                if (held_by_another(f, &ev)) {
+                        away(l);
+                        set_timer(l, LINK_RECORD_MS);
+                        break;
+                }
                 if (f->type == SHIM_START_FAILED && (!ev.run || ev.stage == SHIM_STAGE_LOCK))
                         no_shim(l, &ev);
                 if ((f->type == SHIM_EXITED || f->type == SHIM_EMPTY) && !ev.leftover)
@@ -369,6 +393,26 @@ static struct link *link_new(struct daemon *d, struct core_service *s, enum link
         ev_timer_init(&l->timer, timer_cb, 0, 0);
         d->links[s->id] = l;
         return l;
+}
+
+/* A shim that reads nothing for so long that SHIMIO_OUT_MAX is full is given up until it connects again. */
+static int send_bytes(struct link *l, const void *data, size_t n)
+{
+        int r = shimio_send(&l->io, data, n);
+        if (r == -ENOBUFS && l->state == LINK_UP) {
+                selflog_add(&l->d->log, "%s: its shim (pid %d) reads nothing; waiting for it",
+                            l->svc->name, (int)l->pid);
+                away(l);
+                set_timer(l, LINK_RETRY_MS);
+        }
+        return r;
+}
+
+static void send_frame(struct link *l, struct shim_writer *w)
+{
+        size_t n = shim_end(w);
+        if (n)
+                send_bytes(l, w->buf, n);
 }
 
 static void start_again(struct link *l)
@@ -419,16 +463,8 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
                 l->spawn_after = true;
         else if (fresh)
                 start_again(l);
-        else if (l->state == LINK_UP)
-                shimio_send(&l->io, l->start.s, l->start.n);
-        /* AWAY: hello() sends it. */
-}
-
-static void send_frame(struct link *l, struct shim_writer *w)
-{
-        size_t n = shim_end(w);
-        if (n)
-                shimio_send(&l->io, w->buf, n);
+        else if (l->state == LINK_AWAY || send_bytes(l, l->start.s, l->start.n) < 0)
+                away(l); /* the core waits for it, and asks again */
 }
 
 void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree)
@@ -524,7 +560,8 @@ void link_release(struct daemon *d, struct core_service *s)
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
         send_frame(l, &w);
-        l->state = LINK_LEAVING;
+        if (l->state == LINK_UP)
+                l->state = LINK_LEAVING;
 }
 
 void link_live(struct daemon *d, struct core_service *s)
@@ -536,7 +573,7 @@ void link_live(struct daemon *d, struct core_service *s)
         _cleanup_free_ char *prefix = NULL;
         struct spec_cgroup cgroup = inforce_offer(d, l, false, &prefix);
         spec_live(&b, s->def, &cgroup);
-        shimio_send(&l->io, b.s, b.n);
+        send_bytes(l, b.s, b.n);
         memwatch_look(d, s);
 }
 
@@ -548,8 +585,8 @@ void link_log(struct daemon *d, struct core_service *s, const char *source, cons
                 downlog_write(d, s, source ? source : "svcd", text, wall_ms);
                 return;
         }
-        if (l->state == LINK_LEAVING) {
-                downlog_defer(&l->late, source ? source : "svcd", text, wall_ms);
+        if (l->state == LINK_LEAVING || l->state == LINK_AWAY) {
+                downlog_defer(d, s, &l->late, source ? source : "svcd", text, wall_ms);
                 return;
         }
         char buf[8192];
@@ -625,6 +662,7 @@ void link_wake_shims(struct daemon *d)
                         continue;
                 struct link *l = link_new(d, s, LINK_AWAY);
                 l->until_ms = clock_mono_ms() + SHIM_RETRY_MAX_MS + LINK_RETRY_MS;
+                away(l);
                 look_for_shim(l);
         }
 }
@@ -691,11 +729,9 @@ void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
         struct link *l = find(d, s);
         if (!l)
                 l = link_new(d, s, LINK_AWAY);
-        /* CLEANING: it lives after all, its lock proves that. */
-        if (l->state == LINK_UP || l->state == LINK_CLEANING)
-                l->state = LINK_AWAY;
+        /* CLEANING: it lives after all, its lock proves that. LEAVING: then it has not been told to go. */
         cleaning_cancel(&l->cleaning);
-        shimio_close(&l->io);
+        away(l);
         shimio_attach(&l->io, TAKE_FD(owned), in, n_bytes);
         shimio_poke(&l->io);
 }

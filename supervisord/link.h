@@ -3,7 +3,8 @@
  *
  *   UP        connected
  *   AWAY      the shim lives (it holds its lock: shim_proto.h, "RUN/shims/NAME") but is not connected:
- *             it was left by an earlier svcd, or it closed the connection. Frames are kept for it.
+ *             it was left by an earlier svcd, or the connection broke. Log lines are kept for it,
+ *             nothing else: the core is told, and gives its orders again when it is back.
  *   LEAVING   EXIT was sent; a SPAWN that comes meanwhile waits for its end, and so do log lines
  *   CLEANING  the shim is dead; what it held is being killed (cleaning.h). Then LOST is posted; a SPAWN
  *             that comes meanwhile (the shim was idle) waits for its end

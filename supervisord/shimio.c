@@ -115,23 +115,26 @@ void shimio_close(struct shimio *io)
                 ev_io_stop(io->loop, &io->io);
         io->fd = util_close(io->fd);
         io->in.n = 0;
+        strbuf_done(&io->out);
 }
 
 void shimio_done(struct shimio *io)
 {
         shimio_close(io);
         strbuf_done(&io->in);
-        strbuf_done(&io->out);
 }
 
-void shimio_send(struct shimio *io, const void *frame, size_t n_bytes)
+int shimio_send(struct shimio *io, const void *frame, size_t n_bytes)
 {
+        if (io->fd < 0)
+                return -ENOTCONN;
         if (io->out.n + n_bytes > SHIMIO_OUT_MAX)
-                return;
+                return -ENOBUFS;
         bool idle = io->out.n == 0;
         strbuf_addn(&io->out, frame, n_bytes);
         if (idle)
                 flush(io);
+        return 0;
 }
 
 char *shimio_text(const struct shimio_frame *f, enum shim_tag tag)

@@ -1,7 +1,7 @@
 /* shimio: frames of common/shim_proto.h over one socket, for links and for checks.
  *
- * Sending never blocks: what the socket does not take is kept and sent when it can be. While there
- * is no socket (fd -1) frames are kept too, up to SHIMIO_OUT_MAX. frame_cb may close the shimio but
+ * Sending never blocks: what the socket does not take is kept, up to SHIMIO_OUT_MAX, and sent when it can
+ * be; a peer that reads nothing for so long is to be given up. frame_cb may close the shimio but
  * not free it; end_cb may free it.
  */
 #ifndef SVCD_SUPERVISORD_SHIMIO_H
@@ -12,7 +12,7 @@
 #include "common/shim_proto.h"
 #include "common/util.h"
 
-#define SHIMIO_OUT_MAX  (4u * 1024 * 1024) /* a shim that reads nothing for so long is given up */
+#define SHIMIO_OUT_MAX  (4u * 1024 * 1024)
 #define SHIMIO_TAGS_MAX 80
 
 /* A received frame, its single-valued items by tag. Pointers are valid during the callback. */
@@ -39,10 +39,11 @@ void shimio_init(struct shimio *io, struct ev_loop *loop,
                  void (*end_cb)(struct shimio *));
 /* Takes FD over. IN: bytes that were read from it already. */
 void shimio_attach(struct shimio *io, int fd, const void *in, size_t n_bytes);
-void shimio_close(struct shimio *io); /* the socket only; what waits to be sent is kept */
+void shimio_close(struct shimio *io); /* what waits to be sent is dropped */
 void shimio_done(struct shimio *io);
 
-void shimio_send(struct shimio *io, const void *frame, size_t n_bytes);
+/* 0, -ENOTCONN or -ENOBUFS: then nothing of it was sent or kept. */
+int shimio_send(struct shimio *io, const void *frame, size_t n_bytes);
 
 /* Handles what shimio_attach was given, as if it had just come. */
 void shimio_poke(struct shimio *io);

@@ -528,6 +528,7 @@ void on_adopted(struct svc *x, const struct core_event *ev)
 void on_adopted_down(struct svc *x, const struct core_event *ev)
 {
         x->was_same_boot = false;
+        x->told = x->s.actual;
         machine_go(x, CORE_ADOPTING);
         on_adopted(x, ev);
 }

@@ -1,11 +1,13 @@
 """svcd dies, by kill -9, at any time: services do not notice, and the next svcd knows all of them."""
 
+import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
-from svcdtest import BIN, SLOW, SvcdTest, alive, children, command_line, start_ticks
+from svcdtest import BIN, SLOW, SvcdTest, alive, children, command_line, libc, start_ticks
 
 COUNTER = """
     import sys, time
@@ -294,3 +296,116 @@ class Second(SvcdTest):
                            env={**self.environment(), "SVCD_ROOT": link}, timeout=20 * SLOW)
         self.assertEqual(r.returncode, 1, r)
         self.assertEqual(self.running("a")["pid"], pid)
+
+
+def sockets(pid):
+    """The stream sockets of a process, as sockets of ours."""
+    found = []
+    whole = os.pidfd_open(pid)
+    for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
+        if not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+            continue
+        mine = libc.syscall(438, whole, fd, 0)  # pidfd_getfd
+        if mine < 0:
+            raise OSError(ctypes.get_errno(), "pidfd_getfd")
+        s = socket.socket(fileno=mine)
+        if s.family == socket.AF_UNIX and s.type == socket.SOCK_STREAM:
+            found.append(s)
+        else:
+            s.close()
+    os.close(whole)
+    return found
+
+
+def break_connection(shim):
+    """As by a fault: both ends live and see the end of the stream."""
+    for s in sockets(shim):
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        s.close()
+
+
+class Connection(SvcdTest):
+    """svcd and a shim live, and what is between them breaks, or one of the two does not answer."""
+
+    def exits(self, name="a"):
+        return [e["run"] for e in self.events(name) if e["event"] in ("exited", "start failed")]
+
+    def check_once(self, name="a"):
+        runs = self.exits(name)
+        self.assertEqual(runs, sorted(set(runs)))
+        started = [e["run"] for e in self.events(name) if e["event"] == "started"]
+        self.assertEqual(started, sorted(set(started)))
+
+    def test_it_is_made_again(self):
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 10ms}}}\n")
+        self.start()
+        s = self.running("a")
+        for _ in range(3):
+            break_connection(self.shim_of(s["pid"]))
+            self.until(lambda: "adopted" in [e["event"] for e in self.events("a")], what="the new one")
+            now = self.running("a")
+            self.assertEqual((now["pid"], now["run"]), (s["pid"], s["run"]))
+        os.kill(s["pid"], signal.SIGKILL)
+        self.new_run("a", s["pid"])
+        self.svcctl("restart", "a")
+        self.svcctl("stop", "a")
+        self.check_once()
+        self.assertEqual(self.exits(), [1, 2, 3])
+
+    def test_at_any_time(self):
+        run = self.script("p.sh", "trap '' HUP\nsleep 0.0$$\nexit 1\n")
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 10ms, max_delay: 20ms, max_failures: 0}}}}}}\n")
+        self.start()
+        broken = 0
+        while broken < 40:
+            for p in children(self.svcd.pid):
+                if command_line(p).startswith("svc-shim a"):
+                    try:
+                        break_connection(p)
+                        broken += 1
+                    except OSError:
+                        pass  # it has ended
+            n = len(self.exits())
+            self.until(lambda n=n: len(self.exits()) > n, what="another run")
+        self.svcctl("stop", "a")
+        self.check_once()
+        runs = self.exits()
+        self.assertEqual(runs, list(range(1, len(runs) + 1)))
+        logged = [t.split()[1] for t in self.log_texts("a", "svcd") if t.startswith("exited ")]
+        self.assertEqual(logged, [f"run={n}" for n in runs])
+
+    def test_a_shim_that_does_not_answer_is_waited_for(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.start()
+        pids = {n: self.running(n)["pid"] for n in "abc"}
+        shims = {n: self.shim_of(p) for n, p in pids.items()}
+        for p in shims.values():
+            os.kill(p, signal.SIGSTOP)
+        try:
+            self.kill_svcd()
+            self.start()
+            for n, p in shims.items():
+                s = self.until(lambda n=n: (x := self.service(n))["note"] and x, what="a note")
+                self.assertEqual(s["state"], "starting")
+                self.assertIn(f"waiting for its svc-shim (pid {p}), which does not answer", s["note"])
+            r = self.run_svcctl("--timeout", "1s", "stop", "b")
+            self.assertEqual(r.status, 6, r)  # not yet; but it holds
+            self.assertIn("to be stopped", self.service("b")["note"])
+            self.kill_svcd()
+            self.start()
+            self.assertIn("to be stopped", self.until(lambda: self.service("b")["note"], what="a note"))
+            os.kill(pids["c"], signal.SIGKILL)  # its shim will tell when it goes on
+        finally:
+            for p in shims.values():
+                os.kill(p, signal.SIGCONT)
+        s = self.running("a")
+        self.assertEqual((s["pid"], s["run"]), (pids["a"], 1))
+        self.in_state("b", "stopped")
+        self.gone(pids["b"])
+        self.until(lambda: self.service("c")["run"] == 2, what="the next run of c")
+        for n in "abc":
+            self.check_once(n)
+        self.assertEqual(self.exits("c"), [1])
