@@ -35,7 +35,8 @@ struct check {
                 ev_io io;
         } tcp[2]; /* ::1 and 127.0.0.1 */
         ev_timer timeout;
-        bool timed_out;
+        bool timed_out, born;
+        pid_t nursery; /* that was asked for its shim */
 };
 
 static struct check *checks;
@@ -159,6 +160,7 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
         struct check *c = CONTAINER_OF(io, struct check, io);
         if (f->type == SHIM_STUCK)
                 stuck(c, f);
+        c->born = true;
         if (!c->svc)
                 return;
         if (f->type == SHIM_START_FAILED) {
@@ -228,6 +230,7 @@ static void run_command(struct check *c)
                 tell(c, false, fd < 0 ? -r : 0, error);
                 return;
         }
+        c->nursery = c->d->nursery.pid;
         shimio_attach(&c->io, fd, "", 0);
         shimio_send(&c->io, start.s, start.n);
 }
@@ -321,6 +324,8 @@ static void timeout_cb(struct ev_loop *loop, ev_timer *w, int revents)
         }
         if (c->io.fd >= 0 && (!c->svc || c->timed_out)) {
                 shimio_close(&c->io); /* its shim does nothing, not even end */
+                if (!c->born)
+                        nursery_replace(&c->d->nursery, c->nursery);
                 clean(c);
                 return;
         }

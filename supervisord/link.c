@@ -162,12 +162,46 @@ static void look_for_shim(struct link *l)
         }
 }
 
+/* The nursery died before it made the shim, or hangs; or the shim is slow. One that has the lock is born; a
+ * second one that comes late does not get it, so that asking again does no harm. */
+static void not_born(struct link *l)
+{
+        struct nursery *n = &l->d->nursery;
+        if (record_look(&l->d->paths, l->svc->name).holder > 0) {
+                set_timer(l, NURSERY_MS);
+                return;
+        }
+        if (l->io.fd >= 0 && nursery_replace(n, l->nursery))
+                selflog_add(&l->d->log,
+                            "svc-shim (pid %d) has not done what it was asked for %d s: replaced",
+                            (int)l->nursery, NURSERY_MS / 1000);
+        if (l->io.fd < 0 && l->births >= LINK_BIRTHS) {
+                post_start_failed(l, l->spawn_run, SHIM_STAGE_FORK, ECHILD,
+                                  "svc-shim ends before it says anything");
+                link_free(l);
+                return;
+        }
+        shimio_close(&l->io);
+        start_again(l);
+}
+
 static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
         (void)loop;
         (void)revents;
         struct link *l = CONTAINER_OF(w, struct link, timer);
-        look_for_shim(l);
+        if (l->unborn)
+                not_born(l);
+        else
+                look_for_shim(l);
+}
+
+static void born(struct link *l)
+{
+        if (l->unborn)
+                ev_timer_stop(l->d->loop, &l->timer);
+        l->unborn = false;
+        l->births = 0;
 }
 
 static void answered(struct link *l)
@@ -184,6 +218,7 @@ static void away(struct link *l)
         struct core_event ev = {.type = CORE_EV_AWAY, .uid = -1, .pid = r.holder};
         shimio_close(&l->io);
         answered(l);
+        born(l);
         l->kept_n = 0;
         l->spawn_after = false;
         l->state = LINK_AWAY;
@@ -193,8 +228,14 @@ static void away(struct link *l)
 static void end_cb(struct shimio *io)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
+        struct record r = record_look(&l->d->paths, l->svc->name);
         shimio_close(io);
-        if (l->state == LINK_UP && record_look(&l->d->paths, l->svc->name).holder > 0)
+        if (l->unborn && !r.exists && !has_processes(l)) {
+                set_timer(l, LINK_RECORD_MS); /* nothing has begun: once more */
+                return;
+        }
+        l->unborn = false;
+        if (l->state == LINK_UP && r.holder > 0)
                 away(l);
         else if (l->state == LINK_UP)
                 l->state = LINK_AWAY;
@@ -239,6 +280,7 @@ static void hello(struct link *l, const struct shimio_frame *f)
         l->pid = (pid_t)f->v[SHIM_T_PID];
         if (!adopted) {
                 give_lost(l);
+                downlog_hand(l->d, l->svc, &l->late, link_log);
                 return;
         }
         if (!report_adopted(f, &ev)) {
@@ -323,6 +365,7 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
         struct core_event ev;
+        born(l);
         switch (f->type) {
         case SHIM_HELLO:
                 hello(l, f);
@@ -420,7 +463,11 @@ static void start_again(struct link *l)
         int fd;
         l->spawn_after = false;
         l->state = LINK_UP;
+        l->unborn = true;
+        l->births++;
+        set_timer(l, NURSERY_MS * (int64_t)MIN(l->births, 12));
         int r = nursery_fork(&l->d->nursery, &fd);
+        l->nursery = l->d->nursery.pid;
         if (r < 0) {
                 _cleanup_free_ char *text =
                     xasprintf("cannot run %s: %s", l->d->nursery.program, strerror(-r));
@@ -585,7 +632,7 @@ void link_log(struct daemon *d, struct core_service *s, const char *source, cons
                 downlog_write(d, s, source ? source : "svcd", text, wall_ms);
                 return;
         }
-        if (l->state == LINK_LEAVING || l->state == LINK_AWAY) {
+        if (l->state != LINK_UP || l->unborn) {
                 downlog_defer(d, s, &l->late, source ? source : "svcd", text, wall_ms);
                 return;
         }

@@ -26,7 +26,8 @@
 #define LINK_RETRY_MS  1000 /* how often an AWAY shim is looked for and nudged */
 #define LINK_LEAVE_MS  5    /* a shim that said goodbye is gone by then, most likely */
 #define LINK_RECORD_MS 50   /* between two looks for the record that a shim makes again */
-#define LINK_KEPT_MAX  6    /* reports that a shim keeps */
+#define LINK_BIRTHS    5 /* shims that end before they have said anything; then the start has failed */
+#define LINK_KEPT_MAX  6 /* reports that a shim keeps */
 
 struct daemon;
 
@@ -43,6 +44,9 @@ struct link {
         struct strbuf start;      /* INIT and START of the run that is not answered yet */
         bool spawn_after;         /* LEAVING, CLEANING: a SPAWN waits */
         bool spawning;            /* START is not answered yet */
+        bool unborn;              /* the nursery was asked for it, and it has not said HELLO */
+        pid_t nursery;            /* that was asked */
+        int births;               /* so often */
         int64_t spawn_run;
         bool disbelieved; /* it said what cannot be; svcd.log has been told */
         struct inforce inforce;

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/shim_proto.h"
@@ -119,8 +121,35 @@ static int send_fd(int to, int fd)
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-        /* Blocks only while the nursery has thousands of requests before it, and not for long. */
-        return sendmsg(to, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        /* It waits only while the nursery has hundreds of requests before it, which take it some ms. */
+        while (sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+                struct pollfd p = {.fd = to, .events = POLLOUT};
+                if (errno == EINTR)
+                        continue;
+                if (errno != EAGAIN)
+                        return -errno;
+                if (poll(&p, 1, NURSERY_FULL_MS) == 0)
+                        return -ETIMEDOUT;
+        }
+        return 0;
+}
+
+/* Not reaped yet, so its pid is its own. */
+static void end(struct nursery *n)
+{
+        _cleanup_close_ int fd = n->pid > 0 ? (int)syscall(SYS_pidfd_open, n->pid, 0) : -1;
+        if (fd >= 0)
+                syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+        n->pid = 0;
+        n->fd = util_close(n->fd);
+}
+
+bool nursery_replace(struct nursery *n, pid_t asked)
+{
+        if (n->fd < 0 || n->pid != asked)
+                return false;
+        end(n);
+        return true;
 }
 
 int nursery_fork(struct nursery *n, int *ret_fd)
@@ -135,7 +164,7 @@ int nursery_fork(struct nursery *n, int *ret_fd)
                         break;
                 r = send_fd(n->fd, pair[1]);
                 if (r < 0)
-                        n->fd = util_close(n->fd);
+                        end(n);
         }
         close(pair[1]);
         if (r < 0) {

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -374,6 +375,7 @@ class Connection(SvcdTest):
         self.check_once()
         runs = self.exits()
         self.assertEqual(runs, list(range(1, len(runs) + 1)))
+        self.logged("a", rf"exited run={runs[-1]} ")  # the shim writes it when it hears of it
         logged = [t.split()[1] for t in self.log_texts("a", "svcd") if t.startswith("exited ")]
         self.assertEqual(logged, [f"run={n}" for n in runs])
 
@@ -409,3 +411,45 @@ class Connection(SvcdTest):
         for n in "abc":
             self.check_once(n)
         self.assertEqual(self.exits("c"), [1])
+
+
+class Nursery(SvcdTest):
+    """The process that forks shims dies, or hangs."""
+
+    def nursery(self):
+        """That child of svcd whose name no shim has written over its own."""
+        return self.until(lambda: next((p for p in children(self.svcd.pid)
+                                        if re.search(r"svc-shim -+$", command_line(p))), None), what="the nursery")
+
+    def test_killed_between_starts_and_before_it_does_what_it_was_asked(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
+        self.start()
+        self.running("a")
+        self.running("b")
+        for stop_first in (False, True):
+            self.svcctl("stop", "b")
+            p = self.nursery()
+            if stop_first:
+                os.kill(p, signal.SIGSTOP)  # the request waits in its queue when it is killed
+                self.svcctl("start", "--no-wait", "b")
+                self.in_state("b", "starting")
+            os.kill(p, signal.SIGKILL)
+            self.svcctl("start", "b")
+            self.running("b")
+        self.assertEqual([e for e in self.events("b") if e["event"] in ("start failed", "exited") and
+                          e.get("cause") != "stop"], [])
+
+    def test_one_that_hangs_is_replaced(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.start()
+        for n in "abc":
+            self.running(n)
+        self.svcctl("stop", "b", "c")
+        p = self.nursery()
+        os.kill(p, signal.SIGSTOP)
+        self.svcctl("start", "b", "c")
+        self.gone(p)
+        runs = [(e["service"], e["run"]) for e in self.events() if e["event"] == "started"]
+        self.assertEqual(len(runs), len(set(runs)))
+        self.assertEqual(self.running("b")["failures"], 0)
+        self.assertIn("replaced", self.read(os.path.join(self.root, "svcd/svcd.log")))
