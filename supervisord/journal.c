@@ -76,14 +76,15 @@ int journal_append(struct journal *j, const char *line, size_t n_bytes)
 
 void journal_reset(struct journal *j)
 {
-        struct stat st, there;
-        bool same = j->fd >= 0 && fstat(j->fd, &st) == 0 && lstat(j->path, &there) == 0 &&
-                    there.st_ino == st.st_ino && there.st_dev == st.st_dev;
-        if (!same) {
-                util_close(j->fd);
-                j->fd = journal_open_file(j->path);
+        _cleanup_free_ char *old = xasprintf("%s.1", j->path);
+        j->fd = util_close(j->fd);
+        if (rename(j->path, old) < 0 && errno != ENOENT) {
+                remove(old); /* no file, and none of ours */
+                if (rename(j->path, old) < 0)
+                        remove(j->path);
         }
         /* Without one the state is written as a whole each time. */
+        j->fd = journal_open_file(j->path);
         if (j->fd >= 0 && ftruncate(j->fd, 0) < 0)
                 j->fd = util_close(j->fd);
         j->bytes = 0;

@@ -29,7 +29,7 @@ void journal_done(struct journal *j);
  * then what it held is lost, and the state has to be written as a whole. */
 int journal_append(struct journal *j, const char *line, size_t n_bytes);
 
-/* Begins anew, as state.json holds everything. */
+/* Begins anew, as state.json holds everything; what there was is kept as PATH.1, beside the state before. */
 void journal_reset(struct journal *j);
 
 /* All lines that are JSON objects, as an array (caller owns it), and how many were not. 0, -ENOENT or what

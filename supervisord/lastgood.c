@@ -66,16 +66,25 @@ void lastgood_save(struct daemon *d)
         _cleanup_strbuf_ struct strbuf b = {0};
         strbuf_add(
             &b, "# Written by svcd: the definitions in use. Edit config/services.yaml instead.\n");
-        add_account(&b, d->conf);
+        /* While files are broken: what was good before, where there is nothing better. */
+        struct conf *old = d->diag.errors > 0 ? lastgood_load(d) : NULL;
+        if (old && old->broken.n > 0) {
+                conf_unref(
+                    old); /* it cannot be read now, or is damaged: it is not replaced by less */
+                return;
+        }
+        add_account(&b, old && d->conf->environment.n == 0 ? old : d->conf);
         bool first = true;
         for (size_t i = 0; i < core_count(d->core); i++) {
                 const struct core_service *s = core_at(d->core, i);
-                if (!s->def)
+                const struct conf_service *def = s->def || !old ? s->def : conf_find(old, s->name);
+                if (!def || (!s->def && !def->valid))
                         continue;
                 strbuf_add(&b, first ? "services:\n" : "");
-                add_service(&b, s->def);
+                add_service(&b, def);
                 first = false;
         }
+        conf_unref(old);
         uint64_t hash = str_hash(b.s, b.n, 0);
         if (hash == d->good)
                 return;

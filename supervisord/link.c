@@ -149,7 +149,7 @@ static void look_for_shim(struct link *l)
         struct record r = record_look(&l->d->paths, l->svc->name);
         if (r.holder > 0 && l->state == LINK_LEAVING) {
                 set_timer(l, LINK_LEAVE_MS);
-        } else if (r.holder > 0) {
+        } else if (r.holder > 0 || r.unknown) {
                 record_nudge(&l->d->paths, l->svc->name);
                 set_timer(l, LINK_RETRY_MS);
         } else if (l->state == LINK_LEAVING) {
@@ -651,7 +651,7 @@ void link_log(struct daemon *d, struct core_service *s, const char *source, cons
 static bool find_by_record(struct daemon *d, const char *name)
 {
         struct record r = record_look(&d->paths, name);
-        if (r.holder <= 0 && !(r.exists && r.this_boot))
+        if (r.holder <= 0 && !r.unknown && !(r.exists && r.this_boot))
                 return false;
         core_adopt(d->core, name);
         return true;
@@ -756,6 +756,8 @@ void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
                 }
         }
         struct core_service *s = conf_name_ok(name) ? core_find(d->core, name) : NULL;
+        if (s && record_look(&d->paths, name).unknown)
+                return; /* it comes again */
         if (!s || !is_shim(d, fd, name, (pid_t)pid)) {
                 send_away(fd);
                 selflog_rare(&d->log, &d->server.impostors,

@@ -1,6 +1,7 @@
 /* record.c: looking at shims' records from outside; shim/ writes them. */
 #include "supervisord/record.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,8 +37,13 @@ struct record record_look(const struct paths *p, const char *service)
         struct record r = {0};
         _cleanup_free_ char *path = path_join(p->shims, service);
         _cleanup_free_ char *text = NULL;
-        if (file_read(path, 4096, &text, NULL) < 0)
+        int error = file_read(path, 4096, &text, NULL);
+        if (error == -EISDIR || error == -EFBIG || error == -ELOOP)
+                text = xstrdup(""); /* something that no shim has made */
+        else if (error < 0) {
+                r.unknown = error != -ENOENT && error != -ENOTDIR;
                 return r;
+        }
         r.exists = true;
         r.holder = lock_holder(path);
         char *save = NULL;
@@ -59,7 +65,8 @@ struct record record_look(const struct paths *p, const char *service)
 void record_remove(const struct paths *p, const char *service)
 {
         _cleanup_free_ char *path = path_join(p->shims, service);
-        unlink(path);
+        if (unlink(path) < 0)
+                rmdir(path); /* no shim's */
 }
 
 void record_nudge(const struct paths *p, const char *service)

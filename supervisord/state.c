@@ -87,12 +87,11 @@ static int load_one(struct daemon *d, const char *path)
 }
 
 /* What has happened since. */
-static int load_journal(struct daemon *d)
+static int load_journal(struct daemon *d, const char *path)
 {
         json_t *lines = NULL;
         size_t bad = 0, i;
         json_t *o;
-        const char *path = d->state.journal.path;
         int r = journal_read(path, &lines, &bad);
         if (r < 0 && r != -ENOENT && !is_passing(r))
                 selflog_add(&d->log, "cannot read %s: %s; what happened last may not be known",
@@ -135,7 +134,9 @@ static int try_load(struct daemon *d)
                 if (r == 0)
                         selflog_add(&d->log, "the state was taken from %s", safe);
         }
-        return load_journal(d);
+        _cleanup_free_ char *old = state_path(d, "state.journal.1");
+        r = load_journal(d, old);
+        return r < 0 ? r : load_journal(d, d->state.journal.path);
 }
 
 static void nap(void)
@@ -230,12 +231,16 @@ static void add_numbers(struct strbuf *b, const struct daemon *d, int64_t number
 }
 
 /* The state before becomes the safe one: never older than what a person asked for last. */
-static void keep_before(const char *path, const char *safe)
+static bool keep_before(const char *path, const char *safe)
 {
         _cleanup_free_ char *next = xasprintf("%s.tmp", safe);
         unlink(next);
-        if (link(path, next) == 0 && rename(next, safe) < 0)
-                unlink(next);
+        if (link(path, next) < 0)
+                return false;
+        if (rename(next, safe) == 0)
+                return true;
+        unlink(next);
+        return false;
 }
 
 static int write_state(struct daemon *d, bool sync)
@@ -255,11 +260,10 @@ static int write_state(struct daemon *d, bool sync)
         strbuf_addf(&b, ",%s\n", text + 1); /* the rest of the object */
         free(text);
         int r = dir_make(d->paths.state, 0700);
-        if (r == 0 && !sync)
-                keep_before(path, safe);
+        bool kept = r == 0 && !sync && keep_before(path, safe);
         if (r == 0)
                 r = file_write_atomic(path, b.s, b.n, 0600, sync);
-        if (r == 0 && sync)
+        if (r == 0 && !kept)
                 r = file_write_atomic(safe, b.s, b.n, 0600, false);
         return r;
 }

@@ -11,6 +11,7 @@
  *   events       those between.
  * state.json.safe is the state.json before, and after what a person asked for the same.
  *
+ * The journal before is state.journal.1: with it and the journal the safe state is as good as the other.
  * A state that is damaged is put aside as state.json.bad and the safe one taken. One that cannot be read
  * just now (no permission, no descriptor, a disk that fails) is neither put aside nor done without: svcd
  * tries again for STATE_WAIT_MS, and then refuses to start.

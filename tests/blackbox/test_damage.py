@@ -15,6 +15,15 @@ class Damage(SvcdTest):
     def state_file(self, name="state.json"):
         return os.path.join(self.root, "svcd", name)
 
+    def written_whole(self):
+        """Waits until state.json holds everything, some seconds after the last change."""
+        def there():
+            try:
+                return os.path.getsize(self.state_file("state.journal")) == 0
+            except FileNotFoundError:
+                return False  # just being begun anew
+        self.until(there, what="the state, written")
+
     def svcd_log(self):
         return self.read(self.state_file("svcd.log"))
 
@@ -95,7 +104,7 @@ class Events(Damage):
                        lambda: self.write(self.path(), "")):
             last = json.loads(self.lines()[-1])["seq"]
             # What is on record as written is not written again.
-            self.until(lambda: not self.state_has_news(), what="the state, written")
+            self.written_whole()
             self.crash_with(damage)
             pid = self.again(pid)
             seqs = [json.loads(x)["seq"] for x in self.lines()]
@@ -109,9 +118,6 @@ class Events(Damage):
     def again_quietly(self):
         self.svcctl("stop", "b")
         self.svcctl("start", "b")
-
-    def state_has_news(self):
-        return os.path.getsize(self.state_file("state.journal")) > 0
 
     def test_replaced_while_svcd_runs(self):
         pid = self.up()
@@ -144,3 +150,229 @@ class Events(Damage):
         started = [e for e in self.events("a") if e["event"] == "started"]
         self.assertEqual([e["run"] for e in started], [1, 2])
         self.assertEqual(len([t for t in self.log_texts("a", "svcd") if t.startswith("exited run=1")]), 1)
+
+
+class Definitions(Damage):
+    GOOD = ("environment: {WHO: me}\n"
+            "services:\n"
+            "  a: {command: sleep 1000}\n"
+            "  b: {command: sleep 1000}\n"
+            "  c: {command: [sh, -c, 'echo $WHO; exec sleep 1000'], restart: {delay: 10ms}}\n"
+            "  d: {command: sleep 1000}\n")
+
+    def bad(self, how):
+        if how == "unreadable":
+            os.chmod(os.path.join(self.root, "config/services.yaml"), 0o000)
+        elif how == "gone bad":
+            self.config(self.GOOD.replace("services:", "services: ["))
+        else:
+            self.config("")
+
+    def test_definitions_that_cannot_be_used_over_several_starts(self):
+        for how in ("gone bad", "empty") + (("unreadable",) if os.getuid() else ()):
+            with self.subTest(how=how):
+                self.config(self.GOOD)
+                self.start()
+                for n in "abcd":
+                    self.running(n)
+                self.svcctl("stop", "a")
+                self.svcctl("disable", "b")
+                before = self.services()
+                shims = [self.shim_of(before[n]["pid"]) for n in "cd"]
+                self.kill_svcd()
+                self.bad(how)
+                os.kill(shims[1], signal.SIGKILL)
+                self.gone(shims[1])
+                for _ in range(3):
+                    self.start()
+                    now = self.services()
+                    self.assertEqual(sorted(now), list("abcd"))
+                    self.assertEqual(now["c"]["pid"], before["c"]["pid"])
+                    self.kill_svcd()
+                os.chmod(os.path.join(self.root, "config/services.yaml"), 0o600)
+                self.config(self.GOOD)
+                self.start()
+                self.assertEqual(self.running("c")["pid"], before["c"]["pid"])
+                self.assertEqual(self.running("d")["run"], before["d"]["run"] + 1)
+                now = self.services()
+                self.assertEqual((now["a"]["state"], now["a"]["run"]), ("stopped", before["a"]["run"]))
+                self.assertEqual((now["b"]["state"], now["b"]["disabled_cause"]), ("disabled", "command"))
+                self.svcctl("enable", "b")
+                self.svcctl("start", "a", "b")
+                self.assertEqual(self.service("a")["run"], before["a"]["run"] + 1)
+                self.assertEqual(self.end_svcd(), 0)
+
+
+class State(Damage):
+    """state.json and its journal."""
+
+    def up(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, "
+                    "c: {command: sleep 1000, restart: {delay: 10ms, max_failures: 0}}}\n")
+        self.start()
+        for n in "abc":
+            self.running(n)
+        self.svcctl("stop", "a")
+        self.svcctl("disable", "b")
+        pid = self.running("c")["pid"]
+        os.kill(pid, signal.SIGKILL)
+        return self.new_run("c", pid)
+
+    def as_it_was(self, c):
+        now = self.services()
+        self.assertEqual(now["a"]["state"], "stopped")
+        self.assertEqual((now["b"]["state"], now["b"]["disabled_cause"]), ("disabled", "command"))
+        s = self.running("c")
+        self.assertEqual((s["pid"], s["run"]), (c["pid"], c["run"]))
+        self.check_events()
+
+    def replace(self, make, name="state.json"):
+        path = self.state_file(name)
+
+        def damage():
+            if os.path.lexists(path):
+                os.unlink(path)
+            make(path)
+        return damage
+
+    def test_a_damaged_state_is_put_aside_and_the_safe_one_taken(self):
+        c = self.up()
+        whole = self.read(self.state_file())
+        state = json.loads(whole)
+        kinds = {
+            "empty": lambda p: self.write(p, ""),
+            "cut": lambda p: self.write(p, whole[:len(whole) // 2]),
+            "garbage": lambda p: self.write(p, os.urandom(5000)),
+            "another format": lambda p: self.write(p, json.dumps({**state, "format": "x"})),
+            "services no object": lambda p: self.write(p, json.dumps({**state, "services": []})),
+            "no object": lambda p: self.write(p, "[1]"),
+            "a folder": os.mkdir,
+            "a fifo": os.mkfifo,
+            "a link to itself": lambda p: os.symlink(p, p),
+        }
+        for kind, make in kinds.items():
+            with self.subTest(kind=kind):
+                for f in ("state.json.bad", "svcd.log"):
+                    path = self.state_file(f)
+                    if os.path.isdir(path) and not os.path.islink(path):
+                        os.rmdir(path)
+                    elif os.path.lexists(path):
+                        os.unlink(path)
+                self.crash_with(self.replace(make))
+                self.as_it_was(c)
+                self.assertTrue(os.path.lexists(self.state_file("state.json.bad")))
+                self.until(lambda: "put aside" in self.svcd_log() and
+                           "the state was taken from" in self.svcd_log(), what="the message")
+
+    def test_wrong_types_and_a_newer_version(self):
+        c = self.up()
+        self.kill_svcd()
+        state = json.loads(self.read(self.state_file()))
+        state.update({"version": 99, "what": {"is": "new"}, "events": 7, "seq": "x", "journal": []})
+        state["services"]["c"].update({"exits": {}, "tally_ms": "x", "restarts": -5, "more": [1]})
+        self.write(self.state_file(), json.dumps(state))
+        self.start()
+        s = self.running("c")
+        self.assertEqual((s["pid"], s["run"]), (c["pid"], c["run"]))
+        self.assertEqual(self.state("a"), "stopped")
+
+    def test_a_state_that_cannot_be_read_now_is_not_done_without(self):
+        if os.getuid() == 0:
+            self.skipTest("root may read everything")
+        c = self.up()
+        for name in ("state.json", "state.journal"):
+            self.kill_svcd()
+            before = self.read(self.state_file(name))
+            os.chmod(self.state_file(name), 0)
+            svcd = self.start(wait=False)
+            self.assertEqual(svcd.wait(20 * SLOW), 1)
+            self.assertIn("cannot read the state", self.stderr())
+            self.assertFalse(os.path.exists(self.state_file("state.json.bad")))
+            os.chmod(self.state_file(name), 0o600)
+            self.assertEqual(self.read(self.state_file(name)), before)
+            self.start()
+            self.as_it_was(c)
+
+    def test_it_can_be_read_a_moment_later(self):
+        if os.getuid() == 0:
+            self.skipTest("root may read everything")
+        c = self.up()
+        self.kill_svcd()
+        os.chmod(self.state_file(), 0)
+        self.start(wait=False)
+        self.until(lambda: os.path.exists(os.path.join(self.run_dir, "lock")), what="the lock")
+        os.chmod(self.state_file(), 0o600)
+        self.until(self.answers, what="svcd's answer")
+        self.as_it_was(c)
+
+    def test_a_damaged_journal(self):
+        c = self.up()
+        kinds = {
+            "garbage before": lambda p: self.write(p, "{]\n" + self.kept),
+            "torn": lambda p: self.write(p, self.kept + '{"journal":1,"serv'),
+            "wrong types": lambda p: self.write(p, '{"journal":999999,"services":7,"events":{}}\n' + self.kept),
+            "a folder": os.mkdir,
+            "a fifo": os.mkfifo,
+            "a link": lambda p: os.symlink("/dev/null", p),
+            "nothing": lambda p: None,
+        }
+        gone = ("a folder", "a fifo", "a link", "nothing")  # and with it the last two seconds
+        for kind, make in kinds.items():
+            with self.subTest(kind=kind):
+                os.kill(c["pid"], signal.SIGKILL)
+                c = self.new_run("c", c["pid"])
+                if kind in gone:
+                    self.written_whole()
+                self.kill_svcd()
+                self.kept = self.read(self.state_file("state.journal")) \
+                    if os.path.isfile(self.state_file("state.journal")) else ""
+                self.replace(make, "state.journal")()
+                self.start()
+                self.as_it_was(c)
+
+    def test_taken_away_while_svcd_runs(self):
+        c = self.up()
+        for name in ("state.journal", "state.json", "state.json.safe"):
+            if name == "state.journal":
+                self.written_whole()
+            os.unlink(self.state_file(name))
+            os.kill(c["pid"], signal.SIGKILL)
+            c = self.new_run("c", c["pid"])
+            self.crash_with(lambda: None)
+            self.as_it_was(c)
+
+
+class Records(Damage):
+    """RUN/shims/NAME"""
+
+    def test_damaged_while_no_svcd_runs(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        path = os.path.join(self.run_dir, "shims/a")
+
+        def instead(make):
+            def damage():
+                os.unlink(path)
+                make()
+            return damage
+        kinds = {
+            "deleted": lambda: os.unlink(path),
+            "moved": lambda: os.rename(path, path + ".moved"),
+            "truncated": lambda: os.truncate(path, 0),
+            "overwritten": lambda: self.write(path, os.urandom(300)),
+            "garbage instead": instead(lambda: self.write(path, "run=77\nboot=x\n")),
+            "folder": instead(lambda: os.mkdir(path)),
+            "fifo": instead(lambda: os.mkfifo(path)),
+            "link": instead(lambda: os.symlink("/etc/passwd", path)),
+        }
+        for kind, damage in kinds.items():
+            with self.subTest(kind=kind):
+                self.crash_with(damage)
+                s = self.running("a")
+                self.assertEqual((s["pid"], s["run"]), (pid, 1))
+                self.assertTrue(stat.S_ISREG(os.lstat(path).st_mode))
+                if os.path.exists(path + ".moved"):
+                    os.unlink(path + ".moved")
+        self.svcctl("stop", "a")
+        self.gone(pid)
