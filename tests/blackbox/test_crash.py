@@ -19,6 +19,34 @@ COUNTER = """
         time.sleep(0.002)
 """
 
+# 100 lines in one go, again and again, until it is told to stop; then it says how many there were. So what
+# the test proves does not depend on how fast anything is.
+FAST = """
+    import os, time
+    n = 0
+    while not os.path.exists("enough"):
+        os.write(1, b"".join(b"line %d\\n" % (n + i + 1) for i in range(100)))
+        n += 100
+        time.sleep(0.0005)
+    with open("written.new", "w") as f:
+        f.write(str(n))
+    os.rename("written.new", "written")
+    time.sleep(1000)
+"""
+
+# Each run counts on where the one before ended, which it does as soon as it may.
+AGAIN = """
+    import os, time
+    n = int(open("at").read()) if os.path.exists("at") else 0
+    end = time.monotonic() + 0.06
+    while time.monotonic() < end:
+        n += 1
+        os.write(1, b"line %d\\n" % n)
+    with open("at.new", "w") as f:
+        f.write(str(n))
+    os.rename("at.new", "at")
+"""
+
 
 class Crash(SvcdTest):
     limit = 90
@@ -56,6 +84,41 @@ class Crash(SvcdTest):
         self.svcctl("stop", "a")
         lines = self.log_texts("a", "out")
         self.assertEqual(lines, [f"line {i + 1}" for i in range(len(lines))])
+
+    def test_no_line_is_lost_at_full_speed_over_twenty_kills(self):
+        log = "log: {max_size: 1G, keep: 2}"
+        self.config(f"""
+            services:
+              fast: {{command: {self.python("fast.py", FAST)}, {log}}}
+              again: {{command: {self.python("again.py", AGAIN)}, {log},
+                       restart: {{delay: 50ms, max_delay: 50ms, max_failures: 0}}}}
+        """)
+        self.start()
+        pid = self.running("fast")["pid"]
+        self.logged("again", "line 1", "out")
+        for _ in range(20):
+            size = os.path.getsize(self.log_path("again"))
+            self.until(lambda size=size: os.path.getsize(self.log_path("again")) > size, what="output")
+            self.kill_svcd()
+            self.start()
+        self.write("enough", "")
+        count = int(self.written("written")[0])
+        self.assertEqual(self.service("fast")["pid"], pid)
+        self.svcctl("stop", "fast", "again")
+        # Everything is in the log when the stop is answered: nothing is waited for.
+        self.assertEqual(self.log_texts("fast", "out"), [f"line {i + 1}" for i in range(count)])
+        whole = int(self.read("at"))
+        lines = self.log_texts("again", "out")
+        self.assertGreater(len(self.runs("again")), 3)
+        # A run that was ended by the stop has not noted how far it came.
+        self.assertGreaterEqual(len(lines), whole)
+        self.assertEqual(lines, [f"line {i + 1}" for i in range(len(lines))])
+        self.assertEqual(self.runs("again"), list(range(1, len(self.runs("again")) + 1)))
+
+    def runs(self, name):
+        """Those whose end the log tells, in its order."""
+        return [int(t.split()[1].split("=")[1]) for t in self.log_texts(name, "svcd")
+                if t.startswith("exited ")]
 
     def test_an_exit_while_svcd_is_away_is_known_afterwards(self):
         run = self.python("p.py", """
