@@ -400,6 +400,7 @@ class Connection(SvcdTest):
     def check_once(self, name="a"):
         runs = self.exits(name)
         self.assertEqual(runs, sorted(set(runs)))
+        self.assertNotIn("shim lost", [e.get("cause") for e in self.events(name)])  # each end is known
         started = [e["run"] for e in self.events(name) if e["event"] == "started"]
         self.assertEqual(started, sorted(set(started)))
 
