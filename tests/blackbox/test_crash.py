@@ -421,7 +421,7 @@ class Connection(SvcdTest):
         self.assertEqual(self.exits(), [1, 2, 3])
 
     def test_at_any_time(self):
-        run = self.script("p.sh", "trap '' HUP\nsleep 0.0$$\nexit 1\n")
+        run = self.script("p.sh", "sleep 0.01\nexit 1\n")
         self.config(f"services: {{a: {{command: {run}, restart: {{delay: 10ms, max_delay: 20ms, max_failures: 0}}}}}}\n")
         self.start()
         broken = 0
