@@ -33,8 +33,6 @@ void events_done(struct events *e)
 
 static void drop_oldest(struct events *e, size_t n)
 {
-        if (n == 0)
-                return;
         for (size_t i = 0; i < n; i++) {
                 e->kept_bytes -= strlen(e->kept[i].line) + 1;
                 free(e->kept[i].line);
