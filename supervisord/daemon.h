@@ -21,6 +21,7 @@
 #include "supervisord/link.h"
 #include "supervisord/lock.h"
 #include "supervisord/nursery.h"
+#include "supervisord/places.h"
 #include "supervisord/selflog.h"
 #include "supervisord/server.h"
 #include "supervisord/state.h"
@@ -49,6 +50,7 @@ struct daemon {
         struct downlog downlog;
         struct state state;
         struct watch watch;
+        struct places places;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;
         struct posted *first, **last;

@@ -466,7 +466,7 @@ static void start_again(struct link *l)
         l->unborn = true;
         l->births++;
         set_timer(l, NURSERY_MS * (int64_t)MIN(l->births, 12));
-        int r = nursery_fork(&l->d->nursery, &fd);
+        int r = server_short(&l->d->server) ? -EMFILE : nursery_fork(&l->d->nursery, &fd);
         l->nursery = l->d->nursery.pid;
         if (r < 0) {
                 _cleanup_free_ char *text =

@@ -69,16 +69,26 @@ int lock_take(struct lock *l, const struct paths *paths, char **ret_error)
         return 0;
 }
 
+static int renew(int *fd, const char *folder)
+{
+        _cleanup_free_ char *path = path_join(folder, "lock");
+        _cleanup_free_ char *error = NULL;
+        int new_fd = lock_file(path, 1, &error);
+        if (new_fd < 0)
+                return new_fd;
+        util_close(*fd);
+        *fd = new_fd;
+        return 0;
+}
+
 int lock_renew_run(struct lock *l, const struct paths *paths)
 {
-        _cleanup_free_ char *run = path_join(paths->run, "lock");
-        _cleanup_free_ char *error = NULL;
-        int fd = lock_file(run, 1, &error);
-        if (fd < 0)
-                return fd;
-        util_close(l->run_fd);
-        l->run_fd = fd;
-        return 0;
+        return renew(&l->run_fd, paths->run);
+}
+
+int lock_renew_root(struct lock *l, const struct paths *paths)
+{
+        return renew(&l->root_fd, paths->state);
 }
 
 void lock_done(struct lock *l)

@@ -13,8 +13,10 @@ struct lock {
 
 /* 0, or -errno with a message in *ret_error (caller frees); -EWOULDBLOCK: another svcd has it. */
 int lock_take(struct lock *l, const struct paths *paths, char **ret_error);
-/* RUN was deleted and made again: locks the new RUN/lock too. 0 or -errno. */
+/* The file was deleted, or its folder: makes and locks the new one. 0 or -errno; -EWOULDBLOCK: another
+ * svcd was quicker. */
 int lock_renew_run(struct lock *l, const struct paths *paths);
+int lock_renew_root(struct lock *l, const struct paths *paths);
 void lock_done(struct lock *l);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -252,16 +253,76 @@ static void bound_silent(struct server *s)
         client_free(oldest);
 }
 
+/* ---- descriptors are short ---- */
+
+/* False if there was none. */
+static bool reserve_use(struct server *s)
+{
+        bool any = false;
+        for (size_t i = 0; i < ARRAY_SIZE(s->reserve); i++) {
+                any |= s->reserve[i] > 0;
+                s->reserve[i] = s->reserve[i] > 0 ? util_close(s->reserve[i]) : -1;
+        }
+        s->reserve_used = true;
+        return any;
+}
+
+/* All or none: what is left beside a client is for answering it. */
+static void reserve_fill(struct server *s)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(s->reserve); i++) {
+                if (s->reserve[i] <= 0)
+                        s->reserve[i] = eventfd(0, EFD_CLOEXEC);
+                if (s->reserve[i] <= 0) {
+                        reserve_use(s);
+                        return;
+                }
+        }
+        s->reserve_used = false;
+}
+
+bool server_short(const struct server *s)
+{
+        return s->reserve_used;
+}
+
+static void drop_idlest(struct server *s)
+{
+        struct client *idlest = NULL;
+        for (struct client *c = s->clients; c; c = c->next)
+                if (!c->ended && !c->call && (!idlest || c->last_ms <= idlest->last_ms))
+                        idlest = c;
+        if (!idlest)
+                return;
+        client_refuse(idlest, "descriptors", 0);
+        client_free(idlest);
+}
+
+/* With no descriptor left the reserve is for one client at a time; the next one takes the place of
+ * whoever has been idle longest. */
+static int accept_one(struct server *s)
+{
+        int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+                return fd;
+        selflog_rare(&s->d->log, &s->no_room,
+                     "cannot accept a client: %s; the reserve is for one at a time",
+                     strerror(errno));
+        if (!reserve_use(s)) {
+                drop_idlest(s);
+                reserve_use(s);
+        }
+        return accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
 static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
         (void)revents;
         struct server *s = CONTAINER_OF(w, struct server, io);
         for (int i = 0; i < 64; i++) {
-                int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+                int fd = accept_one(s);
+                if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
                         /* Without a pause a full descriptor table would spin here. */
-                        selflog_rare(&s->d->log, &s->no_room, "cannot accept a client: %s",
-                                     strerror(errno));
                         ev_io_stop(loop, &s->io);
                         ev_timer_set(&s->retry, ACCEPT_RETRY_S, 0);
                         ev_timer_start(loop, &s->retry);
@@ -302,6 +363,7 @@ void server_take(struct server *s, struct daemon *d, int fd)
         }
         s->d = d;
         s->fd = fd;
+        reserve_fill(s);
         ev_io_init(&s->io, accept_cb, fd, EV_READ);
         ev_io_start(d->loop, &s->io);
 }
@@ -317,6 +379,7 @@ void server_done(struct server *s)
         ev_timer_stop(s->d->loop, &s->retry);
         ev_timer_stop(s->d->loop, &s->more);
         s->fd = util_close(s->fd);
+        reserve_use(s);
         unlink(s->d->paths.socket);
 }
 
@@ -381,6 +444,8 @@ static void client_flush(struct client *c)
 void server_flush(struct server *s)
 {
         struct client *next;
+        if (s->reserve_used)
+                reserve_fill(s);
         for (struct client *c = s->clients; c; c = next) {
                 client_flush(c);
                 next = c->next;

@@ -69,6 +69,9 @@ struct server {
         ev_io io;
         ev_timer retry; /* accept had no descriptor left */
         ev_timer more;  /* requests wait for the next turn of the loop */
+        /* Descriptors for a client, and for answering it, when there are no others. */
+        int reserve[4];
+        bool reserve_used;
         struct client *clients;
         struct call *calls;                                /* methods.c: those that wait */
         struct selflog_rate strangers, impostors, no_room; /* what was said of them */
@@ -81,6 +84,8 @@ int server_listen(struct server *s, struct daemon *d);
 void server_take(struct server *s, struct daemon *d, int fd);
 struct client *server_adopt(struct server *s, int fd, uid_t uid);
 void server_resume(struct client *c); /* once its bytes and its call are there */
+/* Descriptors are so short that what is left is for clients: no service may start now. */
+bool server_short(const struct server *s);
 void server_done(struct server *s);
 
 /* Answers. The call that was being answered ends, unless CONTINUES. */

@@ -21,45 +21,72 @@ struct watch_item {
         char *name; /* of the program in its folder */
 };
 
-static void watch_run(struct daemon *d)
+static int open_inotify(struct daemon *d);
+
+/* Watches the places of places.h: where they are now. False if one that is there cannot be watched. */
+static bool watch_places(struct daemon *d)
 {
+        const uint32_t self = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR;
+        const struct {
+                const char *path;
+                uint32_t mask;
+        } places[WATCH_PLACES] = {{d->paths.run, self | IN_DELETE | IN_MOVED_FROM},
+                                  {d->paths.state, self | IN_DELETE},
+                                  {d->paths.root, self}};
         struct watch *w = &d->watch;
-        if (w->fd >= 0)
-                w->run_wd = inotify_add_watch(w->fd, d->paths.run,
-                                              IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |
-                                                  IN_MOVE_SELF | IN_ONLYDIR);
+        bool all = true;
+        for (int i = 0; i < WATCH_PLACES; i++) {
+                int old = w->wd[i];
+                w->wd[i] = inotify_add_watch(w->fd, places[i].path, places[i].mask);
+                if (w->wd[i] < 0 && errno != ENOENT && errno != EACCES)
+                        all = false;
+                if (old >= 0 && old != w->wd[i])
+                        inotify_rm_watch(w->fd, old);
+        }
+        return all;
 }
 
-/* RUN and what is in it, as at the start of svcd. */
-static void put_back(struct daemon *d)
+static void say_missing(struct daemon *d, int error)
 {
-        struct stat st;
-        bool socket = lstat(d->paths.socket, &st) == 0, shims = lstat(d->paths.shims, &st) == 0;
-        if (d->stopping || (socket && shims))
+        if (!d->watch.said)
+                selflog_add(&d->log,
+                            "no inotify (%s): a deleted control socket is noticed within %d s, a "
+                            "changed program of a disabled service is not",
+                            strerror(error), (int)WATCH_POLL_S);
+        d->watch.said = true;
+}
+
+/* Everything that is looked at without anybody asking. */
+static void look(struct daemon *d)
+{
+        struct watch *w = &d->watch;
+        bool whole = places_check(d);
+        int r = open_inotify(d);
+        if (r == 0 && !watch_places(d))
+                r = -errno;
+        if (r < 0)
+                say_missing(d, -r);
+        ev_timer_stop(d->loop, &w->again);
+        if (whole && r == 0)
                 return;
-        int r = dir_make(d->paths.shims, 0700);
-        if (r == 0)
-                r = lock_renew_run(&d->lock, &d->paths);
-        /* -EWOULDBLOCK: the lock file is still the one that we hold. */
-        if ((r == 0 || r == -EWOULDBLOCK) && !socket)
-                r = server_listen(&d->server, d);
-        if (r < 0 && r != -EWOULDBLOCK) {
-                selflog_add(&d->log, "%s was deleted and cannot be put back: %s", d->paths.run,
-                            strerror(-r));
-                ev_timer_set(&d->watch.again, AGAIN_S, 0);
-                ev_timer_start(d->loop, &d->watch.again);
-                return;
-        }
-        selflog_add(&d->log, "%s was deleted: put back", socket ? d->paths.shims : d->paths.socket);
-        link_renew_records(d);
-        watch_run(d);
+        ev_timer_set(&w->again, whole ? WATCH_POLL_S : AGAIN_S, 0);
+        ev_timer_start(d->loop, &w->again);
 }
 
 static void again_cb(struct ev_loop *loop, ev_timer *t, int revents)
 {
         (void)loop;
         (void)revents;
-        put_back(CONTAINER_OF(t, struct daemon, watch.again));
+        look(CONTAINER_OF(t, struct daemon, watch.again));
+}
+
+static bool is_place(const struct watch *w, int wd)
+{
+        for (int i = 0; i < WATCH_PLACES; i++) {
+                if (w->wd[i] == wd)
+                        return true;
+        }
+        return false;
 }
 
 static void post_changed(struct daemon *d, struct core_service *s)
@@ -84,33 +111,41 @@ static void inotify_cb(struct ev_loop *loop, ev_io *io, int revents)
         struct daemon *d = CONTAINER_OF(io, struct daemon, watch.io);
         _Alignas(struct inotify_event) char buf[4096];
         ssize_t n = read(d->watch.fd, buf, sizeof(buf));
-        bool run = false;
+        bool place = false;
         for (ssize_t at = 0; at < n;) {
                 const struct inotify_event *e = (const struct inotify_event *)(buf + at);
-                if (e->wd == d->watch.run_wd || (e->mask & IN_Q_OVERFLOW))
-                        run = true;
+                if (is_place(&d->watch, e->wd) || (e->mask & IN_Q_OVERFLOW))
+                        place = true;
                 else
                         changed(d, e);
                 at += (ssize_t)(sizeof(*e) + e->len);
         }
-        if (run)
-                put_back(d);
+        if (place)
+                look(d);
+}
+
+static int open_inotify(struct daemon *d)
+{
+        struct watch *w = &d->watch;
+        if (w->fd >= 0)
+                return 0;
+        w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (w->fd < 0)
+                return -errno;
+        ev_io_init(&w->io, inotify_cb, w->fd, EV_READ);
+        ev_io_start(d->loop, &w->io);
+        for (size_t i = 0; i < core_count(d->core); i++)
+                watch_executable(d, core_at(d->core, i));
+        return 0;
 }
 
 void watch_open(struct watch *w, struct daemon *d)
 {
-        *w = (struct watch){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .run_wd = -1};
+        *w = (struct watch){.fd = -1};
+        for (int i = 0; i < WATCH_PLACES; i++)
+                w->wd[i] = -1;
         ev_timer_init(&w->again, again_cb, 0, 0);
-        if (w->fd < 0) {
-                selflog_add(&d->log,
-                            "no inotify (%s): a deleted control socket will not be put back, and a "
-                            "changed program will not be noticed",
-                            strerror(errno));
-                return;
-        }
-        ev_io_init(&w->io, inotify_cb, w->fd, EV_READ);
-        ev_io_start(d->loop, &w->io);
-        watch_run(d);
+        look(d);
 }
 
 void watch_done(struct watch *w, struct daemon *d)
@@ -212,7 +247,7 @@ void watch_forget(struct daemon *d, struct core_service *s)
         if (!i)
                 return;
         *p = i->next;
-        bool shared = i->wd == d->watch.run_wd;
+        bool shared = is_place(&d->watch, i->wd);
         for (const struct watch_item *o = d->watch.items; o; o = o->next)
                 shared |= o->wd == i->wd;
         if (!shared)

@@ -1,5 +1,5 @@
 /* watch: what happens to files while nobody looks, by inotify: the control socket or RUN is deleted
- * (both are put back), and the program of a service that was disabled by failures is replaced
+ * (places.h puts them back), and the program of a service that was disabled by failures is replaced
  * (CORE_EV_EXECUTABLE). One inotify instance; no wake-up while nothing happens.
  */
 #ifndef SVCD_SUPERVISORD_WATCH_H
@@ -12,15 +12,19 @@
 struct daemon;
 struct watch_item;
 
+#define WATCH_PLACES 3 /* RUN, ROOT/svcd, ROOT */
+
 struct watch {
-        int fd, run_wd;
+        int fd, wd[WATCH_PLACES];
         ev_io io;
-        ev_timer again; /* RUN could not be put back at once */
+        ev_timer again; /* something is missing, or inotify is */
+        bool said;      /* that there is no inotify */
         struct watch_item *items;
 };
 
-/* Without inotify (its instances are limited for each user) svcd works, but notices nothing; it
- * says so in its log. */
+/* Without inotify (instances and watches are limited for each user) svcd says so once, looks for what is
+ * missing every WATCH_POLL_S, and notices no changed program until there is inotify again. */
+#define WATCH_POLL_S 5.0
 void watch_open(struct watch *w, struct daemon *d);
 void watch_done(struct watch *w, struct daemon *d);
 

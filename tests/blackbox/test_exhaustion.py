@@ -25,9 +25,11 @@ class Exhaustion(SvcdTest):
         return at_rest(self, self.svcd.pid, *pids, seconds=seconds)
 
     def nursery(self):
-        found = [p for p in children(self.svcd.pid) if command_line(p).startswith("svc-shim ---")]
-        self.assertEqual(len(found), 1)
-        return found[0]
+        def only():
+            """A shim that has just been forked looks like it for a moment."""
+            found = [p for p in children(self.svcd.pid) if command_line(p).startswith("svc-shim ---")]
+            return found[0] if len(found) == 1 else None
+        return self.until(only, what="the nursery alone")
 
     def said(self, pattern, times=1):
         lines = [l for l in self.read(os.path.join(self.root, "svcd/svcd.log")).splitlines()
@@ -176,6 +178,73 @@ class Shortage(Exhaustion):
         self.assertEqual(self.service("a")["pid"], a["pid"])
         resource.prlimit(self.nursery(), resource.RLIMIT_NPROC, limit)
         self.until(lambda: self.service("a")["health"] == "ok", what="a check that passed")
+
+
+class Descriptors(Exhaustion):
+    def short(self, spare=0):
+        """svcd gets no descriptor more than it has (and SPARE)."""
+        limit = resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE)
+        used = {int(fd) for fd in os.listdir(f"/proc/{self.svcd.pid}/fd")}
+        free = [fd for fd in range(limit[0]) if fd not in used]
+        resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (free[spare], limit[1]))
+        self.addCleanup(self.enough, limit)
+        return limit
+
+    def enough(self, limit):
+        if self.svcd.poll() is None:
+            resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, limit)
+
+    def test_status_answers_without_descriptors(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000, enabled: false}}")
+        self.start()
+        self.running("a")
+        limit = self.short()
+        with self.at_rest():
+            for _ in range(5):
+                a = self.service("a")
+                self.assertEqual(a["state"], "running")
+                self.assertGreater(a["memory_bytes"], 0)
+        self.said("cannot accept a client: Too many open files; the reserve is for one at a time", 1)
+        self.enough(limit)
+        self.running("a")
+
+    def test_idle_clients_make_room(self):
+        """Connections that wait for nothing take the last descriptors; somebody with a question gets through,
+        somebody who waits for an answer is left alone."""
+        self.config("services: {a: {command: sleep 1000}}")
+        self.start()
+        self.running("a")
+        with self.varlink() as waiting:
+            waiting.send(b'{"method": "org.svcd.Supervisor.Wait", "parameters": '
+                         b'{"names": ["a"], "for": "stopped"}}\0')
+            limit = self.short(spare=3)
+            idle = [self.varlink() for _ in range(20)]
+            with self.at_rest():
+                for _ in range(5):
+                    self.assertEqual(self.service("a")["state"], "running")
+            for v in idle:
+                v.close()
+            self.enough(limit)
+            self.svcctl("stop", "a")
+            self.assertIn("parameters", waiting.receive())
+
+    def test_a_start_without_descriptors(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000, restart: {max_failures: 1}}}")
+        self.start()
+        a = self.running("a")
+        self.running("b")
+        self.svcctl("stop", "b")
+        self.until(lambda: not os.path.exists(os.path.join(self.run_dir, "shims/b")), what="b's shim to leave")
+        limit = self.short()
+        with self.at_rest():
+            result = self.run_svcctl("start", "b")
+            self.assertIn("cannot start: fork: ", result.out + result.err)
+            self.assertIn("Too many open files", result.out + result.err)
+            b = self.in_state("b", "backoff")
+            self.assertEqual((b["failures"], b["last_exit"]["shortage"]), (0, True))
+            self.assertEqual(self.service("a")["pid"], a["pid"])
+        self.enough(limit)
+        self.running("b", limit=20)
 
 
 if __name__ == "__main__":
