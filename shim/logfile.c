@@ -87,6 +87,9 @@ static bool ready(struct log *l, int64_t now_us)
         if (!l->path || !*l->path || now_us < l->checked_at_us)
                 return false;
         int fd = open_or_make(l);
+        if (fd < 0)
+                fd = open_or_make(
+                    l); /* what was short for a moment must not cost a second of lines */
         l->checked_at_us = now_us + CHECK_US;
         if (fd < 0) {
                 l->open_error = -fd;

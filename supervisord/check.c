@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "supervisord/daemon.h"
+#include "supervisord/loopio.h"
 #include "supervisord/shimio.h"
 #include "supervisord/spec.h"
 
@@ -248,10 +249,20 @@ static void tcp_failed(struct check *c, int i, int error)
         finish(c, false, why);
 }
 
-static void tcp_cb(struct check *c, int i)
+static void tcp_cb(struct check *c, int i, int revents)
 {
         int error = 0;
         socklen_t n = sizeof(error);
+        if (revents & EV_ERROR) { /* that says nothing of the service */
+                struct core_event ev = {.type = CORE_EV_CHECK,
+                                        .uid = -1,
+                                        .run = c->svc->run,
+                                        .error = ENOMEM,
+                                        .text = "cannot wait for the connection: no room in epoll"};
+                daemon_post(c->d, c->svc, &ev);
+                check_free(c);
+                return;
+        }
         if (getsockopt(c->tcp[i].fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
                 error = errno;
         if (error == 0)
@@ -263,15 +274,13 @@ static void tcp_cb(struct check *c, int i)
 static void tcp6_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
         (void)loop;
-        (void)revents;
-        tcp_cb(CONTAINER_OF(w, struct check, tcp[0].io), 0);
+        tcp_cb(CONTAINER_OF(w, struct check, tcp[0].io), 0, revents);
 }
 
 static void tcp4_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
         (void)loop;
-        (void)revents;
-        tcp_cb(CONTAINER_OF(w, struct check, tcp[1].io), 1);
+        tcp_cb(CONTAINER_OF(w, struct check, tcp[1].io), 1, revents);
 }
 
 static int tcp_connect(int family, int port)
@@ -304,7 +313,7 @@ static void run_tcp(struct check *c)
                 }
                 c->tcp[i].fd = fd;
                 ev_io_init(&c->tcp[i].io, i == 0 ? tcp6_cb : tcp4_cb, fd, EV_WRITE);
-                ev_io_start(c->d->loop, &c->tcp[i].io);
+                loopio_start(c->d->loop, &c->tcp[i].io);
         }
         if (c->tcp[0].fd < 0 && c->tcp[1].fd < 0) {
                 _cleanup_free_ char *why = xasprintf("port %d: %s", port, strerror(last));

@@ -15,6 +15,7 @@
 #include "supervisord/effects.h"
 #include "supervisord/handover.h"
 #include "supervisord/lastgood.h"
+#include "supervisord/loopio.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/methods.h"
 #include "supervisord/portwatch.h"
@@ -299,7 +300,9 @@ static void start_signal(struct daemon *d, ev_signal *w,
                          void (*cb)(struct ev_loop *, ev_signal *, int), int signo)
 {
         ev_signal_init(w, cb, signo);
-        ev_signal_start(d->loop, w);
+        int r = loopio_signal(d->loop, w);
+        if (r < 0)
+                selflog_add(&d->log, "cannot wait for signal %d: %s", signo, strerror(-r));
 }
 
 static void start_watchers(struct daemon *d)
@@ -400,6 +403,7 @@ static void done(struct daemon *d)
         state_done(d);
         lock_done(&d->lock);
         selflog_done(&d->log);
+        loopio_done(d->loop);
         ev_loop_destroy(d->loop);
         setup_done(d);
 }

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "supervisord/daemon.h"
+#include "supervisord/loopio.h"
 #include "supervisord/methods.h"
 
 #define ACCEPT_RETRY_S 0.2
@@ -187,6 +188,10 @@ static void client_cb(struct ev_loop *loop, ev_io *w, int revents)
         struct client *c = CONTAINER_OF(w, struct client, io);
         if (c->ended)
                 return;
+        if (revents & EV_ERROR) { /* we would never hear of it again */
+                client_end(c);
+                return;
+        }
         if (revents & EV_WRITE)
                 client_write(c);
         if (!(revents & EV_READ) || c->ended)
@@ -229,7 +234,7 @@ struct client *server_adopt(struct server *s, int fd, uid_t uid)
                 s->clients->prev = c;
         s->clients = c;
         ev_io_init(&c->io, client_cb, fd, EV_READ);
-        ev_io_start(s->d->loop, &c->io);
+        loopio_start(s->d->loop, &c->io);
         ev_timer_init(&c->partial, partial_cb, 0, 0);
         /* A connection that says nothing could be a shim's: it has as long as a slow request. */
         expect_rest(c, true);
@@ -315,17 +320,28 @@ static int accept_one(struct server *s)
         return accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
+static void accept_later(struct server *s)
+{
+        ev_io_stop(s->d->loop, &s->io);
+        ev_timer_set(&s->retry, ACCEPT_RETRY_S, 0);
+        ev_timer_start(s->d->loop, &s->retry);
+}
+
 static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
-        (void)revents;
+        (void)loop;
         struct server *s = CONTAINER_OF(w, struct server, io);
+        if (revents & EV_ERROR) {
+                selflog_rare(&s->d->log, &s->no_room,
+                             "cannot wait for clients: epoll has no room; trying again");
+                accept_later(s);
+                return;
+        }
         for (int i = 0; i < 64; i++) {
                 int fd = accept_one(s);
                 if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
                         /* Without a pause a full descriptor table would spin here. */
-                        ev_io_stop(loop, &s->io);
-                        ev_timer_set(&s->retry, ACCEPT_RETRY_S, 0);
-                        ev_timer_start(loop, &s->retry);
+                        accept_later(s);
                         return;
                 }
                 if (fd < 0)
@@ -340,7 +356,7 @@ static void retry_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)revents;
         struct server *s = CONTAINER_OF(w, struct server, retry);
         if (s->fd >= 0)
-                ev_io_start(loop, &s->io);
+                loopio_start(loop, &s->io);
 }
 
 int server_listen(struct server *s, struct daemon *d)
@@ -365,7 +381,7 @@ void server_take(struct server *s, struct daemon *d, int fd)
         s->fd = fd;
         reserve_fill(s);
         ev_io_init(&s->io, accept_cb, fd, EV_READ);
-        ev_io_start(d->loop, &s->io);
+        loopio_start(d->loop, &s->io);
 }
 
 void server_done(struct server *s)

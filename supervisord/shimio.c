@@ -5,18 +5,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "supervisord/loopio.h"
+
 static void arm(struct shimio *io)
 {
         if (io->fd < 0)
                 return;
         int events = EV_READ | (io->out.n ? EV_WRITE : 0);
-        if (ev_is_active(&io->io)) {
-                if (io->io.events == events)
-                        return;
+        if (!ev_is_active(&io->io)) {
+                ev_io_set(&io->io, io->fd, events);
+                loopio_start(io->loop, &io->io);
+        } else if (io->io.events != events) {
                 ev_io_stop(io->loop, &io->io);
+                ev_io_set(&io->io, io->fd, events);
+                ev_io_start(io->loop, &io->io);
         }
-        ev_io_set(&io->io, io->fd, events);
-        ev_io_start(io->loop, &io->io);
 }
 
 static void parse_frame(struct shimio_frame *f, const struct shim_hdr *h, const char *payload)
@@ -66,8 +69,12 @@ static void flush(struct shimio *io)
 
 static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
-        (void)loop;
         struct shimio *io = CONTAINER_OF(w, struct shimio, io);
+        if (revents & EV_ERROR) {
+                ev_timer_set(&io->again, LOOPIO_AGAIN_S, 0);
+                ev_timer_start(loop, &io->again);
+                return;
+        }
         if (revents & EV_WRITE)
                 flush(io);
         if (!(revents & EV_READ))
@@ -85,12 +92,20 @@ static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
                 io->end_cb(io);
 }
 
+static void again_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        arm(CONTAINER_OF(w, struct shimio, again));
+}
+
 void shimio_init(struct shimio *io, struct ev_loop *loop,
                  void (*frame_cb)(struct shimio *, const struct shimio_frame *),
                  void (*end_cb)(struct shimio *))
 {
         *io = (struct shimio){.loop = loop, .fd = -1, .frame_cb = frame_cb, .end_cb = end_cb};
         ev_io_init(&io->io, io_cb, -1, EV_READ);
+        ev_timer_init(&io->again, again_cb, 0, 0);
 }
 
 void shimio_attach(struct shimio *io, int fd, const void *in, size_t n_bytes)
@@ -113,6 +128,7 @@ void shimio_close(struct shimio *io)
 {
         if (ev_is_active(&io->io))
                 ev_io_stop(io->loop, &io->io);
+        ev_timer_stop(io->loop, &io->again);
         io->fd = util_close(io->fd);
         io->in.n = 0;
         strbuf_done(&io->out);

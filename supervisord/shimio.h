@@ -29,6 +29,7 @@ struct shimio {
         struct ev_loop *loop;
         int fd;
         ev_io io;
+        ev_timer again; /* epoll had no room for it */
         struct strbuf in, out;
         void (*frame_cb)(struct shimio *io, const struct shimio_frame *f);
         void (*end_cb)(struct shimio *io); /* end of stream, error, or not our protocol */

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "supervisord/daemon.h"
+#include "supervisord/loopio.h"
 
 #define EXECUTABLE_EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB | IN_CREATE)
 #define AGAIN_S           1.0
@@ -104,11 +105,29 @@ static void changed(struct daemon *d, const struct inotify_event *e)
         }
 }
 
+/* epoll has no room for it: as if there were none, for the time being. */
+static void give_up(struct daemon *d)
+{
+        struct watch *w = &d->watch;
+        w->fd = util_close(w->fd);
+        for (int i = 0; i < WATCH_PLACES; i++)
+                w->wd[i] = -1;
+        while (w->items)
+                watch_forget(d, w->items->svc);
+        say_missing(d, ENOSPC);
+        ev_timer_stop(d->loop, &w->again);
+        ev_timer_set(&w->again, WATCH_POLL_S, 0);
+        ev_timer_start(d->loop, &w->again);
+}
+
 static void inotify_cb(struct ev_loop *loop, ev_io *io, int revents)
 {
         (void)loop;
-        (void)revents;
         struct daemon *d = CONTAINER_OF(io, struct daemon, watch.io);
+        if (revents & EV_ERROR) {
+                give_up(d);
+                return;
+        }
         _Alignas(struct inotify_event) char buf[4096];
         ssize_t n = read(d->watch.fd, buf, sizeof(buf));
         bool place = false;
@@ -133,7 +152,7 @@ static int open_inotify(struct daemon *d)
         if (w->fd < 0)
                 return -errno;
         ev_io_init(&w->io, inotify_cb, w->fd, EV_READ);
-        ev_io_start(d->loop, &w->io);
+        loopio_start(d->loop, &w->io);
         for (size_t i = 0; i < core_count(d->core); i++)
                 watch_executable(d, core_at(d->core, i));
         return 0;

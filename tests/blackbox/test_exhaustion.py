@@ -247,5 +247,42 @@ class Descriptors(Exhaustion):
         self.running("b", limit=20)
 
 
+@unittest.skipUnless(shutil.which("strace"), "strace is missing")
+class Epoll(Exhaustion):
+    """fs.epoll.max_user_watches is reached: epoll_ctl says ENOSPC."""
+
+    def traced(self, *inject):
+        """A svcd whose system calls fail as told; strace is a child of it."""
+        strace = self.script("svcd", f"""
+            exec strace -D -o {self.tmp}/trace -e trace=epoll_ctl {' '.join('-e inject=' + i for i in inject)} \\
+                {os.path.join(BIN, 'svcd')} "$@"
+        """)
+        self.start(program=strace, wait=False)
+        # It answers as soon as it can; until then nothing does.
+        self.until(lambda: self.svcd.poll() is None and self.answers(), what="svcd's answer", limit=20)
+
+    def answers(self):
+        try:
+            with self.varlink() as v:
+                v.sock.settimeout(1)
+                return v.call("GetInfo") is not None
+        except OSError:
+            return False
+
+    def test_from_the_start(self):
+        """The first ten watches: signals, inotify, the control socket."""
+        self.config("services: {a: {command: sleep 1000}}")
+        self.traced("epoll_ctl:error=ENOSPC:when=1..10")
+        self.running("a")
+        self.assertEqual(self.end_svcd(), 0)
+
+    def test_each_watch_once(self):
+        for n in range(1, 8):
+            self.config("services: {a: {command: sleep 1000}}")
+            self.traced(f"epoll_ctl:error=ENOMEM:when={n}")
+            self.running("a")
+            self.assertEqual(self.end_svcd(), 0)
+
+
 if __name__ == "__main__":
     unittest.main()
