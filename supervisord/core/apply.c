@@ -200,10 +200,27 @@ static bool end_is_missing(const struct svc *x)
         return x->was_same_boot && up && x->s.run > x->exited_run;
 }
 
+/* Times of the monotonic clock that cannot be: this svcd sees another one (a time namespace, a container
+ * that was moved). Nothing may wait longer because of that than it would have to anyhow. */
+static void believe_no_future(struct svc *x)
+{
+        const struct conf_service *def = svc_def(x);
+        struct core_service *s = &x->s;
+        int64_t now_ms = x->c->now_ms;
+        int64_t most_ms = MAX(MAX(def->restart_delay.v, def->restart_max_delay.v), CORE_SHORT_MS);
+        s->started_ms = MIN(s->started_ms, now_ms);
+        s->since_ms = MIN(s->since_ms, now_ms);
+        s->restart_grace_ms = MIN(s->restart_grace_ms, now_ms + def->stop_timeout.v);
+        x->not_before_ms = MIN(x->not_before_ms, now_ms + most_ms);
+        for (int i = 0; i < s->tally_n; i++)
+                s->tally[i] = MIN(s->tally[i], now_ms);
+}
+
 /* After the first core_apply nothing is left of the saved state but what ADOPTING needs. */
 static void settle_loaded(struct svc *x)
 {
         bool adopt = x->adopt || end_is_missing(x);
+        believe_no_future(x);
         if (x->loaded && x->was_same_boot && (x->was == CORE_DOWN || x->was == CORE_WAITING))
                 x->told = x->was;
         x->loaded = x->adopt = false;

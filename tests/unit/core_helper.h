@@ -27,13 +27,14 @@ struct bench {
         struct core *c;
         struct conf *conf; /* of the next bench_apply; its services may be changed until then */
         int64_t now_ms;
+        int64_t wall_jump_ms; /* the wall clock is that far off */
         struct strbuf fx, log;
         uint64_t op;
 };
 
 static inline int64_t bench_wall(const struct bench *b)
 {
-        return WALL_MS + b->now_ms;
+        return WALL_MS + b->now_ms + b->wall_jump_ms;
 }
 
 static inline void bench_effect(struct bench *b, const struct core_effect *e)

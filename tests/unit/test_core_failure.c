@@ -430,6 +430,76 @@ static void shortage_over_the_death_of_svcd(void **state)
         bench_done(&b);
 }
 
+/* A service that crashes, waits, is restarted by hand and disabled; what was done and when. */
+static char *a_bad_day(const int64_t *jumps, size_t n)
+{
+        struct bench b;
+        struct strbuf all = {0};
+        bench_init(&b);
+        defs_add(b.conf, "a")->restart_max_failures.v = 4;
+        bench_apply(&b);
+        for (size_t i = 0; i < 12; i++) {
+                const struct core_service *s = bench_find(&b, "a");
+                b.wall_jump_ms = n ? jumps[i % n] : 0;
+                if (s->actual == CORE_SPAWNING)
+                        bench_started(&b, "a");
+                b.now_ms += 700;
+                b.wall_jump_ms = n ? jumps[(i + 1) % n] : 0;
+                if (s->pid)
+                        bench_exited(&b, "a", EXIT(1));
+                if (i == 5)
+                        bench_ask(&b, "a", CORE_EV_START);
+                bench_pass(&b, 1500);
+                _cleanup_free_ char *note = core_note(b.c, s, b.now_ms);
+                strbuf_addf(&all, "%lld %s %s %s\n%s\n", (long long)b.now_ms, core_state_name(s),
+                            note, bench_text(&b.fx), bench_text(&b.log));
+                bench_forget(&b);
+        }
+        bench_done(&b);
+        return strbuf_take(&all);
+}
+
+/* Decides nothing by the wall clock, and says no negative time. */
+static void wall_clock_jumps(void **state)
+{
+        static const int64_t years = INT64_C(20) * 365 * 86400000;
+        const int64_t jumps[] = {0, years, -years, 3600000, -3600000, -1, years, 0};
+        (void)state;
+        _cleanup_free_ char *straight = a_bad_day(NULL, 0);
+        _cleanup_free_ char *jumping = a_bad_day(jumps, ARRAY_SIZE(jumps));
+        assert_string_equal(straight, jumping);
+        assert_non_null(strstr(straight, "disabled"));
+        assert_null(strstr(jumping, "=-"));
+}
+
+/* The saved times are of a clock that is far ahead of ours: nothing waits for it to come there. */
+static void monotonic_clock_went_back(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        b.now_ms = INT64_C(1000000000000);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        for (int i = 0; i < 3; i++) {
+                bench_started(&b, "a");
+                bench_exited(&b, "a", EXIT(1));
+                bench_pass(&b, i == 2 ? 0 : 5000);
+        }
+        expect_state(&b, "a", "backoff");
+        b.now_ms = 50000;
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", false);
+        expect_state(&b, "a", "backoff");
+        const struct core_service *s = bench_find(&b, "a");
+        assert_true(core_deadline(b.c) <= b.now_ms + 30000);
+        assert_true(s->started_ms <= b.now_ms && s->tally[s->tally_n - 1] <= b.now_ms);
+        assert_int_equal(core_failures(s, b.now_ms), 3);
+        bench_pass(&b, 30000);
+        expect_state(&b, "a", "starting");
+        bench_done(&b);
+}
+
 static void done_says_why(void **state)
 {
         struct bench b;
@@ -573,6 +643,8 @@ int main(void)
             cmocka_unit_test(shortage_over_the_death_of_svcd),
             cmocka_unit_test(tried_again_later),
             cmocka_unit_test(not_tried_while_stopped),
+            cmocka_unit_test(wall_clock_jumps),
+            cmocka_unit_test(monotonic_clock_went_back),
             cmocka_unit_test(done_says_why),
             cmocka_unit_test(order_by_policy),
             cmocka_unit_test(order_minds_the_tally),
