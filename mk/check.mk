@@ -5,8 +5,8 @@ RESULTS := $(B)/results
 RUN     := $(PYTHON) -B tests/helpers/runner.py --build $(B) --results $(RESULTS)
 JOBS    ?= 2
 
-CHECKS := check-layers check-headers check-generated check-man check-examples check-unit check-golden \
-	check-sim check-fuzz check-blackbox check-fault check-chaos
+CHECKS := check-layers check-headers check-generated check-guarantees check-man check-examples check-unit \
+	check-golden check-sim check-fuzz check-blackbox check-fault check-chaos
 
 .PHONY: check $(CHECKS) chaos fault check-format analyze coverage format gen
 check: tests
@@ -24,6 +24,9 @@ check-headers: $(B)/flags
 
 check-generated: $(GEN)
 	@$(RUN) command generated -- sh tests/helpers/generated.sh check $(B)/gen
+
+check-guarantees:
+	@$(RUN) command guarantees -- $(PYTHON) -B tests/helpers/check_guarantees.py
 
 check-man:
 	@$(RUN) command man -- sh tests/helpers/check_man.sh man
