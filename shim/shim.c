@@ -25,17 +25,16 @@
 #define STACK_TRIM (64u * 1024u) /* how far below the loop's frame the stack may have been used */
 
 struct big big;
-static struct shim the_shim;
-static volatile sig_atomic_t child_ended, nudged;
-static char *title_at;
-static size_t title_size;
+/* All that a shim writes. As a common symbol it comes behind the C library's own variables: together they
+ * take two pages, apart three. */
+struct shim the_shim __attribute__((common));
 
 static void signal_cb(int signo)
 {
         if (signo == SIGCHLD)
-                child_ended = 1;
+                the_shim.child_ended = 1;
         else
-                nudged = 1;
+                the_shim.nudged = 1;
 }
 
 /* Everything is blocked but while the loop waits: somebody's pkill or Ctrl-C does not concern a shim,
@@ -71,10 +70,10 @@ char *shim_keep(struct shim *s, const void *data, size_t n)
 
 void shim_title(struct shim *s)
 {
-        struct text t = text_on(title_at, title_size);
-        if (!title_size)
+        struct text t = text_on(the_shim.title, the_shim.title_n);
+        if (!the_shim.title_n)
                 return;
-        memset(title_at, 0, title_size);
+        memset(the_shim.title, 0, the_shim.title_n);
         text_str(&t, "svc-shim");
         if (s) {
                 text_str(&t, " ");
@@ -176,12 +175,12 @@ static void serve(struct shim *s, const struct events *ev)
         /* An order that came before the run ended must be known when its end is looked at. */
         if (ev->link)
                 link_read(s);
-        if (child_ended || run_deadline_us(s) <= s->now_us) {
-                child_ended = 0;
+        if (s->child_ended || run_deadline_us(s) <= s->now_us) {
+                s->child_ended = 0;
                 run_turn(s);
         }
-        if (nudged) {
-                nudged = 0;
+        if (s->nudged) {
+                s->nudged = 0;
                 link_nudge(s);
         }
         if (ev->notify)
@@ -212,8 +211,8 @@ void shim_live(int fd, char *title, size_t title_n)
 {
         struct shim *s = &the_shim;
         struct events first = {.link = true, .any = true};
-        title_at = title;
-        title_size = title_n;
+        s->title = title;
+        s->title_n = title_n;
         s->pid = getpid();
         s->now_us = stamp_mono_us();
         s->trim_at_us = s->kill_at_us = s->log.retry_at_us = NEVER;

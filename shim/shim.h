@@ -22,6 +22,7 @@
 #ifndef SVCD_SHIM_SHIM_H
 #define SVCD_SHIM_SHIM_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -117,6 +118,9 @@ struct cgroup {
 
 struct shim {
         bool inited, check, ending;
+        volatile sig_atomic_t child_ended, nudged; /* written by the signals' handler */
+        char *title;                               /* the area of the process's arguments */
+        size_t title_n;
         pid_t pid;
         int64_t now_us; /* of this turn */
         int64_t trim_at_us;

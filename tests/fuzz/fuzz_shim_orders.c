@@ -410,7 +410,7 @@ static void turn(bool link, bool drain, bool notify)
         struct shim *s = &the_shim;
         s->now_us = now_us;
         if (main_ended || others_ended)
-                child_ended = 1;
+                the_shim.child_ended = 1;
         inside = true;
         serve(s, &ev);
         if (s->ending && s->phase == PHASE_NONE)
