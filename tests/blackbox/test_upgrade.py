@@ -232,7 +232,8 @@ class Services(UpgradeTest):
         limits = resource.prlimit(self.running("a")["pid"], resource.RLIMIT_NOFILE)
         self.assertEqual(limits[0], 500)
         self.upgrade(self.version)
-        self.svcctl("restart", "--replace", "a")
+        self.svcctl("stop", "a")
+        self.svcctl("start", "a")  # by a shim of the new svcd's nursery
         self.assertEqual(resource.prlimit(self.running("a")["pid"], resource.RLIMIT_NOFILE), limits)
 
     def test_stopped_stays_stopped(self):
