@@ -16,6 +16,7 @@
 #include "shim/run.h"
 
 #define LOCK_WAIT_US (1000 * MS)
+#define WALL_MAX_MS  INT64_C(253402300799999) /* the end of the year 9999 */
 
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
@@ -186,7 +187,8 @@ static void on_exit(struct shim *s)
 
 static void on_log(struct shim *s, const struct items *it)
 {
-        int64_t wall_ms = it->wall_ms ? it->wall_ms : stamp_wall_ms();
+        bool said = it->wall_ms > 0 && it->wall_ms <= WALL_MAX_MS;
+        int64_t wall_ms = said ? it->wall_ms : stamp_wall_ms();
         if (it->source.n)
                 gate_line(s, wall_ms, it->source.p, it->source.n, it->text.p, it->text.n);
         else

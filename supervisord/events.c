@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "supervisord/core/core.h"
 #include "supervisord/journal.h"
 
 #define TAIL_BYTES (256 * 1024) /* in which the last whole line is looked for */
@@ -155,14 +156,21 @@ int events_flush(struct events *e)
 
 /* ---- start-up ---- */
 
+/* A number that cannot have been counted up to, from a damaged file, is none. */
+static int64_t counted(int64_t seq)
+{
+        return seq <= CORE_NUMBER_MAX ? seq : 0;
+}
+
 void events_restore(struct events *e, int64_t seq, int64_t written)
 {
-        e->seq = MAX(e->seq, seq);
-        e->written = MAX(e->written, written);
+        e->seq = MAX(e->seq, counted(seq));
+        e->written = MAX(e->written, counted(written));
 }
 
 void events_restore_one(struct events *e, int64_t seq, const char *line)
 {
+        seq = counted(seq);
         if (seq > e->written && (e->kept_n == 0 || seq > e->kept[e->kept_n - 1].seq))
                 keep(e, seq, xstrdup(line));
         e->seq = MAX(e->seq, seq);
@@ -171,7 +179,7 @@ void events_restore_one(struct events *e, int64_t seq, const char *line)
 static int64_t seq_of(const char *line)
 {
         json_t *o = json_loads(line, 0, NULL);
-        int64_t seq = json_integer_value(json_object_get(o, "seq"));
+        int64_t seq = counted(json_integer_value(json_object_get(o, "seq")));
         json_decref(o);
         return seq;
 }
@@ -230,10 +238,10 @@ int events_resume(struct events *e)
         return r == -ENOENT || r == -ENODATA ? 0 : r;
 }
 
-/* Collects matching lines from the end of TEXT, newest first, until there are N. */
-static void collect(json_t *newest_first, char *text, const struct strv *names, size_t n)
+/* Collects matching lines of the END bytes of TEXT, newest first, until there are N. */
+static void collect(json_t *newest_first, char *text, size_t end, const struct strv *names,
+                    size_t n)
 {
-        size_t end = strlen(text);
         while (end > 0 && json_array_size(newest_first) < n) {
                 size_t begin = --end;
                 text[end] = '\0';
@@ -241,7 +249,7 @@ static void collect(json_t *newest_first, char *text, const struct strv *names, 
                         begin--;
                 json_t *o = json_loads(text + begin, 0, NULL);
                 const char *service = json_string_value(json_object_get(o, "service"));
-                if (o && (names->n == 0 || (service && strv_has(names, service))))
+                if (json_is_object(o) && (names->n == 0 || (service && strv_has(names, service))))
                         json_array_append(newest_first, o);
                 json_decref(o);
                 end = begin;
@@ -254,8 +262,9 @@ json_t *events_last(const struct events *e, const struct strv *names, size_t n)
         for (int i = 0; i < 2 && json_array_size(found) < n; i++) {
                 _cleanup_free_ char *path = xasprintf("%s%s", e->path, i ? ".1" : "");
                 _cleanup_free_ char *text = NULL;
-                if (file_read(path, 2 * EVENTS_MAX_BYTES, &text, NULL) == 0)
-                        collect(found, text, names, n);
+                size_t bytes = 0;
+                if (file_read(path, 2 * EVENTS_MAX_BYTES, &text, &bytes) == 0)
+                        collect(found, text, bytes, names, n);
         }
         json_t *ordered = json_array();
         for (size_t i = json_array_size(found); i > 0; i--)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ static void client_free(struct client *c)
                 s->clients = c->next;
         if (c->next)
                 c->next->prev = c->prev;
+        if (s->resume == c)
+                s->resume = c->next;
         util_close(c->fd);
         strbuf_done(&c->in);
         strbuf_done(&c->out);
@@ -72,11 +75,29 @@ static void client_refuse(struct client *c, const char *limit, json_int_t maximu
         client_end(c);
 }
 
+static bool has_request(const struct client *c)
+{
+        return c->in.n > 0 && memchr(c->in.s, '\0', c->in.n);
+}
+
+/* It has said something that nobody has read yet: so it is not silent. */
+static bool has_said(const struct client *c)
+{
+        int n = 0;
+        return ioctl(c->fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+static void expect_rest(struct client *c, bool on);
+
 static void partial_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
         (void)loop;
         (void)revents;
         struct client *c = CONTAINER_OF(w, struct client, partial);
+        if (has_request(c) || has_said(c)) {
+                expect_rest(c, true); /* it waits for us */
+                return;
+        }
         client_refuse(c, "milliseconds for a request", SERVER_PARTIAL_MS);
         server_flush(&c->d->server);
 }
@@ -99,16 +120,27 @@ static void more_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)revents;
 }
 
-/* Whether C has had its share of this turn of the loop; then the next one comes at once. */
+/* Whether C has had its share of this turn of the loop, or all of them together have; then the next one
+ * comes at once, and begins with the first who went away empty. */
 static bool had_its_turn(struct client *c)
 {
         struct server *s = &c->d->server;
         unsigned turn = ev_iteration(c->d->loop);
+        int64_t now_ms = clock_mono_ms();
         if (c->turn != turn)
                 c->served = 0;
         c->turn = turn;
-        if (c->served++ < SERVER_TURN_REQUESTS)
+        if (s->turn != turn) {
+                s->until_ms = now_ms + SERVER_TURN_MS;
+                s->resume = NULL;
+        }
+        s->turn = turn;
+        if (c->served < SERVER_TURN_REQUESTS && now_ms < s->until_ms) {
+                c->served++;
                 return false;
+        }
+        if (!s->resume && now_ms >= s->until_ms)
+                s->resume = c;
         if (!ev_is_active(&s->more)) {
                 ev_timer_set(&s->more, 0, 0);
                 ev_timer_start(c->d->loop, &s->more);
@@ -122,8 +154,7 @@ static void client_serve(struct client *c)
 {
         while (!c->ended && !c->call && c->out.n == 0) {
                 _cleanup_free_ char *text = NULL;
-                if (!memchr(c->in.s ? c->in.s : "", '\0', c->in.n) &&
-                    c->in.n <= VARLINK_REQUEST_MAX)
+                if (!has_request(c) && c->in.n <= VARLINK_REQUEST_MAX)
                         break;
                 if (had_its_turn(c))
                         return;
@@ -178,8 +209,7 @@ static void client_input(struct client *c)
                 c->varlink = true;
                 make_room(&c->d->server, c);
         }
-        if (!c->ended)
-                client_serve(c);
+        /* The turn serves it: server_flush. */
 }
 
 static void client_cb(struct ev_loop *loop, ev_io *w, int revents)
@@ -211,6 +241,41 @@ static void client_cb(struct ev_loop *loop, ev_io *w, int revents)
                 client_input(c);
 }
 
+/* The oldest connection that has said nothing yet; of process PID, or, with 0, of all. */
+static struct client *oldest_silent(const struct server *s, pid_t pid, size_t *ret_n)
+{
+        struct client *oldest = NULL, *quiet = NULL;
+        *ret_n = 0;
+        for (struct client *c = s->clients; c; c = c->next) { /* the newest is the first */
+                if (c->ended || c->varlink || (pid && c->pid != pid))
+                        continue;
+                oldest = c;
+                ++*ret_n;
+        }
+        if (!oldest || !has_said(oldest))
+                return oldest;
+        for (struct client *c = s->clients; c; c = c->next)
+                if (!c->ended && !c->varlink && (!pid || c->pid == pid) && !has_said(c))
+                        quiet = c;
+        return quiet;
+}
+
+/* Unknown connections are bounded too: shims come all at once after a restart of svcd, others have
+ * no reason to. First those of a process that has many: whoever has connected and is slow to say
+ * something must not pay for the flood that another one makes. */
+static void bound_silent(struct server *s, pid_t pid)
+{
+        size_t n, n_of_it;
+        struct client *of_it = oldest_silent(s, pid, &n_of_it), *oldest = oldest_silent(s, 0, &n);
+        if (n_of_it >= SERVER_SILENT_EACH && of_it) {
+                client_refuse(of_it, "silent connections", SERVER_SILENT_EACH);
+                client_free(of_it);
+        } else if (n >= SERVER_SILENT_MAX + core_count(s->d->core) && oldest) {
+                client_refuse(oldest, "silent connections", SERVER_SILENT_MAX);
+                client_free(oldest);
+        }
+}
+
 static void client_new(struct server *s, int fd)
 {
         struct ucred cred = {0};
@@ -222,7 +287,8 @@ static void client_new(struct server *s, int fd)
                 close(fd);
                 return;
         }
-        server_adopt(s, fd, cred.uid);
+        bound_silent(s, cred.pid);
+        server_adopt(s, fd, cred.uid)->pid = cred.pid;
 }
 
 struct client *server_adopt(struct server *s, int fd, uid_t uid)
@@ -239,23 +305,6 @@ struct client *server_adopt(struct server *s, int fd, uid_t uid)
         /* A connection that says nothing could be a shim's: it has as long as a slow request. */
         expect_rest(c, true);
         return c;
-}
-
-/* Unknown connections are bounded too: shims come all at once after a restart of svcd, others have
- * no reason to. Whoever has been silent longest makes room. */
-static void bound_silent(struct server *s)
-{
-        struct client *oldest = NULL;
-        size_t n = 0;
-        for (struct client *c = s->clients; c; c = c->next)
-                if (!c->ended && !c->varlink) {
-                        oldest = !oldest || c->last_ms <= oldest->last_ms ? c : oldest;
-                        n++;
-                }
-        if (n < SERVER_SILENT_MAX + core_count(s->d->core))
-                return;
-        client_refuse(oldest, "silent connections", SERVER_SILENT_MAX);
-        client_free(oldest);
 }
 
 /* ---- descriptors are short ---- */
@@ -346,7 +395,6 @@ static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
                 }
                 if (fd < 0)
                         return;
-                bound_silent(s);
                 client_new(s, fd);
         }
 }
@@ -459,11 +507,14 @@ static void client_flush(struct client *c)
 
 void server_flush(struct server *s)
 {
-        struct client *next;
+        struct client *first = s->resume ? s->resume : s->clients, *next;
         if (s->reserve_used)
                 reserve_fill(s);
-        for (struct client *c = s->clients; c; c = next) {
+        for (struct client *c = first; c; c = c->next)
                 client_flush(c);
+        for (struct client *c = s->clients; c != first; c = c->next)
+                client_flush(c);
+        for (struct client *c = s->clients; c; c = next) {
                 next = c->next;
                 if (c->ended)
                         client_free(c);

@@ -8,10 +8,12 @@
  *                        One more is refused; so there is always room for those that only ask
  *   SERVER_SILENT_MAX    connections that have not said yet what they are, besides one a service (its
  *                        shim); beyond it the oldest goes
+ *   SERVER_SILENT_EACH   of them from one process; beyond it its oldest goes
  *   VARLINK_REQUEST_MAX  bytes of one request; of what is sent behind a call that is not answered
  *   SERVER_HELLO_MAX     bytes of a shim's first frame
  *   SERVER_PARTIAL_MS    for the rest of a request that has begun, or for a connection's first one
- *   SERVER_TURN_REQUESTS of one client in a turn of the loop; then others have theirs
+ *   SERVER_TURN_REQUESTS of one client in a turn of the loop, and
+ *   SERVER_TURN_MS       for all of them; then the shims have theirs, and after them the others
  *   SERVER_OUT_MAX       bytes of answers that wait for a client that does not read; a client for
  *                        which some wait is not read from
  *   SERVER_BEHIND_MAX    the same for a stream of events
@@ -37,9 +39,11 @@
 #define SERVER_CLIENTS_MAX   256
 #define SERVER_STAYING_MAX   192
 #define SERVER_SILENT_MAX    256
+#define SERVER_SILENT_EACH   32
 #define SERVER_HELLO_MAX     (64u * 1024)
 #define SERVER_PARTIAL_MS    30000
 #define SERVER_TURN_REQUESTS 16
+#define SERVER_TURN_MS       50
 #define SERVER_OUT_MAX       (32u * 1024 * 1024)
 #define SERVER_BEHIND_MAX    (4u * 1024 * 1024)
 #define SERVER_OUT_TOTAL     (48u * 1024 * 1024)
@@ -52,6 +56,7 @@ struct client {
         struct client *prev, *next;
         int fd;
         uid_t uid;
+        pid_t pid;    /* of the process that connected */
         bool varlink; /* the first byte has come and it was no shim's */
         bool ended;   /* to be freed at the end of the turn */
         ev_io io;
@@ -73,7 +78,10 @@ struct server {
         int reserve[4];
         bool reserve_used;
         struct client *clients;
-        struct call *calls;                                /* methods.c: those that wait */
+        unsigned turn; /* of the loop, in which clients are served until … */
+        int64_t until_ms;
+        struct client *resume; /* who is first in the next one; NULL = no matter */
+        struct call *calls;    /* methods.c: those that wait */
         struct selflog_rate strangers, impostors, no_room; /* what was said of them */
 };
 

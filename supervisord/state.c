@@ -41,6 +41,12 @@ static bool is_passing(int r)
         }
 }
 
+/* Of the journal; one that can be counted on from. */
+static int64_t number_of(const json_t *o)
+{
+        return MIN(json_integer_value(json_object_get(o, "journal")), CORE_NUMBER_MAX);
+}
+
 static void restore_events(struct daemon *d, const json_t *o)
 {
         size_t i;
@@ -79,7 +85,7 @@ static int load_one(struct daemon *d, const char *path)
         if (r < 0) {
                 selflog_add(&d->log, "%s: %s", path, error ? error : "not a state of svcd");
         } else {
-                d->state.number = json_integer_value(json_object_get(state, "journal"));
+                d->state.number = number_of(state);
                 restore_events(d, state);
         }
         json_decref(state);
@@ -104,7 +110,7 @@ static int load_journal(struct daemon *d, const char *path)
         int64_t number = d->state.number;
         json_array_foreach(lines, i, o)
         {
-                int64_t of = json_integer_value(json_object_get(o, "journal"));
+                int64_t of = number_of(o);
                 if (of < number)
                         continue; /* state.json has all that */
                 core_load_changes(d->core, json_object_get(o, "services"));

@@ -6,9 +6,10 @@
  * answered twice, and nothing is answered that was not asked. A request that is too long is the last one.
  * Whatever was asked for, the core stays in bounds.
  *
- * server.c and daemon.c are compiled in; effects and the state file are ours.
+ * server.c and daemon.c are compiled in; the effects are ours.
  */
 #include <errno.h>
+#include <ftw.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,11 +22,9 @@
 #include "tests/fuzz/core_check.h"
 
 static void our_effects(struct daemon *d);
-static int our_save(struct daemon *d, bool sync);
 static void our_flush(struct selflog *l);
 
 #define effects_perform our_effects
-#define state_save      our_save
 #define selflog_flush   our_flush
 #include "supervisord/daemon.c"
 
@@ -35,13 +34,6 @@ static void our_flush(struct selflog *l);
 
 static char dir[] = "/tmp/fuzz-server-XXXXXX";
 static struct daemon d;
-
-static int our_save(struct daemon *daemon, bool sync)
-{
-        (void)sync;
-        json_decref(core_save(daemon->core, CORE_CHECK_BOOT));
-        return 0;
-}
 
 static void our_flush(struct selflog *l)
 {
@@ -79,23 +71,42 @@ static const char definitions[] = "services:\n"
                                   "  web-1: {command: ./w, port: 8300, ready: exec}\n"
                                   "  wrong: {command: 7, prot: 1}\n";
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+        (void)st;
+        (void)type;
+        return at->level > 0 || str_eq(path, dir) ? remove(path) : 0;
+}
+
 static void leave(void)
 {
-        static const char *const files[] = {"config/services.yaml",
-                                            "svcd/last-good.yaml",
-                                            "config/services.d",
-                                            "config",
-                                            "svcd",
-                                            "logs/services",
-                                            "logs",
-                                            "run/shims",
-                                            "run"};
+        nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Nothing of the last input is left. */
+static void begin_input(void)
+{
+        static const char *const files[] = {"state.json", "state.json.safe", "state.journal",
+                                            "events.ndjson", "last-good.yaml"};
+        _cleanup_free_ char *events = path_join(d.paths.state, "events.ndjson");
         for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-                _cleanup_free_ char *path = path_join(dir, files[i]);
-                if (unlink(path) < 0)
-                        rmdir(path);
+                _cleanup_free_ char *path = path_join(d.paths.state, files[i]);
+                unlink(path);
         }
-        rmdir(dir);
+        d.first = NULL;
+        d.last = &d.first;
+        d.stopping = d.finishing = false;
+        d.good = 0;
+        d.core = core_new();
+        d.events = (struct events){0};
+        d.state = (struct state){0};
+        events_open(&d.events, events);
+        fuzz_require(state_load(&d) == 0, "no state", NULL);
+        if (d.conf)
+                core_apply(d.core, d.conf, clock_mono_ms(), clock_wall_ms());
+        else
+                load(&d, NULL);
+        daemon_turn(&d);
 }
 
 static void prepare(void)
@@ -296,15 +307,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 prepare();
         if (size < 1 + pieces)
                 return 0;
-        d.first = NULL;
-        d.last = &d.first;
-        d.core = core_new();
-        d.stopping = d.finishing = false;
-        if (d.conf)
-                core_apply(d.core, d.conf, clock_mono_ms(), clock_wall_ms());
-        else
-                load(&d, NULL);
-        daemon_turn(&d);
+        begin_input();
         talk(data + 1, pieces, data + 1 + pieces, size - 1 - pieces);
         core_check(d.core, clock_mono_ms());
         ev_timer_stop(d.loop, &d.save);
@@ -316,6 +319,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 d.first = p->next;
                 free(p);
         }
+        events_done(&d.events);
+        state_done(&d);
         core_free(d.core);
         strbuf_done(&d.log.pending);
         return 0;
