@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "helpers"))
@@ -25,8 +26,13 @@ from inject import Case, matrix
 from svcdtest import BIN, descendants, sanitized
 
 
+ENDING = []  # not empty: no life is begun any more
+
+
 def one(case, who=None):
     """One life in a process of its own, since each wants to be a subreaper. Returns what it printed."""
+    if ENDING:
+        return ""
     argv = [sys.executable, "-B", os.path.abspath(__file__), "--one", str(case or who)]
     return subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False).stdout
 
@@ -68,7 +74,9 @@ def found():
 
 def end_now(*_):
     """At once, lives that are under way included: they are all below this process."""
-    while descendants(os.getpid()):
+    ENDING.append(True)
+    end = time.monotonic() + 0.3  # for one that another thread was about to begin
+    while descendants(os.getpid()) or time.monotonic() < end:
         for p in descendants(os.getpid()):
             try:
                 os.kill(p, signal.SIGKILL)
