@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -142,6 +144,18 @@ static bool has_processes(const struct link *l)
         return orphans_has(tags, n, spec_tag(&l->d->paths, l->svc->name));
 }
 
+/* Where the record cannot be read just now (no descriptors), the pid tells: a zombie child of ours, or
+ * nobody's. */
+static bool has_ended(const struct link *l)
+{
+        siginfo_t info = {0};
+        if (l->pid <= 0)
+                return false;
+        if (waitid(P_PID, (id_t)l->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+                return info.si_pid == l->pid;
+        return errno == ECHILD && kill(l->pid, 0) < 0 && errno == ESRCH;
+}
+
 static void look_for_shim(struct link *l)
 {
         if (l->state == LINK_CLEANING)
@@ -149,9 +163,11 @@ static void look_for_shim(struct link *l)
         struct record r = record_look(&l->d->paths, l->svc->name);
         if (r.holder > 0 && l->state == LINK_LEAVING) {
                 set_timer(l, LINK_LEAVE_MS);
-        } else if (r.holder > 0 || r.unknown) {
+        } else if (r.holder > 0) {
                 record_nudge(&l->d->paths, l->svc->name);
                 set_timer(l, LINK_RETRY_MS);
+        } else if (r.unknown && !has_ended(l)) {
+                set_timer(l, LINK_UNKNOWN_MS);
         } else if (l->state == LINK_LEAVING) {
                 left(l);
         } else if (!r.exists && clock_mono_ms() < l->until_ms && has_processes(l)) {

@@ -23,11 +23,12 @@
 #include "supervisord/rescue.h"
 #include "supervisord/shimio.h"
 
-#define LINK_RETRY_MS  1000 /* how often an AWAY shim is looked for and nudged */
-#define LINK_LEAVE_MS  5    /* a shim that said goodbye is gone by then, most likely */
-#define LINK_RECORD_MS 50   /* between two looks for the record that a shim makes again */
-#define LINK_BIRTHS    5 /* shims that end before they have said anything; then the start has failed */
-#define LINK_KEPT_MAX  6 /* reports that a shim keeps */
+#define LINK_RETRY_MS   1000 /* how often an AWAY shim is looked for and nudged */
+#define LINK_LEAVE_MS   5    /* a shim that said goodbye is gone by then, most likely */
+#define LINK_UNKNOWN_MS 100  /* between two looks at a record that cannot be read just now */
+#define LINK_RECORD_MS  50   /* between two looks for the record that a shim makes again */
+#define LINK_BIRTHS     5 /* shims that end before they have said anything; then the start has failed */
+#define LINK_KEPT_MAX   6 /* reports that a shim keeps */
 
 struct daemon;
 

@@ -40,14 +40,25 @@ class Disk(SvcdTest):
         super().tearDown()
 
     def fill(self):
-        """To the last byte."""
+        """To the last byte. Returns how many there were."""
+        n = 0
         with open(self.ballast, "ab", buffering=0) as f:
             for size in (65536, 4096, 1):
                 try:
                     while True:
-                        f.write(b"x" * size)
+                        n += f.write(b"x" * size)
                 except OSError:
                     pass
+        return n
+
+    def fill_for_good(self):
+        """Also what svcd gives back when it has done what it is at: files that took others' places."""
+        full = []
+
+        def stays():
+            full.append(self.fill() == 0)
+            return len(full) > 20 and all(full[-20:])
+        self.until(stays, what="a disk that stays full")
 
     def free(self):
         if os.path.exists(self.ballast):
@@ -204,19 +215,27 @@ class FullState(Disk):
             self.running(name)
         self.svcctl("disable", "c")
         state = os.path.join(self.root, "svcd/state.json")
-        before, safe = self.read(state), self.read(state + ".safe")
-        self.fill()
+        self.fill_for_good()
+        before = json.loads(self.read(state))
+
+        def never_less(path):
+            """Whole, no older than it was, and all of it there. (What it replaces may make room for it.)"""
+            now = json.loads(self.read(path))
+            self.assertGreaterEqual(now["seq"], before["seq"])
+            self.assertEqual(sorted(now["services"]), list("abc"))
+            self.assertEqual(now["services"]["c"]["holds"], ["command"])
+
         with at_rest(self, self.svcd.pid):
             self.run_svcctl("disable", "b")
             self.complained("cannot save the state")
             self.in_state("b", "disabled")
-            self.assertEqual(self.read(state), before)
-            self.assertEqual(self.read(state + ".safe"), safe)
+            never_less(state)
+            never_less(state + ".safe")
         self.free()
         # Without anybody asking, and the file says what is.
-        self.until(lambda: self.read(state) != before, what="the state to be saved", limit=20)
-        saved = json.loads(self.read(state))["services"]
-        self.assertEqual([saved[n].get("holds") for n in "abc"], [None, ["command"], ["command"]])
+        want = [None, ["command"], ["command"]]
+        self.until(lambda: [json.loads(self.read(state))["services"][n].get("holds") for n in "abc"] == want,
+                   what="the state to be saved", limit=20)
         self.until(lambda: "the state can be saved again" in self.svcd_log(), what="the news")
 
 

@@ -11,7 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
-from svcdtest import BIN, SLOW, SvcdTest, at_rest, children, command_line, libc
+from svcdtest import BIN, SLOW, SvcdTest, at_rest, children, command_line, libc, sanitized
 
 ROOT = os.geteuid() == 0
 
@@ -284,9 +284,8 @@ class Clock(Exhaustion):
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
         self.set_clock(0)
         self.svcd_env.update(LD_PRELOAD=library, CLOCK_OFFSET=self.offset)
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
-            if name in os.environ:
-                self.svcd_env[name] = os.environ[name] + ":verify_asan_link_order=0"
+        if sanitized():  # whose library wants to be the first otherwise
+            self.svcd_env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         self.config("""
           services:
             a: {command: sh -c 'sleep 0.2; exit 1', restart: {delay: 100ms, max_delay: 100ms, max_failures: 0}}
@@ -326,6 +325,8 @@ class Epoll(Exhaustion):
             exec strace -D -o {self.tmp}/trace -e trace=epoll_ctl {' '.join('-e inject=' + i for i in inject)} \\
                 {os.path.join(BIN, 'svcd')} "$@"
         """)
+        if sanitized():  # leaks cannot be looked for while somebody traces
+            self.svcd_env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         self.start(program=strace, wait=False)
         # It answers as soon as it can; until then nothing does.
         self.until(lambda: self.svcd.poll() is None and self.answers(), what="svcd's answer", limit=20)

@@ -1,6 +1,7 @@
 """svc-shim: standing orders, reports that are kept, svcd going away and coming back, the record."""
 
 import os
+import re
 import signal
 import sys
 import unittest
@@ -389,9 +390,13 @@ class Record(Helpers):
             starttime = f.read().rsplit(") ", 1)[1].split()[19]
         want = {"shim": str(shim.pid), "starttime": starttime, "run": "0", "main": "0",
                 "boot": self.read("/proc/sys/kernel/random/boot_id").decode().strip()}
-        self.until(lambda: self.record() == want, "record")
+        pipes = dict.fromkeys(("out", "err"), "0")  # by which what is left in them is found
+        self.until(lambda: self.record() == {**want, **pipes}, "record")
         started = shim.start(["sleep", "1000"], run=41)
-        want.update(run="41", main=str(started.main_pid))
+        for i, name in enumerate(pipes, 1):
+            pipe = os.readlink(f"/proc/{started.main_pid}/fd/{i}")
+            pipes[name] = re.fullmatch(r"pipe:\[(\d+)\]", pipe)[1]
+        want.update(run="41", main=str(started.main_pid), **pipes)
         self.assertEqual(self.record(), want)
         self.assertEqual(lock_holder(os.path.join(self.run_dir, "shims", "a")), shim.pid)
         shim.send("SIGNAL", signo=9)

@@ -198,9 +198,10 @@ class Actions:
 
     def kill(self, name, signame):
         """The main process, by what its record says: svcd need not be there."""
-        record = self.test.read(os.path.join(self.test.run_dir, "shims", name))
-        os.kill(int(re.search(r"^main=(\d+)$", record, re.MULTILINE)[1]),
-                getattr(signal, "SIG" + signame))
+        path = os.path.join(self.test.run_dir, "shims", name)
+        main = self.test.until(lambda: re.search(r"^main=([1-9]\d*)$", self.test.read(path), re.MULTILINE),
+                               what=f"the main process in {path}")
+        os.kill(int(main[1]), getattr(signal, "SIG" + signame))
 
     @staticmethod
     def pause(ms):
