@@ -42,7 +42,7 @@ static void client_free(struct client *c)
         free(c);
 }
 
-static void client_write(struct client *c)
+static void client_send(struct client *c)
 {
         while (!c->ended && c->out.n > 0) {
                 ssize_t n = send(c->fd, c->out.s, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -56,14 +56,6 @@ static void client_write(struct client *c)
         }
         if (c->out.n == 0)
                 strbuf_done(&c->out);
-        /* Whoever does not read his answers, or says more than can be served, waits. */
-        bool full = c->out.n > 0 || (!c->call && c->in.n > VARLINK_REQUEST_MAX);
-        int events = (full ? 0 : EV_READ) | (c->out.n ? EV_WRITE : 0);
-        if (!c->ended && c->io.events != events) {
-                ev_io_stop(c->d->loop, &c->io);
-                ev_io_set(&c->io, c->fd, events);
-                ev_io_start(c->d->loop, &c->io);
-        }
 }
 
 /* For an answer that is the last one: says why and hangs up. */
@@ -71,13 +63,33 @@ static void client_refuse(struct client *c, const char *limit, json_int_t maximu
 {
         server_error(c, VARLINK_INTERFACE ".LimitReached",
                      json_pack("{s:s, s:I}", "limit", limit, "maximum", maximum));
-        client_write(c);
+        client_send(c);
         client_end(c);
 }
 
+/* It waits for us: a whole request, or too much for one. */
 static bool has_request(const struct client *c)
 {
-        return c->in.n > 0 && memchr(c->in.s, '\0', c->in.n);
+        return c->varlink && c->in.n > 0 &&
+               (c->in.n > VARLINK_REQUEST_MAX || memchr(c->in.s, '\0', c->in.n));
+}
+
+/* At the end of each turn, whatever it did: who comes back to C. Whoever does not read his answers, or
+ * has said more than was served, is not read from: so its end is not heard before its requests are. */
+static void client_arm(struct client *c)
+{
+        struct server *s = &c->d->server;
+        bool asks = !c->call && has_request(c);
+        int events = c->out.n > 0 ? EV_WRITE : asks ? 0 : EV_READ;
+        if (c->io.events != events) {
+                ev_io_stop(c->d->loop, &c->io);
+                ev_io_set(&c->io, c->fd, events);
+                loopio_start(c->d->loop, &c->io);
+        }
+        if (asks && c->out.n == 0 && !ev_is_active(&s->more)) {
+                ev_timer_set(&s->more, 0, 0);
+                ev_timer_start(c->d->loop, &s->more);
+        }
 }
 
 /* It has said something that nobody has read yet: so it is not silent. */
@@ -120,8 +132,8 @@ static void more_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)revents;
 }
 
-/* Whether C has had its share of this turn of the loop, or all of them together have; then the next one
- * comes at once, and begins with the first who went away empty. */
+/* Whether C has had its share of this turn of the loop, or all of them together have; then the next one,
+ * which client_arm makes come at once, begins with the first who went away empty. */
 static bool had_its_turn(struct client *c)
 {
         struct server *s = &c->d->server;
@@ -141,10 +153,6 @@ static bool had_its_turn(struct client *c)
         }
         if (!s->resume && now_ms >= s->until_ms)
                 s->resume = c;
-        if (!ev_is_active(&s->more)) {
-                ev_timer_set(&s->more, 0, 0);
-                ev_timer_start(c->d->loop, &s->more);
-        }
         return true;
 }
 
@@ -154,7 +162,7 @@ static void client_serve(struct client *c)
 {
         while (!c->ended && !c->call && c->out.n == 0) {
                 _cleanup_free_ char *text = NULL;
-                if (!has_request(c) && c->in.n <= VARLINK_REQUEST_MAX)
+                if (!has_request(c))
                         break;
                 if (had_its_turn(c))
                         return;
@@ -164,7 +172,7 @@ static void client_serve(struct client *c)
                 }
                 expect_rest(c, false); /* the time is for each request anew */
                 methods_call(c, text);
-                client_write(c);
+                client_send(c);
         }
         if (!c->ended)
                 expect_rest(c, c->in.n > 0 && !c->call && c->out.n == 0);
@@ -223,7 +231,7 @@ static void client_cb(struct ev_loop *loop, ev_io *w, int revents)
                 return;
         }
         if (revents & EV_WRITE)
-                client_write(c);
+                client_send(c);
         if (!(revents & EV_READ) || c->ended)
                 return;
         char buf[16384];
@@ -496,11 +504,10 @@ static void client_flush(struct client *c)
         if (c->ended)
                 return;
         if (c->out.n > 0)
-                client_write(c);
+                client_send(c);
         /* A call that ended in this turn makes way for the request behind it. */
         if (!c->ended && !c->call && c->in.n > 0 && c->varlink)
                 client_serve(c);
-        client_write(c);
         if (c->out.n > 0)
                 bound_waiting(&c->d->server);
 }
@@ -518,5 +525,7 @@ void server_flush(struct server *s)
                 next = c->next;
                 if (c->ended)
                         client_free(c);
+                else
+                        client_arm(c);
         }
 }

@@ -14,6 +14,7 @@
  *   SERVER_PARTIAL_MS    for the rest of a request that has begun, or for a connection's first one
  *   SERVER_TURN_REQUESTS of one client in a turn of the loop, and
  *   SERVER_TURN_MS       for all of them; then the shims have theirs, and after them the others
+ *                        (a client with more than that to ask is not read from meanwhile)
  *   SERVER_OUT_MAX       bytes of answers that wait for a client that does not read; a client for
  *                        which some wait is not read from
  *   SERVER_BEHIND_MAX    the same for a stream of events
