@@ -154,8 +154,22 @@ static void set_cookie(struct shim *s, const void *data, size_t n)
                 memcpy(s->cookie, data, s->cookie_n);
 }
 
+/* Asked for by a svcd that has died since, of a nursery that was slow: the next svcd cannot have known of
+ * this shim, and has settled without it what is to run. */
+static bool born_too_late(struct shim *s)
+{
+        if (s->run || !link_is_left(s))
+                return false;
+        if (!s->record.run)
+                record_remove(s); /* nobody else's */
+        s->ending = true;
+        return true;
+}
+
 static void on_start(struct shim *s, const void *payload, size_t n)
 {
+        if (born_too_late(s))
+                return;
         run_start(s, payload, n);
         if (s->launch.cookie_n && s->phase != PHASE_NONE)
                 set_cookie(s, s->launch.cookie, s->launch.cookie_n);

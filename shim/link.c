@@ -33,6 +33,12 @@ bool link_is_up(const struct shim *s)
         return s->link.fd >= 0;
 }
 
+bool link_is_left(const struct shim *s)
+{
+        struct pollfd p = {.fd = s->link.fd, .events = POLLRDHUP};
+        return s->link.fd < 0 || (poll(&p, 1, 0) == 1 && p.revents);
+}
+
 static void small_buffer(struct link *l)
 {
         if (l->in == big.in)

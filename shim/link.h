@@ -11,6 +11,8 @@
 
 void link_init(struct shim *s, int fd);
 bool link_is_up(const struct shim *s);
+/* Whether the svcd that sent what is being read is gone by now. */
+bool link_is_left(const struct shim *s);
 
 /* There is something to read: handles all whole frames that have come. */
 void link_read(struct shim *s);

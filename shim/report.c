@@ -101,7 +101,8 @@ void report_hello(struct shim *s)
         struct shim_writer w;
         if (!link_begin(s, &w, SHIM_HELLO))
                 return;
-        bool up = s->phase == PHASE_UP;
+        /* Until its end is reported a run is up: what that report will say is not known before. */
+        bool up = s->phase == PHASE_UP || s->phase == PHASE_ENDED;
         shim_put_int(&w, SHIM_T_VERSION, SHIM_PROTO_VERSION);
         shim_put_str(&w, SHIM_T_NAME, s->name);
         shim_put_int(&w, SHIM_T_PID, s->pid);

@@ -87,7 +87,9 @@ static void cleaned_cb(struct cleaning *c)
         struct link *l = CONTAINER_OF(c, struct link, cleaning);
         complete_log(l);
         struct core_event ev = {.type = CORE_EV_LOST, .uid = -1};
-        ev.run = record_look(&l->d->paths, l->svc->name).run;
+        _cleanup_free_ char *log = paths_log(&l->d->paths, l->svc->name);
+        ev.run = MAX(record_look(&l->d->paths, l->svc->name).run,
+                     rescue_last_run(log, RESCUE_MAX_BYTES));
         record_remove(&l->d->paths, l->svc->name);
         if (l->spawn_after) { /* the shim was idle: no run was lost */
                 start_again(l);
@@ -686,11 +688,24 @@ static void find_records(struct daemon *d)
         closedir(dir);
 }
 
+/* A svcd that could not save its state, or a shim by its standing order, has begun a run, and then the record
+ * was lost as well: its log may still tell. */
+static void find_in_log(struct daemon *d, const char *name)
+{
+        _cleanup_free_ char *log = paths_log(&d->paths, name);
+        int64_t run = rescue_last_run(log, RESCUE_LOG_BYTES);
+        if (run > 0)
+                core_run_seen(d->core, name, run);
+}
+
 /* One that the list of records left out: it could not be read to its end, or the record was deleted
  * and something lives all the same. */
 static void find_unlisted(struct daemon *d, const char *name, const uint64_t *tags, ssize_t n)
 {
-        if (find_by_record(d, name) || !orphans_has(tags, n, spec_tag(&d->paths, name)))
+        if (find_by_record(d, name))
+                return;
+        find_in_log(d, name);
+        if (!orphans_has(tags, n, spec_tag(&d->paths, name)))
                 return;
         if (n >= 0)
                 selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,

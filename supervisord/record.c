@@ -25,8 +25,7 @@ static pid_t lock_holder(const char *path)
         return l.l_pid;
 }
 
-/* The file is the service's user's to write: what cannot be a run's number is none. */
-static int64_t run_number(const char *text)
+int64_t record_run(const char *text)
 {
         int64_t v = strtoll(text, NULL, 10);
         return v > 0 && v <= CORE_RUN_MAX ? v : 0;
@@ -49,7 +48,7 @@ struct record record_look(const struct paths *p, const char *service)
         char *save = NULL;
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 if (str_starts(line, "run="))
-                        r.run = run_number(line + 4);
+                        r.run = record_run(line + 4);
                 if (str_starts(line, "main="))
                         r.main = (pid_t)strtol(line + 5, NULL, 10);
                 if (str_starts(line, "out="))

@@ -19,6 +19,10 @@ struct record {
         uint64_t out, err; /* inodes of its pipes; 0 = not known */
 };
 
+/* The number at the beginning of TEXT. The file is the service's user's to write: what cannot be a run's number
+ * is 0. */
+int64_t record_run(const char *text);
+
 struct record record_look(const struct paths *p, const char *service);
 /* Removes it; what is missing is no error. */
 void record_remove(const struct paths *p, const char *service);

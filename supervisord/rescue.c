@@ -128,3 +128,35 @@ bool rescue_has_exited(const char *path, int64_t run)
         }
         return found;
 }
+
+/* In a line of svcd's: what comes before, the time, has no blank. */
+static int64_t last_run_in(const char *text, size_t n)
+{
+        static const char what[] = " svcd started run=";
+        int64_t run = 0;
+        const char *p = text, *end = text + n;
+        while ((p = memmem(p, (size_t)(end - p), what, sizeof(what) - 1))) {
+                const char *line = p;
+                while (line > text && line[-1] != '\n' && line[-1] != ' ')
+                        line--;
+                p += sizeof(what) - 1;
+                if (line == text || line[-1] == '\n')
+                        run = record_run(p);
+        }
+        return run;
+}
+
+int64_t rescue_last_run(const char *path, size_t most)
+{
+        int64_t run = 0;
+        for (int i = 0; i < TAIL_FILES && run == 0 && most > 0; i++) {
+                _cleanup_free_ char *file = i ? xasprintf("%s.%d", path, i) : xstrdup(path);
+                size_t n;
+                _cleanup_free_ char *text = tail(file, most, &n);
+                /* What begins in the middle of a line is not looked at. */
+                const char *begin = n == most ? memchr(text, '\n', n) : text;
+                run = begin ? last_run_in(begin, n - (size_t)(begin - text)) : 0;
+                most -= n;
+        }
+        return run;
+}

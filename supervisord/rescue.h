@@ -16,6 +16,7 @@
 #include "supervisord/record.h"
 
 #define RESCUE_MAX_BYTES (1024 * 1024) /* of a pipe */
+#define RESCUE_LOG_BYTES (64 * 1024)   /* of each log, when svcd starts */
 
 struct rescue {
         int fd[2]; /* read ends of stdout's and stderr's pipes, -1 = none */
@@ -33,5 +34,9 @@ void rescue_done(struct rescue *rescue);
 
 /* Whether the end of the log at PATH tells that run RUN has exited. */
 bool rescue_has_exited(const char *path, int64_t run);
+
+/* The run that the last MOST bytes of the log at PATH (or of what it was before it was rotated) tell of last as
+ * started; 0 = of none. For when the state could not be saved, and the shim's record is gone too. */
+int64_t rescue_last_run(const char *path, size_t most);
 
 #endif

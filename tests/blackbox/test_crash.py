@@ -158,6 +158,51 @@ class Crash(SvcdTest):
         self.assertEqual((s["pid"], s["run"]), (second, 2))
         self.assertEqual(s["last_exit"]["signal"], "KILL")
 
+    def test_a_run_of_which_only_the_log_tells(self):
+        # By its standing order the shim begins run 2, which no svcd puts on record; then its own record is
+        # deleted, and it dies.
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 100ms}}}\n")
+        self.start()
+        first = self.running("a")
+        self.until(lambda: self.service("a")["uptime_ms"] > 300, what="a long run")
+        shim = self.shim_of(first["pid"])
+        self.kill_svcd()
+        os.kill(first["pid"], signal.SIGKILL)
+        self.logged("a", "started run=2", "svcd")
+        shutil.rmtree(self.run_dir)
+        tree = children(shim)
+        os.kill(shim, signal.SIGKILL)
+        self.gone(shim)
+        for p in tree:
+            os.kill(p, signal.SIGKILL)
+        self.gone(*tree)
+        self.start()
+        self.running("a")
+        self.assertEqual([e["run"] for e in self.events("a") if e["event"] == "exited"], [1, 2])
+        for what in "started", "exited":
+            numbers = [re.search(r"run=(\d+)", t)[1] for t in self.log_texts("a", "svcd") if t.startswith(what)]
+            self.assertEqual(numbers, ["1", "2", "3"][:len(numbers)])
+        self.assertEqual(self.service("a")["run"], 3)
+
+    def test_a_stop_when_the_main_process_has_just_ended(self):
+        # The shim, which was stopped, answers the next svcd before it has reported the end; what is left of the run
+        # has to go all the same before the service is said to be down.
+        program = self.script("p.sh", "(trap '' TERM HUP; exec sleep 1009) &\necho $! >> pids\nexec sleep 1010\n")
+        self.config(f"services: {{a: {{command: {program}, stop: {{timeout: 300ms}}}}}}\n")
+        self.start()
+        main = self.running("a")["pid"]
+        child = int(self.written("pids")[0])
+        shim = self.shim_of(main)
+        os.kill(shim, signal.SIGSTOP)
+        self.kill_svcd()
+        os.kill(main, signal.SIGKILL)
+        self.start()
+        self.svcctl("stop", "--no-wait", "a")
+        os.kill(shim, signal.SIGCONT)
+        self.svcctl("stop", "a")
+        self.assertFalse(alive(child))
+        self.gone(shim)
+
     def test_a_crash_loop_cannot_happen_without_svcd(self):
         run = self.script("p.sh", "echo x >> starts\nsleep 0.2\n")
         self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms, max_failures: 0}}}}}}\n")
@@ -502,6 +547,29 @@ class Nursery(SvcdTest):
             self.running("b")
         self.assertEqual([e for e in self.events("b") if e["event"] in ("start failed", "exited") and
                           e.get("cause") != "stop"], [])
+
+    def test_one_that_hangs_and_is_continued_when_its_svcd_is_dead(self):
+        # It still forks the shim that it was asked for. That must not start what a later svcd knows to be stopped.
+        run = self.script("p.sh", "echo x >> starts\nexec sleep 1000\n")
+        self.config(f"services: {{a: {{command: sleep 1000}}, b: {{command: {run}}}}}\n")
+        self.start()
+        self.running("b")
+        self.written("starts")
+        self.svcctl("stop", "b")
+        hung = self.nursery()
+        os.kill(hung, signal.SIGSTOP)
+        self.svcctl("start", "--no-wait", "b")
+        self.in_state("b", "starting")
+        self.kill_svcd()
+        self.start()
+        self.svcctl("stop", "b")
+        count = self.read("starts")
+        os.kill(hung, signal.SIGCONT)
+        self.gone(hung)
+        self.until(lambda: not any(command_line(p).startswith("svc-shim b") for p in children(os.getpid())),
+                   what="the end of the shim that came too late")
+        self.assertEqual(self.read("starts"), count)
+        self.assertEqual(self.state("b"), "stopped")
 
     def test_one_that_hangs_is_replaced(self):
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")

@@ -302,6 +302,46 @@ class Away(Helpers):
         sock.close()
         self.assertTrue(alive(started.main_pid))
 
+    def test_the_main_process_has_just_ended(self):
+        """A run is up until its end is reported: only that report can say that something is left."""
+        shim = self.shim()
+        started = shim.sh("sleep 1000 & exec sleep 1000")
+        self.until(lambda: len(children(shim.pid)) + len(children(started.main_pid)) == 2, "child")
+        server = self.listen()
+        os.kill(shim.pid, signal.SIGSTOP)
+        self.until(lambda: state(shim.pid) == "T", "stop")
+        os.kill(started.main_pid, signal.SIGKILL)
+        self.until(lambda: state(started.main_pid) == "Z", "end")
+        shim.close()
+        os.kill(shim.pid, signal.SIGUSR1)  # so that it connects at once
+        os.kill(shim.pid, signal.SIGCONT)
+        link = self.accept(server)
+        hello = link.next()
+        self.assertEqual((hello.kind, hello.main_pid, hello.leftover), ("HELLO", started.main_pid, 1))
+        ended = link.expect("EXITED", run=1)
+        self.assertEqual(ended.leftover, 1)
+        link.send("KILL", run=1)
+        link.expect("EMPTY", run=1)
+        link.send("ACK", report=ended.report)
+        self.stop(link, shim.pid)
+
+    def test_asked_for_by_one_that_has_died(self):
+        """Born late, of a nursery that was stopped: whoever runs now cannot have known of it."""
+        first = self.shim()
+        first.sh("exit 0")
+        first.ack(first.expect("EXITED"))
+        self.stop(first, first.pid)
+        os.kill(self.nursery_pid, signal.SIGSTOP)
+        self.until(lambda: state(self.nursery_pid) == "T", "stop")
+        late = self.shim(hello=False)
+        late.start(["touch", "begun"], wait=False)
+        late.close()
+        os.kill(self.nursery_pid, signal.SIGCONT)
+        after = self.shim("b")  # forked after it
+        self.until(lambda: [p for p in children(os.getpid()) if alive(p)] == [self.nursery_pid, after.pid], "its end")
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "begun")))
+        self.assertEqual(os.listdir(os.path.join(self.run_dir, "shims")), ["b"])
+
     def test_exit_while_away(self):
         shim = self.shim()
         started = shim.sh("echo out; kill -9 $$", wait=True)
