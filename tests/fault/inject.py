@@ -83,7 +83,9 @@ class Case:
         return f"life/{self.who}:{self.what}:{self.how}:{self.n}"
 
     def expression(self):
-        how = "signal=KILL" if self.how == "KILL" else f"error={self.how}"
+        # The kernel's brk tells no error, but where the end of the heap is: not where it was wanted. An error
+        # number would be taken for a very high address, as success.
+        how = "signal=KILL" if self.how == "KILL" else "retval=0" if self.what == "brk" else f"error={self.how}"
         return f"inject={self.what}:{how}:when={self.n}"
 
 
