@@ -231,6 +231,7 @@ void daemon_shutdown(struct daemon *d, const char *why)
                 return;
         d->stopping = true;
         upgrade_cancel(d);
+        link_release_kept(d);
         selflog_add(&d->log, "stopping all services: %s", why);
         sdnotify_send("STOPPING=1");
         core_shutdown(d->core, clock_mono_ms(), clock_wall_ms());

@@ -238,7 +238,7 @@ static void away(struct link *l)
         answered(l);
         born(l);
         l->kept_n = 0;
-        l->spawn_after = false;
+        l->spawn_after = l->release_after = false;
         l->state = LINK_AWAY;
         daemon_post(l->d, l->svc, &ev);
 }
@@ -506,6 +506,7 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
         bool fresh = !l || later;
         if (!l)
                 l = link_new(d, s, LINK_UP);
+        l->release_after = false;
         l->spawn_run = fx->run;
         strbuf_done(&l->start);
         _cleanup_free_ char *prefix = NULL;
@@ -605,6 +606,24 @@ void link_ack(struct daemon *d, const struct core_effect *fx)
         }
 }
 
+static void send_exit(struct link *l)
+{
+        char buf[SMALL_FRAME_BYTES];
+        struct shim_writer w;
+        l->release_after = false;
+        shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
+        send_frame(l, &w);
+        if (l->state == LINK_UP)
+                l->state = LINK_LEAVING;
+}
+
+void link_release_kept(struct daemon *d)
+{
+        for (size_t i = 0; i < d->links_n; i++)
+                if (d->links[i] && d->links[i]->release_after)
+                        send_exit(d->links[i]);
+}
+
 void link_ack_kept(struct daemon *d)
 {
         for (size_t i = 0; i < d->links_n; i++) {
@@ -614,19 +633,18 @@ void link_ack_kept(struct daemon *d)
                 if (l)
                         l->kept_n = 0;
         }
+        link_release_kept(d);
 }
 
+/* While the state cannot be saved the shim is the only one that outlives svcd and knows of its last runs. */
 void link_release(struct daemon *d, struct core_service *s)
 {
         struct link *l = find(d, s);
         if (!l || l->state != LINK_UP)
                 return;
-        char buf[SMALL_FRAME_BYTES];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
-        send_frame(l, &w);
-        if (l->state == LINK_UP)
-                l->state = LINK_LEAVING;
+        l->release_after = d->save_error && !d->stopping;
+        if (!l->release_after)
+                send_exit(l);
 }
 
 void link_live(struct daemon *d, struct core_service *s)
@@ -854,7 +872,9 @@ pid_t link_pid(const struct daemon *d, const struct core_service *s)
 void link_forget(struct daemon *d, struct core_service *s)
 {
         struct link *l = find(d, s);
-        if (l)
+        if (l && l->release_after)
+                send_exit(l);
+        if (find(d, s))
                 link_free(l);
 }
 

@@ -1,7 +1,8 @@
 /* link: svcd's end of one service's shim: the effects of the core go out as frames, the shim's
  * reports come in as events.
  *
- *   UP        connected
+ *   UP        connected. A shim that may go stays all the same while the state cannot be saved: should svcd die
+ *             then, nobody else knows of its last runs
  *   AWAY      the shim lives (it holds its lock: shim_proto.h, "RUN/shims/NAME") but is not connected:
  *             it was left by an earlier svcd, or the connection broke. Log lines are kept for it,
  *             nothing else: the core is told, and gives its orders again when it is back.
@@ -54,6 +55,7 @@ struct link {
         struct cleaning cleaning;
         int64_t kept[LINK_KEPT_MAX]; /* reports that were answered with KEEP, oldest first */
         int kept_n;
+        bool release_after; /* UP, idle: may go once what it knows is on record */
         struct rescue rescue;
         /* The last `exited` line that was sent, should its shim die with it; or NULL. */
         char *ended;
@@ -64,8 +66,10 @@ struct link {
 void link_spawn(struct daemon *d, const struct core_effect *fx);
 void link_order(struct daemon *d, const struct core_effect *fx);
 void link_ack(struct daemon *d, const struct core_effect *fx);
-/* What could not be put on record when it was answered is on record now. */
+/* What could not be put on record when it was answered is on record now: shims may forget it, and go. */
 void link_ack_kept(struct daemon *d);
+/* svcd is about to end: those that wait for that go as they are. */
+void link_release_kept(struct daemon *d);
 void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree);
 void link_kill(struct daemon *d, struct core_service *s);
 void link_release(struct daemon *d, struct core_service *s);

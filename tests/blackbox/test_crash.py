@@ -184,6 +184,71 @@ class Crash(SvcdTest):
             self.assertEqual(numbers, ["1", "2", "3"][:len(numbers)])
         self.assertEqual(self.service("a")["run"], 3)
 
+    def test_a_run_that_no_svcd_could_put_on_record(self):
+        # It began and ended under a svcd that could save nothing, and was killed. Its shim stays until that is
+        # on record, so that the next svcd hears of it.
+        self.config("services: {a: {command: sleep 1000, restart: never}}\n")
+        self.start()
+        os.kill(self.running("a")["pid"], signal.SIGKILL)
+        self.in_state("a", "stopped")
+        self.kill_svcd()
+        obstacle = os.path.join(self.root, "svcd/state.json.tmp")
+        os.mkdir(obstacle)
+        self.start()
+        self.svcctl("start", "--no-wait", "a")
+        a = self.running("a")
+        self.assertEqual(a["run"], 2)
+        shim = self.shim_of(a["pid"])
+        os.kill(a["pid"], signal.SIGTERM)
+        self.in_state("a", "stopped")
+        self.kill_svcd()
+        self.assertTrue(alive(shim))
+        shutil.rmtree(os.path.join(self.root, "logs"))  # nobody else knows
+        os.rmdir(obstacle)
+        self.start()
+        self.gone(shim)
+        ended = [e for e in self.events("a") if e["event"] == "exited"]
+        self.assertEqual([(e["run"], e["signal"]) for e in ended], [(1, "KILL"), (2, "TERM")])
+        self.svcctl("start", "a")
+        self.assertEqual(self.running("a")["run"], 3)
+
+    def test_an_idle_shim_that_waits_for_the_record_runs_again_or_goes(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.start()
+        shims = [self.shim_of(self.running(n)["pid"]) for n in "abc"]
+        self.kill_svcd()
+        obstacle = os.path.join(self.root, "svcd/state.json.tmp")
+        os.mkdir(obstacle)
+        self.start()
+        for n in "abc":
+            self.running(n)
+            self.run_svcctl("stop", n)
+            self.in_state(n, "stopped")
+        self.assertTrue(all(alive(p) for p in shims))
+        self.run_svcctl("start", "a")
+        self.assertEqual(self.shim_of(self.running("a")["pid"]), shims[0])
+        self.config("services: {a: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.svcctl("reload")
+        self.gone(shims[1])
+        self.assertTrue(alive(shims[2]))
+        os.rmdir(obstacle)
+        self.svcctl("stop", "a")
+        self.gone(shims[0], shims[2])
+
+    def test_an_idle_shim_that_waits_for_the_record_does_not_hold_up_the_end(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        shim = self.shim_of(self.running("a")["pid"])
+        self.kill_svcd()
+        os.mkdir(os.path.join(self.root, "svcd/state.json.tmp"))
+        self.start()
+        self.running("a")
+        self.run_svcctl("stop", "a")
+        self.in_state("a", "stopped")
+        self.assertTrue(alive(shim))
+        self.end_svcd()
+        self.assertFalse(alive(shim))
+
     def test_a_stop_when_the_main_process_has_just_ended(self):
         # The shim, which was stopped, answers the next svcd before it has reported the end; what is left of the run
         # has to go all the same before the service is said to be down.
