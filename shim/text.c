@@ -89,7 +89,12 @@ void text_duration(struct text *t, int64_t ms)
                 text_str(t, "ms");
                 return;
         }
-        int64_t left = (ms + 500) / 1000;
+        int64_t left = ms / 1000;
+        if (left < 120) {
+                text_int(t, left);
+                text_str(t, "s");
+                return;
+        }
         int parts = 0;
         for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && parts < 3; i++) {
                 int64_t v = left / units[i].seconds;

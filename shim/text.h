@@ -27,7 +27,8 @@ void text_hex(struct text *t, uint64_t v, unsigned digits); /* the last DIGITS h
  * control characters are escaped, and what is longer than MAX bytes ends in an ellipsis. */
 void text_quoted(struct text *t, const char *s, size_t n, size_t max);
 
-/* A duration for people: "57ms" below one second, else rounded to seconds: "9s", "2m46s", "1d3h". */
+/* A duration for people: "57ms" below one second, "119s" below two minutes, else "2m46s", "1d3h": whole
+ * seconds, as svcd says it (supervisord/core/text.c), which puts the same run on record. */
 void text_duration(struct text *t, int64_t ms);
 
 /* "KILL", "RTMIN+3"; the number where there is no name. */

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/util.h"
+#include "supervisord/proc.h"
 
 #define SURE_LOOKS   2  /* in a row, that found nothing */
 #define UNSURE_LOOKS 50 /* in a row, that found nothing but were not sure: a busy machine */
@@ -14,26 +15,10 @@
 #define QUICK_MS     2000 /* that long a tree that changes is chased without growing pauses */
 #define PAUSE_MS     2    /* between two looks that find nothing */
 
-static void read_stat(pid_t pid, char *name, size_t cap, char *ret_state)
-{
-        char path[40];
-        _cleanup_free_ char *text = NULL;
-        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-        snprintf(name, cap, "?");
-        *ret_state = '?';
-        if (file_read(path, 4096, &text, NULL) < 0)
-                return;
-        char *begin = strchr(text, '('), *end = strrchr(text, ')');
-        if (!begin || !end || end[1] != ' ')
-                return;
-        snprintf(name, cap, "%.*s", (int)(end - begin - 1), begin + 1);
-        *ret_state = end[2];
-}
-
 void cleaning_why(pid_t pid, int error, char *buf, size_t cap)
 {
         char name[32], state;
-        read_stat(pid, name, sizeof(name), &state);
+        proc_stat(pid, name, sizeof(name), &state);
         snprintf(buf, cap, "%s: %s", name,
                  error          ? strerror(error)
                  : state == 'D' ? "waits in the kernel for something, where no signal reaches it"

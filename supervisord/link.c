@@ -37,6 +37,7 @@ static void link_free(struct link *l)
         l->d->links[l->svc->id] = NULL;
         downlog_flush(l->d, l->svc, &l->late);
         ev_timer_stop(l->d->loop, &l->timer);
+        deaf_end(l);
         cleaning_cancel(&l->cleaning);
         rescue_done(&l->rescue);
         free(l->ended);
@@ -121,6 +122,7 @@ static void clean(struct link *l)
         rescue_take(&l->rescue, &r, tag);
         l->state = LINK_CLEANING;
         ev_timer_stop(l->d->loop, &l->timer);
+        deaf_end(l);
         l->cleaning.more = kill_cgroups_cb;
         l->cleaning.done = cleaned_cb;
         l->cleaning.stuck = stuck_cb;
@@ -235,6 +237,7 @@ static void away(struct link *l)
         struct record r = record_look(&l->d->paths, l->svc->name);
         struct core_event ev = {.type = CORE_EV_AWAY, .uid = -1, .pid = r.holder};
         shimio_close(&l->io);
+        deaf_end(l);
         answered(l);
         born(l);
         l->kept_n = 0;
@@ -384,6 +387,7 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
         struct link *l = CONTAINER_OF(io, struct link, io);
         struct core_event ev;
         born(l);
+        deaf_heard(l);
         switch (f->type) {
         case SHIM_HELLO:
                 hello(l, f);
@@ -396,6 +400,8 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                         disbelieve(l, f);
                         break;
                 }
+                if (!ev.leftover)
+                        deaf_end(l);
                 /* It answers START, which was sent after the line. */
                 if (f->type == SHIM_STARTED && l->spawning) {
                         free(l->ended);
@@ -423,6 +429,7 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 lines_lost(l, f);
                 break;
         case SHIM_STUCK:
+                deaf_end(l);
                 stuck(l, f);
                 break;
         case SHIM_BYE:
@@ -557,6 +564,8 @@ void link_kill(struct daemon *d, struct core_service *s)
         shim_begin(&w, buf, sizeof(buf), SHIM_KILL);
         shim_put_int(&w, SHIM_T_RUN, s->run);
         send_frame(l, &w);
+        if (l->state == LINK_UP)
+                deaf_wait(l);
 }
 
 void link_order(struct daemon *d, const struct core_effect *fx)

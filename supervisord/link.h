@@ -19,6 +19,7 @@
 
 #include "supervisord/cleaning.h"
 #include "supervisord/core/core.h"
+#include "supervisord/deaf.h"
 #include "supervisord/downlog.h"
 #include "supervisord/inforce.h"
 #include "supervisord/rescue.h"
@@ -42,6 +43,7 @@ struct link {
         struct shimio io;
         pid_t pid; /* of the shim; 0 = not known yet */
         ev_timer timer;
+        struct deaf deaf;         /* UP: KILL is not answered yet */
         struct downlog_late late; /* LEAVING */
         struct strbuf start;      /* INIT and START of the run that is not answered yet */
         bool spawn_after;         /* LEAVING, CLEANING: a SPAWN waits */

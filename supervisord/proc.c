@@ -150,3 +150,18 @@ void proc_signal(pid_t pid, int signo, bool *ret_ignored, bool *ret_caught)
         *ret_ignored = mask_has(buf, "\nSigIgn:", signo);
         *ret_caught = mask_has(buf, "\nSigCgt:", signo);
 }
+
+void proc_stat(pid_t pid, char *name, size_t cap, char *ret_state)
+{
+        char path[40], buf[1024];
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        snprintf(name, cap, "?");
+        *ret_state = '?';
+        if (read_small(path, buf, sizeof(buf)) == 0)
+                return;
+        const char *begin = strchr(buf, '('), *end = strrchr(buf, ')');
+        if (!begin || !end || end[1] != ' ')
+                return;
+        snprintf(name, cap, "%.*s", (int)(end - begin - 1), begin + 1);
+        *ret_state = end[2];
+}

@@ -204,6 +204,44 @@ class ShimLost(SvcdTest):
         s = self.new_run("a", pid)
         self.assertEqual((s["run"], s["failures"], s["last_exit"]["cause"]), (2, 0, "restart"))
 
+    def test_stopped_by_its_own_service(self):
+        # It is told to KILL and does not hear it.
+        self.config("services: {a: {command: \"sh -c 'sleep 0.5; kill -STOP $PPID; exec sleep 9874'\","
+                    " stop: {timeout: 100ms}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        shim = self.shim()
+        self.until(lambda: stat_fields(shim)[0] == "T", what="the stopped shim")
+        client = subprocess.Popen([os.path.join(BIN, "svcctl"), "stop", "a"], env=self.environment(),
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.until(lambda: self.service("a")["note"] == "killing what is left", what="SIGKILL")
+        self.until(lambda: self.service("a")["note"] ==
+                   f"what is left does not end: pid {shim}, svc-shim (stopped) does not answer",
+                   limit=10, what="the note")
+        self.assertEqual(client.communicate(timeout=15 * SLOW)[0], "a: stopped\n")
+        self.assertEqual(client.returncode, 0)
+        self.assertFalse(alive(pid) or alive(shim))
+        self.assertIn(f"a: its svc-shim (pid {shim}, stopped) does not answer: killed\n",
+                      self.read(os.path.join(self.root, "svcd/svcd.log")))
+        s = self.service("a")
+        self.assertEqual((s["state"], s["last_exit"]["kind"], s["last_exit"]["cause"], s["last_exit"]["failure"]),
+                         ("stopped", "lost", "stop", False))
+        self.assertEqual([len(x) for x in self.ends(1)], [1, 1])
+
+    def test_stopped_and_continued(self):
+        # One that goes on in time has lost nothing.
+        self.config("services: {a: {command: sleep 1000, stop: {timeout: 100ms}}}\n")
+        self.start()
+        self.running("a")
+        shim = self.shim()
+        os.kill(shim, signal.SIGSTOP)
+        self.svcctl("stop", "--no-wait", "a")
+        self.until(lambda: "does not answer" in (self.service("a")["note"] or ""), limit=10, what="the note")
+        os.kill(shim, signal.SIGCONT)
+        s = self.in_state("a", "stopped")
+        self.assertEqual((s["last_exit"]["kind"], s["last_exit"]["cause"]), ("signaled", "stop"))
+        self.assertNotIn("does not answer: killed", self.read(os.path.join(self.root, "svcd/svcd.log")))
+
     def test_while_it_is_idle(self):
         self.config("services: {a: {command: sleep 1000, restart: {delay: 1s}}}\n")
         self.start()

@@ -7,6 +7,11 @@
 #include "common/shim_proto.h"
 #include "supervisord/core/internal.h"
 
+/* The shim's own, which is linked with nothing of svcd. */
+#define text_duration shim_text_duration
+#include "shim/text.c"
+#undef text_duration
+
 static void durations(void **state)
 {
         static const struct {
@@ -23,6 +28,21 @@ static void durations(void **state)
         assert_string_equal(text_window(&def, buf), "60s");
         def.restart_window.v = 1500;
         assert_string_equal(text_window(&def, buf), "1s500ms");
+}
+
+static void durations_as_the_shim_says_them(void **state)
+{
+        static const int64_t rows[] = {-5,       0,        57,       999,      1000,    1499,
+                                       1506,     1999,     59999,    60500,    119499,  119999,
+                                       120000,   120600,   166897,   3599999,  3600000, 86399500,
+                                       86400000, 97506123, 97200000, 604800000};
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                char ours[CONF_DURATION_MAX], its[CONF_DURATION_MAX];
+                struct text t = text_on(its, sizeof(its));
+                shim_text_duration(&t, rows[i]);
+                assert_string_equal(text_end(&t), text_duration(rows[i], ours));
+        }
 }
 
 static void endings(void **state)
@@ -479,6 +499,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(durations),
+            cmocka_unit_test(durations_as_the_shim_says_them),
             cmocka_unit_test(endings),
             cmocka_unit_test(what_the_shell_says),
             cmocka_unit_test(what_svcd_found),
