@@ -134,10 +134,11 @@ class Archive:
         self.sets.append(files)
 
     def texts(self, name):
-        for files in self.sets:
+        """(number of the folder, text) of each file."""
+        for i, files in enumerate(self.sets):
             for n in _in_order(name, files):
                 files[n].seek(0)
-                yield n, files[n].read()
+                yield i, files[n].read()
 
     def close(self):
         for files in self.sets:
@@ -157,23 +158,24 @@ def _in_order(name, names):
 
 class Log:
     """All lines of one service's log, taken apart: entries are (time, source, text), malformed lines
-    (time of the line before, text)."""
+    (time of the line before, text); `folders` has for each entry the number of the folder it was in."""
 
     def __init__(self, name, folder, archive=None):
-        self.name, self.entries, self.malformed = name, [], []
-        for _, data in archive.texts(name) if archive else ():
-            self._add(data)
+        self.name, self.entries, self.folders, self.malformed = name, [], [], []
+        for i, data in archive.texts(name) if archive else ():
+            self._add(data, i)
         for n in _in_order(name, os.listdir(folder) if os.path.isdir(folder) else []):
             with open(os.path.join(folder, n), "rb") as f:
-                self._add(f.read())
+                self._add(f.read(), -1)
 
-    def _add(self, data):
+    def _add(self, data, folder):
         at = None
         for line in data.decode(errors="replace").split("\n"):
             m = ENTRY.fullmatch(line)
             if m:
                 at = datetime.datetime.fromisoformat(m[1]).timestamp()
                 self.entries.append((at, m[2], m[3]))
+                self.folders.append(folder)
             elif line:
                 self.malformed.append((at, line))
 
@@ -181,6 +183,11 @@ class Log:
         """The key=value pairs of svcd's lines that begin with EVENT."""
         return [pairs(text) for _, source, text in self.entries
                 if source == "svcd" and text.startswith(event + " ")]
+
+    def exited_in(self, run):
+        """The folders in which it is said how a run ended."""
+        return {folder for folder, (_, source, text) in zip(self.folders, self.entries)
+                if source == "svcd" and text.startswith(f"exited run={run} ")}
 
     def lost(self, events):
         """How many lines are said to be missing: by the log, or, of its very end, by the events."""
@@ -300,9 +307,10 @@ def check_exits(log, events, runs, excuses):
             if "shim lost" in p.get("cause", ""):
                 lost.add(int(p["run"]))
         for run, n in sorted(ends.items()):
-            # A shim that wrote the end itself, with no svcd to tell it to, and was then killed: the next svcd
-            # knows of nothing but the loss.
-            if n > 1 and not (where == "log" and n == 2 and run in lost and excuses.torn[name]):
+            # A shim that wrote the end itself, with no svcd to tell it to, and was then killed, and the log with
+            # that line was taken away: the next svcd knows of nothing but the loss.
+            gone = where == "log" and n == 2 and len(log.exited_in(run)) == 2
+            if n > 1 and not (gone and run in lost and excuses.torn[name]):
                 wrong.append(f"{name}: {where}: the end of run {run} is told {n} times")
         for run, pid in sorted(started.items()):
             if where == "log" and (excuses.full(ended_at.get(run)) or excuses.counting and log.lost(events)):
