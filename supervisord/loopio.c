@@ -45,7 +45,7 @@ static void handler(int signo)
         errno = saved;
 }
 
-static void deliver(struct ev_loop *loop)
+void loopio_deliver(struct ev_loop *loop)
 {
         for (int i = 0; i < SIGNALS_MAX; i++) {
                 if (!came[i] || !watchers[i])
@@ -65,7 +65,7 @@ static void woken_cb(struct ev_loop *loop, ev_io *w, int revents)
         } else if (read(wake_fd, &n, sizeof(n)) < 0) {
                 return;
         }
-        deliver(loop);
+        loopio_deliver(loop);
 }
 
 static void again_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -73,7 +73,7 @@ static void again_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)w;
         (void)revents;
         loopio_start(loop, &woken);
-        deliver(loop);
+        loopio_deliver(loop);
 }
 
 int loopio_signal(struct ev_loop *loop, ev_signal *w)

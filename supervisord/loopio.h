@@ -20,6 +20,9 @@ void loopio_start(struct ev_loop *loop, ev_io *w);
 /* ev_signal_start for a watcher that is initialised. 0 or -errno. */
 int loopio_signal(struct ev_loop *loop, ev_signal *w);
 
+/* Calls the watchers of signals that have been caught and not told yet: for who does not return to the loop. */
+void loopio_deliver(struct ev_loop *loop);
+
 /* Before the loop goes. */
 void loopio_done(struct ev_loop *loop);
 

@@ -13,6 +13,7 @@
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
 #include "supervisord/handover.h"
+#include "supervisord/loopio.h"
 #include "supervisord/sdnotify.h"
 #include "supervisord/view.h"
 
@@ -202,8 +203,8 @@ void upgrade_exec(struct daemon *d)
 {
         struct upgrade *u = &d->upgrade;
         hold_signals(true);
-        /* What has been caught already is dealt with here. */
-        ev_run(d->loop, EVRUN_NOWAIT);
+        /* What has been caught already is dealt with here: the next svcd would never hear of it. */
+        loopio_deliver(d->loop);
         daemon_turn(d);
         if (u->state != UPGRADE_READY) {
                 hold_signals(false);

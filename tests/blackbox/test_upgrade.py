@@ -732,6 +732,23 @@ class Surroundings(UpgradeTest):
                 self.assertEqual(self.end_svcd(), 0, f"TERM after {delay_ms} ms")
                 self.assertFalse(alive(pid))
 
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_signal_in_the_last_turn(self):
+        """TERM comes while svcd hears that the installed one is fit, and sleeps no more before it is executed."""
+        self.config("services: {a: {command: sleep 1000}}")
+        self.start()
+        pid = self.running("a")["pid"]
+        strace = subprocess.Popen(["strace", "-q", "-o", "/dev/null", "-e", "trace=wait4", "-e",
+                                   "inject=wait4:signal=TERM:when=1", "-p", str(self.svcd.pid)],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(strace.wait)
+        self.addCleanup(strace.kill)
+        self.until(lambda: "TracerPid:\t0\n" not in self.read(f"/proc/{self.svcd.pid}/status"), what="strace")
+        with self.varlink() as v:
+            v.send(b'{"method":"org.svcd.Supervisor.Upgrade"}\0')
+            self.assertEqual(self.svcd.wait(20 * SLOW), 0)
+        self.assertFalse(alive(pid))
+
     def test_reload_at_that_moment(self):
         self.config("services: {a: {command: sleep 1000}}")
         self.start()
