@@ -141,7 +141,7 @@ enum shim_frame {
         /* shim to svcd */
         SHIM_HELLO = 64,        /* VERSION NAME PID RUN MAIN_PID STARTED_MS STARTED_WALL_MS READY
                                    LEFTOVER STATUS COOKIE FLAGS (of the order, 0 if none) INTENT
-                                   CGROUP CGROUP_ERRNO */
+                                   CGROUP CGROUP_ERRNO SIGNALLED */
         SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED CGROUP
                                    CGROUP_ERRNO */
         SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS RESOURCE */
@@ -151,7 +151,8 @@ enum shim_frame {
         SHIM_EMPTY = 68,  /* RUN: the last descendant is gone and the pipes are drained */
         SHIM_NOTIFY = 69, /* RUN PID TEXT: one sd_notify message of the service, as it came */
         SHIM_BYE = 70,    /* ERRNO: 0 = ends now */
-        SHIM_STUCK = 16,  /* RUN PID ERRNO: SIGKILL could not be sent to that process (ERRNO), or was (0)
+        SHIM_STUCK =
+            16, /* RUN PID ERRNO: SIGKILL could not be sent to that process (ERRNO), or was (0)
                              and it lives on; once for each KILL and connection, after some seconds.
                              The shim goes on trying */
 
@@ -211,7 +212,6 @@ enum shim_tag {
         SHIM_T_RESTARTED = 44,
         SHIM_T_LOGGED = 45,
         SHIM_T_OUTPUT = 46,
-        SHIM_T_RESOURCE = 60, /* START_FAILED in stage "limits": RLIMIT_… + 1 */
         SHIM_T_DROPPED_LINES = 47, /* HELLO, EXITED: lines that could not be written so far */
 
         SHIM_T_CGROUP = 48, /* START: the folder's path without .RUN; HELLO, STARTED: that of the
@@ -223,7 +223,12 @@ enum shim_tag {
         SHIM_T_TREE_SYSTEM_MS = 53,
         SHIM_T_PEAK_BYTES = 54, /* from its cgroup: most memory at once; missing if not counted */
         SHIM_T_OOM = 55,        /* enum shim_oom */
-        SHIM_T_KEEP = 60,       /* ACK: 1 = the report is not safe yet */
+
+        SHIM_T_RESOURCE = 60, /* START_FAILED in stage "limits": RLIMIT_… + 1 */
+        SHIM_T_KEEP = 61,     /* ACK: 1 = the report is not safe yet */
+        SHIM_T_SIGNALLED =
+            62, /* HELLO: the last SIGNAL that what is up (or left) has got, -1 = none;
+                                  what is left has not got what only the main process got */
 
         SHIM_T_LOST_LINES = 70,
 };

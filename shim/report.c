@@ -118,6 +118,7 @@ void report_hello(struct shim *s)
         shim_put_int(&w, SHIM_T_INTENT, s->order.intent);
         shim_put_int(&w, SHIM_T_DROPPED_LINES, s->log.dropped);
         put_cgroup(s, &w);
+        shim_put_int(&w, SHIM_T_SIGNALLED, s->signalled);
         link_end(s, &w);
 }
 

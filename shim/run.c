@@ -54,6 +54,7 @@ static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
         s->started_ms = started_us / MS;
         s->started_wall_ms = stamp_wall_ms();
         s->killing = false;
+        s->signalled = -1;
         s->record.dirty = true;
         notify_reset(s);
         return true;
@@ -93,10 +94,12 @@ void run_signal(struct shim *s, int signo, bool tree)
 {
         if (signo <= 0 || signo >= _NSIG || s->phase == PHASE_NONE)
                 return;
-        if (s->phase == PHASE_UP && !tree)
-                tree_signal(s->main, signo);
-        else
+        s->signalled = signo;
+        s->signalled_all = tree || s->phase != PHASE_UP;
+        if (s->signalled_all)
                 tree_signal_all(signo);
+        else
+                tree_signal(s->main, signo);
 }
 
 /* Both, each time: the cgroup holds what is no descendant, the tree what has left the cgroup. */
@@ -211,6 +214,8 @@ static void main_ended(struct shim *s, int status, const struct rusage *usage)
         s->ended_wall_ms = stamp_wall_ms();
         s->phase = PHASE_ENDED;
         s->settle_at_us = s->now_us + SETTLE_US;
+        if (!s->signalled_all)
+                s->signalled = -1;
         if (s->check)
                 run_kill(s);
 }

@@ -135,7 +135,9 @@ struct shim {
         struct rusage usage; /* from ENDED on */
         int64_t ended_ms, ended_wall_ms, settle_at_us;
         bool killing;
-        bool held; /* what ended is looked at once the gate is open */
+        bool signalled_all; /* the last signal went to the whole tree */
+        int signalled;      /* what is up or left has got this signal by SIGNAL; -1 = none */
+        bool held;          /* what ended is looked at once the gate is open */
         int64_t kill_at_us, kill_wait_us, kill_began_us;
         bool stuck_told; /* of this KILL, to this svcd */
         int lock_error;  /* another shim has the record; the answer to START */

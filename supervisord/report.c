@@ -92,6 +92,7 @@ bool report_adopted(const struct shimio_frame *f, struct core_event *ret)
             .leftover = f->v[SHIM_T_LEFTOVER] != 0,
             .armed = (f->v[SHIM_T_FLAGS] & SHIM_ORDER_ARMED) != 0,
             .intent = small_number(f, SHIM_T_INTENT),
+            .signalled = f->v[SHIM_T_SIGNALLED] == -1 ? -1 : small_number(f, SHIM_T_SIGNALLED),
             .digest = spec_cookie_digest(f->s[SHIM_T_COOKIE].p, f->s[SHIM_T_COOKIE].n),
         };
         return has_run(f) && (ret->run > 0 || !ret->pid);

@@ -271,6 +271,7 @@ struct core_event {
         int64_t run, pid, at_ms, at_wall_ms;
         bool restarted, leftover, ready, armed, ok;
         int intent, stage, error, resource;
+        int signalled; /* ADOPTED: the last signal that it was sent; -1 = none, 0 = not known */
         uint64_t digest;
         int64_t used_bytes, limit_bytes; /* MEMORY */
         int64_t report; /* EXITED, START_FAILED: the shim's number, handed on to FX_ACK */

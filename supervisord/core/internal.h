@@ -105,6 +105,7 @@ struct svc {
         /* ADOPTING, or loaded: `actual` before that, and what belongs to it */
         enum core_actual was;
         int64_t was_deadline_ms;
+        int was_checks_failed;
         bool was_same_boot;
         enum core_actual told; /* DOWN, WAITING: as much was told of it already; else nothing */
 };
@@ -271,6 +272,7 @@ static inline bool run_out_of_date(const struct svc *x, uint64_t digest)
 void run_order_fit(struct svc *x); /* what is right in the state it is in */
 void run_next(struct svc *x);      /* nothing is left: DOWN, WAITING, BACKOFF, SPAWNING */
 void run_stop(struct svc *x, enum core_cause why);
+void run_stopping(struct svc *x, enum core_cause why); /* run_stop of one that has got the signal */
 void run_exited(struct svc *x, const struct core_event *ev);
 void run_start_failed(struct svc *x, const struct core_event *ev);
 void run_lost(struct svc *x, int64_t run); /* run: that the shim's record names, or 0 */

@@ -36,11 +36,15 @@ void monitor_begin(struct svc *x)
         deadline_check_set(x, x->c->now_ms + in_ms);
 }
 
-/* A new svcd finds many services running: their checks are spread over the interval. */
+/* A new svcd finds many services running: their checks are spread over the interval. Those that failed
+ * before count. */
 void monitor_adopted(struct svc *x)
 {
         if (!is_due_here(x))
                 return;
+        x->s.checks_failed = x->was_checks_failed;
+        if (x->s.checks_failed)
+                x->s.health = CORE_HEALTH_FAILING;
         uint64_t interval = (uint64_t)svc_def(x)->monitoring_interval.v;
         uint64_t hash = str_hash(x->s.name, strlen(x->s.name), 0);
         deadline_check_set(x, x->c->now_ms + (int64_t)(hash % MAX(interval, 1)));
@@ -76,6 +80,8 @@ static void passed(struct svc *x)
 {
         bool again = x->s.health == CORE_HEALTH_FAILING;
         x->s.health = CORE_HEALTH_OK;
+        if (x->s.checks_failed)
+                svc_dirty(x, CORE_DIRTY_SOON);
         x->s.checks_failed = 0;
         if (again) {
                 struct line l = line_new("monitoring passed");
@@ -98,6 +104,7 @@ static void failed(struct svc *x, const char *text)
                 return;
         }
         x->s.checks_failed++;
+        svc_dirty(x, CORE_DIRTY_SOON);
         x->s.health = CORE_HEALTH_FAILING;
         snprintf(count, sizeof(count), "%d/%lld", x->s.checks_failed,
                  (long long)def->monitoring_failures.v);

@@ -157,8 +157,9 @@ void order_update(struct svc *x)
                 x->is_blocked = blocked;
                 post_dependents(x);
         }
+        /* While its shim has not answered it is taken to be what it was. */
         const char *seen = core_state_name(&x->s);
-        if (strcmp(seen, x->seen) != 0) {
+        if (x->s.actual != CORE_ADOPTING && strcmp(seen, x->seen) != 0) {
                 x->seen = seen;
                 x->s.since_ms = x->c->now_ms;
                 x->s.since_wall_ms = x->c->wall_ms;

@@ -137,14 +137,22 @@ void run_next(struct svc *x)
         }
 }
 
-/* Does not wait for dependents: callers that must have done so. */
-void run_stop(struct svc *x, enum core_cause why)
+void run_stopping(struct svc *x, enum core_cause why)
 {
         const struct conf_service *def = svc_def(x);
         run_order(x, (struct order){0});
         x->s.ending = why;
         machine_go(x, def->stop_timeout.v > 0 ? CORE_STOPPING : CORE_KILLING);
         svc_dirty(x, CORE_DIRTY_NOW);
+        if (def->stop_timeout.v > 0)
+                deadline_set(x, x->c->now_ms + def->stop_timeout.v);
+}
+
+/* Does not wait for dependents: callers that must have done so. */
+void run_stop(struct svc *x, enum core_cause why)
+{
+        const struct conf_service *def = svc_def(x);
+        run_stopping(x, why);
         if (def->stop_timeout.v <= 0) {
                 fx_add(x, CORE_FX_KILL);
                 return;
@@ -152,7 +160,6 @@ void run_stop(struct svc *x, enum core_cause why)
         struct core_effect *e = fx_add(x, CORE_FX_SIGNAL);
         e->signo = (int)def->stop_signal.v;
         e->tree = def->stop_scope.v == CONF_SCOPE_TREE;
-        deadline_set(x, x->c->now_ms + def->stop_timeout.v);
 }
 
 /* ---- the end of a run ---- */

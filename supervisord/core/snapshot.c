@@ -136,6 +136,7 @@ static void save_run(const struct svc *x, json_t *o)
         put_int(o, "short_delay_ms", x->short_delay_ms);
         put_int(o, "retry_at_ms", x->retry_at_ms);
         put_int(o, "retry_ms", x->retry_ms);
+        put_int(o, "checks_failed", old ? x->was_checks_failed : s->checks_failed);
 }
 
 json_t *snapshot_service(struct svc *x)
@@ -146,10 +147,8 @@ json_t *snapshot_service(struct svc *x)
         save_run(x, o);
         if (x->file)
                 json_object_set_new(o, "file", line_json(x->file));
-        if (s->holds & HOLDS_SAVED) {
-                put_int(o, "since_ms", s->since_ms);
-                put_int(o, "since_wall_ms", s->since_wall_ms);
-        }
+        put_int(o, "since_ms", s->since_ms);
+        put_int(o, "since_wall_ms", s->since_wall_ms);
         if ((s->holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE)) && s->def && !x->def_hash)
                 x->def_hash = apply_def_hash(s->conf, s->def);
         if (s->holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE))
@@ -367,6 +366,7 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->not_before_ms = get_int(o, "not_before_ms");
         x->short_delay_ms = get_int(o, "short_delay_ms");
         x->retry_at_ms = get_int(o, "retry_at_ms");
+        x->was_checks_failed = get_small(o, "checks_failed");
         s->since_ms = get_int(o, "since_ms");
         load_tally(s, json_object_get(o, "tally_ms"));
 }
@@ -384,7 +384,10 @@ static void load_service(struct core *c, const char *name, const json_t *o, bool
                 x->exited_run = x->started_run = x->last_run;
         }
         x->is_held = x->s.holds != 0;
-        x->seen = core_state_name(&x->s);
+        /* What it is until it is known to be something else. */
+        struct core_service was = x->s;
+        was.actual = x->was;
+        x->seen = core_state_name(&was);
 }
 
 static int refuse(char **ret_error, const char *why)

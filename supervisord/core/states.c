@@ -338,6 +338,9 @@ void on_stopping_exited(struct svc *x, const struct core_event *ev)
 {
         if (ev->restarted)
                 return; /* STARTED follows, and is stopped again */
+        /* What happened while no svcd was there is told now. */
+        if (ev->leftover && x->s.exits[0].cause == CORE_CAUSE_DAEMONIZED)
+                log_daemonized(x);
         if (!ev->leftover) {
                 run_next(x);
         } else if (x->s.actual == CORE_STOPPING && x->had_main &&
@@ -379,7 +382,7 @@ static bool still_stopping(const struct svc *x, int64_t run)
 }
 
 /* What was begun goes on where it was: the time that it has been given is not given again. */
-static void stop_on(struct svc *x)
+static void stop_on(struct svc *x, int signalled)
 {
         if (x->was == CORE_KILLING) {
                 run_order(x, (struct order){0});
@@ -388,20 +391,24 @@ static void stop_on(struct svc *x)
                 fx_add(x, CORE_FX_KILL);
                 return;
         }
-        run_stop(x, x->s.ending);
+        /* Many programs take a second signal for impatience, and drop what they were saving. */
+        if (signalled == (int)svc_def(x)->stop_signal.v && svc_def(x)->stop_timeout.v > 0)
+                run_stopping(x, x->s.ending);
+        else
+                run_stop(x, x->s.ending);
         if (x->s.actual == CORE_STOPPING && x->was_deadline_ms)
                 deadline_set(x, MIN(x->was_deadline_ms, x->s.deadline_ms));
 }
 
-static void adopt_leftover(struct svc *x, bool stopping)
+static void adopt_leftover(struct svc *x, bool stopping, int signalled)
 {
         if (stopping) {
                 x->s.leftover = true;
-                stop_on(x);
-        } else {
-                bool asked = x->was_same_boot && x->was == CORE_RELOADING;
-                stop_leftover(x, asked ? CORE_CAUSE_RESTART : CORE_CAUSE_DAEMONIZED);
+                stop_on(x, signalled);
+                return;
         }
+        bool asked = x->was_same_boot && x->was == CORE_RELOADING;
+        stop_leftover(x, asked ? CORE_CAUSE_RESTART : CORE_CAUSE_DAEMONIZED);
 }
 
 /* Not longer than it had, but long enough to find out whether it has become ready meanwhile. */
@@ -437,7 +444,7 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
         line_int(&l, "pid", s->pid);
         line_log(x, &l, true);
         if (stopping) {
-                stop_on(x);
+                stop_on(x, ev->signalled);
         } else if (replace && !must_stop) {
                 machine_go(x, CORE_STARTING);
                 run_stop(x, CORE_CAUSE_RESTART);
@@ -487,6 +494,10 @@ static void adopt_take(struct svc *x, const struct core_event *ev)
         x->told = CORE_ACTUAL_COUNT;
         s->started_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
         s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
+        if (newer || !s->since_ms) { /* not known better */
+                s->since_ms = s->started_ms;
+                s->since_wall_ms = s->started_wall_ms;
+        }
         x->exited_run = MIN(x->exited_run, s->run - 1);
         x->not_before_ms = x->short_delay_ms = 0;
         /* Of an armed order we know no more than that. */
@@ -513,7 +524,7 @@ void on_adopted(struct svc *x, const struct core_event *ev)
         if (x->s.def)
                 fx_add(x, CORE_FX_CONF);
         if (!ev->pid && ev->leftover) {
-                adopt_leftover(x, stopping);
+                adopt_leftover(x, stopping, ev->signalled);
         } else if (!ev->pid) {
                 if (ev->run > x->exited_run)
                         deadline_set(x, x->c->now_ms + CORE_REPORT_MS);
@@ -550,6 +561,7 @@ void on_away(struct svc *x, const struct core_event *ev UNUSED)
 {
         x->was = x->s.actual;
         x->was_deadline_ms = x->s.deadline_ms == CORE_NEVER ? 0 : x->s.deadline_ms;
+        x->was_checks_failed = x->s.checks_failed;
         x->was_same_boot = true;
         x->adopted = false;
         machine_go(x, CORE_ADOPTING);

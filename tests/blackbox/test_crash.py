@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from svcdtest import BIN, SLOW, SvcdTest, alive, children, command_line, libc, start_ticks
+from svcdtest import BIN, SLOW, SvcdTest, alive, children, command_line, descendants, libc, start_ticks
 
 COUNTER = """
     import sys, time
@@ -317,6 +317,58 @@ class Crash(SvcdTest):
         self.crash()
         self.in_state("a", "stopped")
         self.assertFalse(alive(pid))
+
+    def test_the_stop_signal_is_sent_once(self):
+        """Many programs take a second one for impatience and drop what they are saving."""
+        program = self.python("saves.py", """
+            import os, signal, time
+            n = 0
+            def term(*_):
+                global n
+                n += 1
+                open("terms", "a").write(f"{n}\\n")
+            signal.signal(signal.SIGTERM, term)
+            print("up", flush=True)
+            while not os.path.exists("saved"):
+                time.sleep(0.01)
+        """)
+        self.config(f"services: {{a: {{command: {program}, stop: {{timeout: 50s}}}}}}")
+        self.start()
+        self.logged("a", "up", "out")
+        self.svcctl("stop", "a", "--no-wait")
+        self.written("terms")
+        for _ in range(2):
+            self.kill_svcd()
+            self.start()
+            self.until(lambda: self.log_texts("a", "svcd")[-1].startswith("adopted"), what="adoption")
+            self.in_state("a", "stopping")
+        self.write("saved", "")
+        self.in_state("a", "stopped")
+        self.assertEqual(self.read("terms").split(), ["1"])
+
+    def test_what_put_itself_in_the_background_meanwhile_is_told(self):
+        self.config("services: {a: {command: \"sh -c 'while ! test -e go; do sleep 0.05; done; sleep 1000 & exit 0'\"}}")
+        self.start()
+        shim = self.shim_of(self.running("a")["pid"])
+        self.kill_svcd()
+        self.write("go", "")
+        self.until(lambda: any("sleep 1000" in command_line(p) for p in descendants(shim)), what="what it leaves")
+        self.start()
+        self.logged("a", r" svcd daemonized run=1 reason=")
+        self.assertEqual([e["run"] for e in self.events("a") if e["event"] == "daemonized"], [1])
+
+    def test_since_when_and_failed_checks_are_known(self):
+        self.config("services: {a: {command: sleep 1000, monitoring: {command: \"false\", interval: 300ms, failures: 4}}}")
+        self.start()
+        before = self.running("a")
+        for _ in range(3):
+            self.logged("a", "monitoring failed")
+            self.kill_svcd()
+            self.start()
+            s = self.running("a")
+            if s["run"] == 1:
+                self.assertEqual(s["since"], before["since"])
+        self.until(lambda: self.service("a")["run"] > 1, what="a restart by failed checks")
 
     def test_a_service_removed_meanwhile_is_stopped(self):
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")

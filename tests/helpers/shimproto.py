@@ -52,7 +52,7 @@ TAGS = {
     "pid": 29, "main_pid": 30, "started_ms": 31, "started_wall_ms": 32, "ready": 33, "leftover": 34,
     "status": 35, "stage": 36, "errno": 37, "wstatus": 38, "ran_ms": 39, "ended_ms": 40, "user_ms": 41,
     "system_ms": 42, "maxrss_bytes": 43, "restarted": 44, "logged": 45, "output": 46,
-    "dropped_lines": 47, "resource": 60, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
+    "dropped_lines": 47, "resource": 60, "keep": 61, "signalled": 62, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
     "tree_user_ms": 52, "tree_system_ms": 53, "peak_bytes": 54, "oom": 55,
     "lost_lines": 70,
 }

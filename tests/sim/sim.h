@@ -53,6 +53,9 @@ struct shim {
         int64_t run, pid, started_ms;
         unsigned gen;    /* of the run, so that what was planned for an older one is dropped */
         bool main, rest; /* what is alive */
+        bool signalled_all;
+        int signalled;    /* the last signal that what is alive has got; -1 = none */
+        int64_t term_run; /* whose main process has got the stop signal */
         bool killing;
         bool ready;
         uint64_t digest;

@@ -141,6 +141,8 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
         if (start_fails(w, who, run, restarted))
                 return;
         s->main = true;
+        s->signalled = -1;
+        s->term_run = 0;
         s->pid = ++w->next_pid;
         s->started_ms = w->now_ms;
         s->p = draw(w, who);
@@ -174,6 +176,8 @@ static void main_exit(struct sim *w, int who, int wstatus)
                 return;
         int64_t ran_ms = w->now_ms - s->started_ms;
         s->main = false;
+        if (!s->signalled_all)
+                s->signalled = -1;
         bool again =
             s->armed && !s->rest && ran_ms >= s->min_ran_ms && !(s->only_failed && wstatus == 0);
         report(w, who,
@@ -221,10 +225,17 @@ static void do_signal(struct sim *w, const struct wev *e)
         struct shim *s = &w->shim[e->who];
         int signo = e->u.command.signo;
         if (signo == SIGHUP && s->main) {
+                s->signalled = signo;
+                s->signalled_all = false;
                 if (!s->p.hup_ignored)
                         plan(w, e->who, W_EXIT, s->p.hup_ms, s->p.hup_caught ? 0 : SIGHUP);
                 return;
         }
+        SIM_CHECK(w, e->who, !s->main || s->term_run != s->run, "the stop signal a second time");
+        s->signalled = signo;
+        s->signalled_all = e->u.command.tree || !s->main;
+        if (s->main)
+                s->term_run = s->run;
         if (s->main)
                 plan(w, e->who, W_EXIT, s->p.term_ms, SIGTERM);
         if (s->rest && (!s->main || e->u.command.tree))
@@ -261,6 +272,9 @@ static void do_command(struct sim *w, const struct wev *e)
         }
         if (!s->alive || s->conn != e->conn)
                 return;
+        bool of_a_run = e->u.command.type == CORE_FX_SIGNAL || e->u.command.type == CORE_FX_KILL;
+        if (of_a_run && e->u.command.run != s->run)
+                return; /* meant for the run before */
         switch (e->u.command.type) {
         case CORE_FX_SIGNAL:
                 do_signal(w, e);
@@ -355,7 +369,8 @@ static void hello(struct sim *w, int who)
                                 .leftover = !s->main && s->rest,
                                 .digest = s->digest,
                                 .intent = s->intent,
-                                .armed = s->armed};
+                                .armed = s->armed,
+                                .signalled = s->signalled};
         s->greeting = true;
         for (int i = 0; i < s->reports_n; i++)
                 tell_report(w, who, &s->reports[i]);
