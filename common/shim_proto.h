@@ -62,7 +62,9 @@
  *   The shim's record: it holds a POSIX write lock (fcntl F_SETLK, whole file) on it as long as it
  *   lives, so that F_GETLK tells a new svcd beyond doubt whether a shim lives and which pid it has.
  *   The content is text, `key=value` lines: shim=PID, starttime=FIELD22, boot=BOOT_ID, run=N,
- *   main=PID or 0, out= and err= (inodes of the pipes that stdout and stderr are), padded with newlines to SHIM_RECORD_BYTES. A shim that cannot get the lock
+ *   main=PID or 0, out= and err= (inodes of the pipes that stdout and stderr are), padded with newlines
+ *   to SHIM_RECORD_BYTES. On a disk that is full the file may have no content: then it has a hole of N
+ *   bytes, which needs no room, and once there is some it is as above. A shim that cannot get the lock
  *   reports START_FAILED (stage "lock") and ends. The file stays when the shim dies (its run number
  *   counts); it is removed on EXIT. A shim whose record was deleted makes it again when svcd says so
  *   (RECORD), and before each attempt to connect.

@@ -139,8 +139,15 @@ static void write_record(const struct shim *s, int64_t run)
         text_int(&t, (int64_t)s->drain.out.inode);
         text_str(&t, "\nerr=");
         text_int(&t, (int64_t)s->drain.err.inode);
-        while (pwrite(s->record.fd, buf, sizeof(buf), 0) < 0 && errno == EINTR)
+        ssize_t n;
+        while ((n = pwrite(s->record.fd, buf, sizeof(buf), 0)) < 0 && errno == EINTR)
                 ;
+        /* A full disk has room for a size all the same: shim_proto.h. */
+        char first = '\0';
+        if (n < 0 && pread(s->record.fd, &first, 1, 0) > 0 && first)
+                return;
+        int r = ftruncate(s->record.fd, n < 0 ? (off_t)run : (off_t)sizeof(buf));
+        (void)r;
 }
 
 void record_announce(struct shim *s, int64_t run)

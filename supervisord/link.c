@@ -696,7 +696,8 @@ void link_log(struct daemon *d, struct core_service *s, const char *source, cons
 static bool find_by_record(struct daemon *d, const char *name)
 {
         struct record r = record_look(&d->paths, name);
-        if (r.holder <= 0 && !r.unknown && !(r.exists && r.this_boot))
+        bool news = r.run > 0 && core_find(d->core, name) && core_run_seen(d->core, name, r.run);
+        if (r.holder <= 0 && !r.unknown && !(r.exists && r.this_boot) && !news)
                 return false;
         core_adopt(d->core, name);
         return true;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,6 +46,10 @@ struct record record_look(const struct paths *p, const char *service)
         }
         r.exists = true;
         r.holder = lock_holder(path);
+        struct stat st;
+        if (text[0] == '\0' && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+            st.st_size <= CORE_RUN_MAX)
+                r.run = st.st_size; /* there was no room for more */
         char *save = NULL;
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 if (str_starts(line, "run="))

@@ -256,13 +256,14 @@ void core_adopt(struct core *c, const char *name)
         svc_insert(c, name)->adopt = true;
 }
 
-void core_run_seen(struct core *c, const char *name, int64_t run)
+bool core_run_seen(struct core *c, const char *name, int64_t run)
 {
         struct svc *x = svc_insert(c, name);
         if (run <= x->last_run)
-                return;
+                return false;
         x->last_run = run;
         x->adopt = x->adopt || x->was_same_boot;
+        return x->was_same_boot;
 }
 
 void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_ms)

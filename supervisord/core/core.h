@@ -376,8 +376,8 @@ void core_adopt(struct core *c, const char *name);
 
 /* Run RUN of NAME is known to have begun: its number is not given again, whatever the saved state knows. If that
  * is of this boot, and knows less, the service is adopted, so that the end of RUN comes on record. Before
- * core_apply. */
-void core_run_seen(struct core *c, const char *name, int64_t run);
+ * core_apply. Returns whether it is. */
+bool core_run_seen(struct core *c, const char *name, int64_t run);
 
 void core_event(struct core *c, struct core_service *s, const struct core_event *ev, int64_t now_ms,
                 int64_t wall_ms);

@@ -4,6 +4,7 @@ that is on disk becomes less, and what could not be written is counted and told 
 import ctypes
 import json
 import os
+import shutil
 import signal
 import sys
 import unittest
@@ -159,6 +160,34 @@ class Full(Disk):
         self.until(lambda: [e for e in self.events("a") if e["event"] == "lines lost"], what="the event")
         self.svcctl("stop", "a")
         self.complete("a", of_svcd=2)  # adopted, ready
+
+    def test_a_run_whose_record_had_no_room(self):
+        """No svcd could save that it began, its shim could not write it down and was killed, its log is gone."""
+        self.config("services: {a: {command: sleep 1000, restart: never}}")
+        self.start()
+        os.kill(self.running("a")["pid"], signal.SIGKILL)
+        self.in_state("a", "stopped")
+        self.kill_svcd()
+        obstacle = os.path.join(self.root, "svcd/state.json.tmp")
+        os.mkdir(obstacle)
+        self.start()
+        self.fill()
+        self.svcctl("start", "--no-wait", "a")
+        a = self.running("a")
+        with open(os.path.join(self.run_dir, "shims/a"), "rb") as f:
+            self.assertEqual(f.read(), b"\0\0")
+        shim = self.shim_of(a["pid"])
+        self.kill_svcd()
+        for p in shim, a["pid"]:
+            os.kill(p, signal.SIGKILL)
+        self.gone(shim, a["pid"])
+        self.free()
+        os.rmdir(obstacle)
+        shutil.rmtree(os.path.join(self.root, "logs"))
+        self.start()
+        self.until(lambda: [e["run"] for e in self.events("a") if e["event"] == "exited"] == [1, 2], what="both ends")
+        self.svcctl("start", "a")
+        self.assertEqual(self.running("a")["run"], 3)
 
     def test_a_service_ends_and_starts_again(self):
         """Everything that a restart writes fails; it takes place all the same, and is on record."""
