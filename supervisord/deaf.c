@@ -35,8 +35,8 @@ static pid_t shim_of(const struct link *l)
 {
         struct record r = record_look(&l->d->paths, l->svc->name);
         if (r.holder > 0)
-                return l->unborn || r.holder == l->pid ? r.holder : 0;
-        return !l->unborn && is_child(l->pid) ? l->pid : 0;
+                return l->unborn || l->state == LINK_AWAY || r.holder == l->pid ? r.holder : 0;
+        return l->state == LINK_UP && !l->unborn && is_child(l->pid) ? l->pid : 0;
 }
 
 static const char *state_text(char state)
@@ -112,11 +112,26 @@ static void look_cb(struct ev_loop *loop, ev_timer *w, int revents)
         }
 }
 
+void deaf_away(struct link *l, pid_t pid)
+{
+        struct deaf *x = &l->deaf;
+        const struct conf_service *def = l->svc->def;
+        char name[32], state;
+        bool to_end = l->svc->holds & ~(unsigned)CORE_HOLD_INVALID;
+        proc_stat(pid, name, sizeof(name), &state);
+        if (!to_end || (state != 'T' && state != 't')) {
+                *x = (struct deaf){0};
+                return;
+        }
+        int64_t most = DEAF_KILL + (def ? def->stop_timeout.v / DEAF_LOOK_MS : 0);
+        if (++x->silent >= most && !x->killed)
+                end_shim(l, pid, state_text(state));
+}
+
 void deaf_wait(struct link *l)
 {
         struct deaf *x = &l->deaf;
         deaf_end(l);
-        *x = (struct deaf){0};
         ev_now_update(l->d->loop);
         ev_timer_init(&x->timer, look_cb, DEAF_LOOK_MS / 1000.0, DEAF_LOOK_MS / 1000.0);
         ev_timer_start(l->d->loop, &x->timer);
@@ -130,4 +145,5 @@ void deaf_heard(struct link *l)
 void deaf_end(struct link *l)
 {
         ev_timer_stop(l->d->loop, &l->deaf.timer);
+        l->deaf = (struct deaf){0};
 }

@@ -168,6 +168,7 @@ static void look_for_shim(struct link *l)
         if (r.holder > 0 && l->state == LINK_LEAVING) {
                 set_timer(l, LINK_LEAVE_MS);
         } else if (r.holder > 0) {
+                deaf_away(l, r.holder);
                 record_nudge(&l->d->paths, l->svc->name);
                 set_timer(l, LINK_RETRY_MS);
         } else if (r.unknown && !has_ended(l)) {

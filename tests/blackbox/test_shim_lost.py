@@ -228,6 +228,25 @@ class ShimLost(SvcdTest):
                          ("stopped", "lost", "stop", False))
         self.assertEqual([len(x) for x in self.ends(1)], [1, 1])
 
+    def test_stopped_while_svcd_was_away(self):
+        # The next svcd cannot tell it anything. It is left alone until somebody wants the service to end.
+        self.config("services: {a: {command: sleep 1000, stop: {timeout: 1s}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        shim = self.shim()
+        os.kill(shim, signal.SIGSTOP)
+        self.kill_svcd()
+        self.start()
+        self.until(lambda: self.service("a")["note"] ==
+                   f"waiting for its svc-shim (pid {shim}), which does not answer", what="the note")
+        self.assertEqual(self.svcctl("stop", "a").out, "a: stopped\n")
+        self.assertFalse(alive(pid) or alive(shim))
+        self.assertIn(f"a: its svc-shim (pid {shim}, stopped) does not answer: killed\n",
+                      self.read(os.path.join(self.root, "svcd/svcd.log")))
+        s = self.service("a")
+        self.assertEqual((s["last_exit"]["kind"], s["last_exit"]["failure"]), ("lost", False))
+        self.assertEqual([len(x) for x in self.ends(1)], [1, 1])
+
     def test_stopped_and_continued(self):
         # One that goes on in time has lost nothing.
         self.config("services: {a: {command: sleep 1000, stop: {timeout: 100ms}}}\n")
