@@ -72,7 +72,7 @@
  * TURNS
  *   Of the services that have to become ready (`ready` is not exec) no more than start_concurrency are
  *   SPAWNING or STARTING at once; the next one, WAITING meanwhile, is spawned when one is ready, has
- *   ended, or has taken longer than ten seconds. One that a client waits for comes before the others.
+ *   ended, or has taken longer than ten seconds. One that a client waits for does not wait for a turn.
  *
  * STANDING ORDER
  *   After STARTED the core sends ORDER with armed=true if the next exit would be answered by a new

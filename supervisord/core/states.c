@@ -29,7 +29,7 @@ void on_down_deadline(struct svc *x, const struct core_event *ev UNUSED)
 
 void on_waiting_settle(struct svc *x, const struct core_event *ev UNUSED)
 {
-        if (x->s.holds || (x->unready == 0 && !x->in_turns)) {
+        if (x->s.holds || (x->unready == 0 && (!x->in_turns || turn_has_come(x)))) {
                 run_next(x);
                 return;
         }

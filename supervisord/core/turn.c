@@ -4,10 +4,10 @@
  *
  * A service has a slot while it is SPAWNING or STARTING and is awaited to become ready; one with `ready:
  * exec` is ready as soon as it runs, so there is nothing to wait for and it needs none. One that finds
- * all slots taken is WAITING and stands in `turns`, first come, first served, but before all others if
- * somebody waits for it. A slot is given up after TURN_MS even if the service is not ready by then: one
- * that never will be must not keep the others down. What a shim starts by itself, and what a new svcd
- * finds starting, takes a slot without asking. */
+ * all slots taken is WAITING and stands in `turns`, first come, first served. A slot is given up after
+ * TURN_MS even if the service is not ready by then: one that never will be must not keep the others down.
+ * What somebody has asked for and waits for, what a shim starts by itself and what a new svcd finds
+ * starting takes a slot without asking. */
 #include "supervisord/core/internal.h"
 
 #include <string.h>
@@ -24,23 +24,15 @@ static bool is_full(const struct core *c)
 
 bool turn_has_come(const struct svc *x)
 {
-        return !needs_slot(x) || !is_full(x->c);
+        return !needs_slot(x) || !is_full(x->c) || x->ops.n > 0;
 }
 
 void turn_wait(struct svc *x)
 {
-        struct svcs *l = &x->c->turns;
         if (x->in_turns)
                 return;
         x->in_turns = true;
-        svcs_add(l, x);
-        if (x->ops.n == 0)
-                return;
-        size_t at = 0; /* behind the others for whom somebody waits */
-        while (at < l->n - 1 && l->v[at]->ops.n > 0)
-                at++;
-        memmove(l->v + at + 1, l->v + at, (l->n - 1 - at) * sizeof(struct svc *));
-        l->v[at] = x;
+        svcs_add(&x->c->turns, x);
 }
 
 static void leave(struct svc *x)

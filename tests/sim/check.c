@@ -238,6 +238,9 @@ static void check_turn(struct sim *w, int who)
 {
         int n = 0;
         w->rules[who].counts = core_find(w->core, sim_name(who))->def->ready.v != CONF_READY_EXEC;
+        for (int i = 0; i < w->ops_n; i++)
+                if (w->ops[i].who == who && w->ops[i].up)
+                        return; /* asked for */
         for (int i = 0; i < SIM_NAMES; i++) {
                 const struct core_service *s = core_find(w->core, sim_name(i));
                 const struct rules *r = &w->rules[i];

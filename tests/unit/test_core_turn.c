@@ -75,18 +75,20 @@ static void no_limit(void **state)
         bench_done(&b);
 }
 
-/* Who is waited for by a person comes before what starts by itself. */
+/* What a person asks for waits for nobody: somebody has a reason to want it now. */
 static void a_person_first(void **state)
 {
         struct bench b;
         (void)state;
         begin(&b, "abc", 1);
-        bench_ask(&b, "c", CORE_EV_STOP);
-        bench_ask(&b, "c", CORE_EV_START);
-        bench_started(&b, "a");
+        expect_state(&b, "c", "waiting");
         bench_forget(&b);
-        bench_event(&b, "a", CORE_EV_READY);
+        bench_ask(&b, "c", CORE_EV_START);
         expect_fx(&b, "c spawn 1");
+        expect_state(&b, "b", "waiting");
+        bench_started(&b, "a");
+        bench_event(&b, "a", CORE_EV_READY);
+        expect_state(&b, "b", "waiting"); /* c has the turn that is free */
         bench_done(&b);
 }
 
