@@ -156,7 +156,7 @@ struct conf {
         struct strv files;     /* the definition files that were found, broken ones too */
         struct strv broken;    /* files and folders that could not be read: see conf_broken */
         struct conf *fallback; /* of the caller, owned: what the definitions said when they were
-                                        good, for services that run and are invalid here; or NULL */
+                                        good, for services that run and are invalid or absent here; or NULL */
         uint64_t fingerprint;  /* of the files' names and content: has it changed since? */
         struct strv interned;
 };

@@ -201,7 +201,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         log_diagnostics(d);
         if (!d->conf) {
                 link_find_shims(d, conf);
-                if (d->diag.errors > 0)
+                if (core_wants_fallback(d->core, conf))
                         conf->fallback = lastgood_load(d);
         }
         if (ret_plan)

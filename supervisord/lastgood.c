@@ -53,12 +53,34 @@ static void add_setting(struct strbuf *b, const struct conf_service *def, enum c
         strbuf_addf(b, "%s%s: %s\n", dot ? "      " : "    ", dot ? dot + 1 : path, value);
 }
 
-static void add_service(struct strbuf *b, const struct conf_service *def)
+/* What is written for a service; NULL = nothing. One whose removal has begun is not to be found by a svcd
+ * that comes in between. OLD: what was good before, while files are broken, or NULL. */
+static const struct conf_service *good_of(const struct core_service *s, const struct conf *old)
+{
+        if (!s || (s->holds & CORE_HOLD_REMOVED))
+                return NULL;
+        if (s->def)
+                return s->def;
+        const struct conf_service *def = old ? conf_find(old, s->name) : NULL;
+        return def && def->valid ? def : NULL;
+}
+
+/* A definition in use may require one that is no longer there: the file would not load with that. */
+static void add_service(struct strbuf *b, const struct daemon *d, const struct conf *old,
+                        const struct conf_service *def)
 {
         _cleanup_strbuf_ struct strbuf group = {0};
+        struct strv requires = {0};
+        for (size_t i = 0; i < def->requires.n; i++) {
+                if (good_of(core_find(d->core, def->requires.v[i]), old))
+                        strv_add(&requires, def->requires.v[i]);
+        }
+        struct conf_service loads = *def;
+        loads.requires = requires;
         strbuf_addf(b, "  \"%s\":\n", def->name);
         for (int i = 0; i < SETTING_COUNT; i++)
-                add_setting(b, def, (enum conf_setting)i, &group);
+                add_setting(b, &loads, (enum conf_setting)i, &group);
+        strv_done(&requires);
 }
 
 void lastgood_save(struct daemon *d)
@@ -76,12 +98,11 @@ void lastgood_save(struct daemon *d)
         add_account(&b, old && d->conf->environment.n == 0 ? old : d->conf);
         bool first = true;
         for (size_t i = 0; i < core_count(d->core); i++) {
-                const struct core_service *s = core_at(d->core, i);
-                const struct conf_service *def = s->def || !old ? s->def : conf_find(old, s->name);
-                if (!def || (!s->def && !def->valid))
+                const struct conf_service *def = good_of(core_at(d->core, i), old);
+                if (!def)
                         continue;
                 strbuf_add(&b, first ? "services:\n" : "");
-                add_service(&b, def);
+                add_service(&b, d, old, def);
                 first = false;
         }
         conf_unref(old);

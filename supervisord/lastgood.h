@@ -2,7 +2,8 @@
  *
  * A service goes on with its last good definition when its file is broken by an edit. So that this is
  * true beyond the life of one svcd, the definitions in use are written down whenever they change; a
- * new svcd that finds a service running and its definition broken takes it from there.
+ * new svcd that finds a service running and its definition broken or gone takes it from there. A service
+ * that a reload has removed is no longer there, even while it is being stopped.
  */
 #ifndef SVCD_SUPERVISORD_LASTGOOD_H
 #define SVCD_SUPERVISORD_LASTGOOD_H

@@ -141,6 +141,17 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
         set_enabled(x, fresh);
 }
 
+bool core_wants_fallback(const struct core *c, const struct conf *conf)
+{
+        for (size_t i = 0; i < c->all.n; i++) {
+                const struct svc *x = c->all.v[i];
+                const struct conf_service *def = conf_find(conf, x->s.name);
+                if (x->adopt && (!def || !def->valid))
+                        return true;
+        }
+        return false;
+}
+
 /* A service that an earlier svcd left running has had a good definition. */
 static void take_fallback(struct svc *x, const struct conf *conf)
 {
@@ -172,6 +183,19 @@ static void take(struct svc *x, struct conf *conf, const struct conf_service *de
         set_invalid(x, conf, def->place, xstrdup(def->error ? def->error : "has an error"));
 }
 
+/* A new svcd is no reload here either: what was taken over runs on with the definition that it had. */
+static bool outlives_entry(struct svc *x, const struct conf *conf)
+{
+        if (x->c->applied)
+                return false;
+        take_fallback(x, conf);
+        if (!x->s.def)
+                return false;
+        set_invalid(x, x->s.conf, (struct conf_place){x->file, 0, 0},
+                    xstrdup("no longer defined; `svcctl reload` stops it"));
+        return true;
+}
+
 static void absent(struct svc *x, struct conf *conf)
 {
         if (x->s.holds & CORE_HOLD_REMOVED)
@@ -182,6 +206,10 @@ static void absent(struct svc *x, struct conf *conf)
                             xasprintf("its file has errors: %s", apply_file(x, conf)));
                 return;
         }
+        if (outlives_entry(x, conf))
+                return;
+        if (x->s.def && x->s.invalid_error)
+                set_invalid(x, x->s.conf, x->s.invalid_place, xstrdup("no longer defined"));
         op_end(x, true, CORE_FAILED, "no longer defined");
         if (x->is_up) {
                 struct line l = line_new("stop requested");

@@ -39,7 +39,7 @@
  *   INVALID     its definition has an error and there is no earlier good one
  *   DONE        it ended and restart.policy wants no new run; until start, restart or a changed
  *               definition, or the next boot
- *   REMOVED     no longer defined: forgotten as soon as nothing is left
+ *   REMOVED     no longer defined as of a reload, or down when svcd began: forgotten as soon as nothing is left
  *   SHUTDOWN    svcd stops everything
  *
  * FAILURES
@@ -339,8 +339,13 @@ void core_free(struct core *c);
 
 /* Uses CONF from now on (a reference is taken): new services start, removed ones stop, changed ones get
  * what their change needs. The first call, after core_load and core_adopt, starts everything.
- * A service whose new definition is invalid keeps its last good one. */
+ * A service whose new definition is invalid keeps its last good one. In the first call one of core_adopt that
+ * CONF does not have is not removed: with a definition in CONF->fallback it goes on until the next call. */
 void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_ms);
+
+/* Before the first core_apply, after core_adopt: a service that was left running has no valid definition in
+ * CONF. CONF->fallback is looked at for those alone. */
+bool core_wants_fallback(const struct core *c, const struct conf *conf);
 
 /* What core_apply would do, without doing it. One for each service, sorted by name. */
 struct core_change {

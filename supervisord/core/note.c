@@ -119,8 +119,7 @@ static void note_up(struct strbuf *b, const struct svc *x)
                 if (x->check_text)
                         strbuf_addf(b, ": %s", x->check_text);
         } else if (s->invalid_error) {
-                strbuf_addf(b, "its definition has an error, it goes on with the last good one: %s",
-                            s->invalid_error);
+                strbuf_addf(b, "goes on with its last good definition: %s", s->invalid_error);
         } else if (s->def && run_out_of_date(x, x->digest)) {
                 strbuf_add(b, "runs with an earlier definition; `svcctl reload` starts it with the "
                               "present one");

@@ -370,14 +370,68 @@ class Crash(SvcdTest):
                 self.assertEqual(s["since"], before["since"])
         self.until(lambda: self.service("a")["run"] > 1, what="a restart by failed checks")
 
-    def test_a_service_removed_meanwhile_is_stopped(self):
+    def test_a_service_removed_meanwhile_waits_for_a_reload(self):
+        # A half-finished edit and two crashes of svcd together must not stop anything.
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
         self.start()
         pid = self.running("a")["pid"]
-        self.kill_svcd()
-        self.config("services: {b: {command: sleep 1000}}\n")
+        for _ in range(2):
+            self.kill_svcd()
+            self.config("services: {b: {command: sleep 1000}}\n")
+            self.start()
+            s = self.running("a")
+            self.assertEqual((s["pid"], s["run"]), (pid, 1))
+            self.assertIn("no longer defined; `svcctl reload` stops it", s["note"])
+            self.assertIn("- a: stop and remove", self.svcctl("plan").out)
+        os.kill(pid, signal.SIGKILL)  # its definition is known as before
+        pid = self.new_run("a", pid)["pid"]
+        self.svcctl("reload")
+        self.gone(pid)
+        self.until(lambda: "a" not in self.services(), what="a forgotten")
+
+    def test_a_service_removed_meanwhile_whose_last_definition_is_lost_is_stopped(self):
+        for lost in (None, "services: [\n"):
+            with self.subTest(lost=lost):
+                self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
+                self.start()
+                pid = self.running("a")["pid"]
+                self.kill_svcd()
+                self.config("services: {b: {command: sleep 1000}}\n")
+                good = os.path.join(self.root, "svcd/last-good.yaml")
+                os.unlink(good)
+                if lost:
+                    with open(good, "w", encoding="ascii") as f:
+                        f.write(lost)
+                self.start()
+                self.gone(pid)
+                self.until(lambda: "a" not in self.services(), what="a forgotten")
+                self.end_svcd()
+
+    def test_what_requires_a_removed_one_keeps_its_definition(self):
+        # `a` is kept although what it requires is gone from the file: by a reload, then by new svcds.
+        self.config("services: {r: {command: sleep 1000}, a: {command: sleep 1000, requires: [r]}}\n")
         self.start()
-        self.running("b")
+        pid = self.running("a")["pid"]
+        self.config("services: {a: {command: sleep 1000, requires: [r]}}\n")
+        self.run_svcctl("reload")
+        for text in ("services: {a: {command: sleep 1000, requires: [r]}}\n", "services: {}\n", "services: {}\n"):
+            self.kill_svcd()
+            self.config(text)
+            self.start()
+            self.assertIn("requires" if "a:" in text else "no longer defined", self.running("a")["note"])
+            os.kill(pid, signal.SIGKILL)
+            pid = self.new_run("a", pid)["pid"]
+
+    def test_a_removal_that_has_begun_is_carried_out_by_the_next_svcd(self):
+        run = self.script("deaf.sh", "trap '' TERM\necho ready > deaf\nwhile :; do sleep 0.1; done\n")
+        self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 4s}}}}, b: {{command: sleep 1000}}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.written("deaf")
+        self.config("services: {b: {command: sleep 1000}}\n")
+        self.svcctl("reload")
+        self.in_state("a", "stopping")
+        self.crash()
         self.gone(pid)
         self.until(lambda: "a" not in self.services(), what="a forgotten")
 

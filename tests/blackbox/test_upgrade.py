@@ -127,6 +127,23 @@ class Services(UpgradeTest):
         again = self.new_run("a", before["a"])
         self.assertNotIn("SVCD_HANDOVER", process_environment(again["pid"]))
 
+    def test_a_service_that_is_no_longer_defined(self):
+        """An upgrade is no reload: what somebody has just taken out of the file runs on until one."""
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}")
+        self.start()
+        pids = {n: self.running(n)["pid"] for n in "ab"}
+        self.config("services: {b: {command: sleep 1000}}")
+        self.install_newer()
+        self.assertIn("2 services untouched", self.svcctl("upgrade").out)
+        for name in "ab":
+            s = self.running(name)
+            self.assertEqual((s["pid"], s["run"]), (pids[name], 1))
+        self.assertIn("no longer defined", self.service("a")["note"])
+        self.assertIn("- a: stop and remove", self.svcctl("plan").out)
+        self.svcctl("reload")
+        self.until(lambda: "a" not in self.services(), what="a forgotten")
+        self.assertEqual(self.running("b")["pid"], pids["b"])
+
     def test_the_same_one(self):
         self.config("services: {a: {command: sleep 1000}}")
         self.start()

@@ -95,15 +95,22 @@ static void reload(struct sim *w)
         mark_untouched(w, conf);
         for (int i = 0; !w->shutting && i < SIM_NAMES; i++) {
                 check_definition(w, i, conf);
-                if (w->conf)
+                const struct conf_service *def = conf_find(conf, sim_name(i));
+                if (w->conf && def && def->valid) /* else it goes on as it is */
                         w->rules[i].taken_run = 0;
         }
         check_call_begins(w);
         w->events++;
         w->applying = true;
+        if (!w->conf && core_wants_fallback(w->core, conf))
+                conf->fallback = edit_kept(w);
         core_apply(w->core, conf, w->now_ms, w->wall_ms);
+        if (!w->conf)
+                check_taken_over(w, conf);
         conf_unref(w->conf);
         w->conf = conf;
+        if (!w->shutting)
+                edit_keep(w);
         perform_all(w);
         w->applying = false;
 }

@@ -82,6 +82,19 @@ void check_definition(struct sim *w, int who, const struct conf *conf)
         r->delay_ms = def->restart_delay.v;
 }
 
+/* A new svcd is no reload: it removes nothing that is up and whose last good definition is known. */
+void check_taken_over(struct sim *w, const struct conf *conf)
+{
+        for (int i = 0; conf->fallback && i < SIM_NAMES; i++) {
+                const struct core_service *s = core_find(w->core, sim_name(i));
+                const struct conf_service *def = conf_find(conf->fallback, sim_name(i));
+                if (!s || !def || !def->valid || !w->shim[i].record)
+                        continue;
+                SIM_CHECK(w, i, s->def && !(s->holds & (CORE_HOLD_REMOVED | CORE_HOLD_INVALID)),
+                          "taken over, but not kept: %x", s->holds);
+        }
+}
+
 void check_reboot(struct sim *w)
 {
         for (int i = 0; i < SIM_NAMES; i++)
@@ -95,6 +108,9 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
         const struct core_service *s = core_find(w->core, sim_name(who));
         if (ev->type == CORE_EV_ADOPTED)
                 r->armed = ev->pid && ev->armed;
+        /* Its shim may have begun another by the order of an earlier svcd before this one had a word with it. */
+        if (ev->type == CORE_EV_ADOPTED && r->taken_run && !w->link[who].away)
+                r->taken_run = MAX(r->taken_run, ev->run);
         if (ev->type == CORE_EV_ADOPTED || ev->type == CORE_EV_STARTED)
                 r->adopted = ev->type == CORE_EV_ADOPTED;
         else if (ev->type == CORE_EV_EXITED && ev->exit.run >= s->run)

@@ -205,3 +205,25 @@ struct conf *edit_conf(const struct sim *w)
         }
         return c;
 }
+
+void edit_keep(struct sim *w)
+{
+        w->good_account = w->account;
+        for (int i = 0; i < SIM_NAMES; i++) {
+                const struct core_service *s = core_find(w->core, sim_name(i));
+                const struct conf_service *def = conf_find(w->conf, sim_name(i));
+                if (def && def->valid)
+                        w->good[i] = w->spec[i];
+                else if (!s || !s->def || (s->holds & CORE_HOLD_REMOVED))
+                        w->good[i].defined = false;
+        }
+}
+
+struct conf *edit_kept(const struct sim *w)
+{
+        struct sim then = *w;
+        memcpy(then.spec, w->good, sizeof(then.spec));
+        then.account = w->good_account;
+        then.broken = false;
+        return edit_conf(&then);
+}

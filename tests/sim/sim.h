@@ -166,6 +166,8 @@ struct sim {
         struct wev *heap;
         size_t heap_n, heap_cap;
         struct spec spec[SIM_NAMES];
+        struct spec good[SIM_NAMES]; /* what last-good.yaml says */
+        int good_account;
         int rank[SIM_NAMES];
         int account;   /* value of a variable of the account */
         int start_max; /* start_concurrency */
@@ -227,6 +229,9 @@ void edit_init(struct sim *w);
 void edit_random(struct sim *w);
 void edit_calm(struct sim *w);
 struct conf *edit_conf(const struct sim *w);
+/* The definitions in use, as the caller writes them down after core_apply, and what is read from that. */
+void edit_keep(struct sim *w);
+struct conf *edit_kept(const struct sim *w);
 
 /* ---- act.c ---- */
 void act_random(struct sim *w);
@@ -244,6 +249,7 @@ void check_command(struct sim *w, int who, const struct core_event *ev);
 void check_definition(struct sim *w, int who, const struct conf *conf);
 void check_call_begins(struct sim *w);
 void check_call_ended(struct sim *w);
+void check_taken_over(struct sim *w, const struct conf *conf); /* after the first core_apply */
 void check_reboot(struct sim *w);
 void check_rest(struct sim *w);
 bool check_up(const struct core_service *s);

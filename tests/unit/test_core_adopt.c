@@ -598,6 +598,73 @@ static void removed_meanwhile(void **state)
         bench_done(&b);
 }
 
+/* A new svcd is no reload: with a last good definition it goes on, restarts too, and the next reload stops it. */
+static void removed_meanwhile_waits_for_a_reload(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.conf->fallback = defs_new();
+        defs_add(b.conf->fallback, "a");
+        next_svcd(&b, "boot-1", true);
+        expect_state(&b, "a", "starting");
+        bench_send(&b, "a", hello(&b, 1, 101));
+        bench_forget(&b);
+        expect_state(&b, "a", "running");
+        struct core_service *s = bench_find(&b, "a");
+        assert_int_equal(s->holds, 0);
+        char *note = core_note(b.c, s, b.now_ms);
+        assert_non_null(strstr(note, "no longer defined; `svcctl reload` stops it"));
+        free(note);
+        struct core_plan *plan = core_plan_new(b.c, b.conf);
+        assert_int_equal(plan->n, 1);
+        assert_int_equal(plan->v[0].kind, CORE_CHANGE_REMOVE);
+        core_plan_free(plan);
+        bench_apply(&b);
+        expect_state(&b, "a", "stopping");
+        assert_int_equal(s->holds, CORE_HOLD_REMOVED);
+        bench_exited(&b, "a", SIGTERM);
+        assert_null(core_find(b.c, "a"));
+        bench_done(&b);
+}
+
+/* It has come back by the next reload: nothing is stopped. */
+static void removed_meanwhile_and_back(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        b.conf->fallback = defs_new();
+        defs_add(b.conf->fallback, "a");
+        next_svcd(&b, "boot-1", true);
+        bench_send(&b, "a", hello(&b, 1, 101));
+        bench_forget(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        expect_state(&b, "a", "running");
+        assert_null(bench_find(&b, "a")->invalid_error);
+        assert_int_equal(bench_find(&b, "a")->run, 1);
+        bench_done(&b);
+}
+
+/* Nothing of it was left running, or it was another boot: it is removed at once. */
+static void removed_and_not_taken_over(void **state)
+{
+        (void)state;
+        for (int boot = 1; boot <= 2; boot++) {
+                struct bench b;
+                bench_up(&b);
+                bench_event(&b, "a", CORE_EV_STOP);
+                bench_exited(&b, "a", EXIT(0));
+                b.conf->fallback = defs_new();
+                defs_add(b.conf->fallback, "a");
+                assert_false(core_wants_fallback(b.c, b.conf));
+                next_svcd(&b, boot == 1 ? "boot-1" : "boot-2", false);
+                assert_int_equal(core_count(b.c), 0);
+                bench_done(&b);
+        }
+}
+
 static void removed_and_down(void **state)
 {
         struct bench b;
@@ -721,6 +788,9 @@ int main(void)
             cmocka_unit_test(changed_and_read_later),
             cmocka_unit_test(unknown_digest),
             cmocka_unit_test(removed_meanwhile),
+            cmocka_unit_test(removed_meanwhile_waits_for_a_reload),
+            cmocka_unit_test(removed_meanwhile_and_back),
+            cmocka_unit_test(removed_and_not_taken_over),
             cmocka_unit_test(removed_and_down),
             cmocka_unit_test(broken_meanwhile),
             cmocka_unit_test(broken_runs_on_until_it_ends),
