@@ -13,12 +13,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/shim_proto.h"
 #include "common/util.h"
 #include "supervisord/spec.h"
 
 /* Few entries at a time: what is looked at long after it was seen has ended meanwhile. */
-#define LIST_BYTES    128
+#define LIST_BYTES 128
+#define CHASE_MS                                                                                   \
+        50 /* from the first kill of a look on: what forks without end makes the list endless */
 #define PROC_MAX      4096 /* bytes of a file of /proc/PID that are read */
 #define PID_MAX_LIMIT (4 * 1024 * 1024)
 
@@ -42,7 +45,8 @@ static void each_number(pid_cb *cb, void *ctx)
                 cb(pid, ctx);
 }
 
-static int each_process(pid_cb *cb, void *ctx)
+/* Until ENOUGH (may be NULL) says so. */
+static int each_process(pid_cb *cb, bool (*enough)(const void *ctx), void *ctx)
 {
         char buf[LIST_BYTES] __attribute__((aligned(8)));
         long n;
@@ -50,6 +54,8 @@ static int each_process(pid_cb *cb, void *ctx)
         if (fd < 0)
                 return -errno;
         while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+                if (enough && enough(ctx))
+                        return 0;
                 for (long at = 0; at < n;) {
                         uint16_t size; /* u64 ino, i64 off, u16 reclen, u8 type, name */
                         memcpy(&size, buf + at + 16, sizeof(size));
@@ -146,7 +152,8 @@ static int relatives(pid_t pid, pid_t *ret_parent, pid_t *ret_session)
 struct hunt {
         uint64_t tag, own; /* own: svcd's limit */
         pid_t self, session;
-        bool by_number; /* pids are tried: that there is nobody means nothing */
+        int64_t killed_ms; /* the first in this look; 0 = none */
+        bool by_number;    /* pids are tried: that there is nobody means nothing */
         struct orphans_look *look;
 };
 
@@ -178,7 +185,7 @@ static void note_alive(struct orphans_look *look, pid_t pid, int error)
 }
 
 /* Once the pidfd is held a pid cannot become another process's unnoticed: it is looked at again then. */
-static void kill_one(const struct hunt *h, pid_t pid)
+static void kill_one(struct hunt *h, pid_t pid)
 {
         _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
         if (fd < 0) {
@@ -195,6 +202,8 @@ static void kill_one(const struct hunt *h, pid_t pid)
                 h->look->unsure++;
                 return;
         }
+        if (!h->killed_ms)
+                h->killed_ms = clock_mono_ms();
         if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
                 note_alive(h->look, pid, 0);
         else if (errno == ESRCH)
@@ -205,7 +214,7 @@ static void kill_one(const struct hunt *h, pid_t pid)
 
 static void look_at_cb(pid_t pid, void *ctx)
 {
-        const struct hunt *h = ctx;
+        struct hunt *h = ctx;
         int r = is_ours(h, pid);
         if (r == 1)
                 kill_one(h, pid);
@@ -221,6 +230,13 @@ static bool has(const pid_t *v, size_t n, pid_t pid)
                 if (v[i] == pid)
                         return true;
         return false;
+}
+
+/* Something has been killed, so it is looked at again in any case. */
+static bool long_enough(const void *ctx)
+{
+        const struct hunt *h = ctx;
+        return h->look->alive && clock_mono_ms() - h->killed_ms > CHASE_MS;
 }
 
 /* See "how it is known" in the header. */
@@ -255,7 +271,7 @@ struct orphans_look orphans_kill(uint64_t tag, pid_t session)
                 if (h.by_number)
                         each_number(look_at_cb, &h);
                 else
-                        r = each_process(look_at_cb, &h);
+                        r = each_process(look_at_cb, long_enough, &h);
         }
         if (r < 0)
                 look.error = r;
@@ -283,7 +299,7 @@ void orphans_each(uint64_t tag, pid_t session, void (*cb)(pid_t pid, void *ctx),
         if (some_are_hidden())
                 each_number(seek_cb, &s);
         else
-                (void)each_process(seek_cb, &s);
+                (void)each_process(seek_cb, NULL, &s);
 }
 
 /* ---- which tags there are ---- */
@@ -324,7 +340,7 @@ ssize_t orphans_tags(uint64_t **ret)
         if (some_are_hidden())
                 each_number(add_tag_cb, &t);
         else
-                r = each_process(add_tag_cb, &t);
+                r = each_process(add_tag_cb, NULL, &t);
         if (r == 0)
                 r = t.error;
         if (r < 0) {
