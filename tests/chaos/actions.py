@@ -145,6 +145,8 @@ def free_disk(w):
     w.disk.free(w)
     w.trouble.discard("disk full")
     w.excuses.windows[-1][1] = time.time()
+    if w.undefined:
+        w.define()
 
 
 def sicken(w, hold):

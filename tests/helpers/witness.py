@@ -199,7 +199,8 @@ class Log:
 
 class Excuses:
     """What was done to a service that its contract allows to cost something.
-    torn     runs (PID.TICKS) whose shim was killed: what it held of their output is gone
+    torn     runs (PID.TICKS) whose shim was killed: what it held of their output is gone,
+             and with a full disk the ends of the runs that only it and svcd knew of
     windows  [from, to] of wall time in which nothing could be written: lines may be missing
     counting lines may be missing at any time, if it is told how many"""
 
@@ -296,6 +297,8 @@ def check_exits(log, events, runs, excuses):
     name, wrong = log.name, []
     torn = {r.split(".")[0] for r in excuses.torn[name]}
     started = {int(p["run"]): p.get("pid") for p in log.told("started")}
+    began = {int(pairs(text)["run"]): at for at, source, text in log.entries
+             if source == "svcd" and text.startswith("started run=")}
     ended_at = {int(e["run"]): datetime.datetime.fromisoformat(e["at"]).timestamp()
                 for e in events.of(name, "exited")}
     for e in events.of(name, "started"):
@@ -315,8 +318,8 @@ def check_exits(log, events, runs, excuses):
         for run, pid in sorted(started.items()):
             if where == "log" and (excuses.full(ended_at.get(run)) or excuses.counting and log.lost(events)):
                 continue  # such a line may be among those
-            if where == "events" and pid in torn and excuses.full(None):
-                continue  # svcd could not save what it alone knew, and died
+            if where == "events" and torn and (pid in torn or excuses.full(began.get(run))) and excuses.windows:
+                continue  # svcd could not save what it and a shim alone knew, and both died
             if run not in ends:
                 wrong.append(f"{name}: {where}: the end of run {run} (pid {pid}) is not on record")
     pids = {str(p) for p in started.values()}
