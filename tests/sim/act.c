@@ -294,6 +294,8 @@ void act_random(struct sim *w)
 {
         set_clock(w);
         if (!w->core) {
+                if (sim_chance(w, 30))
+                        edit_random(w);
                 act_start(w);
                 return;
         }
