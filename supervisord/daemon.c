@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "supervisord/adopt.h"
 #include "supervisord/check.h"
 #include "supervisord/effects.h"
 #include "supervisord/handover.h"
@@ -200,7 +201,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
         log_diagnostics(d);
         if (!d->conf) {
-                link_find_shims(d, conf);
+                adopt_find(d, conf);
                 if (core_wants_fallback(d->core, conf))
                         conf->fallback = lastgood_load(d);
         }

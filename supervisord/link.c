@@ -2,7 +2,6 @@
  * reports mean for the service is the core's; how they are read is report.c's. */
 #include "supervisord/link.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -694,73 +693,6 @@ void link_log(struct daemon *d, struct core_service *s, const char *source, cons
 
 /* ---- shims of an earlier svcd ---- */
 
-static bool find_by_record(struct daemon *d, const char *name)
-{
-        struct record r = record_look(&d->paths, name);
-        bool news = r.run > 0 && core_find(d->core, name) && core_run_seen(d->core, name, r.run);
-        if (r.holder <= 0 && !r.unknown && !(r.exists && r.this_boot) && !news)
-                return false;
-        core_adopt(d->core, name);
-        return true;
-}
-
-static void find_records(struct daemon *d)
-{
-        DIR *dir = opendir(d->paths.shims);
-        if (!dir)
-                return;
-        const struct dirent *e;
-        while ((e = readdir(dir))) {
-                if (conf_name_ok(e->d_name) && !find_by_record(d, e->d_name))
-                        record_remove(&d->paths, e->d_name);
-        }
-        closedir(dir);
-}
-
-/* A svcd that could not save its state, or a shim by its standing order, has begun a run, and then the record
- * was lost as well: its log may still tell. */
-static void find_in_log(struct daemon *d, const char *name)
-{
-        _cleanup_free_ char *log = paths_log(&d->paths, name);
-        int64_t run = rescue_last_run(log, RESCUE_LOG_BYTES);
-        if (run > 0)
-                core_run_seen(d->core, name, run);
-}
-
-/* One that the list of records left out: it could not be read to its end, or the record was deleted
- * and something lives all the same. */
-static void find_unlisted(struct daemon *d, const char *name, const uint64_t *tags, ssize_t n)
-{
-        if (find_by_record(d, name))
-                return;
-        find_in_log(d, name);
-        if (!orphans_has(tags, n, spec_tag(&d->paths, name)))
-                return;
-        if (n >= 0)
-                selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,
-                            d->paths.shims, name);
-        core_adopt(d->core, name);
-}
-
-void link_find_shims(struct daemon *d, const struct conf *conf)
-{
-        _cleanup_free_ uint64_t *tags = NULL;
-        find_records(d);
-        cgroup_find_runs(d, conf);
-        ssize_t n = orphans_tags(&tags);
-        if (n < 0)
-                selflog_add(&d->log, "cannot look for processes of services: %s",
-                            strerror((int)-n));
-        /* Those of the saved state too: the definitions may just not be readable. */
-        for (size_t i = 0; i < core_count(d->core); i++)
-                find_unlisted(d, core_at(d->core, i)->name, tags, n);
-        for (size_t i = 0; i < conf->n; i++) {
-                if (!core_find(d->core, conf->services[i]->name))
-                        find_unlisted(d, conf->services[i]->name, tags, n);
-                check_find_stray(d, conf->services[i], tags, n);
-        }
-}
-
 void link_wake_shims(struct daemon *d)
 {
         for (size_t i = 0; i < core_count(d->core); i++) {
@@ -774,74 +706,22 @@ void link_wake_shims(struct daemon *d)
         }
 }
 
-/* Who says that it is the shim of NAME must hold that service's lock. */
-static bool is_shim(struct daemon *d, int fd, const char *name, pid_t pid)
+bool link_is_connected(const struct daemon *d, const struct core_service *s)
 {
-        struct ucred cred;
-        socklen_t n = sizeof(cred);
-        return conf_name_ok(name) && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 &&
-               cred.pid == pid && record_look(&d->paths, name).holder == pid;
-}
-
-static bool is_connected(const struct link *l)
-{
+        const struct link *l = find(d, s);
         struct pollfd p = {.fd = l ? l->io.fd : -1, .events = POLLRDHUP};
         return p.fd >= 0 && poll(&p, 1, 0) == 0;
 }
 
-/* What is refused and is a shim has nothing to hold any more: it may end. */
-static void send_away(int fd)
+void link_take(struct daemon *d, struct core_service *s, int fd, const void *in, size_t n_bytes)
 {
-        char buf[SMALL_FRAME_BYTES];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
-        (void)!send(fd, buf, shim_end(&w), MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes)
-{
-        _cleanup_close_ int owned = fd;
-        struct shim_hdr h;
-        if (shim_peek(in, n_bytes, &h) <= 0 || h.type != SHIM_HELLO)
-                return;
-        char name[CONF_NAME_MAX + 1] = "";
-        int64_t pid = 0;
-        struct shim_reader r = shim_read((const char *)in + sizeof(h), h.len);
-        while (shim_next(&r)) {
-                if (r.tag == SHIM_T_NAME && r.len < sizeof(name)) {
-                        memcpy(name, r.data, r.len);
-                        name[r.len] = '\0';
-                } else if (r.tag == SHIM_T_PID) {
-                        pid = shim_int(&r);
-                }
-        }
-        struct core_service *s = conf_name_ok(name) ? core_find(d->core, name) : NULL;
-        if (s && record_look(&d->paths, name).unknown)
-                return; /* it comes again */
-        if (!s || !is_shim(d, fd, name, (pid_t)pid)) {
-                send_away(fd);
-                selflog_rare(&d->log, &d->server.impostors,
-                             "a process (pid %d) that says it is the shim of \"%s\" "
-                             "does not hold that service's lock: refused",
-                             (int)pid, name);
-                return;
-        }
-        /* A shim gives up one connection before it makes another. Who comes while it is connected is
-         * somebody else, whatever the kernel says of the pid that connected once. */
-        if (is_connected(find(d, s))) {
-                selflog_rare(&d->log, &d->server.impostors,
-                             "a process that says it is the shim of %s: that one is connected "
-                             "already: refused",
-                             name);
-                return;
-        }
         struct link *l = find(d, s);
         if (!l)
                 l = link_new(d, s, LINK_AWAY);
         /* CLEANING: it lives after all, its lock proves that. LEAVING: then it has not been told to go. */
         cleaning_cancel(&l->cleaning);
         away(l);
-        shimio_attach(&l->io, TAKE_FD(owned), in, n_bytes);
+        shimio_attach(&l->io, fd, in, n_bytes);
         shimio_poke(&l->io);
 }
 

@@ -82,14 +82,14 @@ void link_live(struct daemon *d, struct core_service *s);
 void link_log(struct daemon *d, struct core_service *s, const char *source, const char *text,
               int64_t wall_ms);
 
-/* Start-up: tells the core which services of an earlier svcd may still live (before core_apply): those
- * with a record of this boot, and those of CONF of which processes are found although the record was
- * deleted. link_wake_shims, after core_apply and when the socket listens, calls their shims. */
-void link_find_shims(struct daemon *d, const struct conf *conf);
+/* Start-up, after core_apply and when the socket listens: calls the shims of services that are taken
+ * over (adopt.h). */
 void link_wake_shims(struct daemon *d);
 
-/* A connection that began with a shim's frame. Takes FD over. */
-void link_accept(struct daemon *d, int fd, const void *in, size_t n_bytes);
+/* Whether the shim of S is connected; and FD, on which N bytes have been read, is its new connection
+ * (takes FD over). Who may say so is adopt.c's. */
+bool link_is_connected(const struct daemon *d, const struct core_service *s);
+void link_take(struct daemon *d, struct core_service *s, int fd, const void *in, size_t n_bytes);
 
 /* RUN was deleted and is back: the shims make their records again. */
 void link_renew_records(struct daemon *d);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "supervisord/adopt.h"
 #include "supervisord/daemon.h"
 #include "supervisord/loopio.h"
 #include "supervisord/methods.h"
@@ -210,7 +211,7 @@ static void client_input(struct client *c)
                         if (n == 0 && c->in.n <= SERVER_HELLO_MAX)
                                 return;
                         if (n > 0)
-                                link_accept(c->d, TAKE_FD(c->fd), c->in.s, c->in.n);
+                                adopt_accept(c->d, TAKE_FD(c->fd), c->in.s, c->in.n);
                         client_end(c);
                         return;
                 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "supervisord/adopt.h"
 #include "supervisord/cleaning.h"
 #include "supervisord/daemon.h"
 #include "supervisord/orphans.h"
@@ -397,7 +398,7 @@ static void say_hello(struct core_service *s)
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) < 0)
                 return;
         peers[peers_n++] = fd[1];
-        link_accept(&d, fd[0], buf, n);
+        adopt_accept(&d, fd[0], buf, n);
         struct link *after = find(&d, s);
         if (!(how & 1) || fd_before >= 0)
                 fuzz_require(before == after && (!after || after->io.fd == fd_before),
