@@ -189,6 +189,10 @@ struct conf *conf_load(const struct paths *paths, const char *home, struct diag 
  */
 struct conf *conf_load_files(const struct strv *files, const char *home, struct diag *diag);
 
+/* Why the folder PATH must not be believed, as with definitions: somebody else owns it or can write to it. A
+ * sentence (caller frees), or NULL if it may, or does not exist. */
+char *conf_folder_refused(const char *path);
+
 /* Only the fingerprint, without parsing: what conf_load would store now. */
 uint64_t conf_fingerprint(const struct paths *paths);
 

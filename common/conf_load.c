@@ -110,6 +110,12 @@ static char *judge(const char *path, const struct stat *st, bool any_owner)
         return why;
 }
 
+char *conf_folder_refused(const char *path)
+{
+        struct stat st;
+        return stat(path, &st) < 0 ? NULL : judge(path, &st, false);
+}
+
 /* For a symbolic link: the folder in which its target lies, where somebody could exchange it. */
 static char *judge_link(const char *path)
 {

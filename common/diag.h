@@ -27,8 +27,8 @@ struct diag_item {
 struct diag {
         struct diag_item *v;
         size_t n, cap;
-        size_t errors;    /* how many of them are DIAG_ERROR */
-        size_t left_out;  /* beyond DIAG_MAX */
+        size_t errors;   /* how many of them are DIAG_ERROR */
+        size_t left_out; /* beyond DIAG_MAX */
 };
 
 #define DIAG_MAX 1000 /* messages that are kept; further ones are counted */

@@ -17,21 +17,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)      ((a) < (b) ? (a) : (b))
-#define MAX(a, b)      ((a) > (b) ? (a) : (b))
+#define ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)         ((a) < (b) ? (a) : (b))
+#define MAX(a, b)         ((a) > (b) ? (a) : (b))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define UNUSED         __attribute__((unused))
+#define UNUSED            __attribute__((unused))
 
 /* The object that contains a member, from the member's address. */
 #define CONTAINER_OF(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 /* Cleanup attributes: the variable's resource is released when it leaves scope. */
-#define _cleanup_(f)      __attribute__((cleanup(f)))
-#define _cleanup_free_    _cleanup_(util_freep)
-#define _cleanup_close_   _cleanup_(util_closep)
-#define _cleanup_fclose_  _cleanup_(util_fclosep)
-#define _cleanup_strv_    _cleanup_(strv_done)
+#define _cleanup_(f)     __attribute__((cleanup(f)))
+#define _cleanup_free_   _cleanup_(util_freep)
+#define _cleanup_close_  _cleanup_(util_closep)
+#define _cleanup_fclose_ _cleanup_(util_fclosep)
+#define _cleanup_strv_   _cleanup_(strv_done)
 
 /* Hand a resource on: the value is returned, the variable no longer owns it. */
 #define TAKE_PTR(p)                                                                                \
@@ -79,7 +79,8 @@ char *xvasprintf(const char *fmt, va_list ap) PRINTF_LIKE(1, 0);
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
-uint64_t str_hash(const void *data, size_t n_bytes, uint64_t seed); /* FNV-1a, 64 bits; seed 0 to begin */
+uint64_t str_hash(const void *data, size_t n_bytes,
+                  uint64_t seed); /* FNV-1a, 64 bits; seed 0 to begin */
 
 /* A growing string of bytes; `s` is always NUL-terminated once anything was added. Zero-initialise;
  * strbuf_done frees, strbuf_take hands the string on (never NULL). */

@@ -117,10 +117,23 @@ void lastgood_save(struct daemon *d)
                 selflog_add(&d->log, "cannot write %s: %s", path, strerror(-r));
 }
 
-struct conf *lastgood_load(const struct daemon *d)
+struct conf *lastgood_load(struct daemon *d)
 {
         struct strv files = {0};
         struct diag diag = {0};
+        /* It is executed like the user's own definitions, and is believed as little as they are. */
+        const char *const folders[] = {d->paths.root, d->paths.state};
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+                _cleanup_free_ char *why = conf_folder_refused(folders[i]);
+                if (!why)
+                        continue;
+                selflog_add(&d->log, "%s: %s; the last good definitions in it are not used",
+                            folders[i], why);
+                struct conf *none = conf_load_files(&files, d->paths.home, &diag);
+                strv_add(&none->broken, folders[i]);
+                diag_done(&diag);
+                return none;
+        }
         strv_take(&files, path_of(d));
         struct conf *conf = conf_load_files(&files, d->paths.home, &diag);
         strv_done(&files);

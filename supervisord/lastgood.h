@@ -15,6 +15,6 @@ struct daemon;
 void lastgood_save(struct daemon *d);
 
 /* What was written last; NULL if there is nothing. The caller owns the reference. */
-struct conf *lastgood_load(const struct daemon *d);
+struct conf *lastgood_load(struct daemon *d);
 
 #endif

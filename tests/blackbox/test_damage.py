@@ -342,6 +342,22 @@ class State(Damage):
             self.as_it_was(c)
 
 
+class Believed(SvcdTest):
+    def test_last_good_definitions_that_others_could_have_written(self):
+        """They are executed like the user's own, and are believed as little."""
+        self.config("services: {a: {command: sleep 1000}}")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.kill_svcd()
+        self.config("services: {a: {comand: [x")
+        os.chmod(os.path.join(self.root, "svcd"), 0o777)
+        self.start()
+        self.until(lambda: "the last good definitions in it are not used" in self.stderr(), what="a word of it")
+        self.assertIn("every user can write to this directory", self.stderr())
+        os.chmod(os.path.join(self.root, "svcd"), 0o700)
+        self.assertTrue(alive(pid))
+
+
 class Records(Damage):
     """RUN/shims/NAME"""
 
