@@ -18,7 +18,8 @@
 static bool find_by_record(struct daemon *d, const char *name)
 {
         struct record r = record_look(&d->paths, name);
-        bool news = r.run > 0 && core_find(d->core, name) && core_run_seen(d->core, name, r.run);
+        bool news = (r.this_boot || r.no_room) && r.run > 0 && core_find(d->core, name) &&
+                    core_run_seen(d->core, name, r.run);
         if (r.holder <= 0 && !r.unknown && !(r.exists && r.this_boot) && !news)
                 return false;
         core_adopt(d->core, name);

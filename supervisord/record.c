@@ -47,9 +47,10 @@ struct record record_look(const struct paths *p, const char *service)
         r.exists = true;
         r.holder = lock_holder(path);
         struct stat st;
-        if (text[0] == '\0' && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-            st.st_size <= CORE_RUN_MAX)
-                r.run = st.st_size; /* there was no room for more */
+        r.no_room = text[0] == '\0' && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+                    st.st_size <= CORE_RUN_MAX;
+        if (r.no_room)
+                r.run = st.st_size;
         char *save = NULL;
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 if (str_starts(line, "run="))

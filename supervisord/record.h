@@ -14,6 +14,7 @@ struct record {
         bool unknown; /* it cannot be looked at now: nothing follows from that */
         pid_t holder; /* of the lock: a shim that lives; 0 = none */
         bool this_boot;
+        bool no_room; /* a disk without room for more than a size, which is the run */
         int64_t run;
         pid_t main;        /* main process of that run, 0 = none is up */
         uint64_t out, err; /* inodes of its pipes; 0 = not known */
