@@ -215,10 +215,9 @@ class Taken(SvcdTest):
             self.until(lambda: self.said("cannot save the state"), what="the complaint")
             a = self.service("a")
             self.assertEqual((a["state"], a["pid"]), ("running", self.a["pid"]))
+            # Its shim has stayed, since nobody else could put its end on record, and serves again.
             self.run_svcctl("enable", "b")
-            b = self.in_state("b", "backoff")
-            self.assertEqual((b["last_exit"]["error"], b["last_exit"]["shortage"]),
-                             ("Read-only file system", True))
+            self.assertEqual(self.running("b")["run"], 2)
         self.assertEqual(self.read(os.path.join(self.root, "svcd/state.json")), before)
         again()
         self.running("b", limit=20)
