@@ -325,8 +325,7 @@ class Epoll(Exhaustion):
             exec strace -D -o {self.tmp}/trace -e trace=epoll_ctl {' '.join('-e inject=' + i for i in inject)} \\
                 {os.path.join(BIN, 'svcd')} "$@"
         """)
-        if sanitized():  # leaks cannot be looked for while somebody traces
-            self.svcd_env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        self.to_be_traced()
         self.start(program=strace, wait=False)
         # It answers as soon as it can; until then nothing does.
         self.until(lambda: self.svcd.poll() is None and self.answers(), what="svcd's answer", limit=20)

@@ -753,6 +753,7 @@ class Surroundings(UpgradeTest):
     def test_signal_in_the_last_turn(self):
         """TERM comes while svcd hears that the installed one is fit, and sleeps no more before it is executed."""
         self.config("services: {a: {command: sleep 1000}}")
+        self.to_be_traced()
         self.start()
         pid = self.running("a")["pid"]
         strace = subprocess.Popen(["strace", "-q", "-o", "/dev/null", "-e", "trace=wait4", "-e",

@@ -440,6 +440,11 @@ class SvcdTest(unittest.TestCase):
             self.until(self.answers, what="svcd's answer", limit=20)
         return self.svcd
 
+    def to_be_traced(self):
+        """To be called before `start` by a test that runs strace on svcd: leaks cannot be looked for then."""
+        if sanitized():
+            self.svcd_env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+
     def answers(self):
         """Whether this svcd, not a predecessor, answers."""
         if self.svcd.poll() is not None:
