@@ -278,6 +278,20 @@ static void check_in_force(struct conf_parse *p)
         }
 }
 
+/* Who asks for alerts wants to get them. */
+static void check_alerts(struct conf_parse *p)
+{
+        const struct conf_origin *origin = p->conf->account.origin;
+        struct conf_at at = {
+            .diag = p->diag, .parse = p, .conf = p->conf, .base = "alerts", .key = "on"};
+        if (origin[ACCOUNT_alerts_on].source != CONF_FROM_BUILTIN &&
+            origin[ACCOUNT_alerts_command].source == CONF_FROM_BUILTIN &&
+            origin[ACCOUNT_alerts_email].source == CONF_FROM_BUILTIN)
+                conf_fail_place(
+                    &at, &origin[ACCOUNT_alerts_on].place,
+                    "neither alerts.command nor alerts.email is given: no alert is sent");
+}
+
 void conf_check(struct conf_parse *p)
 {
         for (size_t i = 0; i < p->n; i++) {
@@ -295,5 +309,6 @@ void conf_check(struct conf_parse *p)
         }
         check_ports(p);
         conf_check_requires(p);
+        check_alerts(p);
         check_in_force(p);
 }

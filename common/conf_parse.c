@@ -5,17 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What services need to be understood; then the rows of account.def. */
-static const char *const top_keys[] = {
-    "services",
-    "defaults",
-    "environment",
-#define ACCOUNT(member, path, ...) path,
-#include "common/account.def"
-#undef ACCOUNT
-};
-#define SECTIONS 3 /* of top_keys */
-static const char *const reserved_keys[] = {"logs", "alerts", "web", "ayon"};
+/* What services need to be understood. Others at the top are the rows of account.def, and their groups. */
+static const char *const sections[] = {"services", "defaults", "environment"};
+static const char *const reserved_keys[] = {"logs", "web", "ayon"};
 
 /* ---- the settings of a service, or of `defaults` ---- */
 
@@ -124,14 +116,19 @@ static void read_map(struct reader *r, const struct conf_node *map, const char *
 /* ---- the top level ---- */
 
 /* The table's own default. */
-static void read_fallback(struct conf_at *at, const struct conf_setting_info *info, void *member)
+static void read_fallback(const struct conf_parse *p, const struct conf_setting_info *info,
+                          void *member)
 {
         if (!info->fallback)
                 return;
         _cleanup_free_ char *text = xstrdup(info->fallback);
         struct conf_node node = {.kind = CONF_SCALAR, .value = text, .plain = true};
-        at->key = info->path;
-        conf_value_read(at, info, &node, member);
+        struct conf_at at = {.diag = p->diag,
+                             .parse = p,
+                             .conf = p->conf,
+                             .base = "built-in defaults",
+                             .key = info->path};
+        conf_value_read(&at, info, &node, member);
 }
 
 /* It is not known all that a section says. */
@@ -192,52 +189,120 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
         conf_env_done(&env);
 }
 
-/* A key of account.def. What is wrong in it costs no service: the default is in force then. */
+/* A key of account.def, at the top or in the group BASE. What is wrong in it costs no service: the default
+ * is in force then. */
+static void read_account_value(struct conf_at *at, size_t i, const struct conf_pair *pair)
+{
+        const struct conf_setting_info *info = &conf_account_settings[i];
+        struct conf_origin *origin = &at->conf->account.origin[i];
+        void *member = conf_account_member(at->conf, (enum conf_account_setting)i);
+        if (origin->source != CONF_FROM_BUILTIN) {
+                _cleanup_free_ char *first = conf_place_text(&origin->place);
+                conf_fail(at, pair->key, "given twice (also at %s)", first);
+                return;
+        }
+        origin->source = CONF_FROM_SERVICE;
+        origin->place = conf_place_of(at, pair->key);
+        conf_value_done(info, member);
+        if (!conf_value_read(at, info, pair->value, member))
+                read_fallback(at->parse, info, member);
+}
+
+/* The row of account.def with this path, or -1. */
+static int find_account(const char *path)
+{
+        for (int i = 0; i < ACCOUNT_COUNT; i++)
+                if (strcmp(conf_account_settings[i].path, path) == 0)
+                        return i;
+        return -1;
+}
+
+/* The names in GROUP, or, if it is NULL, those at the top, each once. */
+static void account_names(const char *group, struct strv *ret)
+{
+        size_t n = group ? strlen(group) : 0;
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
+                const char *path = conf_account_settings[i].path;
+                size_t length = conf_group_length(path);
+                if (group && length == n && strncmp(path, group, n) == 0)
+                        strv_add(ret, path + n + 1);
+                if (group)
+                        continue;
+                _cleanup_free_ char *name = length ? xstrndup(path, length) : xstrdup(path);
+                if (!strv_has(ret, name))
+                        strv_add(ret, name);
+        }
+}
+
+/* "a, b and c"; caller frees. */
+static char *listing(const struct strv *names)
+{
+        struct strbuf b = {0};
+        for (size_t i = 0; i < names->n; i++)
+                strbuf_addf(&b, "%s%s",
+                            i == 0             ? ""
+                            : i + 1 < names->n ? ", "
+                                               : " and ",
+                            names->v[i]);
+        return strbuf_take(&b);
+}
+
+static void read_account_group(struct conf_at *at, const struct strv *names,
+                               const struct conf_node *map)
+{
+        for (size_t i = 0; i < map->n; i++) {
+                const struct conf_pair *pair = &map->map[i];
+                const struct conf_node *key = pair->key;
+                _cleanup_free_ char *path = xasprintf("%s.%s", at->base, key->value);
+                int s = key->nul ? -1 : find_account(path);
+                at->key = key->value;
+                if (pair->first) {
+                        conf_fail(at, key, "given twice (first at line %d)", pair->first->line);
+                } else if (s >= 0) {
+                        read_account_value(at, (size_t)s, pair);
+                } else {
+                        const char *near =
+                            diag_suggest(key->value, (const char *const *)names->v, names->n);
+                        _cleanup_free_ char *known = listing(names);
+                        if (near)
+                                conf_fail(at, key, "unknown key (did you mean \"%s\"?)", near);
+                        else
+                                conf_fail(at, key, "unknown key (known are %s)", known);
+                }
+                at->key = NULL;
+        }
+}
+
+/* Whether the key at the top is one of account.def, or a group of it. */
 static bool read_account_setting(struct conf_parse *p, const struct conf_doc *doc,
                                  const struct conf_pair *pair)
 {
-        struct conf *c = p->conf;
+        const struct conf_node *value = pair->value;
         struct conf_at at = {
-            .diag = p->diag, .parse = p, .doc = doc, .conf = c, .base = pair->key->value};
-        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
-                const struct conf_setting_info *info = &conf_account_settings[i];
-                struct conf_origin *origin = &c->account.origin[i];
-                void *member = conf_account_member(c, (enum conf_account_setting)i);
-                if (strcmp(pair->key->value, info->path) != 0)
-                        continue;
-                if (origin->source != CONF_FROM_BUILTIN) {
-                        _cleanup_free_ char *first = conf_place_text(&origin->place);
-                        conf_fail(&at, pair->key, "given twice (also at %s)", first);
-                        return true;
-                }
-                origin->source = CONF_FROM_SERVICE;
-                origin->place = conf_place_of(&at, pair->key);
-                conf_value_done(info, member);
-                if (!conf_value_read(&at, info, pair->value, member))
-                        read_fallback(&at, info, member);
+            .diag = p->diag, .parse = p, .doc = doc, .conf = p->conf, .base = pair->key->value};
+        _cleanup_strv_ struct strv names = {0};
+        int s = conf_group_length(pair->key->value) ? -1 : find_account(pair->key->value);
+        if (s >= 0) {
+                read_account_value(&at, (size_t)s, pair);
                 return true;
         }
-        return false;
+        account_names(pair->key->value, &names);
+        if (names.n == 0)
+                return false;
+        _cleanup_free_ char *known = listing(&names);
+        if (value->kind == CONF_MAP)
+                read_account_group(&at, &names, value);
+        else if (!conf_node_null(value))
+                conf_fail(&at, value, "expected a map with the keys %s", known);
+        return true;
 }
 
 static bool is_section(const char *key)
 {
-        for (size_t i = 0; key && i < SECTIONS; i++)
-                if (strcmp(key, top_keys[i]) == 0)
+        for (size_t i = 0; key && i < ARRAY_SIZE(sections); i++)
+                if (strcmp(key, sections[i]) == 0)
                         return true;
         return false;
-}
-
-static void unknown_key(struct conf_at *at, const struct conf_node *key)
-{
-        _cleanup_strbuf_ struct strbuf b = {0};
-        for (size_t i = 0; i < ARRAY_SIZE(top_keys); i++)
-                strbuf_addf(&b, "%s%s",
-                            i == 0                         ? ""
-                            : i + 1 < ARRAY_SIZE(top_keys) ? ", "
-                                                           : " and ",
-                            top_keys[i]);
-        conf_fail(at, key, "unknown key (known are %s)", b.s);
 }
 
 /* A key at the top that is none of ours. */
@@ -254,7 +319,12 @@ static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
                         return;
                 }
         }
-        const char *near = diag_suggest(key->value, top_keys, ARRAY_SIZE(top_keys));
+        _cleanup_strv_ struct strv names = {0};
+        for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+                strv_add(&names, sections[i]);
+        account_names(NULL, &names);
+        _cleanup_free_ char *known = listing(&names);
+        const char *near = diag_suggest(key->value, (const char *const *)names.v, names.n);
         if (str_eq(near, "services"))
                 strv_add(&p->conf->broken, doc->file);
         else if (is_section(near))
@@ -268,7 +338,7 @@ static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
                           "unknown key (it belongs to a service: write it below services, "
                           "NAME, or for all services below defaults)");
         else
-                unknown_key(&at, key);
+                conf_fail(&at, key, "unknown key (known are %s)", known);
 }
 
 /* Whether the text of a broken file begins a section that its tree does not have. */
@@ -303,14 +373,14 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
                          "the file is empty (was an upload cut short? to run nothing, write "
                          "`services: {}`)");
         }
-        for (size_t i = 1; doc->broken && i < SECTIONS; i++) {
-                if (!lost_section(doc, top_keys[i]))
+        for (size_t i = 1; doc->broken && i < ARRAY_SIZE(sections); i++) {
+                if (!lost_section(doc, sections[i]))
                         continue;
-                doubt_section(p, top_keys[i]);
+                doubt_section(p, sections[i]);
                 if (!p->poison)
                         p->poison =
                             xasprintf("%s: not valid YAML, and its \"%s\" are for this service too",
-                                      doc->file, top_keys[i]);
+                                      doc->file, sections[i]);
         }
         if (root && root->kind != CONF_MAP) {
                 strv_add(&p->conf->broken, doc->file);
@@ -509,15 +579,10 @@ static void inherit(struct conf_parse *p, struct conf_slot *slot)
 
 static void make_builtin(struct conf_parse *p)
 {
-        struct conf_at at = {.diag = p->diag,
-                             .parse = p,
-                             .conf = p->conf,
-                             .base = "built-in defaults"};
         for (size_t s = 0; s < SETTING_COUNT; s++)
-                read_fallback(&at, &conf_settings[s],
-                              conf_member(&p->builtin, (enum conf_setting)s));
+                read_fallback(p, &conf_settings[s], conf_member(&p->builtin, (enum conf_setting)s));
         for (size_t s = 0; s < ACCOUNT_COUNT; s++)
-                read_fallback(&at, &conf_account_settings[s],
+                read_fallback(p, &conf_account_settings[s],
                               conf_account_member(p->conf, (enum conf_account_setting)s));
 }
 

@@ -95,6 +95,21 @@ static void print_enum(struct strbuf *b, const char *names, int64_t v)
         strbuf_addn(b, names, strcspn(names, " "));
 }
 
+static void print_flags(struct strbuf *b, const char *names, int64_t v)
+{
+        bool first = true;
+        strbuf_addc(b, '[');
+        for (int i = 0; *names; i++) {
+                size_t n = strcspn(names, " ");
+                if (v & INT64_C(1) << i) {
+                        strbuf_addf(b, "%s%.*s", first ? "" : ", ", (int)n, names);
+                        first = false;
+                }
+                names += n + (names[n] == ' ');
+        }
+        strbuf_addc(b, ']');
+}
+
 static void print_number(const struct conf_setting_info *info, int64_t v, struct strbuf *b)
 {
         char buf[CONF_DURATION_MAX];
@@ -120,6 +135,9 @@ static void print_number(const struct conf_setting_info *info, int64_t v, struct
         case CONF_ENUM:
                 print_enum(b, info->aux, v);
                 return;
+        case CONF_FLAGS:
+                print_flags(b, info->aux, v);
+                return;
         default:
                 strbuf_addf(b, "%lld", (long long)v);
                 return;
@@ -133,6 +151,7 @@ void conf_value_print(const struct conf_setting_info *info, const void *member, 
         switch (info->type) {
         case CONF_STRING:
         case CONF_PATH:
+        case CONF_EMAIL:
                 print_text(b, *(char *const *)member);
                 return;
         case CONF_COMMAND:
@@ -169,6 +188,7 @@ bool conf_value_set(const struct conf_setting_info *info, const void *member)
         switch (info->type) {
         case CONF_STRING:
         case CONF_PATH:
+        case CONF_EMAIL:
                 return *(char *const *)member != NULL;
         case CONF_COMMAND:
                 return ((const struct conf_command *)member)->argv.n > 0;
@@ -207,6 +227,7 @@ static size_t value_bytes(const struct conf_setting_info *info, const void *memb
         switch (info->type) {
         case CONF_STRING:
         case CONF_PATH:
+        case CONF_EMAIL:
                 text = *(char *const *)member;
                 return text ? strlen(text) + 1 : 0;
         case CONF_COMMAND:
@@ -253,6 +274,7 @@ void conf_value_copy(const struct conf_setting_info *info, void *dst, const void
         switch (info->type) {
         case CONF_STRING:
         case CONF_PATH:
+        case CONF_EMAIL:
                 *(char **)dst = *text ? xstrdup(*text) : NULL;
                 return;
         case CONF_COMMAND:
@@ -279,6 +301,7 @@ void conf_value_done(const struct conf_setting_info *info, void *member)
         switch (info->type) {
         case CONF_STRING:
         case CONF_PATH:
+        case CONF_EMAIL:
                 free(*(char **)member);
                 *(char **)member = NULL;
                 return;
@@ -354,6 +377,7 @@ bool conf_same(const struct conf_service *a, const struct conf_service *b, enum 
         switch (conf_settings[s].type) {
         case CONF_STRING:
         case CONF_PATH:
+        case CONF_EMAIL:
                 return str_eq(*(char *const *)x, *(char *const *)y);
         case CONF_COMMAND:
                 return strv_eq(&((const struct conf_command *)x)->argv,

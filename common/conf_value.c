@@ -18,7 +18,7 @@ typedef bool read_fn(struct conf_at *at, const struct conf_setting_info *info,
 static char *expected(const struct conf_setting_info *info)
 {
         const char *text = conf_type_text[info->type];
-        if (info->type == CONF_BOOL)
+        if (info->type == CONF_BOOL || info->type == CONF_ENUM)
                 return xstrdup(text);
         return xasprintf("%s %s", strchr("aeiou", text[0]) ? "an" : "a", text);
 }
@@ -591,6 +591,80 @@ static bool read_ints(struct conf_at *at, const struct conf_setting_info *info,
         return ok;
 }
 
+/* The number of the word in NAMES, or -1. */
+static int word_of(const char *names, const char *word)
+{
+        for (int n = 0; *names; n++) {
+                size_t len = strcspn(names, " ");
+                if (strlen(word) == len && strncmp(names, word, len) == 0)
+                        return n;
+                names += len + (names[len] == ' ');
+        }
+        return -1;
+}
+
+/* The table's own default is written as people write it: [a, b]. */
+static void builtin_flags(const struct conf_setting_info *info, const char *text,
+                          struct conf_int *ret)
+{
+        _cleanup_free_ char *words = xstrdup(text);
+        char *save = NULL;
+        ret->set = true;
+        for (char *w = strtok_r(words, "[], ", &save); w; w = strtok_r(NULL, "[], ", &save))
+                ret->v |= INT64_C(1) << word_of(info->aux, w);
+}
+
+static bool read_flags(struct conf_at *at, const struct conf_setting_info *info,
+                       const struct conf_node *node, void *member)
+{
+        struct conf_int flags = {.set = true};
+        struct conf_setting_info one = *info;
+        bool ok = true;
+        one.type = CONF_ENUM;
+        if (!at->doc) {
+                builtin_flags(info, node->value, member);
+                return true;
+        }
+        if (!list_only(at, info, node) || !count_ok(at, info, node, LIST_MAX))
+                return false;
+        for (size_t i = 0; i < node->n; i++) {
+                struct conf_int v = {0};
+                bool good = read_enum(at, &one, node->list[i], &v);
+                if (good && (flags.v & INT64_C(1) << v.v)) {
+                        conf_fail(at, node->list[i], "%s is in the list twice",
+                                  node->list[i]->value);
+                        good = false;
+                }
+                if (good)
+                        flags.v |= INT64_C(1) << v.v;
+                ok &= good;
+        }
+        if (ok)
+                *(struct conf_int *)member = flags;
+        return ok;
+}
+
+/* One address, written plainly. It becomes a header of a mail: whatever could end an address there, or
+ * begin something else, is refused, although some of it would be allowed in a quoted local part. */
+static bool read_email(struct conf_at *at, const struct conf_setting_info *info,
+                       const struct conf_node *node, void *member)
+{
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789.!#$%&'*+/=?^_`{|}~-@";
+        const char *s = scalar(at, info, node), *domain = s ? strchr(s, '@') : NULL;
+        if (!s)
+                return false;
+        if (!domain || domain == s || !domain[1] || strchr(domain + 1, '@') || s[0] == '-' ||
+            strspn(s, allowed) != strlen(s))
+                return wrong(at, info, node, NULL);
+        if (strlen(s) > (size_t)info->max) {
+                conf_fail(at, node, "longer than %lld bytes", (long long)info->max);
+                return false;
+        }
+        *(char **)member = xstrdup(s);
+        return true;
+}
+
 static bool read_environment(struct conf_at *at, const struct conf_setting_info *info UNUSED,
                              const struct conf_node *node, void *member)
 {
@@ -612,6 +686,8 @@ static read_fn *const readers[] = {
     [CONF_OCTAL] = read_octal,
     [CONF_SIGNAL] = read_signal,
     [CONF_ENUM] = read_enum,
+    [CONF_FLAGS] = read_flags,
+    [CONF_EMAIL] = read_email,
     [CONF_COMMAND] = read_command,
     [CONF_PATHS] = read_paths,
     [CONF_NAMES] = read_names,

@@ -36,12 +36,11 @@ static const char *leaf(const char *path)
         return n ? path + n + 1 : path;
 }
 
-/* Whether the setting is the first of its group, or has none. */
-static bool opens_group(size_t i)
+/* Whether row I of TABLE is the first of its group, or has none. */
+static bool opens_group(const struct conf_setting_info *table, size_t i)
 {
-        size_t n = group_length(conf_settings[i].path);
-        return i == 0 || n == 0 ||
-               strncmp(conf_settings[i - 1].path, conf_settings[i].path, n + 1) != 0;
+        size_t n = group_length(table[i].path);
+        return i == 0 || n == 0 || strncmp(table[i - 1].path, table[i].path, n + 1) != 0;
 }
 
 /* ---- JSON Schema ---- */
@@ -126,6 +125,12 @@ static json_t *type_schema(const struct conf_setting_info *info)
         switch (info->type) {
         case CONF_STRING:
                 return scalar_type();
+        case CONF_EMAIL:
+                return json_pack("{s:s, s:s, s:I}", "type", "string", "format", "email",
+                                 "maxLength", (json_int_t)info->max);
+        case CONF_FLAGS:
+                return json_pack("{s:s, s:o, s:b}", "type", "array", "items", enum_type(info->aux),
+                                 "uniqueItems", 1);
         case CONF_PATH:
                 return json_pack("{s:[s,s]}", "type", "string", "null"); /* ~ is null to YAML */
         case CONF_BOOL:
@@ -159,29 +164,49 @@ static json_t *type_schema(const struct conf_setting_info *info)
         }
 }
 
+/* "[a, b]" */
+static json_t *words(const char *text)
+{
+        json_t *list = json_array();
+        while (*(text += strspn(text, "[], "))) {
+                size_t n = strcspn(text, "[], ");
+                json_array_append_new(list, json_stringn(text, n));
+                text += n;
+        }
+        return list;
+}
+
 static json_t *setting_schema(const struct conf_setting_info *info)
 {
         json_t *o = type_schema(info);
         json_object_set_new(o, "description", json_string(info->help));
         if (info->fallback)
                 json_object_set_new(o, "default",
-                                    info->type == CONF_BOOL
+                                    info->type == CONF_FLAGS ? words(info->fallback)
+                                    : info->type == CONF_BOOL
                                         ? json_boolean(strcmp(info->fallback, "true") == 0)
                                     : info->type == CONF_INT ? json_integer(atoll(info->fallback))
                                                              : json_string(info->fallback));
         return o;
 }
 
-/* The group's map, or the short form that stands for one of its keys. */
-static json_t *group_schema(const char *group, size_t n)
+/* Of the group that the first N bytes of GROUP and a dot begin, in a table of COUNT rows. */
+static json_t *group_map(const struct conf_setting_info *table, size_t count, const char *group,
+                         size_t n)
 {
         json_t *map = json_pack("{s:[s,s], s:b, s:{}}", "type", "object", "null",
                                 "additionalProperties", 0, "properties");
-        for (size_t i = 0; i < SETTING_COUNT; i++)
-                if (strncmp(conf_settings[i].path, group, n + 1) == 0)
-                        json_object_set_new(json_object_get(map, "properties"),
-                                            leaf(conf_settings[i].path),
-                                            setting_schema(&conf_settings[i]));
+        for (size_t i = 0; i < count; i++)
+                if (strncmp(table[i].path, group, n + 1) == 0)
+                        json_object_set_new(json_object_get(map, "properties"), leaf(table[i].path),
+                                            setting_schema(&table[i]));
+        return map;
+}
+
+/* The group's map, or the short form that stands for one of its keys. */
+static json_t *group_schema(const char *group, size_t n)
+{
+        json_t *map = group_map(conf_settings, SETTING_COUNT, group, n);
         for (size_t s = 0; s < conf_shorts_n; s++)
                 for (size_t i = 0; i < SETTING_COUNT; i++)
                         if (strlen(conf_shorts[s].group) == n &&
@@ -204,12 +229,25 @@ static json_t *service_properties(void)
                 size_t n = group_length(path);
                 if (n == 0) {
                         json_object_set_new(o, path, setting_schema(&conf_settings[i]));
-                } else if (opens_group(i)) {
+                } else if (opens_group(conf_settings, i)) {
                         _cleanup_free_ char *group = xstrndup(path, n);
                         json_object_set_new(o, group, group_schema(path, n));
                 }
         }
         return o;
+}
+
+static void add_account_schema(json_t *properties)
+{
+        const struct conf_setting_info *table = conf_account_settings;
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
+                size_t n = group_length(table[i].path);
+                _cleanup_free_ char *key = n ? xstrndup(table[i].path, n) : xstrdup(table[i].path);
+                if (opens_group(table, i))
+                        json_object_set_new(properties, key,
+                                            n ? group_map(table, ACCOUNT_COUNT, table[i].path, n)
+                                              : setting_schema(&table[i]));
+        }
 }
 
 static void print_schema(void)
@@ -236,10 +274,7 @@ static void print_schema(void)
                                 "type", "object", "null", "additionalProperties", 0, "properties",
                                 "services", services, "defaults", defaults, "environment",
                                 environment, "definitions", "service", service);
-        for (size_t i = 0; i < ACCOUNT_COUNT; i++)
-                json_object_set_new(json_object_get(top, "properties"),
-                                    conf_account_settings[i].path,
-                                    setting_schema(&conf_account_settings[i]));
+        add_account_schema(json_object_get(top, "properties"));
         json_dumpf(top, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(top);
@@ -348,7 +383,7 @@ static void add_key(struct strbuf *b, size_t i)
         size_t group = group_length(info->path);
         const char *indent = group ? "#      " : "#    ";
         const char *value = info->fallback ? info->fallback : example((enum conf_setting)i);
-        if (group && opens_group(i))
+        if (group && opens_group(conf_settings, i))
                 strbuf_addf(b, "#    %.*s:\n", (int)group, info->path);
         add_wrapped_comment(b, indent, info->help);
         /* Both kinds of check at once are an error; the example has to be right. */
@@ -360,15 +395,41 @@ static void add_key(struct strbuf *b, size_t i)
                 abort(); /* a new row needs an example */
 }
 
+/* What to show for a setting of the account without a default. */
+static const char *account_example(enum conf_account_setting s)
+{
+        switch (s) {
+        case ACCOUNT_alerts_command:
+                return "bin/alert";
+        case ACCOUNT_alerts_email:
+                return "me@example.org";
+        default:
+                return NULL;
+        }
+}
+
+static void add_account_key(struct strbuf *b, size_t i)
+{
+        const struct conf_setting_info *table = conf_account_settings, *info = &table[i];
+        size_t group = group_length(info->path);
+        const char *value =
+            info->fallback ? info->fallback : account_example((enum conf_account_setting)i);
+        bool last = i + 1 == ACCOUNT_COUNT || opens_group(table, i + 1);
+        if (group && opens_group(table, i))
+                strbuf_addf(b, "#%.*s:\n", (int)group, info->path);
+        add_wrapped_comment(b, group ? "#  " : "", info->help);
+        if (!value)
+                abort(); /* a new row needs an example */
+        strbuf_addf(b, "#%s%s: %s\n%s", group ? "  " : "", leaf(info->path), value,
+                    last ? "\n" : "");
+}
+
 static char *sample(void)
 {
         struct strbuf b = {0};
         strbuf_add(&b, sample_head);
-        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
-                add_wrapped_comment(&b, "", conf_account_settings[i].help);
-                strbuf_addf(&b, "#%s: %s\n\n", conf_account_settings[i].path,
-                            conf_account_settings[i].fallback);
-        }
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++)
+                add_account_key(&b, i);
         strbuf_add(&b, sample_services);
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 add_key(&b, i);

@@ -98,7 +98,7 @@ class Bad(SvcdTest):
         self.check("services: {a: sleep 1}\n", r"FILE:1:\d+: services\.a: ")
 
     def test_reserved_words(self):
-        self.check("alerts: {}\n", r"FILE:1:1: alerts: .*reserved")
+        self.check("web: {}\n", r"FILE:1:1: web: .*reserved")
 
     def test_100_mb(self):
         path = os.path.join(self.root, "config/services.yaml")

@@ -456,8 +456,8 @@ static void test_wrong_tops(void **state)
             {"default: {}\nservices: {a: {command: x}}\n",
              "1:1: default: unknown key (did you mean \"defaults\"?)", false, false},
             {"zzz: {}\nservices: {a: {command: x}}\n",
-             "1:1: zzz: unknown key (known are services, defaults, environment and "
-             "start_concurrency)",
+             "1:1: zzz: unknown key (known are services, defaults, environment, "
+             "start_concurrency and alerts)",
              false, true},
             {"start_concurency: 1\nservices: {a: {command: x}}\n",
              "1:1: start_concurency: unknown key (did you mean \"start_concurrency\"?)", false,
@@ -478,10 +478,25 @@ static void test_wrong_tops(void **state)
              "(remove "
              "it)",
              false, true},
-            {"alerts: 1\nservices: {a: {command: x}}\n",
-             "1:1: alerts: reserved for a later version of svcd; this one cannot do anything with "
+            {"web: 1\nservices: {a: {command: x}}\n",
+             "1:1: web: reserved for a later version of svcd; this one cannot do anything with "
              "it (remove "
              "it)",
+             false, true},
+            {"alerts: 1\nservices: {a: {command: x}}\n",
+             "1:9: alerts: expected a map with the keys command, email and on", false, true},
+            {"alerts: {emial: me@example.org}\nservices: {a: {command: x}}\n",
+             "1:10: alerts.emial: unknown key (did you mean \"email\"?)", false, true},
+            {"alerts: {to: me@example.org}\nservices: {a: {command: x}}\n",
+             "1:10: alerts.to: unknown key (known are command, email and on)", false, true},
+            {"alerts.email: me@example.org\nservices: {a: {command: x}}\n",
+             "1:1: alerts.email: unknown key (known are services, defaults, environment, "
+             "start_concurrency and alerts)",
+             false, true},
+            {"alerts: {email: a@b, email: c@d}\nservices: {a: {command: x}}\n",
+             "1:22: alerts.email: given twice (first at line 1)", false, true},
+            {"alerts: {on: [disabled]}\nservices: {a: {command: x}}\n",
+             "1:10: alerts.on: neither alerts.command nor alerts.email is given: no alert is sent",
              false, true},
             {"services: {a: {command: x}}\nservices: {b: {command: x}}\n",
              "2:1: services: given twice (first at line 1)", true, false},
