@@ -12,7 +12,4 @@ void portwatch_start(struct daemon *d, struct core_service *s);
 void portwatch_stop(struct daemon *d, struct core_service *s);
 void portwatch_done(struct daemon *d);
 
-/* Whether a TCP socket of this network namespace listens on PORT, on any address. */
-bool portwatch_listening(int port);
-
 #endif

@@ -49,7 +49,7 @@ static void add_children_of_task(struct pids *p, pid_t pid, const char *tid)
         }
 }
 
-/* A process's children are listed by the thread that forked them. */
+/* A process's children are listed by the thread that forked them. THREADS: 1 if it has no others. */
 static void add_children(struct pids *p, pid_t pid, long threads)
 {
         char name[32];
@@ -129,6 +129,17 @@ struct proc_usage proc_tree(pid_t shim)
 int64_t proc_tree_pss(pid_t shim)
 {
         return walk(shim, true).memory_bytes;
+}
+
+size_t proc_pids(pid_t shim, pid_t **ret)
+{
+        struct pids p = {0};
+        if (shim > 0)
+                add_children(&p, shim, 1);
+        for (size_t i = 0; i < p.n; i++)
+                add_children(&p, p.v[i], 2);
+        *ret = p.v;
+        return p.n;
 }
 
 static bool mask_has(const char *status, const char *key, int signo)

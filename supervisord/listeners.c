@@ -1,0 +1,72 @@
+/* listeners.c: the kernel's list of listeners against the descriptors of a tree. What follows from it is
+ * others' business. */
+#include "supervisord/listeners.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/holder.h"
+#include "common/util.h"
+#include "supervisord/proc.h"
+
+static void mark(size_t index, pid_t pid UNUSED, void *ctx)
+{
+        bool *own = ctx;
+        own[index] = true;
+}
+
+/* Which of L processes below SHIM have; false if one of them cannot be asked. */
+static bool mark_own(pid_t shim, const struct netdiag *l, bool *own)
+{
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = proc_pids(shim, &pids);
+        bool sure = true;
+        for (size_t i = 0; i < n; i++)
+                sure &= holder_look(pids[i], l, mark, own);
+        return sure;
+}
+
+enum listeners_whose listeners_port(pid_t shim, int port)
+{
+        _cleanup_netdiag_ struct netdiag l = {0};
+        if (netdiag_listeners(port, &l) < 0 || l.n == 0)
+                return LISTENERS_NOBODY;
+        _cleanup_free_ bool *own = xcalloc(l.n, sizeof(*own));
+        bool sure = mark_own(shim, &l, own);
+        for (size_t i = 0; i < l.n; i++)
+                if (own[i])
+                        return LISTENERS_OWN;
+        return sure ? LISTENERS_OTHER : LISTENERS_UNSURE;
+}
+
+static int order(const void *a, const void *b)
+{
+        const struct netdiag_socket *x = a, *y = b;
+        if (x->port != y->port)
+                return x->port - y->port;
+        return x->family != y->family ? x->family - y->family
+                                      : memcmp(x->address, y->address, sizeof(x->address));
+}
+
+bool listeners_tree(pid_t shim, struct netdiag *ret)
+{
+        _cleanup_netdiag_ struct netdiag all = {0};
+        if (netdiag_listeners(0, &all) < 0)
+                return false;
+        _cleanup_free_ bool *own = xcalloc(all.n + 1, sizeof(*own));
+        bool sure = mark_own(shim, &all, own);
+        for (size_t i = 0; i < all.n; i++) {
+                if (!own[i])
+                        continue;
+                GROW(ret->v, ret->n, ret->cap);
+                ret->v[ret->n++] = all.v[i];
+        }
+        if (ret->n)
+                qsort(ret->v, ret->n, sizeof(*ret->v), order);
+        size_t kept = 0;
+        for (size_t i = 0; i < ret->n; i++) /* SO_REUSEPORT: one a worker */
+                if (kept == 0 || order(&ret->v[kept - 1], &ret->v[i]) != 0)
+                        ret->v[kept++] = ret->v[i];
+        ret->n = kept;
+        return sure;
+}
