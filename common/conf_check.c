@@ -120,6 +120,28 @@ static void check_times(struct conf_at *at, const struct conf_slot *slot)
         }
 }
 
+static void check_log(struct conf_at *at, const struct conf_slot *slot)
+{
+        const struct conf_service *svc = slot->svc;
+        int64_t mode = svc->log_mode.v;
+        if (((mode & ~0644) || (mode & 0600) != 0600) &&
+            !conf_in_doubt(at->parse, slot, SETTING_log_mode)) {
+                _cleanup_free_ char *message = xasprintf(
+                    "%04llo is no mode for a log: its owner must be able to read and write "
+                    "it, others may only read it (0600, 0640, 0604 or 0644)",
+                    (unsigned long long)mode);
+                fail_setting(at, slot, SETTING_log_mode, message);
+        }
+        if (!svc->log_file.v && !svc->log_journal.v && own(svc, SETTING_log_file)) {
+                struct conf_place place = conf_value_place(at->parse, slot, SETTING_log_file, 0);
+                struct conf_node node = {.line = place.line, .column = place.column};
+                at->key = conf_settings[SETTING_log_file].path;
+                conf_warn(at, &node,
+                          "what the service says is kept nowhere (log.journal is false too)");
+                at->key = NULL;
+        }
+}
+
 /* ---- references to variables ---- */
 
 /* What is defined before a variable of a list. */
@@ -222,6 +244,7 @@ static void check_service(struct conf_parse *p, const struct conf_slot *slot, st
                 fail_setting(at, slot, SETTING_ready, "\"port\" needs a port (set port)");
         check_monitoring(at, slot);
         check_times(at, slot);
+        check_log(at, slot);
         conf_check_files(p, slot, at);
         check_environment(at, p, slot);
 }

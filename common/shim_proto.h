@@ -233,6 +233,9 @@ enum shim_tag {
                                   what is left has not got what only the main process got */
 
         SHIM_T_LOST_LINES = 70,
+
+        SHIM_T_LOG_RATE = 71, /* lines of output a second; 0 = no limit */
+        SHIM_T_LOG_OFF = 72,  /* 1 = no log file (log.file: false) */
 };
 
 /* What a run's cgroup says of the kernel's out-of-memory killer. */

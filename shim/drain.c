@@ -121,10 +121,17 @@ static void feed(struct shim *s, struct stream *st, size_t fresh)
                         gate_line_ended(s);
                 }
         }
+        if (st->mute) {
+                const unsigned char *newline = (const unsigned char *)memchr(p, '\n', fresh);
+                st->mute = !newline;
+                p = newline ? newline + 1 : end;
+        }
         if (p < end && (!st->held || memchr(buf + st->held, '\n', fresh)))
-                p = log_lines(&s->log, source(s, st), wall_ms, p, end);
+                p = rate_lines(s, source(s, st), wall_ms, p, end);
         if ((size_t)(end - p) >= LINE_BYTES) {
-                put_piece(s, st, wall_ms, p, end);
+                st->mute = d->open != st && !rate_line(s);
+                if (!st->mute)
+                        put_piece(s, st, wall_ms, p, end);
                 p = end;
         }
         st->held = (size_t)(end - p);
@@ -241,6 +248,7 @@ static void complete(struct shim *s, struct stream *st)
                 buf[st->held] = '\n';
                 feed(s, st, 1);
         }
+        st->mute = false;
         if (s->drain.open == st) {
                 drain_break(s);
                 gate_line_ended(s);
@@ -264,6 +272,7 @@ void drain_finish(struct shim *s, const size_t limit[2])
         finish_stream(s, &d->out, limit[0]);
         if (!err_first)
                 finish_stream(s, &d->err, limit[1]);
+        rate_turn(s, true);
         d->at_us = NEVER;
 }
 

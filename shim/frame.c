@@ -11,6 +11,7 @@
 #include "shim/link.h"
 #include "shim/lost.h"
 #include "shim/notify.h"
+#include "shim/rate.h"
 #include "shim/record.h"
 #include "shim/report.h"
 #include "shim/run.h"
@@ -20,8 +21,8 @@
 
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
-        int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, min_ran_ms, intent,
-            signo, scope, wall_ms, report, keep_it;
+        int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, rate, off, min_ran_ms,
+            intent, signo, scope, wall_ms, report, keep_it;
         struct bytes {
                 const char *p;
                 size_t n;
@@ -43,6 +44,10 @@ static int64_t *number_of(struct items *it, enum shim_tag tag)
                 return &it->plain;
         case SHIM_T_LOG_MODE:
                 return &it->mode;
+        case SHIM_T_LOG_RATE:
+                return &it->rate;
+        case SHIM_T_LOG_OFF:
+                return &it->off;
         case SHIM_T_MIN_RAN_MS:
                 return &it->min_ran_ms;
         case SHIM_T_RUN:
@@ -106,10 +111,15 @@ static bool unpack(struct items *it, const void *payload, size_t n)
 
 static void log_settings(struct shim *s, const struct items *it)
 {
+        bool plain = it->plain != 0, off = it->off != 0;
+        if (plain != s->log.plain || off != s->log.off)
+                drain_break(s); /* no line is half of one kind */
         s->log.max_bytes = it->max_size;
         s->log.keep = it->keep < 0 ? 0 : it->keep > 1000 ? 1000 : (unsigned)it->keep;
-        s->log.plain = it->plain != 0;
-        s->log.mode = (unsigned)it->mode & 0777;
+        s->log.plain = plain;
+        log_mode(&s->log, (unsigned)it->mode & 0777);
+        log_off(&s->log, off);
+        rate_limit(s, it->rate);
 }
 
 /* The shim itself carries the tag, so that a child has it from its first moment: should the shim die

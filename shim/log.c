@@ -85,6 +85,10 @@ const unsigned char *log_lines(struct log *l, const char *source, int64_t wall_m
 {
         char prefix[64];
         size_t prefix_n = make_prefix(l, prefix, source, wall_ms);
+        if (l->off) {
+                const void *last = memrchr(p, '\n', (size_t)(end - p));
+                return last ? (const unsigned char *)last + 1 : p;
+        }
         while (p < end) {
                 make_room(l, sizeof(prefix) + (size_t)(end - p) + LOG_SLACK);
                 char *to = l->buf + l->n;
@@ -108,7 +112,7 @@ void log_begin(struct log *l, const char *source, int64_t wall_ms)
 void log_raw(struct log *l, const void *data, size_t n)
 {
         const char *p = (const char *)data;
-        while (n) {
+        while (n && !l->off) {
                 make_room(l, n < LOG_LINE_MAX ? n : LOG_LINE_MAX);
                 size_t part = LOG_BUF - l->n < n ? LOG_BUF - l->n : n;
                 memcpy(l->buf + l->n, p, part);
@@ -140,6 +144,23 @@ void log_event(struct log *l, const char *source, size_t source_n, int64_t wall_
                 n -= part;
         } while (n);
         l->last_wall_ms = wall_ms;
+}
+
+void log_off(struct log *l, bool off)
+{
+        if (off == l->off)
+                return;
+        log_flush(l);
+        l->off = off;
+        logfile_close(l);
+}
+
+void log_mode(struct log *l, unsigned mode)
+{
+        if (l->mode == mode)
+                return;
+        l->mode = mode;
+        logfile_chmod(l);
 }
 
 void log_flush(struct log *l)

@@ -1,6 +1,11 @@
 /* log: one service's log file. Lines are collected in a batch and go out with one write; the file is
  * rotated before a write that would make it larger than its limit.
  *
+ * WAYS IN. Whatever is logged comes by one of three: log_lines (whole lines of output), log_begin and
+ * log_raw (a line of output in pieces), log_event (whole lines of svcd's). Each knows source and time,
+ * so this is where another place than the file would be fed; the batch is the file's alone, and stays
+ * empty if there is to be none (`off`).
+ *
  * What can go wrong with a file never stops a service: lines that cannot be written (no space, no
  * permission, no folder) are dropped and counted, and the log tells how many as soon as it can
  * (lost.h). A file that was deleted or moved away is noticed within a second and made anew, its folder
@@ -31,6 +36,7 @@ struct log {
         size_t n; /* bytes in the batch */
         const char *path;
         int fd;
+        bool off;     /* no file: lines go nowhere */
         bool plain;   /* output without time and source */
         bool regular; /* can be rotated */
         bool mid;     /* the file's last line is not complete; it begins at line_at */
@@ -74,6 +80,10 @@ void log_raw(struct log *l, const void *data, size_t n);
  * do not go back by the milliseconds that a message takes. */
 void log_event(struct log *l, const char *source, size_t source_n, int64_t wall_ms,
                const char *text, size_t n);
+
+/* No file from now on, or one again; the permissions of the one that there is. */
+void log_off(struct log *l, bool off);
+void log_mode(struct log *l, unsigned mode);
 
 /* Writes what was collected; tells of lines that were lost if it is time to try that again. */
 void log_flush(struct log *l);

@@ -314,3 +314,20 @@ void logfile_write(struct log *l, const char *p, size_t n)
         }
         lost_plan(l, now_us);
 }
+
+void logfile_chmod(const struct log *l)
+{
+        if (l->fd >= 0 && l->regular)
+                fchmod(l->fd, l->mode ? l->mode : 0600);
+}
+
+void logfile_close(struct log *l)
+{
+        if (l->fd >= 0)
+                close(l->fd);
+        l->fd = -1;
+        l->mid = l->torn = l->skip = false;
+        l->lost = 0;
+        l->checked_at_us = 0;
+        l->retry_at_us = INT64_MAX;
+}

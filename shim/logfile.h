@@ -10,4 +10,8 @@
  * tells how many were lost before. */
 void logfile_write(struct log *l, const char *p, size_t n);
 
+/* Of the file that is open, if one is. With the file what it should have told of is forgotten. */
+void logfile_chmod(const struct log *l);
+void logfile_close(struct log *l);
+
 #endif

@@ -92,13 +92,10 @@ static int wait_for_events(struct pollfd *p, nfds_t n, int64_t wait_us)
 
 static int64_t deadline_us(const struct shim *s)
 {
-        const int64_t all[] = {run_deadline_us(s),
-                               drain_deadline_us(s),
-                               s->gate.report ? s->gate.until_us : NEVER,
-                               s->link.retry_at_us,
-                               s->lock_error ? s->lock_until_us : NEVER,
-                               s->log.retry_at_us,
-                               s->trim_at_us};
+        const int64_t all[] = {run_deadline_us(s),  drain_deadline_us(s),
+                               rate_deadline_us(s), s->gate.report ? s->gate.until_us : NEVER,
+                               s->link.retry_at_us, s->lock_error ? s->lock_until_us : NEVER,
+                               s->log.retry_at_us,  s->trim_at_us};
         int64_t at = NEVER;
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
                 at = all[i] < at ? all[i] : at;
@@ -188,6 +185,8 @@ static void serve(struct shim *s, const struct events *ev)
         if (s->gate.report && s->gate.until_us <= s->now_us)
                 gate_give_up(s);
         drain_turn(s, ev->drain);
+        if (rate_deadline_us(s) <= s->now_us)
+                rate_turn(s, false);
         if (s->held && !s->gate.report)
                 run_turn(s);
         if (s->link.retry_at_us <= s->now_us)

@@ -31,6 +31,7 @@
 #include "common/shim_proto.h"
 #include "shim/launch.h"
 #include "shim/log.h"
+#include "shim/rate.h"
 
 #define NEVER          INT64_MAX
 #define MS             INT64_C(1000) /* in us */
@@ -65,6 +66,7 @@ struct stream {
         int r, w;    /* of the pipe; w is what each run gets */
         size_t cap;  /* of the pipe */
         size_t held; /* bytes of a line that has no end yet, in struct big */
+        bool mute;   /* they, and all up to the next newline, are beyond log.rate_limit */
         uint64_t inode;
 };
 
@@ -149,6 +151,7 @@ struct shim {
         struct gate gate;
         struct record record;
         struct log log;
+        struct rate rate;
         bool losing; /* svcd knows that lines are being lost */
         struct notify notify;
         int64_t reports_n; /* the last REPORT number */

@@ -10,18 +10,30 @@
 
 #include "common/util.h"
 
-static int open_append(const char *path)
+static int make(const char *path, int flags, mode_t mode)
 {
-        int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-        int fd = open(path, flags, 0600);
+        int fd = open(path, flags | O_CREAT, 0600);
         if (fd < 0 && errno == ENOENT) {
                 _cleanup_free_ char *dir = xstrdup(path);
                 *strrchr(dir, '/') = '\0';
                 int r = dir_make(dir, 0700);
                 if (r < 0)
                         return r;
-                fd = open(path, flags, 0600);
+                fd = open(path, flags | O_CREAT, 0600);
         }
+        if (fd < 0)
+                return -errno;
+        if (mode != 0600)
+                fchmod(fd, mode); /* whatever the umask is */
+        return fd;
+}
+
+static int open_append(const char *path, mode_t mode)
+{
+        int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+        int fd = open(path, flags);
+        if (fd < 0 && errno == ENOENT)
+                return make(path, flags, mode);
         return fd < 0 ? -errno : fd;
 }
 
@@ -59,10 +71,10 @@ static int write_all(int fd, const char *p, size_t n)
 }
 
 /* *ret_fd is PATH, open, with room for N bytes more. */
-static int open_with_room(const char *path, size_t n, int64_t max_bytes, int keep, int *ret_fd,
-                          struct stat *ret_st)
+static int open_with_room(const char *path, size_t n, int64_t max_bytes, int keep, mode_t mode,
+                          int *ret_fd, struct stat *ret_st)
 {
-        _cleanup_close_ int fd = open_append(path);
+        _cleanup_close_ int fd = open_append(path, mode);
         if (fd < 0)
                 return fd;
         if (fstat(fd, ret_st) < 0)
@@ -74,7 +86,7 @@ static int open_with_room(const char *path, size_t n, int64_t max_bytes, int kee
                         return r;
                 if (r == 0) {
                         util_close(fd);
-                        fd = open_append(path);
+                        fd = open_append(path, mode);
                         if (fd < 0)
                                 return fd;
                         if (fstat(fd, ret_st) < 0)
@@ -97,11 +109,11 @@ static int append(int fd, const struct stat *st, const void *data, size_t n_byte
 }
 
 int appendfile_write(const char *path, const void *data, size_t n_bytes, int64_t max_bytes,
-                     int keep)
+                     int keep, mode_t mode)
 {
         struct stat st;
         _cleanup_close_ int fd = -1;
-        int r = open_with_room(path, n_bytes, max_bytes, keep, &fd, &st);
+        int r = open_with_room(path, n_bytes, max_bytes, keep, mode, &fd, &st);
         if (r < 0)
                 return r;
         r = append(fd, &st, data, n_bytes);
@@ -109,6 +121,6 @@ int appendfile_write(const char *path, const void *data, size_t n_bytes, int64_t
         if (r != -EFBIG || max_bytes <= 0 || st.st_size == 0 || rotate(path, keep) < 0)
                 return r;
         util_close(TAKE_FD(fd));
-        r = open_with_room(path, n_bytes, 0, 0, &fd, &st);
+        r = open_with_room(path, n_bytes, 0, 0, mode, &fd, &st);
         return r < 0 ? r : append(fd, &st, data, n_bytes);
 }

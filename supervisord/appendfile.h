@@ -6,11 +6,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-/* Appends N bytes, whole lines, to PATH (mode 0600; a missing folder is made). A file that would grow
+/* Appends N bytes, whole lines, to PATH (a missing one is made with MODE, its folder with 0700). A file that would grow
  * beyond MAX_BYTES (0 = never) is rotated to PATH.1 … PATH.KEEP first; one that cannot be rotated may
  * grow to twice that. A last line without an end is ended. 0 or -errno. */
 int appendfile_write(const char *path, const void *data, size_t n_bytes, int64_t max_bytes,
-                     int keep);
+                     int keep, mode_t mode);
 
 #endif

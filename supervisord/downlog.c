@@ -51,6 +51,8 @@ static int append(const struct daemon *d, const struct core_service *s, const ch
 {
         char when[CLOCK_TEXT_MAX];
         static const char end[] = "exited run=";
+        if (s->def && !s->def->log_file.v)
+                return 0;
         _cleanup_free_ char *path = paths_log(&d->paths, s->name);
         /* A shim that has died since may have written it, in its own words. */
         if (str_eq(source, "svcd") && str_starts(text, end) &&
@@ -59,7 +61,8 @@ static int append(const struct daemon *d, const struct core_service *s, const ch
         _cleanup_free_ char *line =
             xasprintf("%s %s %s\n", clock_text(wall_ms, when), source, text);
         return appendfile_write(path, line, strlen(line), s->def ? s->def->log_max_size.v : 0,
-                                s->def ? (int)s->def->log_keep.v : 0);
+                                s->def ? (int)s->def->log_keep.v : 0,
+                                s->def ? (mode_t)s->def->log_mode.v : 0600);
 }
 
 void downlog_begun(struct daemon *d, const struct core_service *s, int error)

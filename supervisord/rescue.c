@@ -104,9 +104,11 @@ int rescue_write(struct rescue *rescue, const char *path, const struct conf_serv
         }
         rescue_done(rescue);
         *ret_lines = lines;
-        return all.n == 0 ? 0
-                          : appendfile_write(path, all.s, all.n, def ? def->log_max_size.v : 0,
-                                             def ? (int)def->log_keep.v : 0);
+        if (all.n == 0 || (def && !def->log_file.v))
+                return 0;
+        return appendfile_write(path, all.s, all.n, def ? def->log_max_size.v : 0,
+                                def ? (int)def->log_keep.v : 0,
+                                def ? (mode_t)def->log_mode.v : 0600);
 }
 
 void rescue_done(struct rescue *rescue)

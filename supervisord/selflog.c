@@ -73,7 +73,7 @@ void selflog_rare(struct selflog *l, struct selflog_rate *rate, const char *fmt,
 
 int selflog_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes)
 {
-        return appendfile_write(path, data, n_bytes, max_bytes, 1);
+        return appendfile_write(path, data, n_bytes, max_bytes, 1, 0600);
 }
 
 /* What the file does not take is kept for the next time, up to a limit; what comes then is dropped. */

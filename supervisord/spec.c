@@ -50,6 +50,9 @@ static void put_log_settings(struct shim_writer *w, const struct conf_service *d
         shim_put_int(w, SHIM_T_LOG_MAX_SIZE, def->log_max_size.v);
         shim_put_int(w, SHIM_T_LOG_KEEP, def->log_keep.v);
         shim_put_int(w, SHIM_T_LOG_PLAIN, !def->log_timestamps.v);
+        shim_put_int(w, SHIM_T_LOG_MODE, def->log_mode.v);
+        shim_put_int(w, SHIM_T_LOG_RATE, def->log_rate_limit.v);
+        shim_put_int(w, SHIM_T_LOG_OFF, !def->log_file.v);
 }
 
 void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_service *def,

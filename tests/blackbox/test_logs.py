@@ -182,6 +182,49 @@ class Output(SvcdTest):
         self.until(lambda: os.path.exists(self.log_path("a")), what="a new file", limit=30)
 
 
+class Settings(SvcdTest):
+    def test_without_a_file(self):
+        """log.file: false: events and status tell what there is to tell, and nobody writes a file."""
+        self.config("""
+            services:
+              a: {command: sh -c 'echo said; exec sleep 1000', log: {file: false}}
+              b: {command: sleep 1000, restart: {delay: 60s, max_delay: 60s}, log: {file: false}}
+        """)
+        self.start()
+        self.running("a")
+        os.kill(self.running("b")["pid"], 9)
+        self.in_state("b", "backoff")
+        self.svcctl("stop", "--all")
+        self.assertIn("stopped", [e["event"] for e in self.events("a")])
+        self.assertFalse(os.path.exists(self.log_path("a")) or os.path.exists(self.log_path("b")))
+        self.assertEqual(self.svcctl("check").err.count("is kept nowhere"), 2)
+        # One again, without touching the process.
+        self.svcctl("start", "a")
+        pid = self.running("a")["pid"]
+        self.config("services: {a: {command: sh -c 'echo said; exec sleep 1000'}, b: {command: sleep 1000}}")
+        self.svcctl("reload")
+        self.svcctl("restart", "a")
+        self.logged("a", rf"exited run=2 pid={pid}")
+
+    def test_mode_and_rate_by_reload(self):
+        run = self.python("p.py", """
+            import time
+            while True:
+                print("tick", flush=True)
+                time.sleep(0.002)
+        """)
+        self.config(f"services: {{a: {{command: {run}, log: {{mode: 0640}}}}}}")
+        self.start()
+        pid = self.running("a")["pid"]
+        self.logged("a", "tick", "out")
+        self.assertEqual(self.mode(self.log_path("a")), 0o640)
+        self.config(f"services: {{a: {{command: {run}, log: {{mode: 0644, rate_limit: 5}}}}}}")
+        self.svcctl("reload")
+        self.logged("a", r"lines suppressed=\d+ rate_limit=5$", "svcd")
+        self.assertEqual(self.mode(self.log_path("a")), 0o644)
+        self.assertEqual(self.running("a")["pid"], pid)
+
+
 class Own(SvcdTest):
     """svcd.log and events.ndjson"""
 

@@ -75,8 +75,9 @@ static void our_record(const struct paths *p, const char *service)
 }
 
 static int our_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes,
-                      int keep)
+                      int keep, mode_t mode)
 {
+        (void)mode;
         (void)path;
         (void)data;
         (void)max_bytes;

@@ -54,7 +54,7 @@ TAGS = {
     "system_ms": 42, "maxrss_bytes": 43, "restarted": 44, "logged": 45, "output": 46,
     "dropped_lines": 47, "resource": 60, "keep": 61, "signalled": 62, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
     "tree_user_ms": 52, "tree_system_ms": 53, "peak_bytes": 54, "oom": 55,
-    "lost_lines": 70,
+    "lost_lines": 70, "log_rate": 71, "log_off": 72,
 }
 TAG_NAMES = {v: k for k, v in TAGS.items()}
 BYTES = {"name", "run_dir", "log_path", "command", "arg", "env", "cwd", "rlimit", "cookie", "text",

@@ -31,6 +31,31 @@ static void test_ports(void **state)
             "3:25: services.b.port: 8300 is already the port of a (at services.yaml:2)");
 }
 
+static void test_log(void **state)
+{
+        static const struct {
+                const char *log, *messages;
+        } cases[] = {
+            {"{mode: 0640}", ""},
+            {"{mode: 0644, rate_limit: 100}", ""},
+            {"{mode: 0620}",
+             "3:17: services.a.log.mode: 0620 is no mode for a log: its owner must be able to read "
+             "and write it, others may only read it (0600, 0640, 0604 or 0644)"},
+            {"{mode: 0641}",
+             "3:17: services.a.log.mode: 0641 is no mode for a log: its owner must be able to read "
+             "and write it, others may only read it (0600, 0640, 0604 or 0644)"},
+            {"{file: false}",
+             "3:17: services.a.log.file: warning: what the service says is kept nowhere "
+             "(log.journal is false too)"},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *text =
+                    xasprintf("services:\n  a:\n    log: %s\n    command: x\n", cases[i].log);
+                helper_expect(text, cases[i].messages);
+        }
+}
+
 static void test_requires(void **state)
 {
         (void)state;
@@ -232,9 +257,10 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_not_in_force), cmocka_unit_test(test_ports),
-            cmocka_unit_test(test_requires),     cmocka_unit_test(test_cycles),
-            cmocka_unit_test(test_long_cycle),   cmocka_unit_test(test_many),
-            cmocka_unit_test(test_too_many),     cmocka_unit_test(test_too_large),
+            cmocka_unit_test(test_log),          cmocka_unit_test(test_requires),
+            cmocka_unit_test(test_cycles),       cmocka_unit_test(test_long_cycle),
+            cmocka_unit_test(test_many),         cmocka_unit_test(test_too_many),
+            cmocka_unit_test(test_too_large),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

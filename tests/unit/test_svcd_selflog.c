@@ -62,7 +62,7 @@ static void expect_file(const char *suffix, const char *text)
 
 static int append(const char *text, int64_t max, int keep)
 {
-        return appendfile_write(path, text, strlen(text), max, keep);
+        return appendfile_write(path, text, strlen(text), max, keep, 0600);
 }
 
 static void rotates(void **state)
