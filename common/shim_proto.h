@@ -53,6 +53,18 @@
  *   Lines that cannot be written are dropped and counted; a line of the shim's says how many were
  *   lost, and why, as soon as there is room again: `lines lost=N reason="…"`.
  *
+ * ROTATED FILES
+ *   NAME.log.N, of which 1 is the newest; one that is compressed has .gz or .zst behind that. While a shim
+ *   lives, only the shim gives these files names. It tells svcd that it has rotated (OLDLOG, SHIM_OLD_ROTATED),
+ *   and again only after svcd has answered SHIM_OLD_SEEN. svcd asks for what is to become of one file: it
+ *   is named by INODE, and by the NUMBER that it had when svcd looked. The shim answers each of these with
+ *   the same OP and INODE and an ERRNO: 0 = done, ENOENT = there is no such file any more.
+ *     SHIM_OLD_PACK    .NAME.log.pack beside the log is the same, compressed: it takes the plain file's place,
+ *                      with TEXT (".gz", ".zst") behind its name. A shim killed at that moment leaves both,
+ *                      with the same time of the last change
+ *     SHIM_OLD_DROP    is deleted
+ *     SHIM_OLD_ROTATE  the log itself is rotated now, unless it is empty; EAGAIN in the middle of a line
+ *
  * SVCD GOES AWAY
  *   At the end of the stream the shim goes on, and tries to connect to RUN/control.sock: soon, then
  *   less and less often (SHIM_RETRY_MIN_MS doubling to SHIM_RETRY_MAX_MS), and at once when it gets
@@ -163,6 +175,8 @@ enum shim_frame {
          * ends); 0 lines: some are being lost now. From svcd: lines that were lost while there was no
          * shim, for the log to tell. */
         SHIM_LOST = 19,
+
+        SHIM_OLDLOG = 22, /* both ways: OP INODE NUMBER TEXT; ERRNO */
 };
 
 /* Items. Integers are 8 bytes, signed; strings have no NUL. Numbers are never re-used. */
@@ -236,6 +250,9 @@ enum shim_tag {
 
         SHIM_T_LOG_RATE = 71, /* lines of output a second; 0 = no limit */
         SHIM_T_LOG_OFF = 72,  /* 1 = no log file (log.file: false) */
+        SHIM_T_OLD_OP = 82, /* enum shim_oldlog */
+        SHIM_T_OLD_INODE = 83,
+        SHIM_T_OLD_NUMBER = 84,
 };
 
 /* What a run's cgroup says of the kernel's out-of-memory killer. */
@@ -250,6 +267,15 @@ enum shim_flags {
         SHIM_ORDER_ARMED = 1,  /* ORDER, HELLO */
         SHIM_ORDER_FAILED = 2, /* ORDER: only if the exit code is not 0 */
         SHIM_LOST_UNTOLD = 1,  /* LOST */
+};
+
+/* What an OLDLOG frame is about. */
+enum shim_oldlog {
+        SHIM_OLD_ROTATED = 1,
+        SHIM_OLD_SEEN = 2,
+        SHIM_OLD_PACK = 3,
+        SHIM_OLD_DROP = 4,
+        SHIM_OLD_ROTATE = 5,
 };
 
 enum shim_scope {

@@ -9,12 +9,15 @@
 #include "shim/drain.h"
 #include "shim/gate.h"
 #include "shim/link.h"
+#include "shim/logfile.h"
 #include "shim/lost.h"
 #include "shim/notify.h"
+#include "shim/oldlog.h"
 #include "shim/rate.h"
 #include "shim/record.h"
 #include "shim/report.h"
 #include "shim/run.h"
+#include "shim/text.h"
 
 #define LOCK_WAIT_US (1000 * MS)
 #define WALL_MAX_MS  INT64_C(253402300799999) /* the end of the year 9999 */
@@ -22,7 +25,7 @@
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
         int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, rate, off, min_ran_ms,
-            intent, signo, scope, wall_ms, report, keep_it;
+            intent, signo, scope, wall_ms, report, keep_it, old_op, old_inode, old_number;
         struct bytes {
                 const char *p;
                 size_t n;
@@ -68,6 +71,12 @@ static int64_t *number_of(struct items *it, enum shim_tag tag)
                 return &it->error;
         case SHIM_T_KEEP:
                 return &it->keep_it;
+        case SHIM_T_OLD_OP:
+                return &it->old_op;
+        case SHIM_T_OLD_INODE:
+                return &it->old_inode;
+        case SHIM_T_OLD_NUMBER:
+                return &it->old_number;
         default:
                 return NULL;
         }
@@ -219,6 +228,38 @@ static void on_log(struct shim *s, const struct items *it)
                 gate_line(s, wall_ms, "svcd", 4, it->text.p, it->text.n);
 }
 
+static int change_oldlog(struct shim *s, const struct items *it)
+{
+        char suffix[8];
+        struct text t = text_on(suffix, sizeof(suffix));
+        unsigned number =
+            it->old_number > 0 && it->old_number <= INT32_MAX ? (unsigned)it->old_number : 0;
+        uint64_t inode = (uint64_t)it->old_inode;
+        text_bytes(&t, it->text.p, it->text.n);
+        text_end(&t);
+        switch (it->old_op) {
+        case SHIM_OLD_PACK:
+                return oldlog_pack(s->log.path, number, inode, suffix);
+        case SHIM_OLD_DROP:
+                return oldlog_drop(s->log.path, number, inode);
+        case SHIM_OLD_ROTATE:
+                log_flush(&s->log);
+                return logfile_rotate(&s->log, inode);
+        default:
+                return -EOPNOTSUPP;
+        }
+}
+
+static void on_oldlog(struct shim *s, const struct items *it)
+{
+        if (s->check)
+                return;
+        if (it->old_op == SHIM_OLD_SEEN)
+                s->rotation_told = false;
+        else
+                report_oldlog(s, it->old_op, it->old_inode, -change_oldlog(s, it));
+}
+
 /* A standing order may have been quicker than svcd: what was meant for the run before is not for this
  * one. */
 static bool is_meant(const struct shim *s, const struct items *it)
@@ -267,6 +308,9 @@ static void dispatch(struct shim *s, unsigned type, const struct items *it, cons
                 break;
         case SHIM_LOST:
                 lost_inherit(&s->log, it->lost, (int)it->error);
+                break;
+        case SHIM_OLDLOG:
+                on_oldlog(s, it);
                 break;
         case SHIM_LIMITS:
                 run_limits(s, payload, n);

@@ -39,6 +39,7 @@ struct log {
         bool off;     /* no file: lines go nowhere */
         bool plain;   /* output without time and source */
         bool regular; /* can be rotated */
+        bool rotated; /* was, and svcd has not been told */
         bool mid;     /* the file's last line is not complete; it begins at line_at */
         bool torn;    /* nor will it ever be: a newline goes first */
         bool skip;    /* what comes up to the next newline is the rest of a line that was dropped */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shim/lost.h"
+#include "shim/oldlog.h"
 #include "shim/text.h"
 
 #define LONG_LINE_BYTES (1024 * 1024) /* one that stays whole, however small the file may be */
@@ -19,14 +20,11 @@ struct name {
         char s[PATH_MAX + 16];
 };
 
-static char *numbered(struct name *name, const struct log *l, unsigned i)
+static char *with_suffix(struct name *name, const struct log *l, const char *suffix)
 {
         struct text t = text_on(name->s, sizeof(name->s));
         text_str(&t, l->path);
-        if (i) {
-                text_str(&t, ".");
-                text_int(&t, i);
-        }
+        text_str(&t, suffix);
         return text_end(&t);
 }
 
@@ -34,7 +32,7 @@ static char *numbered(struct name *name, const struct log *l, unsigned i)
 static void make_folders(const struct log *l)
 {
         struct name name;
-        char *path = numbered(&name, l, 0);
+        char *path = with_suffix(&name, l, "");
         for (char *p = path + 1; *p; p++) {
                 if (*p != '/')
                         continue;
@@ -126,34 +124,18 @@ static void compare(struct log *l, int64_t now_us)
 /* The next file is made before the present one is moved: without it nothing has changed. */
 static int make_next(const struct log *l, struct name *next)
 {
-        struct name oldest;
-        struct text t = text_on(next->s, sizeof(next->s));
-        text_str(&t, l->path);
-        text_str(&t, ".new");
-        unlink(text_end(&t));
+        unlink(with_suffix(next, l, ".new"));
         int fd = open_log(l, next->s, O_EXCL);
-        if ((fd == -ENOSPC || fd == -EDQUOT) && l->keep &&
-            unlink(numbered(&oldest, l, l->keep)) == 0)
+        if ((fd == -ENOSPC || fd == -EDQUOT) && oldlog_drop_last(l->path, l->keep))
                 fd = open_log(l, next->s, O_EXCL);
         return fd;
-}
-
-static int move_all(const struct log *l)
-{
-        struct name from, to;
-        int r = 0;
-        for (unsigned i = l->keep + 1; unlink(numbered(&to, l, i)) == 0; i++)
-                ; /* log.keep was larger once */
-        for (unsigned i = l->keep; i-- > 0;)
-                r = rename(numbered(&from, l, i), numbered(&to, l, i + 1)) < 0 ? -errno : 0;
-        return r == -ENOENT ? 0 : r;
 }
 
 static bool rotate(struct log *l, int64_t now_us)
 {
         struct name next;
         int fd = make_next(l, &next);
-        int r = fd < 0 ? fd : move_all(l);
+        int r = fd < 0 ? fd : oldlog_push(l->path, l->keep);
         if (r == 0 && rename(next.s, l->path) < 0)
                 r = -errno;
         if (r < 0) {
@@ -168,7 +150,20 @@ static bool rotate(struct log *l, int64_t now_us)
         close(l->fd);
         adopt(l, fd);
         l->checked_at_us = now_us + CHECK_US;
+        l->rotated = true;
         return true;
+}
+
+int logfile_rotate(struct log *l, uint64_t inode)
+{
+        int64_t now_us = stamp_mono_us();
+        if (!ready(l, now_us))
+                return -l->open_error;
+        if (!l->regular || (uint64_t)l->ino != inode)
+                return -ENOENT;
+        if (l->mid)
+                return -EAGAIN;
+        return l->size_bytes == 0 || rotate(l, now_us) ? 0 : -l->rotate_error;
 }
 
 /* Where the last whole line of N bytes ends; 0 if there is none. */

@@ -1,4 +1,4 @@
-/* logfile: the file below a log: opening, writing whole lines, rotation. Used by log.c only. */
+/* logfile: the file below a log: opening, writing whole lines, rotation. Used by log.c, and for oldlog frames. */
 #ifndef SVCD_SHIM_LOGFILE_H
 #define SVCD_SHIM_LOGFILE_H
 
@@ -13,5 +13,9 @@ void logfile_write(struct log *l, const char *p, size_t n);
 /* Of the file that is open, if one is. With the file what it should have told of is forgotten. */
 void logfile_chmod(const struct log *l);
 void logfile_close(struct log *l);
+
+/* Rotates although the file is not full, if it is the one with INODE. 0 or -errno: -EAGAIN in the middle of a
+ * line. */
+int logfile_rotate(struct log *l, uint64_t inode);
 
 #endif

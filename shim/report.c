@@ -168,6 +168,27 @@ void report_lost(struct shim *s, bool final)
         s->losing = send_lost(s, final ? l->lost : 0, l->lost_error, final ? SHIM_LOST_UNTOLD : 0);
 }
 
+void report_rotated(struct shim *s)
+{
+        struct shim_writer w;
+        if (!s->log.rotated || s->rotation_told || !link_begin(s, &w, SHIM_OLDLOG))
+                return;
+        shim_put_int(&w, SHIM_T_OLD_OP, SHIM_OLD_ROTATED);
+        s->rotation_told = link_end_or_drop(s, &w);
+        s->log.rotated = !s->rotation_told;
+}
+
+void report_oldlog(struct shim *s, int64_t op, int64_t inode, int error)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_OLDLOG))
+                return;
+        shim_put_int(&w, SHIM_T_OLD_OP, op);
+        shim_put_int(&w, SHIM_T_OLD_INODE, inode);
+        shim_put_int(&w, SHIM_T_ERRNO, error);
+        link_end(s, &w);
+}
+
 void report_stuck(struct shim *s, pid_t pid, int error)
 {
         struct shim_writer w;

@@ -23,6 +23,9 @@ void report_empty(struct shim *s);
 /* Lines of the log: that some are being lost, once; how many it was, once the log tells it; with FINAL,
  * since the shim ends, those of which the log does not tell. */
 void report_lost(struct shim *s, bool final);
+/* The log was rotated, unless svcd knows of another time; and the answer to a frame about a rotated file. */
+void report_rotated(struct shim *s);
+void report_oldlog(struct shim *s, int64_t op, int64_t inode, int error);
 /* A process that SIGKILL does not end; ERROR: why it could not be sent, 0 = it was. */
 void report_stuck(struct shim *s, pid_t pid, int error);
 void report_bye(struct shim *s, int error);

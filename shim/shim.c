@@ -163,6 +163,7 @@ static void flush(struct shim *s)
 {
         log_flush(&s->log);
         report_lost(s, false);
+        report_rotated(s);
         record_flush(s);
         link_flush(s);
 }

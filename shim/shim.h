@@ -152,7 +152,8 @@ struct shim {
         struct record record;
         struct log log;
         struct rate rate;
-        bool losing; /* svcd knows that lines are being lost */
+        bool losing;        /* svcd knows that lines are being lost */
+        bool rotation_told; /* and has not said that it has seen it */
         struct notify notify;
         int64_t reports_n; /* the last REPORT number */
         struct report reports[REPORTS_MAX];

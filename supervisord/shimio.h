@@ -13,7 +13,7 @@
 #include "common/util.h"
 
 #define SHIMIO_OUT_MAX  (4u * 1024 * 1024)
-#define SHIMIO_TAGS_MAX 80
+#define SHIMIO_TAGS_MAX 128
 
 /* A received frame, its single-valued items by tag. Pointers are valid during the callback. */
 struct shimio_frame {

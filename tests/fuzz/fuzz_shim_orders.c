@@ -168,6 +168,28 @@ void __wrap_logfile_write(struct log *l, const char *p, size_t n)
         log_n += n;
 }
 
+int __wrap_logfile_rotate(struct log *l, uint64_t inode);
+int __wrap_logfile_rotate(struct log *l, uint64_t inode)
+{
+        (void)inode;
+        l->rotated = true;
+        return 0;
+}
+
+int __wrap_oldlog_pack(const char *path, unsigned number, uint64_t inode, const char *suffix);
+int __wrap_oldlog_pack(const char *path, unsigned number, uint64_t inode, const char *suffix)
+{
+        fuzz_require(path && strlen(suffix) < 8, "the suffix has an end", NULL);
+        (void)number;
+        return (int)(inode % 2) * -ENOENT;
+}
+
+int __wrap_oldlog_drop(const char *path, unsigned number, uint64_t inode);
+int __wrap_oldlog_drop(const char *path, unsigned number, uint64_t inode)
+{
+        return __wrap_oldlog_pack(path, number, inode, "");
+}
+
 int __wrap_record_lock(struct shim *s);
 int __wrap_record_lock(struct shim *s)
 {
@@ -459,7 +481,7 @@ static void say_frame(void)
         static const enum shim_frame types[] = {SHIM_START,  SHIM_ORDER,   SHIM_SIGNAL, SHIM_KILL,
                                                 SHIM_LOG,    SHIM_ACK,     SHIM_START,  SHIM_INIT,
                                                 SHIM_EXIT,   SHIM_LOGCONF, SHIM_COOKIE, SHIM_RECORD,
-                                                SHIM_LIMITS, SHIM_ACK};
+                                                SHIM_LIMITS, SHIM_OLDLOG};
         struct shim_writer w;
         uint8_t how = fuzz_byte(&in);
         enum shim_frame type =
@@ -478,6 +500,11 @@ static void say_frame(void)
                 ack = last_report;
                 shim_put_int(&w, SHIM_T_REPORT, ack);
                 shim_put_str(&w, SHIM_T_TEXT, "exited run=1 code=0");
+        } else if (type == SHIM_OLDLOG) {
+                shim_put_int(&w, SHIM_T_OLD_OP, fuzz_byte(&in) % 8);
+                shim_put_int(&w, SHIM_T_OLD_INODE, how);
+                shim_put_int(&w, SHIM_T_OLD_NUMBER, fuzz_int(&in));
+                shim_put_str(&w, SHIM_T_TEXT, how & 16 ? ".gz" : "something else");
         } else {
                 shim_put_int(&w, SHIM_T_RUN, how & 32 ? the_shim.run : 0);
                 put_any(&w);
