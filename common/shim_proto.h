@@ -74,8 +74,10 @@
  *   The shim's record: it holds a POSIX write lock (fcntl F_SETLK, whole file) on it as long as it
  *   lives, so that F_GETLK tells a new svcd beyond doubt whether a shim lives and which pid it has.
  *   The content is text, `key=value` lines: shim=PID, starttime=FIELD22, boot=BOOT_ID, run=N,
- *   main=PID or 0, out= and err= (inodes of the pipes that stdout and stderr are), padded with newlines
- *   to SHIM_RECORD_BYTES. On a disk that is full the file may have no content: then it has a hole of N
+ *   main=PID or 0, out= and err= (inodes of the pipes that stdout and stderr are), logged=N (the last
+ *   run whose end is in the log; nobody else has to write it, wherever that log is by now), and
+ *   ended=N PID WSTATUS RAN_MS WALL_MS of the last run that has ended (neither is there in 0.1.0's),
+ *   padded with newlines to SHIM_RECORD_BYTES. On a disk that is full the file may have no content: then it has a hole of N
  *   bytes, which needs no room, and once there is some it is as above. A shim that cannot get the lock
  *   reports START_FAILED (stage "lock") and ends. The file stays when the shim dies (its run number
  *   counts); it is removed on EXIT. A shim whose record was deleted makes it again when svcd says so

@@ -126,6 +126,13 @@ void gate_close(struct shim *s, struct report *r)
                 gate_give_up(s);
 }
 
+static void told(struct shim *s, struct report *r)
+{
+        r->logged = true;
+        if (r->run > s->gate.told)
+                s->gate.told = r->run;
+}
+
 void gate_give_up(struct shim *s)
 {
         if (!s->gate.report)
@@ -133,7 +140,7 @@ void gate_give_up(struct shim *s)
         struct report *r = report_find(s, s->gate.report);
         if (r && !r->logged) {
                 write_exited(s, r);
-                r->logged = true;
+                told(s, r);
         }
         open_gate(s);
 }
@@ -149,7 +156,7 @@ void gate_acked(struct shim *s, struct report *r, const char *text, size_t n)
                 } else {
                         gate_line(s, r->wall_ms, "svcd", 4, text, n);
                 }
-                r->logged = true;
+                told(s, r);
         }
         if (awaited)
                 open_gate(s);

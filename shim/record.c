@@ -120,6 +120,17 @@ void record_renew(struct shim *s)
         s->record.dirty = true;
 }
 
+static void text_ended(struct text *t, const struct shim *s)
+{
+        const int64_t v[] = {s->record.ended.run, s->record.ended.pid, s->record.ended.wstatus,
+                             s->record.ended.ran_ms, s->record.ended.wall_ms};
+        text_str(t, "\nended=");
+        for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+                text_str(t, i ? " " : "");
+                text_int(t, v[i]);
+        }
+}
+
 static void write_record(const struct shim *s, int64_t run)
 {
         char buf[SHIM_RECORD_BYTES];
@@ -139,6 +150,10 @@ static void write_record(const struct shim *s, int64_t run)
         text_int(&t, (int64_t)s->drain.out.inode);
         text_str(&t, "\nerr=");
         text_int(&t, (int64_t)s->drain.err.inode);
+        text_str(&t, "\nlogged=");
+        text_int(&t, s->record.logged);
+        if (s->record.ended.run)
+                text_ended(&t, s);
         ssize_t n;
         while ((n = pwrite(s->record.fd, buf, sizeof(buf), 0)) < 0 && errno == EINTR)
                 ;
@@ -156,8 +171,28 @@ void record_announce(struct shim *s, int64_t run)
                 write_record(s, run);
 }
 
+void record_ended(struct shim *s, const struct report *r)
+{
+        s->record.ended.run = r->run;
+        s->record.ended.pid = r->pid;
+        s->record.ended.wstatus = r->wstatus;
+        s->record.ended.ran_ms = r->ran_ms;
+        s->record.ended.wall_ms = r->wall_ms;
+        s->record.dirty = true;
+}
+
+/* Not while lines are missing in the log, or wait to get into it: it may be among them. */
+static void look_at_log(struct shim *s)
+{
+        if (s->gate.told <= s->record.logged || s->log.lost || s->log.n || s->gate.held_n)
+                return;
+        s->record.logged = s->gate.told;
+        s->record.dirty = true;
+}
+
 void record_flush(struct shim *s)
 {
+        look_at_log(s);
         if (!s->record.dirty || s->record.fd < 0)
                 return;
         s->record.dirty = false;

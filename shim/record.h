@@ -9,10 +9,14 @@
 /* Takes the lock. -EAGAIN or -EACCES if another shim has it, other -errno if it cannot be had. */
 int record_lock(struct shim *s);
 
-/* Writes the content if it has changed (record.dirty). */
 /* RUN is about to begin by standing order: should the shim die just then, its number is not given twice. */
 void record_announce(struct shim *s, int64_t run);
 
+/* A run has ended as R says. */
+void record_ended(struct shim *s, const struct report *r);
+
+/* Writes the content if it has changed (record.dirty), or if the log has been told meanwhile how a run ended.
+ * To be called when the log is written: what the record says is in it must be. */
 void record_flush(struct shim *s);
 
 /* If the file was deleted: a new one, locked. Without success everything is as before. */

@@ -182,6 +182,7 @@ static void finish(struct shim *s, bool left)
         struct failure why;
         gate_give_up(s);
         struct report *r = fill_report(s, left);
+        record_ended(s, r);
         bool again = order_applies(s, left);
         s->order = (struct order){0};
         if (s->launch.notify)

@@ -91,6 +91,7 @@ struct gate {
         int64_t report; /* its `exited` line must come first; 0 = the gate is open */
         int64_t until_us;
         bool started_waits; /* the `started` line of the run that is up */
+        int64_t told;       /* the last run whose end was given to the log */
         size_t held_n;
 };
 
@@ -107,6 +108,10 @@ struct record {
         bool dirty;
         int64_t run; /* the last one that the file tells of */
         int64_t starttime;
+        int64_t logged; /* the last run whose end is in the log */
+        struct {
+                int64_t run, pid, wstatus, ran_ms, wall_ms;
+        } ended; /* the last run of this shim that has; 0 = none */
 };
 
 struct order {

@@ -9,7 +9,6 @@
 #include "supervisord/appendfile.h"
 #include "supervisord/daemon.h"
 #include "supervisord/methods.h"
-#include "supervisord/rescue.h"
 
 struct downlog_item {
         struct downlog_item *next;
@@ -50,14 +49,9 @@ static int append(const struct daemon *d, const struct core_service *s, const ch
                   const char *text, int64_t wall_ms)
 {
         char when[CLOCK_TEXT_MAX];
-        static const char end[] = "exited run=";
         if (s->def && !s->def->log_file.v)
                 return 0;
         _cleanup_free_ char *path = paths_log(&d->paths, s->name);
-        /* A shim that has died since may have written it, in its own words. */
-        if (str_eq(source, "svcd") && str_starts(text, end) &&
-            rescue_has_exited(path, strtoll(text + sizeof(end) - 1, NULL, 10)))
-                return 0;
         _cleanup_free_ char *line =
             xasprintf("%s %s %s\n", clock_text(wall_ms, when), source, text);
         return appendfile_write(path, line, strlen(line), s->def ? s->def->log_max_size.v : 0,

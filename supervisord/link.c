@@ -70,26 +70,45 @@ static void set_timer(struct link *l, int64_t ms)
 
 static void start_again(struct link *l);
 
-/* What the shim had not read, and the line that it had not written. */
-static void complete_log(struct link *l)
+/* What the shim had not read, and the line that it had not written. LOGGED: up to which run the log tells how
+ * it ended. */
+static void complete_log(struct link *l, int64_t logged)
 {
         int64_t lines = 0;
         _cleanup_free_ char *path = paths_log(&l->d->paths, l->svc->name);
         int r = rescue_write(&l->rescue, path, l->svc->def, &lines);
         if (r < 0)
                 downlog_owe(l->d, l->svc, lines, -r);
-        if (l->ended)
+        if (l->ended && l->ended_run > logged)
                 downlog_write(l->d, l->svc, "svcd", l->ended, clock_wall_ms());
+}
+
+/* What the shim's record and the log tell of it. The log may be another by now than the shim's was. */
+static struct core_event lost_event(const struct link *l)
+{
+        struct record r = record_look(&l->d->paths, l->svc->name);
+        _cleanup_free_ char *log = paths_log(&l->d->paths, l->svc->name);
+        return (struct core_event){
+            .type = CORE_EV_LOST,
+            .uid = -1,
+            .run = MAX(r.run, rescue_last_run(log, RESCUE_MAX_BYTES)),
+            .logged = MAX(r.logged, rescue_last_end(log, RESCUE_MAX_BYTES)),
+            .logged_sure = r.tells,
+            .exit = {.run = r.ended.run,
+                     .pid = r.ended.pid,
+                     .wstatus = (int)r.ended.wstatus,
+                     .ran_ms = r.ended.ran_ms,
+                     .at_wall_ms = r.ended.wall_ms},
+        };
 }
 
 static void cleaned_cb(struct cleaning *c)
 {
         struct link *l = CONTAINER_OF(c, struct link, cleaning);
-        complete_log(l);
-        struct core_event ev = {.type = CORE_EV_LOST, .uid = -1};
-        _cleanup_free_ char *log = paths_log(&l->d->paths, l->svc->name);
-        ev.run = MAX(record_look(&l->d->paths, l->svc->name).run,
-                     rescue_last_run(log, RESCUE_MAX_BYTES));
+        struct core_event ev = lost_event(l);
+        complete_log(l, ev.logged);
+        if (l->ended)
+                ev.logged = MAX(ev.logged, l->ended_run);
         record_remove(&l->d->paths, l->svc->name);
         if (l->spawn_after) { /* the shim was idle: no run was lost */
                 start_again(l);
@@ -601,7 +620,9 @@ static void send_ack(struct link *l, int64_t report, const char *text, bool keep
 void link_ack(struct daemon *d, const struct core_effect *fx)
 {
         struct link *l = find(d, fx->svc);
-        if (!l)
+        if (!fx->report)
+                link_log(d, fx->svc, NULL, fx->text, clock_wall_ms());
+        if (!l || !fx->report)
                 return;
         bool keep = d->save_error != 0;
         if (keep && l->kept_n == LINK_KEPT_MAX) /* the shim has no room for more either */
@@ -612,6 +633,7 @@ void link_ack(struct daemon *d, const struct core_effect *fx)
         if (fx->text && str_starts(fx->text, "exited ")) {
                 free(l->ended);
                 l->ended = xstrdup(fx->text);
+                l->ended_run = fx->run;
         }
 }
 

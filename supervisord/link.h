@@ -61,6 +61,7 @@ struct link {
         struct rescue rescue;
         /* The last `exited` line that was sent, should its shim die with it; or NULL. */
         char *ended;
+        int64_t ended_run;
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 

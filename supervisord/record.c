@@ -32,6 +32,43 @@ int64_t record_run(const char *text)
         return v > 0 && v <= CORE_RUN_MAX ? v : 0;
 }
 
+/* Numbers of no sense make it none. */
+static struct record_ended read_ended(const char *text)
+{
+        struct record_ended e = {.run = record_run(text)};
+        int64_t *v[] = {&e.pid, &e.wstatus, &e.ran_ms, &e.wall_ms};
+        for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+                text = strchr(text, ' ');
+                if (!text)
+                        return (struct record_ended){0};
+                *v[i] = strtoll(++text, NULL, 10);
+                if (*v[i] < 0 || *v[i] > CORE_NUMBER_MAX)
+                        return (struct record_ended){0};
+        }
+        e.wstatus &= 0xffff;
+        return e;
+}
+
+static void read_line(struct record *r, const char *line)
+{
+        if (str_starts(line, "run="))
+                r->run = record_run(line + 4);
+        else if (str_starts(line, "main="))
+                r->main = (pid_t)strtol(line + 5, NULL, 10);
+        else if (str_starts(line, "out="))
+                r->out = strtoull(line + 4, NULL, 10);
+        else if (str_starts(line, "err="))
+                r->err = strtoull(line + 4, NULL, 10);
+        else if (str_starts(line, "boot="))
+                r->this_boot = str_eq(line + 5, clock_boot_id());
+        else if (str_starts(line, "ended="))
+                r->ended = read_ended(line + 6);
+        else if (str_starts(line, "logged=")) {
+                r->logged = record_run(line + 7);
+                r->tells = true;
+        }
+}
+
 struct record record_look(const struct paths *p, const char *service)
 {
         struct record r = {0};
@@ -52,18 +89,8 @@ struct record record_look(const struct paths *p, const char *service)
         if (r.no_room)
                 r.run = st.st_size;
         char *save = NULL;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                if (str_starts(line, "run="))
-                        r.run = record_run(line + 4);
-                if (str_starts(line, "main="))
-                        r.main = (pid_t)strtol(line + 5, NULL, 10);
-                if (str_starts(line, "out="))
-                        r.out = strtoull(line + 4, NULL, 10);
-                if (str_starts(line, "err="))
-                        r.err = strtoull(line + 4, NULL, 10);
-                if (str_starts(line, "boot="))
-                        r.this_boot = str_eq(line + 5, clock_boot_id());
-        }
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                read_line(&r, line);
         return r;
 }
 

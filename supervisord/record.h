@@ -18,6 +18,11 @@ struct record {
         int64_t run;
         pid_t main;        /* main process of that run, 0 = none is up */
         uint64_t out, err; /* inodes of its pipes; 0 = not known */
+        bool tells;        /* what follows is known */
+        int64_t logged;    /* the last run whose end is in the log; 0 = none of this shim's */
+        struct record_ended {
+                int64_t run, pid, wstatus, ran_ms, wall_ms;
+        } ended; /* the last run that has ended; 0 = none of this shim's */
 };
 
 /* The number at the beginning of TEXT. The file is the service's user's to write: what cannot be a run's number

@@ -14,8 +14,7 @@
 #include "supervisord/appendfile.h"
 #include "supervisord/orphans.h"
 
-#define TAIL_BYTES (1024 * 1024) /* of a log: what the shim and its service wrote last */
-#define TAIL_FILES 3             /* NAME.log and the newest of its rotated ones */
+#define TAIL_FILES 3 /* NAME.log and the newest of its rotated ones */
 
 struct wanted {
         struct rescue *rescue;
@@ -117,38 +116,23 @@ void rescue_done(struct rescue *rescue)
                 rescue->fd[i] = util_close(rescue->fd[i]);
 }
 
-bool rescue_has_exited(const char *path, int64_t run)
-{
-        char what[48];
-        snprintf(what, sizeof(what), " svcd exited run=%lld ", (long long)run);
-        bool found = false;
-        for (int i = 0; i < TAIL_FILES && !found; i++) {
-                _cleanup_free_ char *file = i ? xasprintf("%s.%d", path, i) : xstrdup(path);
-                size_t n;
-                _cleanup_free_ char *text = tail(file, TAIL_BYTES, &n);
-                found = memmem(text, n, what, strlen(what)) != NULL;
-        }
-        return found;
-}
-
 /* In a line of svcd's: what comes before, the time, has no blank. */
-static int64_t last_run_in(const char *text, size_t n)
+static int64_t last_run_in(const char *text, size_t n, const char *what)
 {
-        static const char what[] = " svcd started run=";
         int64_t run = 0;
         const char *p = text, *end = text + n;
-        while ((p = memmem(p, (size_t)(end - p), what, sizeof(what) - 1))) {
+        while ((p = memmem(p, (size_t)(end - p), what, strlen(what)))) {
                 const char *line = p;
                 while (line > text && line[-1] != '\n' && line[-1] != ' ')
                         line--;
-                p += sizeof(what) - 1;
+                p += strlen(what);
                 if (line == text || line[-1] == '\n')
                         run = record_run(p);
         }
         return run;
 }
 
-int64_t rescue_last_run(const char *path, size_t most)
+static int64_t last_told(const char *path, size_t most, const char *what)
 {
         int64_t run = 0;
         for (int i = 0; i < TAIL_FILES && run == 0 && most > 0; i++) {
@@ -157,8 +141,19 @@ int64_t rescue_last_run(const char *path, size_t most)
                 _cleanup_free_ char *text = tail(file, most, &n);
                 /* What begins in the middle of a line is not looked at. */
                 const char *begin = n == most ? memchr(text, '\n', n) : text;
-                run = begin ? last_run_in(begin, n - (size_t)(begin - text)) : 0;
+                run = begin ? last_run_in(begin, n - (size_t)(begin - text), what) : 0;
                 most -= n;
         }
         return run;
+}
+
+int64_t rescue_last_run(const char *path, size_t most)
+{
+        return last_told(path, most, " svcd started run=");
+}
+
+int64_t rescue_last_end(const char *path, size_t most)
+{
+        return MAX(last_told(path, most, " svcd exited run="),
+                   last_told(path, most, " svcd start failed run="));
 }

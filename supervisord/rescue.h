@@ -32,11 +32,10 @@ int rescue_write(struct rescue *rescue, const char *path, const struct conf_serv
 
 void rescue_done(struct rescue *rescue);
 
-/* Whether the end of the log at PATH tells that run RUN has exited. */
-bool rescue_has_exited(const char *path, int64_t run);
-
 /* The run that the last MOST bytes of the log at PATH (or of what it was before it was rotated) tell of last as
  * started; 0 = of none. For when the state could not be saved, and the shim's record is gone too. */
 int64_t rescue_last_run(const char *path, size_t most);
+/* The same of its last run whose end it tells: that it has exited, or could not be started. */
+int64_t rescue_last_end(const char *path, size_t most);
 
 #endif

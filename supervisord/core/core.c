@@ -261,7 +261,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
                 run_exited(x, ev);
                 break;
         case CORE_EV_LOST:
-                run_lost(x, ev->run);
+                run_lost(x, ev);
                 break;
         case CORE_EV_ADOPTED:
                 machine(x, M_ADOPTED, ev);

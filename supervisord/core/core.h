@@ -245,7 +245,8 @@ enum core_event_type {
         CORE_EV_STUCK,   /* something does not end, although SIGKILL was sent, or could not be sent
                                  (error): pid (0 = not known), text */
         CORE_EV_LOST,    /* the shim is gone and what it held is dead; run = what its record
-                                 says, 0 = not known */
+                                 says, 0 = not known; logged, logged_sure; exit: the last end that
+                                 it saw, exit.run 0 = not known */
         CORE_EV_ADOPTED, /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
                                  ready, leftover, digest, intent + armed (of its standing order),
                                  text (STATUS); reports of exits follow as EXITED */
@@ -274,7 +275,9 @@ struct core_event {
         int signalled; /* ADOPTED: the last signal that it was sent; -1 = none, 0 = not known */
         uint64_t digest;
         int64_t used_bytes, limit_bytes; /* MEMORY */
-        int64_t report; /* EXITED, START_FAILED: the shim's number, handed on to FX_ACK */
+        int64_t report;   /* EXITED, START_FAILED: the shim's number, handed on to FX_ACK */
+        int64_t logged;   /* LOST: the last run whose end is known to be in the log */
+        bool logged_sure; /* and that of a later one is not */
         struct core_exit exit;
         const char *text;
 };
@@ -282,13 +285,14 @@ struct core_event {
 /* ---- effects ---- */
 
 enum core_effect_type {
-        CORE_FX_SPAWN,      /* start run `run` with svc->def; answered by exactly one of STARTED,
+        CORE_FX_SPAWN,   /* start run `run` with svc->def; answered by exactly one of STARTED,
                             START_FAILED, LOST */
-        CORE_FX_SIGNAL,     /* signo, tree */
-        CORE_FX_KILL,       /* answered by EXITED/EMPTY or LOST */
-        CORE_FX_ORDER,      /* armed, min_ran_ms, only_failed, intent */
-        CORE_FX_RELEASE,    /* no shim is needed any more */
-        CORE_FX_ACK,        /* report; text = the `exited` line's text, e.g. exited run=4 pid=… */
+        CORE_FX_SIGNAL,  /* signo, tree */
+        CORE_FX_KILL,    /* answered by EXITED/EMPTY or LOST */
+        CORE_FX_ORDER,   /* armed, min_ran_ms, only_failed, intent */
+        CORE_FX_RELEASE, /* no shim is needed any more */
+        CORE_FX_ACK, /* report; text = the `exited` line's text, e.g. exited run=4 pid=…; report 0: the
+                            shim is gone, and the line is all that is missing */
         CORE_FX_WATCH_PORT, /* readiness: tell READY once def->port listens; until UNWATCH */
         CORE_FX_UNWATCH_PORT,
         CORE_FX_CHECK,        /* run the monitoring command or tcp check once, answer CHECK */

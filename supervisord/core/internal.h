@@ -88,10 +88,11 @@ struct svc {
         int64_t over_bytes, over_limit_bytes; /* of CORE_CAUSE_MEMORY: what was held, and allowed */
         int64_t started_run;                  /* highest run whose begin was told */
         int64_t exited_run;                   /* highest run whose end is on record */
-        int64_t last_run;                     /* highest number ever given */
-        int64_t not_before_ms;                /* back-off: no new run before; 0 = none */
-        int64_t short_delay_ms;               /* the next back-off of a shortage; 0 = the first */
-        int64_t retry_at_ms; /* disabled by failures: tried again then; 0 = not planned */
+        int64_t logged_run;     /* LOST: the log is known to tell the ends up to this one */
+        int64_t last_run;       /* highest number ever given */
+        int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
+        int64_t short_delay_ms; /* the next back-off of a shortage; 0 = the first */
+        int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
         int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
         int64_t ready_by_ms; /* STARTING: when ready_timeout is over */
         int64_t check_began_ms;
@@ -275,8 +276,8 @@ void run_stop(struct svc *x, enum core_cause why);
 void run_stopping(struct svc *x, enum core_cause why); /* run_stop of one that has got the signal */
 void run_exited(struct svc *x, const struct core_event *ev);
 void run_start_failed(struct svc *x, const struct core_event *ev);
-void run_lost(struct svc *x, int64_t run); /* run: that the shim's record names, or 0 */
-void run_lost_end(struct svc *x);          /* the end of the run that was up is known to nobody */
+void run_lost(struct svc *x, const struct core_event *ev);
+void run_lost_end(struct svc *x); /* the end of the run that was up is known to nobody */
 void run_log_started(struct svc *x, const struct core_exit *run, bool restarted);
 void run_stuck(struct svc *x, const struct core_event *ev);
 void run_log_restart(struct svc *x, const char *reason);

@@ -209,18 +209,17 @@ static void tell(struct svc *x, const struct core_exit *e, int64_t report)
                 fx_text(x, xstrdup(l.text.s));
         }
         json_object_set_new(l.fields, "cause", json_string(core_cause_name(e->cause)));
-        line_log(x, &l, report == 0);
+        line_log(x, &l, report == 0 && e->run > x->logged_run);
         fx_at(x, e->at_wall_ms);
 }
 
-static void tell_again(struct svc *x, struct core_exit e, int64_t report)
+/* In the log only: all others know of it. */
+static void tell_log(struct svc *x, struct core_exit e, int64_t report)
 {
         for (int i = 0; i < x->s.exits_n; i++) {
                 if (x->s.exits[i].run == e.run)
                         e = x->s.exits[i];
         }
-        if (!report)
-                return;
         struct line l = text_exited(x, &e);
         struct core_effect *fx = fx_add(x, CORE_FX_ACK);
         fx->run = e.run;
@@ -278,7 +277,8 @@ void run_exited(struct svc *x, const struct core_event *ev)
         struct core_exit e = ev->exit;
         int64_t at_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
         if (e.run <= x->exited_run) {
-                tell_again(x, e, ev->report);
+                if (ev->report)
+                        tell_log(x, e, ev->report);
                 return;
         }
         e.ran_ms = MIN(e.ran_ms, at_ms); /* not longer than the clock runs */
@@ -312,7 +312,8 @@ void run_start_failed(struct svc *x, const struct core_event *ev)
                               .resource = ev->resource,
                               .at_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms};
         if (e.run <= x->exited_run) {
-                tell_again(x, e, ev->report);
+                if (ev->report)
+                        tell_log(x, e, ev->report);
                 return;
         }
         free(x->start_error);
@@ -358,23 +359,38 @@ void run_lost_end(struct svc *x)
         record(x, &e, x->c->now_ms, 0);
 }
 
+/* The shim is gone, but it has left word of how the run ended. */
+static void take_end(struct svc *x, const struct core_event *ev)
+{
+        struct core_exit e = ev->exit;
+        int64_t ago_ms = MAX(x->c->wall_ms - e.at_wall_ms, (int64_t)0);
+        int64_t at_ms = MAX(x->c->now_ms - ago_ms, (int64_t)0);
+        e.ran_ms = MIN(e.ran_ms, at_ms);
+        e.cause = exit_cause(x, ev, at_ms);
+        run_log_started(x, &e, false);
+        record(x, &e, at_ms, 0);
+}
+
 /* The end of the run that is up, unless it is on record already. Returns whether it was not. */
-static bool lose(struct svc *x)
+static bool lose(struct svc *x, const struct core_event *ev)
 {
         enum core_actual in = state_of(x, x->s.run);
         if (in == CORE_DOWN || in == CORE_WAITING || in == CORE_BACKOFF ||
             x->s.run <= x->exited_run)
                 return false;
-        run_lost_end(x);
+        if (ev->exit.run == x->s.run)
+                take_end(x, ev);
+        else
+                run_lost_end(x);
         return true;
 }
 
 /* The shim had begun another run by its standing order, of which only its record tells: two runs have
  * ended. */
-static void take_unseen(struct svc *x, int64_t run)
+static void take_unseen(struct svc *x, const struct core_event *ev)
 {
-        lose(x);
-        x->s.run = run;
+        lose(x, ev);
+        x->s.run = ev->run;
         x->s.pid = 0;
         x->s.ending = CORE_CAUSE_NONE;
         x->s.restart_grace_ms = 0;
@@ -383,18 +399,29 @@ static void take_unseen(struct svc *x, int64_t run)
                 x->was = CORE_RUNNING;
 }
 
-void run_lost(struct svc *x, int64_t run)
+/* A svcd that died has put the end on record, and nobody was left to write the line. */
+static void complete_log(struct svc *x, const struct core_event *ev)
+{
+        const struct core_exit *e = &x->s.exits[0];
+        if (ev->logged_sure && x->s.exits_n > 0 && e->run == ev->run && e->run == x->exited_run &&
+            e->run > ev->logged)
+                tell_log(x, *e, 0);
+}
+
+void run_lost(struct svc *x, const struct core_event *ev)
 {
         struct core_service *s = &x->s;
         bool known =
             s->actual == CORE_ADOPTING
                 ? x->was_same_boot
                 : s->actual >= CORE_SPAWNING; /* in which a run may have followed another */
-        x->last_run = MAX(x->last_run, run);
+        x->last_run = MAX(x->last_run, ev->run);
+        x->logged_run = MAX(x->logged_run, ev->logged);
         svc_dirty(x, CORE_DIRTY_SOON);
-        if (run > s->run && known)
-                take_unseen(x, run);
-        bool open = lose(x);
+        complete_log(x, ev);
+        if (ev->run > s->run && known)
+                take_unseen(x, ev);
+        bool open = lose(x, ev);
         x->shim = false;
         x->sent = (struct order){0};
         s->order_armed = false;

@@ -427,7 +427,7 @@ class Record(Helpers):
         shim = self.shim()
         with open(f"/proc/{shim.pid}/stat", encoding="ascii") as f:
             starttime = f.read().rsplit(") ", 1)[1].split()[19]
-        want = {"shim": str(shim.pid), "starttime": starttime, "run": "0", "main": "0",
+        want = {"shim": str(shim.pid), "starttime": starttime, "run": "0", "main": "0", "logged": "0",
                 "boot": self.read("/proc/sys/kernel/random/boot_id").decode().strip()}
         pipes = dict.fromkeys(("out", "err"), "0")  # by which what is left in them is found
         self.until(lambda: self.record() == {**want, **pipes}, "record")
@@ -439,9 +439,16 @@ class Record(Helpers):
         self.assertEqual(self.record(), want)
         self.assertEqual(lock_holder(os.path.join(self.run_dir, "shims", "a")), shim.pid)
         shim.send("SIGNAL", signo=9)
-        shim.ack(shim.expect("EXITED"))
-        want.update(main="0")
+        e = shim.expect("EXITED")
+        want.update(main="0", ended=f"41 {started.main_pid} {e.wstatus} {e.ran_ms} {e.wall_ms}")
         self.assertEqual(self.record(), want)
+        shim.ack(e)  # without words, as for a line that is there already
+        self.assertEqual(self.record(), want)
+        started = shim.start(["false"], run=42)
+        e = shim.expect("EXITED")
+        shim.ack(e, text="exited run=42")
+        self.until(lambda: self.record()["logged"] == "42", "word that its line is written")
+        self.assertEqual(self.record()["ended"], f"42 {started.main_pid} {e.wstatus} {e.ran_ms} {e.wall_ms}")
         self.stop(shim, shim.pid)
         self.assertEqual(os.listdir(os.path.join(self.run_dir, "shims")), [])
 

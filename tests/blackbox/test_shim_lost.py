@@ -154,6 +154,84 @@ class ShimLost(SvcdTest):
         self.logged("a", rf"svcd exited run=1 pid={pid} signal=KILL ran=\S+ failure=1/5")
         self.assertEqual([len(x) for x in self.ends(1)], [1, 1])
 
+    def end_while_nobody_is_there(self, shell):
+        """A run ends that only the shim sees, which says so in the log and is killed, as is that log."""
+        run = self.script("p.sh", shell)
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 60s, max_delay: 60s}}}}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        shim = self.shim()
+        self.kill_svcd()
+        self.write("go", "")
+        self.logged("a", r"svcd exited run=1 ")
+        record = os.path.join(self.run_dir, "shims/a")
+        self.until(lambda: "logged=1\n" in self.read(record), what="the record")
+        os.rename(self.log_path("a"), os.path.join(self.home, "moved.log"))
+        os.kill(shim, signal.SIGKILL)
+        self.gone(shim)
+        return pid
+
+    GO = "while [ ! -e go ]; do sleep 0.01; done\n"
+
+    def test_an_end_that_only_the_shim_saw(self):
+        # Its record tells how it ended, and that the log, wherever it is, was told.
+        pid = self.end_while_nobody_is_there(self.GO + "exit 7\n")
+        self.start()
+        s = self.in_state("a", "backoff")
+        self.assertEqual(self.ends(1)[1], [])
+        e, = self.ends(1)[0]
+        self.assertEqual((e["cause"], e["code"], e["pid"], e.get("lost")), ("exit", 7, pid, None))
+        last = s["last_exit"]
+        self.assertEqual((last["kind"], last["code"], last["failure"]), ("exited", 7, True))
+        self.assertRegex(s["note"], r"^next start in \d+s: exited with code 7 after ")
+        moved = self.read(os.path.join(self.home, "moved.log"))
+        self.assertEqual(moved.count(" svcd exited run=1 "), 1, moved)
+
+    def test_an_end_that_only_the_shim_saw_asked_for(self):
+        # In whatever words it is told: it is not told again.
+        run = self.script("p.sh", "trap '' TERM\necho up\n" + self.GO)
+        self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 60s}}}}}}\n")
+        self.start()
+        self.logged("a", "up", "out")
+        shim = self.shim()
+        self.svcctl("stop", "--no-wait", "a")
+        self.in_state("a", "stopping")
+        self.kill_svcd()
+        self.write("go", "")
+        self.logged("a", r"svcd exited run=1 ")
+        self.until(lambda: "logged=1\n" in self.read(os.path.join(self.run_dir, "shims/a")), what="the record")
+        os.rename(self.log_path("a"), os.path.join(self.home, "moved.log"))
+        os.kill(shim, signal.SIGKILL)
+        self.gone(shim)
+        self.start()
+        s = self.in_state("a", "stopped")
+        self.assertEqual(self.ends(1)[1], [])
+        e, = self.ends(1)[0]
+        self.assertEqual((e["cause"], e["code"], e.get("lost")), ("stop", 0, None))
+        self.assertEqual(s["last_exit"]["failure"], False)
+
+    def test_an_end_that_svcd_knew_and_nobody_wrote(self):
+        # On record, and its line on the way to a shim that is stopped: then both are killed.
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 60s, max_delay: 60s}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        shim = self.shim()
+        os.kill(self.svcd.pid, signal.SIGSTOP)
+        os.kill(pid, signal.SIGKILL)
+        self.until(lambda: stat_fields(pid) is None, what="the shim's look at it")
+        self.until(lambda: stat_fields(shim)[0] == "S", what="the shim's rest")
+        os.kill(shim, signal.SIGSTOP)
+        os.kill(self.svcd.pid, signal.SIGCONT)
+        self.in_state("a", "backoff")
+        self.assertEqual([len(x) for x in self.ends(1)], [1, 0])
+        self.kill_svcd()
+        os.kill(shim, signal.SIGKILL)
+        self.gone(shim)
+        self.start()
+        self.logged("a", rf"svcd exited run=1 pid={pid} signal=KILL ran=\S+ failure=1/5")
+        self.in_state("a", "backoff")
+        self.assertEqual([len(x) for x in self.ends(1)], [1, 1])
+
     # ---- when it is killed ----
 
     def test_an_end_that_was_written_long_ago_is_not_written_again(self):

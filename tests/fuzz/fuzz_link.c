@@ -451,7 +451,10 @@ static void happen(void)
         the_record = (struct record){.exists = look & 1,
                                      .holder = look & 2 ? getpid() : 0,
                                      .this_boot = look & 4,
-                                     .run = look & 8 ? s->run + 1 : 0};
+                                     .run = look & 8 ? s->run + 1 : 0,
+                                     .tells = look & 16,
+                                     .logged = look & 32 ? s->run : 0,
+                                     .ended.run = look & 16 ? s->run : 0};
         orphans_left = look >> 6;
         if (what % 16 == 0)
                 say_notify(s);

@@ -43,6 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_require(core_check_number(r.run), "a run's number", NULL);
         fuzz_require(!r.this_boot || memmem(data, size, clock_boot_id(), strlen(clock_boot_id())),
                      "this boot", NULL);
+        fuzz_require(core_check_number(r.logged) && core_check_number(r.ended.run) &&
+                         core_check_number(r.ended.ran_ms) && core_check_number(r.ended.wall_ms),
+                     "how it ended", NULL);
         record_remove(paths(), "a");
         fuzz_require(!record_look(paths(), "a").exists, "removed, and there", NULL);
         return 0;

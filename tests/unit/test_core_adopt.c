@@ -382,6 +382,73 @@ static void lost_meanwhile(void **state)
         }
 }
 
+/* What the record of the shim tells of how it ended, and whether the log does. */
+static void lost_with_word(void **state)
+{
+        static const struct {
+                int64_t logged, ended;
+                bool sure;
+                const char *log;
+        } rows[] = {
+            {0, 0, true, "a: exited run=1 pid=101 cause=\"shim lost\" ran=5s failure=1/5"},
+            {1, 0, true,
+             "a: exited run=1 pid=101 cause=\"shim lost\" ran=5s failure=1/5 (not logged)"},
+            {0, 1, true, "a: exited run=1 pid=101 code=3 ran=4s failure=1/5"},
+            {1, 1, true, "a: exited run=1 pid=101 code=3 ran=4s failure=1/5 (not logged)"},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct bench b;
+                bench_up(&b);
+                b.now_ms += 5000;
+                defs_add(b.conf, "a");
+                next_svcd(&b, "boot-1", true);
+                bench_send(&b, "a",
+                           (struct core_event){.type = CORE_EV_LOST,
+                                               .run = 1,
+                                               .logged = rows[i].logged,
+                                               .logged_sure = rows[i].sure,
+                                               .exit = {.run = rows[i].ended,
+                                                        .pid = 101,
+                                                        .wstatus = EXIT(3),
+                                                        .ran_ms = 4000,
+                                                        .at_wall_ms = bench_wall(&b) - 500}});
+                expect_log(&b, rows[i].log);
+                expect_fx(&b, "a spawn 2");
+                bench_done(&b);
+        }
+}
+
+/* On record by a svcd that died before anybody has written the line. */
+static void lost_before_the_line(void **state)
+{
+        static const struct {
+                int64_t logged, run;
+                bool sure;
+                const char *fx;
+        } rows[] = {
+            {0, 1, true, "a ack 0 [exited run=1 pid=101 code=3 ran=0ms failure=1/5]"},
+            {1, 1, true, ""},
+            {0, 1, false, ""},
+            {0, 0, true, ""},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct bench b;
+                bench_up(&b);
+                bench_exited(&b, "a", EXIT(3));
+                defs_add(b.conf, "a");
+                next_svcd(&b, "boot-1", true);
+                bench_send(&b, "a",
+                           (struct core_event){.type = CORE_EV_LOST,
+                                               .run = rows[i].run,
+                                               .logged = rows[i].logged,
+                                               .logged_sure = rows[i].sure});
+                expect_fx(&b, rows[i].fx);
+                bench_done(&b);
+        }
+}
+
 /* ---- what was going on goes on ---- */
 
 static void stop_goes_on(void **state)
@@ -776,6 +843,8 @@ int main(void)
             cmocka_unit_test(restarted_with_an_old_definition),
             cmocka_unit_test(restarted_without_a_definition),
             cmocka_unit_test(lost_meanwhile),
+            cmocka_unit_test(lost_with_word),
+            cmocka_unit_test(lost_before_the_line),
             cmocka_unit_test(stop_goes_on),
             cmocka_unit_test(replace_goes_on),
             cmocka_unit_test(replace_is_done),
