@@ -92,6 +92,16 @@
  *   RLIMIT_ELSE takes effect. KILL writes cgroup.kill besides killing as ever, and a run is over when
  *   the shim has no child and its cgroup no process.
  *
+ * SOCKETS
+ *   With SOCKET items in START the shim opens these sockets before the run, unless they are open already, and
+ *   closes those that it has and START does not name. They stay open from run to run, standing orders
+ *   included, and are handed to each run as sd_listen_fds(3) describes it, under the names in FDNAMES. EXIT
+ *   closes them. One that cannot be opened is a failed start (stage "listen", RESOURCE = its index + 1).
+ *   LISTEN opens them without a run. It is answered by SOCKETS, or by START_FAILED; if no connection waits
+ *   then (PENDING=0), another SOCKETS follows when one does. WATCH asks for SOCKETS at the next connection
+ *   while a run is up. Each of these is told once, and only to the svcd that asked. A shim that knows of all this
+ *   says how many sockets it has open in HELLO.
+ *
  * CHECKS
  *   With SHIM_INIT_CHECK a shim runs one monitoring command and nothing else: no record, no log; it
  *   keeps the last SHIM_OUTPUT_MAX bytes of output and puts them into EXITED as OUTPUT. Whatever
@@ -139,7 +149,7 @@ enum shim_frame {
         /* svcd to shim */
         SHIM_INIT = 1,    /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
         SHIM_START = 2,   /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE CGROUP
-                            CGROUP_SET… RLIMIT_ELSE… */
+                            CGROUP_SET… RLIMIT_ELSE… SOCKET… FDNAMES */
         SHIM_ORDER = 3,   /* FLAGS MIN_RAN_MS INTENT */
         SHIM_SIGNAL = 4,  /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
         SHIM_KILL = 5,    /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
@@ -157,13 +167,13 @@ enum shim_frame {
         /* shim to svcd */
         SHIM_HELLO = 64,        /* VERSION NAME PID RUN MAIN_PID STARTED_MS STARTED_WALL_MS READY
                                    LEFTOVER STATUS COOKIE FLAGS (of the order, 0 if none) INTENT
-                                   CGROUP CGROUP_ERRNO SIGNALLED */
+                                   CGROUP CGROUP_ERRNO SIGNALLED SOCKETS_N */
         SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED CGROUP
                                    CGROUP_ERRNO */
         SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS RESOURCE */
         SHIM_EXITED = 67, /* REPORT RUN MAIN_PID WSTATUS RAN_MS WALL_MS ENDED_MS USER_MS SYSTEM_MS
                              MAXRSS_BYTES LEFTOVER RESTARTED INTENT LOGGED OUTPUT TREE_USER_MS
-                             TREE_SYSTEM_MS PEAK_BYTES OOM */
+                             TREE_SYSTEM_MS PEAK_BYTES OOM PENDING */
         SHIM_EMPTY = 68,  /* RUN: the last descendant is gone and the pipes are drained */
         SHIM_NOTIFY = 69, /* RUN PID TEXT: one sd_notify message of the service, as it came */
         SHIM_BYE = 70,    /* ERRNO: 0 = ends now */
@@ -179,6 +189,11 @@ enum shim_frame {
         SHIM_LOST = 19,
 
         SHIM_OLDLOG = 22, /* both ways: OP INODE NUMBER TEXT; ERRNO */
+        /* svcd to shim */
+        SHIM_LISTEN = 23, /* RUN SOCKET…; refused (START_FAILED, stage "busy") while a run is up */
+        SHIM_WATCH = 25,
+        /* shim to svcd */
+        SHIM_SOCKETS = 24, /* RUN PENDING */
 };
 
 /* Items. Integers are 8 bytes, signed; strings have no NUL. Numbers are never re-used. */
@@ -242,8 +257,9 @@ enum shim_tag {
         SHIM_T_PEAK_BYTES = 54, /* from its cgroup: most memory at once; missing if not counted */
         SHIM_T_OOM = 55,        /* enum shim_oom */
 
-        SHIM_T_RESOURCE = 60, /* START_FAILED in stage "limits": RLIMIT_… + 1 */
-        SHIM_T_KEEP = 61,     /* ACK: 1 = the report is not safe yet */
+        SHIM_T_RESOURCE =
+            60,           /* START_FAILED in stage "limits": RLIMIT_… + 1; "listen": index + 1 */
+        SHIM_T_KEEP = 61, /* ACK: 1 = the report is not safe yet */
         SHIM_T_SIGNALLED =
             62, /* HELLO: the last SIGNAL that what is up (or left) has got, -1 = none;
                                   what is left has not got what only the main process got */
@@ -252,9 +268,18 @@ enum shim_tag {
 
         SHIM_T_LOG_RATE = 71, /* lines of output a second; 0 = no limit */
         SHIM_T_LOG_OFF = 72,  /* 1 = no log file (log.file: false) */
-        SHIM_T_OLD_OP = 82, /* enum shim_oldlog */
+        SHIM_T_OLD_OP = 82,   /* enum shim_oldlog */
         SHIM_T_OLD_INODE = 83,
         SHIM_T_OLD_NUMBER = 84,
+        SHIM_T_SOCKET = 85,    /* struct shim_socket, then a sockaddr; once for each */
+        SHIM_T_FDNAMES = 86,   /* START: their names, with colons between them */
+        SHIM_T_SOCKETS_N = 87, /* HELLO: open sockets */
+        SHIM_T_PENDING = 88,   /* SOCKETS, EXITED: a connection waits to be accepted */
+};
+
+struct shim_socket {
+        uint32_t backlog;
+        uint32_t mode; /* permission bits of a unix socket's file */
 };
 
 /* What a run's cgroup says of the kernel's out-of-memory killer. */
@@ -304,7 +329,8 @@ struct shim_rlimit {
         X(NICE, "nice")                                                                            \
         X(STDIO, "stdio")                                                                          \
         X(CHDIR, "chdir")                                                                          \
-        X(EXEC, "exec")
+        X(EXEC, "exec")                                                                            \
+        X(LISTEN, "listen") /* the sockets that the run is handed */
 enum shim_stage {
 #define SHIM_STAGE_ENUM(id, name) SHIM_STAGE_##id,
         SHIM_STAGES(SHIM_STAGE_ENUM)

@@ -1,6 +1,6 @@
 /* child: from vfork to exec. The child shares the shim's memory until its exec, so it writes nothing
- * but the place for its error, and the shim stands still meanwhile. It inherits no descriptor but 0
- * (/dev/null) and the two it makes, no signal mask, and no disposition: the shim ignores nothing, it
+ * but the place for its error and its own pid, and the shim stands still meanwhile. It inherits no descriptor
+ * but 0 (/dev/null), the two it makes and those that it is passed (pass.h), no signal mask, and no disposition: the shim ignores nothing, it
  * blocks. */
 #include "shim/child.h"
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "shim/cgroup.h"
+#include "shim/pass.h"
 #include "shim/text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
@@ -128,6 +129,9 @@ static void become(struct shim *s, bool inside)
                 fail(s, SHIM_STAGE_STDIO);
         if (*l->cwd && chdir(l->cwd) < 0)
                 fail(s, SHIM_STAGE_CHDIR);
+        s->child_resource = 0; /* all of them */
+        if (pass_become(s) < 0)
+                fail(s, SHIM_STAGE_LISTEN);
         syscall(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &no_signals, NULL, sizeof(no_signals));
         if (!*l->argv[0])
                 errno = ENOENT;

@@ -18,6 +18,7 @@
 #include "shim/report.h"
 #include "shim/run.h"
 #include "shim/text.h"
+#include "shim/sockets.h"
 
 #define LOCK_WAIT_US (1000 * MS)
 #define WALL_MAX_MS  INT64_C(253402300799999) /* the end of the year 9999 */
@@ -195,6 +196,20 @@ static void on_start(struct shim *s, const void *payload, size_t n)
         s->launch.cookie_n = 0;
 }
 
+static void on_listen(struct shim *s, int64_t run, const void *payload, size_t n)
+{
+        if (born_too_late(s))
+                return;
+        if (s->lock_error) {
+                report_start_failed(s, run, SHIM_STAGE_LOCK, s->lock_error);
+                s->ending = true;
+        } else if (s->phase != PHASE_NONE) {
+                report_start_failed(s, run, SHIM_STAGE_BUSY, EBUSY);
+        } else {
+                sockets_listen(s, run, payload, n);
+        }
+}
+
 static void on_ack(struct shim *s, const struct items *it)
 {
         struct report *r = report_find(s, it->report);
@@ -212,6 +227,7 @@ static void on_exit(struct shim *s)
                 gate_give_up(s);
                 log_flush(&s->log);
                 report_lost(s, true);
+                sockets_close(s);
                 record_remove(s);
                 s->ending = true;
         }
@@ -273,6 +289,12 @@ static void dispatch(struct shim *s, unsigned type, const struct items *it, cons
         switch (type) {
         case SHIM_START:
                 on_start(s, payload, n);
+                break;
+        case SHIM_LISTEN:
+                on_listen(s, it->run, payload, n);
+                break;
+        case SHIM_WATCH:
+                sockets_watch(s);
                 break;
         case SHIM_ORDER:
                 s->order = (struct order){it->flags, it->min_ran_ms, it->intent};

@@ -43,14 +43,15 @@ void launch_set(struct launch *l, const char *data, size_t n)
 static int measure(const void *payload, size_t n, size_t *ret_strings, size_t *ret_args,
                    size_t *ret_env)
 {
-        size_t strings = 3, args = 0, env = 0; /* NULs of cwd, command, cgroup, even if missing */
+        size_t strings = 4, args = 0, env = 0; /* NULs of the four below, even if missing */
         struct shim_reader r = shim_read(payload, n);
         while (shim_next(&r)) {
                 if (r.tag == SHIM_T_ARG)
                         args++;
                 else if (r.tag == SHIM_T_ENV)
                         env++;
-                else if (r.tag != SHIM_T_CWD && r.tag != SHIM_T_COMMAND && r.tag != SHIM_T_CGROUP)
+                else if (r.tag != SHIM_T_CWD && r.tag != SHIM_T_COMMAND && r.tag != SHIM_T_CGROUP &&
+                         r.tag != SHIM_T_FDNAMES)
                         continue;
                 strings += r.len + 1;
         }
@@ -126,6 +127,9 @@ static int settle(struct launch *l, const struct shim_reader *r, char **strings)
         case SHIM_T_CGROUP:
                 l->cgroup = keep(strings, r->data, r->len);
                 break;
+        case SHIM_T_FDNAMES:
+                l->fd_names = keep(strings, r->data, r->len);
+                break;
         case SHIM_T_CGROUP_SET:
                 launch_set(l, (const char *)r->data, r->len);
                 break;
@@ -133,6 +137,18 @@ static int settle(struct launch *l, const struct shim_reader *r, char **strings)
                 break;
         }
         return 0;
+}
+
+void launch_env(struct launch *l, char *text)
+{
+        if (l->slots_n < LAUNCH_SLOTS)
+                l->envp[l->env_n + l->slots_n++] = text;
+}
+
+void launch_env_reset(struct launch *l)
+{
+        while (l->slots_n)
+                l->envp[l->env_n + --l->slots_n] = NULL;
 }
 
 int launch_parse(struct launch *l, const void *payload, size_t n)
@@ -146,7 +162,7 @@ int launch_parse(struct launch *l, const void *payload, size_t n)
         *l = fresh;
         if (r < 0)
                 return r;
-        size_t pointers = args + env + 4; /* interpreter, NULL; NOTIFY_SOCKET, NULL */
+        size_t pointers = args + env + 3 + LAUNCH_SLOTS; /* interpreter, NULL; slots, NULL */
         char **p = area(l, pointers * sizeof(*p) + strings_n);
         if (!p)
                 return -ENOMEM;
@@ -154,7 +170,7 @@ int launch_parse(struct launch *l, const void *payload, size_t n)
         memset(p, 0, pointers * sizeof(*p));
         l->argv = p + 1;
         l->envp = p + 2 + args;
-        l->cwd = l->command = l->cgroup = "";
+        l->cwd = l->command = l->cgroup = l->fd_names = "";
         struct shim_reader it = shim_read(payload, n);
         while (r == 0 && shim_next(&it))
                 r = settle(l, &it, &strings);

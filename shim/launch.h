@@ -6,7 +6,7 @@
  * payload is not needed any more after launch_parse.
  *
  * argv[-1] and argv[argc] belong to the array: the slot before it is free for an interpreter. envp
- * has one free slot before its NULL (envp[env_n]), for NOTIFY_SOCKET.
+ * has LAUNCH_SLOTS free ones before its NULL, for the variables that each run gets anew (launch_env).
  */
 #ifndef SVCD_SHIM_LAUNCH_H
 #define SVCD_SHIM_LAUNCH_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define LAUNCH_LIMITS    16  /* more than Linux has */
+#define LAUNCH_SLOTS     8   /* NOTIFY_SOCKET, LISTEN_…, WATCHDOG_… */
 #define LAUNCH_SET_BYTES 192 /* of all CGROUP_SET items together, each with a NUL */
 
 struct launch_limit {
@@ -26,8 +27,10 @@ struct launch {
         int64_t run;
         char **argv, **envp;
         size_t argc, env_n;
-        const char *cwd;     /* "" = stay */
-        const char *command; /* for the `started` line; no NUL inside */
+        size_t slots_n;       /* variables behind envp[env_n] */
+        const char *cwd;      /* "" = stay */
+        const char *fd_names; /* of the descriptors that are passed, with colons between them */
+        const char *command;  /* for the `started` line; no NUL inside */
         size_t command_n;
         const void *cookie; /* in the payload: valid only until that is gone */
         size_t cookie_n;
@@ -49,6 +52,11 @@ struct launch {
 
 /* Lends an area of N bytes, aligned for pointers. */
 void launch_init(struct launch *l, void *area, size_t n);
+
+/* A variable of the run that is about to begin; TEXT stays the caller's. What is too many is left out.
+ * launch_env_reset forgets all of them. */
+void launch_env(struct launch *l, char *text);
+void launch_env_reset(struct launch *l);
 
 /* Takes over a START. -EBADMSG for a malformed payload, -EINVAL without a program or with an unknown
  * RLIMIT, -ENOMEM; *l has no program then (argc 0). */

@@ -70,7 +70,7 @@ int notify_prepare(struct shim *s)
         } else {
                 notify_turn(s); /* of a run that is over: dropped */
         }
-        s->launch.envp[s->launch.env_n] = s->notify.variable;
+        launch_env(&s->launch, s->notify.variable);
         return 0;
 }
 

@@ -48,6 +48,8 @@ static void put_exited(struct shim *s, struct shim_writer *w, const struct repor
         }
         if (r->has_usage && r->peak_bytes >= 0)
                 shim_put_int(w, SHIM_T_PEAK_BYTES, r->peak_bytes);
+        if (r->pending)
+                shim_put_int(w, SHIM_T_PENDING, 1);
         if (r->oom)
                 shim_put_int(w, SHIM_T_OOM, r->oom);
         if (s->check) {
@@ -82,7 +84,8 @@ void report_start_failed(struct shim *s, int64_t run, enum shim_stage stage, int
         r->run = run;
         r->stage = stage;
         r->error = error;
-        r->resource = stage == SHIM_STAGE_LIMITS ? s->child_resource : 0;
+        bool told = stage == SHIM_STAGE_LIMITS || stage == SHIM_STAGE_LISTEN;
+        r->resource = told ? s->child_resource : 0;
         r->wall_ms = stamp_wall_ms();
         report_send(s, r);
 }
@@ -119,6 +122,7 @@ void report_hello(struct shim *s)
         shim_put_int(&w, SHIM_T_DROPPED_LINES, s->log.dropped);
         put_cgroup(s, &w);
         shim_put_int(&w, SHIM_T_SIGNALLED, s->signalled);
+        shim_put_int(&w, SHIM_T_SOCKETS_N, s->sockets.n);
         link_end(s, &w);
 }
 
@@ -199,6 +203,16 @@ void report_stuck(struct shim *s, pid_t pid, int error)
         shim_put_int(&w, SHIM_T_ERRNO, error);
         link_end(s, &w);
         s->stuck_told = true;
+}
+
+void report_sockets(struct shim *s, int64_t run, bool pending)
+{
+        struct shim_writer w;
+        if (!link_begin(s, &w, SHIM_SOCKETS))
+                return;
+        shim_put_int(&w, SHIM_T_RUN, run);
+        shim_put_int(&w, SHIM_T_PENDING, pending);
+        link_end(s, &w);
 }
 
 void report_bye(struct shim *s, int error)

@@ -29,6 +29,7 @@ void report_oldlog(struct shim *s, int64_t op, int64_t inode, int error);
 /* A process that SIGKILL does not end; ERROR: why it could not be sent, 0 = it was. */
 void report_stuck(struct shim *s, pid_t pid, int error);
 void report_bye(struct shim *s, int error);
+void report_sockets(struct shim *s, int64_t run, bool pending);
 
 /* After connecting: HELLO, then what is not acknowledged, oldest first. */
 void report_all(struct shim *s);

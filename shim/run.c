@@ -12,8 +12,10 @@
 #include "shim/gate.h"
 #include "shim/link.h"
 #include "shim/notify.h"
+#include "shim/pass.h"
 #include "shim/record.h"
 #include "shim/report.h"
+#include "shim/sockets.h"
 #include "shim/tree.h"
 
 #define KILL_WAIT_MIN_US (1 * MS)
@@ -32,12 +34,14 @@ struct failure {
 static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
 {
         int r = drain_pipes(s);
+        launch_env_reset(&s->launch);
         if (r == 0 && s->launch.notify)
                 r = notify_prepare(s);
         if (r < 0) {
                 *ret_why = (struct failure){SHIM_STAGE_PIPE, -r};
                 return false;
         }
+        pass_prepare(s);
         cgroup_make(s, run);
         int64_t started_us = stamp_mono_us();
         pid_t pid = child_spawn(s);
@@ -60,6 +64,22 @@ static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
         return true;
 }
 
+static bool prepare(struct shim *s, const void *payload, size_t n, struct failure *ret_why)
+{
+        int which = 0;
+        drain_forget(s);
+        int r = launch_parse(&s->launch, payload, n);
+        if (r < 0) {
+                *ret_why = (struct failure){r == -ENOMEM ? SHIM_STAGE_FORK : SHIM_STAGE_EXEC, -r};
+                return false;
+        }
+        r = sockets_open(s, payload, n, &which);
+        s->child_resource = which + 1;
+        if (r < 0)
+                *ret_why = (struct failure){SHIM_STAGE_LISTEN, -r};
+        return r == 0;
+}
+
 void run_start(struct shim *s, const void *payload, size_t n)
 {
         struct failure why = {SHIM_STAGE_NONE, 0};
@@ -76,12 +96,7 @@ void run_start(struct shim *s, const void *payload, size_t n)
         } else if (s->phase != PHASE_NONE) {
                 why = (struct failure){SHIM_STAGE_BUSY, EBUSY};
         } else {
-                drain_forget(s);
-                int r = launch_parse(&s->launch, payload, n);
-                if (r < 0)
-                        why =
-                            (struct failure){r == -ENOMEM ? SHIM_STAGE_FORK : SHIM_STAGE_EXEC, -r};
-                else if (spawn(s, run, &why)) {
+                if (prepare(s, payload, n, &why) && spawn(s, run, &why)) {
                         gate_started(s);
                         report_started(s, false);
                         return;
@@ -170,6 +185,7 @@ static struct report *fill_report(struct shim *s, bool left)
         r->maxrss_bytes = (int64_t)s->usage.ru_maxrss * 1024;
         r->leftover = left;
         r->intent = s->order.intent;
+        r->pending = sockets_pending(s);
         cgroup_usage(s, r);
         return r;
 }

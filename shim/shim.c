@@ -18,6 +18,7 @@
 #include "shim/record.h"
 #include "shim/report.h"
 #include "shim/run.h"
+#include "shim/sockets.h"
 #include "shim/text.h"
 
 #define PAGE       4096u
@@ -33,6 +34,8 @@ static void signal_cb(int signo)
 {
         if (signo == SIGCHLD)
                 the_shim.child_ended = 1;
+        else if (signo == SIGIO)
+                the_shim.arrived = 1;
         else
                 the_shim.nudged = 1;
 }
@@ -50,6 +53,7 @@ void shim_signals(void)
                 syscall(SYS_rt_sigaction, i, by_default, NULL, sizeof(all));
         sigfillset(&sa.sa_mask);
         sigaction(SIGCHLD, &sa, NULL);
+        sigaction(SIGIO, &sa, NULL);
         sigaction(SHIM_NUDGE_SIGNAL, &sa, NULL);
         /* At last, since musl's sigaction unblocks some that it wants for itself. */
         syscall(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
@@ -85,8 +89,8 @@ void shim_title(struct shim *s)
 static int wait_for_events(struct pollfd *p, nfds_t n, int64_t wait_us)
 {
         struct timespec t = {wait_us / 1000000, wait_us % 1000000 * 1000};
-        uint64_t open =
-            ~((UINT64_C(1) << (SIGCHLD - 1)) | (UINT64_C(1) << (SHIM_NUDGE_SIGNAL - 1)));
+        uint64_t open = ~((UINT64_C(1) << (SIGCHLD - 1)) |
+                          (UINT64_C(1) << (SHIM_NUDGE_SIGNAL - 1)) | (UINT64_C(1) << (SIGIO - 1)));
         return (int)syscall(SYS_ppoll, p, n, wait_us == NEVER ? NULL : &t, &open, sizeof(open));
 }
 
@@ -119,15 +123,15 @@ static void trim(struct shim *s)
 }
 
 struct events {
-        bool link, drain, notify, any;
+        bool link, drain, notify, sockets, any;
 };
 
 /* One wait. */
 static struct events wait_turn(struct shim *s)
 {
-        struct pollfd p[4];
+        struct pollfd p[4 + SOCKETS_MAX];
         struct events ev = {0};
-        int n = 0, drains, link_at = -1, notify_at = -1;
+        int n = 0, drains, sockets_at, link_at = -1, notify_at = -1;
         n = drains = drain_poll(s, p);
         if (s->link.fd >= 0) {
                 short events = (short)(POLLIN | (link_pending(s) ? POLLOUT : 0));
@@ -138,6 +142,8 @@ static struct events wait_turn(struct shim *s)
                 notify_at = n;
                 p[n++] = (struct pollfd){.fd = s->notify.fd, .events = POLLIN};
         }
+        sockets_at = n;
+        n += sockets_poll(s, p + n);
         int64_t at = deadline_us(s);
         int64_t wait_us = at == NEVER ? NEVER : at > stamp_mono_us() ? at - stamp_mono_us() : 0;
         int r = wait_for_events(p, (nfds_t)n, wait_us < 0 ? 0 : wait_us);
@@ -153,6 +159,8 @@ static struct events wait_turn(struct shim *s)
                         ev.drain = ev.drain || p[i].revents;
                 ev.link = link_at >= 0 && p[link_at].revents;
                 ev.notify = notify_at >= 0 && p[notify_at].revents;
+                for (int i = sockets_at; i < n; i++)
+                        ev.sockets = ev.sockets || p[i].revents;
         }
         ev.any = woken || at != s->trim_at_us;
         s->now_us = stamp_mono_us();
@@ -183,6 +191,12 @@ static void serve(struct shim *s, const struct events *ev)
         }
         if (ev->notify)
                 notify_turn(s);
+        if (ev->sockets && s->sockets.polled && s->phase == PHASE_NONE)
+                sockets_turn(s);
+        if (s->arrived) {
+                s->arrived = 0;
+                sockets_arrived(s);
+        }
         if (s->gate.report && s->gate.until_us <= s->now_us)
                 gate_give_up(s);
         drain_turn(s, ev->drain);

@@ -46,6 +46,7 @@
 #define HELD_BYTES     (16u * 1024u)
 #define SCRATCH_BYTES  (20u * 1024u)
 #define ARENA_BYTES    (14u * 1024u)
+#define SOCKETS_MAX    16
 
 enum phase { PHASE_NONE, PHASE_UP, PHASE_ENDED, PHASE_LEFT };
 
@@ -53,7 +54,7 @@ enum phase { PHASE_NONE, PHASE_UP, PHASE_ENDED, PHASE_LEFT };
 struct report {
         int64_t number; /* 0 = the slot is free */
         enum shim_frame type;
-        bool logged, restarted, leftover;
+        bool logged, restarted, leftover, pending;
         int64_t run, pid, wstatus, ran_ms, wall_ms, ended_ms, user_ms, system_ms, maxrss_bytes,
             intent;
         int stage, error, resource;
@@ -123,10 +124,17 @@ struct cgroup {
         int error;   /* why the run that is up has none; written by the child too */
 };
 
+struct sockets {
+        int n;
+        bool polled; /* svcd wants to know of the next connection, and no run is up */
+        int fd[SOCKETS_MAX];
+        uint64_t key[SOCKETS_MAX]; /* of the item that described it */
+};
+
 struct shim {
         bool inited, check, ending;
-        volatile sig_atomic_t child_ended, nudged; /* written by the signals' handler */
-        char *title;                               /* the area of the process's arguments */
+        volatile sig_atomic_t child_ended, nudged, arrived; /* written by the signals' handler */
+        char *title; /* the area of the process's arguments */
         size_t title_n;
         pid_t pid;
         int64_t now_us; /* of this turn */
@@ -167,6 +175,8 @@ struct shim {
             child_resource;       /* written by the child before exec */
         volatile bool child_born; /* it has run at all */
         struct launch launch;
+        struct sockets sockets;
+        char *listen_pid; /* where the child writes its pid */
         size_t cookie_n;
         char cookie[SHIM_COOKIE_MAX];
         char arena[ARENA_BYTES] __attribute__((aligned(8))); /* INIT's strings, then START's area */

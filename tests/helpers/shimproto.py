@@ -41,7 +41,7 @@ FRAMES = {
     "INIT": 1, "START": 2, "ORDER": 3, "SIGNAL": 4, "KILL": 5, "LOG": 6, "LOGCONF": 7, "ACK": 8,
     "COOKIE": 9, "EXIT": 10, "LIMITS": 11, "RECORD": 12, "HELLO": 64, "STARTED": 65, "START_FAILED": 66,
     "EXITED": 67, "EMPTY": 68, "NOTIFY": 69, "BYE": 70,
-    "LOST": 19, "STUCK": 16, "OLDLOG": 22,
+    "LOST": 19, "STUCK": 16, "OLDLOG": 22, "LISTEN": 23, "SOCKETS": 24, "WATCH": 25,
 }
 FRAME_NAMES = {v: k for k, v in FRAMES.items()}
 TAGS = {
@@ -55,12 +55,12 @@ TAGS = {
     "dropped_lines": 47, "resource": 60, "keep": 61, "signalled": 62, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
     "tree_user_ms": 52, "tree_system_ms": 53, "peak_bytes": 54, "oom": 55,
     "lost_lines": 70, "log_rate": 71, "log_off": 72,
-    "old_op": 82, "old_inode": 83, "old_number": 84,
+    "old_op": 82, "old_inode": 83, "old_number": 84, "socket": 85, "fdnames": 86, "sockets_n": 87, "pending": 88,
 }
 TAG_NAMES = {v: k for k, v in TAGS.items()}
 BYTES = {"name", "run_dir", "log_path", "command", "arg", "env", "cwd", "rlimit", "cookie", "text",
-         "source", "status", "output", "cgroup", "cgroup_set", "rlimit_else"}
-STAGES = ["none", "lock", "busy", "pipe", "fork", "setsid", "limits", "nice", "stdio", "chdir", "exec"]
+         "source", "status", "output", "cgroup", "cgroup_set", "rlimit_else", "socket", "fdnames"}
+STAGES = ["none", "lock", "busy", "pipe", "fork", "setsid", "limits", "nice", "stdio", "chdir", "exec", "listen"]
 OLD_ROTATED, OLD_SEEN, OLD_PACK, OLD_DROP, OLD_ROTATE = range(1, 6)
 INIT_CHECK, ORDER_ARMED, ORDER_FAILED = 1, 1, 2
 SCOPE_MAIN, SCOPE_TREE = 0, 1
