@@ -1,6 +1,7 @@
 /* conf.c: the life of a struct conf, and finding things in it. How one is made is conf_load.c's and
  * conf_parse.c's business. */
 #include "common/conf_private.h"
+#include "common/policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ void conf_unref(struct conf *c)
                 conf_value_done(&conf_account_settings[i],
                                 conf_account_member(c, (enum conf_account_setting)i));
         conf_unref(c->fallback);
+        policy_unref(c->policy);
         free(c->home);
         strv_done(&c->files);
         strv_done(&c->broken);

@@ -112,7 +112,7 @@ enum conf_setting {
 };
 
 /* Where a value came from. */
-enum conf_source { CONF_FROM_BUILTIN, CONF_FROM_DEFAULTS, CONF_FROM_SERVICE };
+enum conf_source { CONF_FROM_BUILTIN, CONF_FROM_DEFAULTS, CONF_FROM_SERVICE, CONF_FROM_POLICY };
 struct conf_origin {
         enum conf_source source;
         struct conf_place place;
@@ -143,9 +143,10 @@ struct conf_account {
 #define ACCOUNT(member, path, type, ...) conf_ctype_##type member;
 #include "common/account.def"
 #undef ACCOUNT
-        struct conf_origin origin[ACCOUNT_COUNT]; /* CONF_FROM_BUILTIN or CONF_FROM_SERVICE */
+        struct conf_origin origin[ACCOUNT_COUNT]; /* never CONF_FROM_DEFAULTS */
 };
 
+struct policy;
 struct conf {
         int refs;
         struct conf_service **services; /* sorted by name */
@@ -158,6 +159,8 @@ struct conf {
         struct conf *fallback; /* of the caller, owned: what the definitions said when they were
                                         good, for services that run and are invalid or absent here; or NULL */
         uint64_t fingerprint;  /* of the files' names and content: has it changed since? */
+        struct policy *policy; /* of the host, see policy.h; NULL = none */
+        bool unjudged;         /* loaded without the policy's limits, see conf_load_good */
         struct strv interned;
 };
 
@@ -185,9 +188,15 @@ extern const size_t conf_shorts_n;
  * when it starts, so nobody has said that the services are to go. */
 struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag);
 
-/* The same for the files named (svcctl check FILE…); ownership and modes of folders are not judged.
- */
-struct conf *conf_load_files(const struct strv *files, const char *home, struct diag *diag);
+/* The same for the files named (svcctl check FILE…); ownership and modes of folders are not judged. POLICY (a
+ * reference is taken) may be NULL. */
+struct conf *conf_load_files(const struct strv *files, const char *home, struct policy *policy,
+                             struct diag *diag);
+
+/* One file that svcd wrote itself, of definitions that were good when they were: the policy of today says what
+ * the environment is, but its limits cost nothing. */
+struct conf *conf_load_good(const char *file, const char *home, struct policy *policy,
+                            struct diag *diag);
 
 /* Why the folder PATH must not be believed, as with definitions: somebody else owns it or can write to it. A
  * sentence (caller frees), or NULL if it may, or does not exist. */
@@ -207,6 +216,16 @@ bool conf_broken(const struct conf *c, const char *file);
 
 const struct conf_service *conf_find(const struct conf *c, const char *name);
 
+/* The ports that services may have: those of the host's policy, or svcd's own. The rule, for messages, if it is
+ * the policy's ("the host's policy, /etc/svcd/policy.yaml:3"), else NULL; caller frees. */
+void conf_port_range(const struct conf *c, int64_t *ret_first, int64_t *ret_last);
+char *conf_port_rule(const struct conf *c);
+
+/* Whether what both say of the environment of every service is the same, the host's policy included. */
+bool conf_same_account(const struct conf *a, const struct conf *b);
+/* A value of the account as one would write it in YAML; NULL if not set. Caller frees. */
+char *conf_print_account(const struct conf *c, enum conf_account_setting s);
+
 /* Whether two definitions have the same value for a setting. */
 bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s);
 
@@ -222,11 +241,12 @@ char *conf_print(const struct conf_service *s, enum conf_setting setting);
 bool conf_name_ok(const char *name);
 
 /* The environment of a run, built from nothing (product.md, "Definitions"): base variables of the
- * account, its `environment`, environment files, the service's `environment`, then PORT and
+ * account, those of the host's policy, the account's `environment`, environment files, the service's `environment`, then PORT and
  * SVCD_SERVICE (NOTIFY_SOCKET is the shim's). Each with its origin, for `svcctl env`. */
 struct conf_envvar {
         char *name, *value;
-        char *origin; /* "account", "services.yaml:3", "/home/a/.env:2", "svcd" */
+        char *origin; /* "account", "services.yaml:3", "/home/a/.env:2", "svcd",
+                         "/etc/svcd/policy.yaml:3" */
 };
 struct conf_environ {
         struct conf_envvar *v;

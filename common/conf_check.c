@@ -2,6 +2,7 @@
  * values refer to. Each is checked wherever the settings that it needs were understood, whatever else is wrong
  * with the service. Files are checked in conf_check_files.c, requirements in conf_check_requires.c. */
 #include "common/conf_private.h"
+#include "common/policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,7 @@ static void check_log(struct conf_at *at, const struct conf_slot *slot)
 /* What is defined before a variable of a list. */
 struct defined {
         const struct conf_env *account; /* NULL: the list is the account's */
+        const struct policy *policy;
         const struct conf_env *env;
         size_t before; /* how many of env */
         bool port, service;
@@ -168,6 +170,9 @@ static const char *is_defined(void *user, const char *name)
                         return "x";
         if ((d->port && strcmp(name, "PORT") == 0) ||
             (d->service && strcmp(name, "SVCD_SERVICE") == 0))
+                return "x";
+        if (d->policy && (conf_env_find(&d->policy->environment, name) ||
+                          (d->policy->host_name && strcmp(name, "SVCD_HOST") == 0)))
                 return "x";
         return d->account && conf_env_find(d->account, name) ? "x" : NULL;
 }
@@ -194,6 +199,7 @@ static void check_environment(struct conf_at *at, const struct conf_parse *p,
 {
         const struct conf_service *svc = slot->svc;
         struct defined d = {.account = &p->conf->environment,
+                            .policy = p->conf->policy,
                             .env = &svc->environment,
                             .port = svc->port.set || conf_in_doubt(p, slot, SETTING_port),
                             .service = true};
@@ -214,7 +220,9 @@ void conf_check_defaults(struct conf_parse *p)
         struct conf_at at = {.diag = p->diag, .parse = p, .conf = p->conf, .defaults = true};
         const struct conf_service *d = &p->defaults;
 
-        struct defined account = {.env = &p->conf->environment, .anything = p->account_doubt};
+        struct defined account = {.env = &p->conf->environment,
+                                  .policy = p->conf->policy,
+                                  .anything = p->account_doubt};
         at.base = "environment";
         at.error = &p->poison;
         check_references(&at, &account);
@@ -230,6 +238,8 @@ void conf_check_defaults(struct conf_parse *p)
         }
         at.error = &p->default_error[SETTING_environment_file];
         conf_check_files(p, NULL, &at);
+        at.key = NULL;
+        conf_policy_defaults(p, &at);
 }
 
 /* ---- services ---- */
@@ -246,19 +256,21 @@ static void check_service(struct conf_parse *p, const struct conf_slot *slot, st
         check_times(at, slot);
         check_log(at, slot);
         conf_check_files(p, slot, at);
+        conf_policy_service(at, slot);
         check_environment(at, p, slot);
 }
 
 static void check_ports(struct conf_parse *p)
 {
-        const struct conf_setting_info *info = &conf_settings[SETTING_port];
-        size_t n = (size_t)(info->max - info->min + 1);
+        int64_t first_port, last_port;
+        conf_port_range(p->conf, &first_port, &last_port);
+        size_t n = (size_t)(last_port - first_port + 1);
         _cleanup_free_ const struct conf_service **holder = xcalloc(n, sizeof(*holder));
         for (size_t i = 0; i < p->n; i++) {
                 struct conf_service *svc = p->slots[i].svc;
                 if (!svc->port.set || conf_in_doubt(p, &p->slots[i], SETTING_port))
                         continue;
-                const struct conf_service **first = &holder[svc->port.v - info->min];
+                const struct conf_service **first = &holder[svc->port.v - first_port];
                 if (!*first) {
                         *first = svc;
                         continue;
@@ -331,6 +343,7 @@ void conf_check(struct conf_parse *p)
                         check_service(p, &p->slots[i], &at);
         }
         check_ports(p);
+        conf_policy_count(p);
         conf_check_requires(p);
         check_alerts(p);
         check_in_force(p);

@@ -1,6 +1,7 @@
 /* conf_environ.c: the environment of a run, built from nothing in the order of product.md, each variable
  * with its origin. NOTIFY_SOCKET is the shim's and not added here. */
 #include "common/conf_private.h"
+#include "common/policy.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,6 +60,13 @@ static void set_base(struct builder *b, const char *name, const char *value)
 {
         if (value)
                 set(b, name, xstrdup(value), xstrdup("account"));
+}
+
+static void set_of_policy(struct builder *b, const char *name, char *value, const struct policy *p,
+                          enum policy_setting s)
+{
+        struct conf_place place = policy_place(p, s);
+        set(b, name, value, conf_place_text(&place));
 }
 
 static const char *lookup(void *user, const char *name)
@@ -131,6 +139,22 @@ static int add_list(struct builder *b, const struct conf_env *env, bool inherite
         return 0;
 }
 
+/* What the host gives to every service. */
+static int add_policy(struct builder *b, const struct policy *p, const struct conf_user *user,
+                      char **ret_error)
+{
+        char *host = policy_host(p, user->name);
+        int r = 0;
+        if (host)
+                set_of_policy(b, "SVCD_HOST", host, p, POLICY_host_name);
+        if (p && p->path)
+                set_of_policy(b, "PATH", xstrdup(p->path), p, POLICY_path);
+        /* the whole path as the origin: it is no file of the account's */
+        for (size_t i = 0; p && r == 0 && i < p->environment.n; i++)
+                r = add(b, &p->environment.v[i], p->environment.v[i].place.file, ret_error);
+        return r;
+}
+
 int conf_environ_build(const struct conf *c, const struct conf_service *s,
                        const struct conf_user *user, struct conf_environ *ret, char **ret_error)
 {
@@ -145,7 +169,9 @@ int conf_environ_build(const struct conf *c, const struct conf_service *s,
         set_base(&b, "LANG", user->lang);
         set_base(&b, "TZ", user->tz);
 
-        int r = add_list(&b, &c->environment, false, ret_error);
+        int r = add_policy(&b, c->policy, user, ret_error);
+        if (r == 0)
+                r = add_list(&b, &c->environment, false, ret_error);
         b.of_service = true;
         if (r == 0)
                 r = add_list(&b, &s->environment, true, ret_error);

@@ -1,6 +1,7 @@
 /* conf_load.c: finding and reading the definition files: which there are, whether they are safe to believe,
  * what is in them as bytes. What the bytes mean is the other conf modules' business. */
 #include "common/conf_private.h"
+#include "common/policy.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -287,14 +288,23 @@ static uint64_t scan_hash(const struct scan *s)
         return h;
 }
 
+static uint64_t with_policy(uint64_t h, uint64_t policy)
+{
+        return policy ? str_hash(&policy, sizeof(policy), h) : h;
+}
+
 /* ---- loading ---- */
 
-static struct conf *load(struct scan *s, const char *home, struct diag *diag)
+/* POLICY: taken over. */
+static struct conf *load(struct scan *s, const char *home, struct policy *policy, bool unjudged,
+                         struct diag *diag)
 {
         struct conf *c = xcalloc(1, sizeof(*c));
         c->refs = 1;
         c->home = xstrdup(home);
-        c->fingerprint = scan_hash(s);
+        c->policy = policy;
+        c->unjudged = unjudged;
+        c->fingerprint = with_policy(scan_hash(s), policy ? policy->fingerprint : 0);
         struct conf_doc **docs = xcalloc(s->n, sizeof(struct conf_doc *));
         size_t n = 0;
         for (size_t i = 0; i < s->n; i++) {
@@ -325,7 +335,7 @@ struct conf *conf_load(const struct paths *paths, const char *home, struct diag 
 {
         struct scan s = {0};
         scan_all(&s, paths);
-        struct conf *c = load(&s, home, diag);
+        struct conf *c = load(&s, home, policy_find(paths, diag), false, diag);
         if (c->files.n == 0 && c->broken.n == 0) {
                 diag_add(diag, DIAG_WARNING, NULL, 0, 0, NULL, NULL,
                          "no definitions found in %s (neither services.yaml nor services.d/*.yaml)",
@@ -335,19 +345,28 @@ struct conf *conf_load(const struct paths *paths, const char *home, struct diag 
         return c;
 }
 
-struct conf *conf_load_files(const struct strv *files, const char *home, struct diag *diag)
+struct conf *conf_load_files(const struct strv *files, const char *home, struct policy *policy,
+                             struct diag *diag)
 {
         struct scan s = {0};
         for (size_t i = 0; i < files->n; i++)
                 read_source(add_source(&s, files->v[i], NULL), geteuid() == 0);
-        return load(&s, home, diag);
+        return load(&s, home, policy_ref(policy), false, diag);
+}
+
+struct conf *conf_load_good(const char *file, const char *home, struct policy *policy,
+                            struct diag *diag)
+{
+        struct scan s = {0};
+        read_source(add_source(&s, file, NULL), false);
+        return load(&s, home, policy_ref(policy), true, diag);
 }
 
 uint64_t conf_fingerprint(const struct paths *paths)
 {
         struct scan s = {0};
         scan_all(&s, paths);
-        uint64_t h = scan_hash(&s);
+        uint64_t h = with_policy(scan_hash(&s), policy_fingerprint(paths));
         scan_done(&s);
         return h;
 }

@@ -547,6 +547,7 @@ static void inherit_setting(struct conf_parse *p, struct conf_service *svc, enum
                 svc->origin[s] = p->defaults.origin[s];
         if (set && s == SETTING_requires)
                 drop_self(svc);
+        conf_policy_fit(p, svc, s);
 }
 
 static void inherit(struct conf_parse *p, struct conf_slot *slot)
@@ -613,9 +614,11 @@ static void hand_over(struct conf_parse *p)
 void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct diag *diag)
 {
         struct conf_parse p = {.conf = c, .diag = diag, .docs = docs, .docs_n = n};
+        conf_policy_begin(&p);
         make_builtin(&p);
         for (size_t i = 0; i < n; i++)
                 read_top(&p, docs[i]);
+        conf_policy_account(&p);
         for (size_t i = 0; i < n; i++)
                 read_services(&p, docs[i]);
         conf_check_defaults(&p);

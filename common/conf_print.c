@@ -1,6 +1,7 @@
 /* conf_print.c: what can be done with a setting's value once it was read: print it as YAML, compare, copy,
  * hash, free; by type. The YAML is written so that reading it gives the same value again. */
 #include "common/conf_private.h"
+#include "common/policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -394,11 +395,35 @@ bool conf_same(const struct conf_service *a, const struct conf_service *b, enum 
         }
 }
 
+bool conf_same_account(const struct conf *a, const struct conf *b)
+{
+        if (a == b)
+                return true;
+        _cleanup_strbuf_ struct strbuf x = {0}, y = {0};
+        policy_add_environment(a->policy, &x);
+        policy_add_environment(b->policy, &y);
+        return same_env(&a->environment, &b->environment) && str_eq(x.s, y.s);
+}
+
+char *conf_print_account(const struct conf *c, enum conf_account_setting s)
+{
+        const struct conf_setting_info *info = &conf_account_settings[s];
+        const void *member = conf_account_member(c, s);
+        struct strbuf b = {0};
+        if (!conf_value_set(info, member))
+                return NULL;
+        conf_value_print(info, member, &b);
+        return strbuf_take(&b);
+}
+
 uint64_t conf_digest(const struct conf *c, const struct conf_service *s)
 {
         struct strbuf account = {0};
         print_env(&account, &c->environment);
         uint64_t h = str_hash(account.s, account.n + 1, 0);
+        strbuf_done(&account);
+        policy_add_environment(c->policy, &account); /* nothing where there is no policy */
+        h = account.n ? str_hash(account.s, account.n + 1, h) : h;
         strbuf_done(&account);
         for (size_t i = 0; i < SETTING_COUNT; i++) {
                 if (conf_settings[i].change != CONF_CHANGE_RESTART)

@@ -149,9 +149,10 @@ struct conf_parse {
         size_t defaults_bytes;
         char *default_error[SETTING_COUNT]; /* costs the services that do not set it themselves */
         bool defaults_doubt[SETTING_COUNT];
-        char *poison;            /* costs every service */
-        bool account_doubt;      /* not all names of the account's variables are known */
-        struct conf_index files; /* dotenv files by path, to `seen` */
+        char *poison;             /* costs every service */
+        bool account_doubt;       /* not all names of the account's variables are known */
+        int limit[SETTING_COUNT]; /* by which rule of the policy, see policy_limit_of */
+        struct conf_index files;  /* dotenv files by path, to `seen` */
         struct conf_seen *seen;
         size_t seen_n, seen_cap;
         struct conf_slot *slots; /* in the order of the files */
@@ -180,6 +181,14 @@ const struct conf_node *conf_written(const struct conf_parse *p, const struct co
 /* The dotenv files that the service (NULL: `defaults`) names itself; each is read once. */
 void conf_check_files(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at);
 void conf_check_files_done(struct conf_parse *p);
+/* ---- conf_check_policy.c ---- */
+void conf_policy_begin(struct conf_parse *p);
+void conf_policy_account(struct conf_parse *p);
+void conf_policy_defaults(struct conf_parse *p, struct conf_at *at);
+void conf_policy_service(struct conf_at *at, const struct conf_slot *slot);
+/* A setting that the service was not given. */
+void conf_policy_fit(const struct conf_parse *p, struct conf_service *svc, enum conf_setting s);
+void conf_policy_count(struct conf_parse *p);
 /* ---- conf_check_requires.c ---- */
 void conf_check_requires(struct conf_parse *p);
 

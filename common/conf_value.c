@@ -77,18 +77,23 @@ static void format_number(const struct conf_setting_info *info, int64_t v,
 static bool store(struct conf_at *at, const struct conf_setting_info *info,
                   const struct conf_node *node, int64_t v, void *member)
 {
-        bool limited = info->min != 0 || info->max != 0;
-        if (!limited || (v >= info->min && v <= info->max)) {
+        bool is_port = info == &conf_settings[SETTING_port];
+        int64_t least = info->min, most = info->max;
+        if (is_port)
+                conf_port_range(at->conf, &least, &most);
+        if ((least == 0 && most == 0) || (v >= least && v <= most)) {
                 *(struct conf_int *)member = (struct conf_int){.v = v, .set = true};
                 return true;
         }
         char min[CONF_DURATION_MAX], max[CONF_DURATION_MAX];
-        format_number(info, info->min, min);
-        format_number(info, info->max, max);
-        if (info->max == INT64_MAX)
+        format_number(info, least, min);
+        format_number(info, most, max);
+        _cleanup_free_ char *rule = is_port ? conf_port_rule(at->conf) : NULL;
+        if (most == INT64_MAX)
                 conf_fail(at, node, "%s is too small (at least %s)", node->value, min);
         else
-                conf_fail(at, node, "%s is out of range (%s to %s)", node->value, min, max);
+                conf_fail(at, node, "%s is out of range (%s to %s%s%s)", node->value, min, max,
+                          rule ? "; " : "", rule ? rule : "");
         return false;
 }
 

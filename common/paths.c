@@ -180,14 +180,22 @@ int paths_find(const char *root_option, struct paths *ret, char **ret_error)
         p.state = path_join(p.root, "svcd");
         p.socket = path_join(p.run, SOCKET_NAME);
         p.shims = path_join(p.run, "shims");
+        p.policy = xstrdup(PATHS_POLICY);
         *ret = p;
         return 0;
 }
 
+void paths_set_policy(struct paths *p, const char *file)
+{
+        _cleanup_free_ char *cwd = *file == '/' ? NULL : getcwd(NULL, 0);
+        free(p->policy);
+        p->policy = path_join(cwd ? cwd : "/", file);
+}
+
 void paths_done(struct paths *p)
 {
-        char **all[] = {&p->home,    &p->root, &p->run,   &p->config, &p->main_file,
-                        &p->dropins, &p->logs, &p->state, &p->socket, &p->shims};
+        char **all[] = {&p->home, &p->root,  &p->run,    &p->config, &p->main_file, &p->dropins,
+                        &p->logs, &p->state, &p->socket, &p->shims,  &p->policy};
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)
                 free(*all[i]);
         *p = (struct paths){0};

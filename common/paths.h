@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+/* What the host's provider rules, see policy.h. */
+#define PATHS_POLICY "/etc/svcd/policy.yaml"
+
 /* All absolute, owned by the struct. */
 struct paths {
         char *home;      /* $HOME of the account: the environment's, else getpwuid's */
@@ -18,11 +21,15 @@ struct paths {
         char *state;     /* ROOT/svcd */
         char *socket;    /* RUN/control.sock */
         char *shims;     /* RUN/shims */
+        char *policy;    /* the host's, see policy.h; there need not be one */
 };
 
 /* ROOT_OPTION is --root's value or NULL. 0, or -errno with a message in *ret_error (caller frees). */
 int paths_find(const char *root_option, struct paths *ret, char **ret_error);
 void paths_done(struct paths *p);
+
+/* Another policy than the host's usual one: --policy's value. */
+void paths_set_policy(struct paths *p, const char *file);
 
 /* ROOT/logs/services/NAME.log. Caller frees. */
 char *paths_log(const struct paths *p, const char *service);

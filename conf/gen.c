@@ -1,4 +1,4 @@
-/* gen.c: prints the files that are made from the tables settings.def, account.def and commands.def: the JSON Schema, the
+/* gen.c: prints the files that are made from the tables settings.def, account.def, policy.def and commands.def: the JSON Schema, the
  * sample definitions, the tables of the manual pages. What it prints is committed; `make gen` renews it.
  *
  *   gen schema        conf/services.schema.json
@@ -6,6 +6,7 @@
  *   gen sample-c      common/conf_sample.c
  *   gen man-settings  the keys of a service, an mdoc list for services.yaml(5)
  *   gen man-account   the keys of the account, an mdoc list for services.yaml(5)
+ *   gen man-policy    the rules of the host's policy, an mdoc list for svcd(8)
  *   gen man-commands  the verbs of svcctl, an mdoc list for svcctl(1)
  *   gen man-options   the options of svcctl that go with every verb, an mdoc list for svcctl(1)
  */
@@ -16,6 +17,7 @@
 #include <jansson.h>
 
 #include "common/conf.h"
+#include "common/policy.h"
 #include "common/util.h"
 
 #define SCHEMA_PATH "/usr/share/svcd/services.schema.json"
@@ -576,6 +578,14 @@ static void print_man_account(void)
         puts(".El");
 }
 
+static void print_man_policy(void)
+{
+        puts(".Bl -tag -width Ds");
+        for (size_t i = 0; i < POLICY_COUNT; i++)
+                print_man_setting(&policy_settings[i]);
+        puts(".El");
+}
+
 static const struct {
         const char *id, *verb, *arguments, *help;
 } commands[] = {
@@ -651,13 +661,15 @@ int main(int argc, char **argv)
                 print_man_settings();
         else if (strcmp(what, "man-account") == 0)
                 print_man_account();
+        else if (strcmp(what, "man-policy") == 0)
+                print_man_policy();
         else if (strcmp(what, "man-commands") == 0)
                 print_man_commands();
         else if (strcmp(what, "man-options") == 0)
                 print_options("global");
         else {
-                fputs("usage: gen schema|sample|sample-c|man-settings|man-account|man-commands|"
-                      "man-options\n",
+                fputs("usage: gen schema|sample|sample-c|man-settings|man-account|man-policy|"
+                      "man-commands|man-options\n",
                       stderr);
                 return 2;
         }

@@ -29,7 +29,7 @@ enum {
 #undef OPTION
 };
 
-enum names { NAMES_NONE, NAMES_ONE, NAMES_SOME, NAMES_ANY, NAMES_OTHER };
+enum names { NAMES_NONE, NAMES_ONE, NAMES_MAYBE, NAMES_SOME, NAMES_ANY, NAMES_OTHER };
 
 struct ctl;
 

@@ -88,6 +88,7 @@ static void process_lines(const struct page *p)
                 linef(p, "memory", "%s", text_bytes(v, buf));
         if (jget_int(p->s, "port", &v))
                 linef(p, "port", "%lld", (long long)v);
+        string_line(p, "host", STYLE_PLAIN, "host");
 }
 
 static void health_lines(const struct page *p)

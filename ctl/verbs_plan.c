@@ -1,10 +1,13 @@
 /* verbs_plan: check, plan and reload: what is wrong with the definitions, what using them would
  * change, and doing it. `check` uses the loader that svcd has, and needs no svcd.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/conf.h"
+#include "common/policy.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
 #include "ctl/text.h"
@@ -99,7 +102,29 @@ static struct conf *load(struct ctl *ctl, struct diag *diag)
         _cleanup_strv_ struct strv files = {0};
         for (size_t i = 0; i < ctl->names_n; i++)
                 strv_add(&files, ctl->names[i]);
-        return conf_load_files(&files, ctl->paths.home, diag);
+        struct policy *policy = policy_find(&ctl->paths, diag);
+        struct conf *conf = conf_load_files(&files, ctl->paths.home, policy, diag);
+        policy_unref(policy);
+        return conf;
+}
+
+/* --policy: who names one wants to know what is wrong with it. */
+static struct conf *load_under(struct ctl *ctl, const char *policy, struct diag *diag)
+{
+        if (!policy)
+                return load(ctl, diag);
+        paths_set_policy(&ctl->paths, policy);
+        if (access(ctl->paths.policy, F_OK) < 0)
+                diag_add(diag, DIAG_ERROR, ctl->paths.policy, 0, 0, NULL, NULL, "%s",
+                         strerror(errno));
+        struct conf *conf = load(ctl, diag);
+        for (size_t i = 0; i < diag->n; i++) {
+                if (!str_eq(diag->v[i].file, ctl->paths.policy))
+                        continue;
+                diag->errors += diag->v[i].severity != DIAG_ERROR;
+                diag->v[i].severity = DIAG_ERROR;
+        }
+        return conf;
 }
 
 static const char *plural(size_t n)
@@ -126,7 +151,7 @@ static void say_errors(struct ctl *ctl, const struct diag *d)
 int verb_check(struct ctl *ctl)
 {
         struct diag diag = {0};
-        struct conf *conf = load(ctl, &diag);
+        struct conf *conf = load_under(ctl, options_get(&ctl->options, "policy"), &diag);
         size_t errors = diag.errors;
         print_diag(ctl, &diag);
         ctl_json(ctl, diag_json(&diag));
@@ -218,6 +243,18 @@ static bool add_change(struct strbuf *out, const struct ctl *ctl, const json_t *
         return true;
 }
 
+/* Returns whether there was something to say. */
+static bool add_account(struct strbuf *out, const struct ctl *ctl, const json_t *diffs, bool done)
+{
+        if (json_array_size(diffs) == 0)
+                return false;
+        const struct look *k = find_look("live");
+        strbuf_addf(out, "%s%s the account%s: %s\n", term_on(ctl->term.color, k->style), k->sign,
+                    term_off(ctl->term.color, k->style), done ? "changed" : "change");
+        add_diffs(out, ctl, diffs);
+        return true;
+}
+
 static int show_changes(struct ctl *ctl, bool done)
 {
         json_t *reply = NULL, *c;
@@ -228,6 +265,7 @@ static int show_changes(struct ctl *ctl, bool done)
         struct diag diag = {0};
         _cleanup_strbuf_ struct strbuf out = {0};
         diag_from_json(&diag, json_object_get(reply, "diagnostics"));
+        shown += add_account(&out, ctl, json_object_get(reply, "account"), done);
         json_array_foreach(json_object_get(reply, "changes"), i, c) shown +=
             add_change(&out, ctl, c, done, &diag);
         if (shown == 0)

@@ -73,10 +73,26 @@ static json_t *of_service(const struct ctl *ctl)
         return p;
 }
 
+static int show_account(struct ctl *ctl, const char *const keys[3])
+{
+        json_t *reply = NULL;
+        int status = client_ask(ctl, "ShowAccount", NULL, &reply);
+        if (status)
+                return status;
+        if (ctl->json)
+                ctl_json(ctl, json_incref(reply));
+        else
+                print_columns(ctl, json_object_get(reply, "settings"), keys);
+        json_decref(reply);
+        return STATUS_DONE;
+}
+
 int verb_show(struct ctl *ctl)
 {
         static const char *const keys[] = {"path", "value", "origin"};
         json_t *reply = NULL;
+        if (ctl->names_n == 0)
+                return show_account(ctl, keys);
         int status = client_ask(ctl, "Show", of_service(ctl), &reply);
         if (status)
                 return status;

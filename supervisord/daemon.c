@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/policy.h"
 #include "supervisord/adopt.h"
 #include "supervisord/check.h"
 #include "supervisord/effects.h"
@@ -201,9 +202,11 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
         log_diagnostics(d);
         if (!d->conf) {
+                if (conf->policy)
+                        selflog_add(&d->log, "the host's policy is %s", conf->policy->file);
                 adopt_find(d, conf);
                 if (core_wants_fallback(d->core, conf))
-                        conf->fallback = lastgood_load(d);
+                        conf->fallback = lastgood_load(d, conf->policy);
         }
         if (ret_plan)
                 *ret_plan = core_plan_new(d->core, conf);
@@ -211,6 +214,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         conf_unref(d->conf);
         d->conf = conf;
         lastgood_save(d);
+        policy_keep(&d->paths, conf->policy); /* a failure costs nothing today */
         inforce_log(d);
         /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
         malloc_trim(0);
@@ -410,12 +414,12 @@ static void done(struct daemon *d)
         setup_done(d);
 }
 
-int daemon_main(char **argv, const char *root_option, bool verbose)
+int daemon_main(char **argv, const char *root_option, const char *policy_option, bool verbose)
 {
         struct handover *h = handover_receive();
         struct daemon d = {.log.verbose = verbose, .server.fd = -1, .watch.fd = -1};
         d.last = &d.first;
-        if (setup(&d, root_option, h) < 0)
+        if (setup(&d, root_option, policy_option, h) < 0)
                 return 1;
         /* Not the default loop: its SIGCHLD watcher would take exit statuses from everybody. */
         d.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);

@@ -69,7 +69,7 @@ struct daemon {
 
 /* Everything from the command line (ARGV, and what it said) to the end of the last service. Returns svcd's exit
  * status. */
-int daemon_main(char **argv, const char *root_option, bool verbose);
+int daemon_main(char **argv, const char *root_option, const char *policy_option, bool verbose);
 
 /* What is done before the loop sleeps; for upgrade.c, which has left the loop. */
 void daemon_turn(struct daemon *d);

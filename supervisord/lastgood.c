@@ -89,7 +89,7 @@ void lastgood_save(struct daemon *d)
         strbuf_add(
             &b, "# Written by svcd: the definitions in use. Edit config/services.yaml instead.\n");
         /* While files are broken: what was good before, where there is nothing better. */
-        struct conf *old = d->diag.errors > 0 ? lastgood_load(d) : NULL;
+        struct conf *old = d->diag.errors > 0 ? lastgood_load(d, d->conf->policy) : NULL;
         if (old && old->broken.n > 0) {
                 conf_unref(
                     old); /* it cannot be read now, or is damaged: it is not replaced by less */
@@ -117,9 +117,9 @@ void lastgood_save(struct daemon *d)
                 selflog_add(&d->log, "cannot write %s: %s", path, strerror(-r));
 }
 
-struct conf *lastgood_load(struct daemon *d)
+struct conf *lastgood_load(struct daemon *d, struct policy *policy)
 {
-        struct strv files = {0};
+        const struct strv files = {0};
         struct diag diag = {0};
         /* It is executed like the user's own definitions, and is believed as little as they are. */
         const char *const folders[] = {d->paths.root, d->paths.state};
@@ -129,14 +129,13 @@ struct conf *lastgood_load(struct daemon *d)
                         continue;
                 selflog_add(&d->log, "%s: %s; the last good definitions in it are not used",
                             folders[i], why);
-                struct conf *none = conf_load_files(&files, d->paths.home, &diag);
+                struct conf *none = conf_load_files(&files, d->paths.home, policy, &diag);
                 strv_add(&none->broken, folders[i]);
                 diag_done(&diag);
                 return none;
         }
-        strv_take(&files, path_of(d));
-        struct conf *conf = conf_load_files(&files, d->paths.home, &diag);
-        strv_done(&files);
+        _cleanup_free_ char *path = path_of(d);
+        struct conf *conf = conf_load_good(path, d->paths.home, policy, &diag);
         diag_done(&diag);
         return conf;
 }

@@ -10,11 +10,12 @@
 
 struct conf;
 struct daemon;
+struct policy;
 
 /* After core_apply. A failure is logged; nothing depends on it today. */
 void lastgood_save(struct daemon *d);
 
-/* What was written last; NULL if there is nothing. The caller owns the reference. */
-struct conf *lastgood_load(struct daemon *d);
+/* What was written last, under POLICY (or NULL), whose limits cost it nothing. The caller owns the reference. */
+struct conf *lastgood_load(struct daemon *d, struct policy *policy);
 
 #endif

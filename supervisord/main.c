@@ -17,19 +17,20 @@
 static const char help[] =
     "svcd - keeps the services of one account running\n"
     "\n"
-    "usage: svcd [--root DIR] [--check] [--verbose]\n"
+    "usage: svcd [--root DIR] [--policy FILE] [--check] [--verbose]\n"
     "\n"
-    "  --root DIR   the account's folder instead of $SVCD_ROOT or $HOME/admin\n"
-    "  --check      validate the definitions and exit: 0 good, 1 errors\n"
-    "  --verbose    say more in the log\n"
-    "  --version    print the version\n"
-    "  --help       print this\n"
+    "  --root DIR     the account's folder instead of $SVCD_ROOT or $HOME/admin\n"
+    "  --policy FILE  the host's rules instead of " PATHS_POLICY "\n"
+    "  --check        validate the definitions and exit: 0 good, 1 errors\n"
+    "  --verbose      say more in the log\n"
+    "  --version      print the version\n"
+    "  --help         print this\n"
     "\n"
     "It stays in the foreground. SIGTERM or SIGINT: stop every service in order, then end.\n"
     "SIGHUP: read the definitions again. Definitions: DIR/config/services.yaml, see\n"
     "services.yaml(5). `svcctl` talks to it.\n";
 
-static int check(const char *root_option)
+static int check(const char *root_option, const char *policy_option)
 {
         struct paths paths;
         struct diag diag = {0};
@@ -38,6 +39,8 @@ static int check(const char *root_option)
                 fprintf(stderr, "svcd: %s\n", error);
                 return 1;
         }
+        if (policy_option)
+                paths_set_policy(&paths, policy_option);
         struct conf *conf = conf_load(&paths, paths.home, &diag);
         bool terminal = isatty(STDERR_FILENO);
         diag_print(&diag, stderr, terminal, terminal && !getenv("NO_COLOR"));
@@ -53,14 +56,12 @@ static int check(const char *root_option)
 
 int main(int argc, char **argv)
 {
-        static const struct option options[] = {{"root", required_argument, NULL, 'r'},
-                                                {"check", no_argument, NULL, 'c'},
-                                                {"verbose", no_argument, NULL, 'v'},
-                                                {"version", no_argument, NULL, 'V'},
-                                                {"help", no_argument, NULL, 'h'},
-                                                {"prove", required_argument, NULL, 'p'},
-                                                {0}};
-        const char *root = NULL;
+        static const struct option options[] = {
+            {"root", required_argument, NULL, 'r'},  {"policy", required_argument, NULL, 'l'},
+            {"check", no_argument, NULL, 'c'},       {"verbose", no_argument, NULL, 'v'},
+            {"version", no_argument, NULL, 'V'},     {"help", no_argument, NULL, 'h'},
+            {"prove", required_argument, NULL, 'p'}, {0}};
+        const char *root = NULL, *policy = NULL;
         bool only_check = false, verbose = false;
         int prove = -1;
         int o;
@@ -68,6 +69,9 @@ int main(int argc, char **argv)
                 switch (o) {
                 case 'r':
                         root = optarg;
+                        break;
+                case 'l':
+                        policy = optarg;
                         break;
                 case 'c':
                         only_check = true;
@@ -95,6 +99,6 @@ int main(int argc, char **argv)
                 return 2;
         }
         if (prove >= 0)
-                return proof_give(root, prove);
-        return only_check ? check(root) : daemon_main(argv, root, verbose);
+                return proof_give(root, policy, prove);
+        return only_check ? check(root, policy) : daemon_main(argv, root, policy, verbose);
 }

@@ -9,6 +9,7 @@
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
 #include "supervisord/view.h"
+#include "supervisord/view_account.h"
 
 #ifndef SVCD_VERSION
 #define SVCD_VERSION "unknown"
@@ -50,7 +51,8 @@ static void plan(struct call *call)
         struct diag diag = {0};
         struct conf *conf = conf_load(&d->paths, d->paths.home, &diag);
         struct core_plan *p = core_plan_new(d->core, conf);
-        call_reply(call, json_pack("{s:o, s:o}", "changes", view_changes(p), "diagnostics",
+        call_reply(call, json_pack("{s:o, s:o, s:o}", "changes", view_changes(p), "account",
+                                   view_account_changes(d->conf, conf), "diagnostics",
                                    view_diagnostics(&diag)));
         core_plan_free(p);
         conf_unref(conf);
@@ -65,9 +67,12 @@ static void reload(struct call *call)
                 return;
         }
         struct core_plan *p = NULL;
+        struct conf *before = conf_ref(d->conf);
         daemon_reload(d, &p);
-        call_reply(call, json_pack("{s:o, s:o}", "changes", view_changes(p), "diagnostics",
+        call_reply(call, json_pack("{s:o, s:o, s:o}", "changes", view_changes(p), "account",
+                                   view_account_changes(before, d->conf), "diagnostics",
                                    view_diagnostics(&d->diag)));
+        conf_unref(before);
         core_plan_free(p);
 }
 
@@ -99,6 +104,11 @@ static void show(struct call *call)
         call_reply(call, json_pack("{s:o, s:o}", "service",
                                    view_service(call->c->d, s, true, clock_mono_ms()), "settings",
                                    view_settings(call->c->d, s, secrets)));
+}
+
+static void show_account(struct call *call)
+{
+        call_reply(call, json_pack("{s:o}", "settings", view_account(call->c->d->conf)));
 }
 
 static void environment(struct call *call)
@@ -162,6 +172,7 @@ static const struct method {
     {VARLINK_INTERFACE ".Plan", plan},
     {VARLINK_INTERFACE ".Reload", reload},
     {VARLINK_INTERFACE ".Show", show},
+    {VARLINK_INTERFACE ".ShowAccount", show_account},
     {VARLINK_INTERFACE ".Environment", environment},
     {VARLINK_INTERFACE ".Events", calls_events},
     {VARLINK_INTERFACE ".Wait", calls_wait},

@@ -110,8 +110,11 @@ void proof_init(struct proof *p, struct daemon *d)
 static int begin(struct proof *p, const char *program)
 {
         const struct daemon *d = p->d;
-        char prove[] = "--prove", number[16], root[] = "--root";
-        char *argv[] = {d->upgrade.argv[0], root, d->paths.root, prove, number, NULL};
+        char prove[] = "--prove", number[16], root[] = "--root", policy[] = "--policy";
+        char *argv[] = {d->upgrade.argv[0], root, d->paths.root, prove, number, policy,
+                        d->paths.policy,    NULL};
+        if (strcmp(d->paths.policy, PATHS_POLICY) == 0)
+                argv[5] = NULL; /* an earlier svcd does not know the option */
         snprintf(number, sizeof(number), "%d", HANDOVER_FD);
         int out[2];
         if (pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0)

@@ -40,6 +40,6 @@ void proof_cancel(struct proof *p);
 void proof_reaped(struct proof *p, pid_t pid, int wstatus);
 
 /* The other side: svcd --prove FD. The exit status. */
-int proof_give(const char *root_option, int fd);
+int proof_give(const char *root_option, const char *policy_option, int fd);
 
 #endif

@@ -68,7 +68,7 @@ static int prove(const struct handover *h, const struct paths *paths)
         return error ? cannot(error) : 0;
 }
 
-int proof_give(const char *root_option, int fd)
+int proof_give(const char *root_option, const char *policy_option, int fd)
 {
         struct paths paths;
         struct handover *h;
@@ -79,6 +79,8 @@ int proof_give(const char *root_option, int fd)
         if (paths_find(root_option, &paths, &error) < 0) {
                 cannot(error);
         } else {
+                if (policy_option)
+                        paths_set_policy(&paths, policy_option);
                 status = prove(h, &paths);
                 paths_done(&paths);
         }

@@ -124,7 +124,8 @@ static int take_locks(struct daemon *d, const struct handover *h, char **ret_err
         return r;
 }
 
-int setup(struct daemon *d, const char *root_option, const struct handover *h)
+int setup(struct daemon *d, const char *root_option, const char *policy_option,
+          const struct handover *h)
 {
         _cleanup_free_ char *error = NULL;
         const char *late = NULL;
@@ -133,6 +134,8 @@ int setup(struct daemon *d, const char *root_option, const struct handover *h)
                 fprintf(stderr, "svcd: %s\n", error);
                 return r;
         }
+        if (policy_option)
+                paths_set_policy(&d->paths, policy_option);
         /* What the caller left open (a pipe that somebody waits at the end of) is not ours to keep. */
         if (!h)
                 close_range(STDERR_FILENO + 1, ~0u, 0);

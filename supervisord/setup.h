@@ -7,7 +7,8 @@ struct daemon;
 struct handover;
 
 /* 0, or -errno after a message on stderr. H: what the predecessor in this process has left, or NULL. */
-int setup(struct daemon *d, const char *root_option, const struct handover *h);
+int setup(struct daemon *d, const char *root_option, const char *policy_option,
+          const struct handover *h);
 void setup_done(struct daemon *d);
 
 #endif

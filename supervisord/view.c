@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/policy.h"
 #include "common/shim_proto.h"
 #include "supervisord/proc.h"
 #include "supervisord/secret.h"
@@ -24,7 +25,7 @@ const char *view_version(void)
 }
 
 /* JSON strings are UTF-8; what programs and files say need not be: other bytes become '?'. */
-static json_t *text(const char *s)
+json_t *view_text(const char *s)
 {
         if (!s)
                 return json_null();
@@ -46,7 +47,7 @@ static json_t *when(int64_t wall_ms)
 
 static json_t *owned(char *s)
 {
-        json_t *j = text(s);
+        json_t *j = view_text(s);
         free(s);
         return j;
 }
@@ -59,7 +60,7 @@ static void set_ended(json_t *o, const struct core_exit *e)
                 kind = "start-failed";
                 if (e->stage != SHIM_STAGE_NONE)
                         stage = json_string(shim_stage_name(e->stage));
-                error = text(strerror(e->error));
+                error = view_text(strerror(e->error));
         } else if (e->lost) {
                 kind = "lost";
         } else if (WIFSIGNALED(e->wstatus)) {
@@ -126,7 +127,7 @@ static void set_state(json_t *o, const struct core_service *s, int64_t now_ms)
         json_object_set_new(o, "max_failures",
                             json_integer(s->def ? s->def->restart_max_failures.v : 0));
         json_object_set_new(o, "enabled", json_boolean(cause == NULL));
-        json_object_set_new(o, "disabled_cause", text(cause));
+        json_object_set_new(o, "disabled_cause", view_text(cause));
         json_object_set_new(o, "health",
                             s->health == CORE_HEALTH_NONE
                                 ? json_null()
@@ -139,14 +140,15 @@ static void set_definition(json_t *o, const struct daemon *d, const struct core_
         const struct conf_place *place = def ? &def->place : &s->invalid_place;
         json_object_set_new(o, "port",
                             def && def->port.set ? json_integer(def->port.v) : json_null());
-        json_object_set_new(o, "annotation", text(def ? def->annotation : NULL));
-        json_object_set_new(o, "status_text", text(s->status_text));
-        json_object_set_new(o, "command", text(def ? def->command.text : NULL));
-        json_object_set_new(o, "working_directory", text(def ? def->working_directory : NULL));
+        json_object_set_new(o, "host", owned(policy_host(d->conf->policy, d->user.name)));
+        json_object_set_new(o, "annotation", view_text(def ? def->annotation : NULL));
+        json_object_set_new(o, "status_text", view_text(s->status_text));
+        json_object_set_new(o, "command", view_text(def ? def->command.text : NULL));
+        json_object_set_new(o, "working_directory", view_text(def ? def->working_directory : NULL));
         json_object_set_new(o, "definition",
                             place->file ? owned(xasprintf("%s:%d", place->file, place->line))
                                         : json_null());
-        json_object_set_new(o, "error", text(s->invalid_error));
+        json_object_set_new(o, "error", view_text(s->invalid_error));
         json_object_set_new(o, "changed", json_boolean(s->invalid_error && def && s->pid > 0));
         json_object_set_new(o, "log", owned(paths_log(&d->paths, s->name)));
 }
@@ -176,14 +178,14 @@ json_t *view_diagnostics(const struct diag *diag)
                 json_t *o = json_object();
                 json_object_set_new(o, "severity",
                                     json_string(it->severity == DIAG_ERROR ? "error" : "warning"));
-                json_object_set_new(o, "file", text(it->file));
+                json_object_set_new(o, "file", view_text(it->file));
                 json_object_set_new(o, "line", it->line ? json_integer(it->line) : json_null());
                 json_object_set_new(o, "column",
                                     it->column ? json_integer(it->column) : json_null());
-                json_object_set_new(o, "path", text(it->path));
-                json_object_set_new(o, "service", text(it->service));
-                json_object_set_new(o, "message", text(it->message));
-                json_object_set_new(o, "source", text(it->source));
+                json_object_set_new(o, "path", view_text(it->path));
+                json_object_set_new(o, "service", view_text(it->service));
+                json_object_set_new(o, "message", view_text(it->message));
+                json_object_set_new(o, "source", view_text(it->source));
                 json_array_append_new(list, o);
         }
         return list;
@@ -195,8 +197,8 @@ static json_t *view_cgroup(const struct cgroup *cg)
         for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++)
                 if (cg->controllers >> i & 1)
                         json_array_append_new(list, json_string(cgroup_controller_names[i]));
-        return json_pack("{s:o, s:o, s:o}", "base", text(cg->base), "why",
-                         text(cg->why ? cg->why : ""), "controllers", list);
+        return json_pack("{s:o, s:o, s:o}", "base", view_text(cg->base), "why",
+                         view_text(cg->why ? cg->why : ""), "controllers", list);
 }
 
 /* Whoever started svcd and would start it again. */
@@ -221,9 +223,11 @@ json_t *view_info(const struct daemon *d, int64_t now_ms)
         json_object_set_new(o, "version", json_string(view_version()));
         json_object_set_new(o, "pid", json_integer(getpid()));
         json_object_set_new(o, "uid", json_integer(getuid()));
-        json_object_set_new(o, "user", text(d->user.name));
-        json_object_set_new(o, "root", text(d->paths.root));
-        json_object_set_new(o, "run", text(d->paths.run));
+        json_object_set_new(o, "user", view_text(d->user.name));
+        json_object_set_new(o, "root", view_text(d->paths.root));
+        json_object_set_new(o, "run", view_text(d->paths.run));
+        json_object_set_new(o, "policy", view_text(d->conf->policy ? d->conf->policy->file : NULL));
+        json_object_set_new(o, "host", owned(policy_host(d->conf->policy, d->user.name)));
         json_object_set_new(o, "started", when(d->started_wall_ms));
         json_object_set_new(o, "uptime_ms", json_integer(now_ms - d->started_ms));
         json_object_set_new(o, "services", json_integer((json_int_t)core_count(d->core)));
@@ -244,7 +248,7 @@ static json_t *diff_text(const struct core_diff *diff, bool after)
         bool variable = strncmp(diff->path, prefix, sizeof(prefix) - 1) == 0;
         if (value && variable && secret_is(diff->path + sizeof(prefix) - 1, value))
                 return json_string(SECRET_MASK);
-        return text(value);
+        return view_text(value);
 }
 
 json_t *view_changes(const struct core_plan *plan)
@@ -255,7 +259,7 @@ json_t *view_changes(const struct core_plan *plan)
                 json_t *o = json_object(), *diffs = json_array();
                 for (size_t k = 0; k < c->diffs_n; k++) {
                         json_t *x = json_object();
-                        json_object_set_new(x, "path", text(c->diffs[k].path));
+                        json_object_set_new(x, "path", view_text(c->diffs[k].path));
                         json_object_set_new(x, "before", diff_text(&c->diffs[k], false));
                         json_object_set_new(x, "after", diff_text(&c->diffs[k], true));
                         json_array_append_new(diffs, x);
@@ -263,18 +267,21 @@ json_t *view_changes(const struct core_plan *plan)
                 json_object_set_new(o, "name", json_string(c->name));
                 json_object_set_new(o, "action", json_string(core_change_name(c->kind)));
                 json_object_set_new(o, "diffs", diffs);
-                json_object_set_new(o, "error", text(c->error));
+                json_object_set_new(o, "error", view_text(c->error));
                 json_array_append_new(list, o);
         }
         return list;
 }
 
-static json_t *origin_text(const struct conf_origin *origin)
+json_t *view_origin(const struct conf_origin *origin)
 {
+        static const char *const of[] = {[CONF_FROM_DEFAULTS] = " (defaults)",
+                                         [CONF_FROM_SERVICE] = "",
+                                         [CONF_FROM_POLICY] = " (the host's policy)"};
         if (origin->source == CONF_FROM_BUILTIN || !origin->place.file)
                 return json_string("default");
-        return owned(xasprintf("%s:%d%s", origin->place.file, origin->place.line,
-                               origin->source == CONF_FROM_DEFAULTS ? " (defaults)" : ""));
+        return owned(
+            xasprintf("%s:%d%s", origin->place.file, origin->place.line, of[origin->source]));
 }
 
 /* Like conf_print, without the values that are secrets. */
@@ -309,7 +316,7 @@ json_t *view_settings(const struct daemon *d, const struct core_service *s, bool
                 json_object_set_new(o, "path", json_string(info->path));
                 json_object_set_new(o, "value",
                                     owned(print_setting(s->def, (enum conf_setting)i, secrets)));
-                json_object_set_new(o, "origin", origin_text(&s->def->origin[i]));
+                json_object_set_new(o, "origin", view_origin(&s->def->origin[i]));
                 json_object_set_new(o, "change", json_string(changes[info->change]));
                 json_object_set_new(o, "help", json_string(info->help));
                 json_object_set_new(o, "kept_by", owned(inforce_text(d, s, (enum conf_setting)i)));
@@ -333,9 +340,10 @@ json_t *view_environment(const struct daemon *d, const struct core_service *s, b
                 const struct conf_envvar *v = &env.v[i];
                 bool mask = !secrets && secret_is(v->name, v->value);
                 json_t *o = json_object();
-                json_object_set_new(o, "name", text(v->name));
-                json_object_set_new(o, "value", mask ? json_string(SECRET_MASK) : text(v->value));
-                json_object_set_new(o, "origin", text(v->origin));
+                json_object_set_new(o, "name", view_text(v->name));
+                json_object_set_new(o, "value",
+                                    mask ? json_string(SECRET_MASK) : view_text(v->value));
+                json_object_set_new(o, "origin", view_text(v->origin));
                 json_object_set_new(o, "masked", json_boolean(mask));
                 json_array_append_new(list, o);
         }

@@ -9,6 +9,8 @@
 #include "supervisord/daemon.h"
 
 const char *view_version(void);
+json_t *view_text(const char *s); /* NULL is null; bytes that are no UTF-8 become "?" */
+json_t *view_origin(const struct conf_origin *origin);
 json_t *view_service(const struct daemon *d, const struct core_service *s, bool usage,
                      int64_t now_ms);
 json_t *view_info(const struct daemon *d, int64_t now_ms);

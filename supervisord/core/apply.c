@@ -7,15 +7,6 @@
 
 #include "supervisord/core/machine.h"
 
-static bool same_account(const struct conf *a, const struct conf *b)
-{
-        bool same = a == b || a->environment.n == b->environment.n;
-        for (size_t i = 0; same && a != b && i < a->environment.n; i++)
-                same = str_eq(a->environment.v[i].name, b->environment.v[i].name) &&
-                       str_eq(a->environment.v[i].value, b->environment.v[i].value);
-        return same;
-}
-
 enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
                                 const struct conf_service *def)
 {
@@ -29,7 +20,7 @@ enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
                 return APPLY_RESTART;
         /* The account's environment is no setting of the service. Nor does the definition in use tell what
          * a run was started with that was taken over. */
-        uint64_t digest = same_account(x->s.conf, conf) ? x->digest : conf_digest(conf, def);
+        uint64_t digest = conf_same_account(x->s.conf, conf) ? x->digest : conf_digest(conf, def);
         if (digest != x->digest || run_out_of_date(x, digest))
                 return APPLY_RESTART;
         return (enum apply_class) class;

@@ -2,6 +2,8 @@
  * differ. Does nothing. */
 #include "supervisord/core/internal.h"
 
+#include "common/policy.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +65,16 @@ static void diff_env(struct core_plan *p, struct diffs *d, const struct conf_env
         }
 }
 
+/* What the host gives to every service. */
+static void diff_policy(struct core_plan *p, struct diffs *d, const struct policy *a,
+                        const struct policy *b)
+{
+        static const struct conf_env none = {0};
+        diff_var(p, d, "SVCD_HOST", a ? a->host_name : NULL, b ? b->host_name : NULL);
+        diff_var(p, d, "PATH", a ? a->path : NULL, b ? b->path : NULL);
+        diff_env(p, d, a ? &a->environment : &none, b ? &b->environment : &none);
+}
+
 static void diff_settings(struct core_plan *p, struct core_change *ch, const struct svc *x,
                           const struct conf *conf, const struct conf_service *def)
 {
@@ -73,6 +85,7 @@ static void diff_settings(struct core_plan *p, struct core_change *ch, const str
                         continue;
                 add_diff(&d, conf_settings[i].path, conf_print(x->s.def, s), conf_print(def, s));
         }
+        diff_policy(p, &d, x->s.conf->policy, conf->policy);
         diff_env(p, &d, &x->s.conf->environment, &conf->environment);
         diff_env(p, &d, &x->s.def->environment, &def->environment);
         ch->diffs = d.v;

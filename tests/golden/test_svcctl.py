@@ -285,7 +285,7 @@ class Answers(Case):
         self.assertEqual(self.expect_json(1, "upgrade")["error"]["code"], "refused")
 
     def test_usage_errors(self):
-        for arguments in (["bogus"], ["start"], ["show"], ["show", "a", "b"], ["plan", "x"], ["--frob"],
+        for arguments in (["bogus"], ["start"], ["show", "a", "b"], ["plan", "x"], ["--frob"],
                           ["status", "--quiet=1"], ["--timeout", "soon", "plan"], ["signal", "NOSUCH", "a"],
                           ["wait", "a", "--for", "godot"], ["logs", "a", "-n", "-1"], ["logs", "a", "-n"],
                           ["logs", "a", "--since", "never"], ["logs", "a", "--source", "x"],

@@ -46,6 +46,7 @@ file()
 
 page man/services.yaml.5 man-settings
 page man/services.yaml.5 man-account
+page man/svcd.8 man-policy
 page man/svcctl.1 man-commands
 page man/svcctl.1 man-options
 file conf/services.schema.json schema

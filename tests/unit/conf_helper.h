@@ -41,7 +41,7 @@ static inline struct loaded helper_load(const char *text)
         assert_non_null(mkdtemp(folder));
         strv_take(&files, xasprintf("%s/services.yaml", folder));
         helper_write(files.v[0], text);
-        l.conf = conf_load_files(&files, HELPER_HOME, &l.diag);
+        l.conf = conf_load_files(&files, HELPER_HOME, NULL, &l.diag);
         assert_non_null(l.conf);
         assert_int_equal(unlink(files.v[0]), 0);
         assert_int_equal(rmdir(folder), 0);

@@ -157,7 +157,7 @@ static void test_many(void **state)
                         strbuf_done(&b);
                 }
                 double begin = seconds();
-                struct conf *c = conf_load_files(&files, HELPER_HOME, &d);
+                struct conf *c = conf_load_files(&files, HELPER_HOME, NULL, &d);
                 double took = seconds() - begin;
                 assert_int_equal(c->n, 10000);
                 assert_int_equal(d.errors, wrong ? 10000 : 1); /* else one cycle of all */
@@ -190,7 +190,7 @@ static void test_too_many(void **state)
                 helper_write(files.v[f], b.s);
                 strbuf_done(&b);
         }
-        struct conf *c = conf_load_files(&files, HELPER_HOME, &d);
+        struct conf *c = conf_load_files(&files, HELPER_HOME, NULL, &d);
         assert_int_equal(c->n, 10000);
         assert_int_equal(d.errors, 1);
         assert_string_equal(d.v[0].message, "more than 10000 services");

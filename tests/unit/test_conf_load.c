@@ -376,7 +376,7 @@ static void test_owner(void **state)
         struct strv files = {0};
         struct diag d = {0};
         strv_add(&files, paths.main_file);
-        struct conf *c = conf_load_files(&files, HELPER_HOME, &d);
+        struct conf *c = conf_load_files(&files, HELPER_HOME, NULL, &d);
         assert_int_equal(d.n, 0);
         assert_int_equal(c->n, 1);
         conf_unref(c);
@@ -451,7 +451,7 @@ static void test_named_files(void **state)
         put("x.yaml", "services: {a: {command: x, prot: 1}}\n");
         strv_take(&files, at("x.yaml"));
         strv_take(&files, at("nonesuch.yaml"));
-        struct conf *c = conf_load_files(&files, HELPER_HOME, &d);
+        struct conf *c = conf_load_files(&files, HELPER_HOME, NULL, &d);
         assert_int_equal(c->n, 1);
         char *got = helper_messages(&d);
         assert_string_equal(got,
@@ -461,7 +461,7 @@ static void test_named_files(void **state)
         diag_done(&d);
         conf_unref(c);
         mode("x.yaml", 0666);
-        c = conf_load_files(&files, HELPER_HOME, &d);
+        c = conf_load_files(&files, HELPER_HOME, NULL, &d);
         assert_int_equal(c->n, 0);
         conf_unref(c);
         diag_done(&d);
