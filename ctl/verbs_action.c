@@ -1,4 +1,4 @@
-/* verbs_action: start, stop, restart, enable, disable and signal: asks svcd, prints each result as
+/* verbs_action: start, stop, restart, enable, disable, rollback and signal: asks svcd, prints each result as
  * it comes, and says truthfully what it does not know when the wait ends early. The actions
  * themselves are svcd's: they go on without svcctl.
  */
@@ -136,6 +136,8 @@ static int act_on_services(struct ctl *ctl)
                 json_object_set_new(p, "wait", json_false());
         if (options_get(&ctl->options, "replace"))
                 json_object_set_new(p, "replace", json_true());
+        if (options_get(&ctl->options, "undo"))
+                json_object_set_new(p, "undo", json_true());
         return act(ctl, p, wait);
 }
 
@@ -160,6 +162,11 @@ int verb_enable(struct ctl *ctl)
 }
 
 int verb_disable(struct ctl *ctl)
+{
+        return act_on_services(ctl);
+}
+
+int verb_rollback(struct ctl *ctl)
 {
         return act_on_services(ctl);
 }

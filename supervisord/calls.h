@@ -69,6 +69,7 @@ void calls_stop(struct call *call);
 void calls_restart(struct call *call);
 void calls_enable(struct call *call);
 void calls_disable(struct call *call);
+void calls_rollback(struct call *call);
 void calls_signal(struct call *call);
 void calls_wait(struct call *call);
 /* Of one that waits for states: no longer than until AT_MS. */

@@ -21,6 +21,7 @@
 #include "supervisord/memwatch.h"
 #include "supervisord/methods.h"
 #include "supervisord/portwatch.h"
+#include "supervisord/rollback.h"
 #include "supervisord/sdnotify.h"
 #include "supervisord/setup.h"
 
@@ -37,6 +38,12 @@ struct posted {
 };
 
 /* ---- events ---- */
+
+static void posted_free(struct posted *p)
+{
+        conf_unref(p->ev.conf);
+        free(p);
+}
 
 void daemon_post(struct daemon *d, struct core_service *s, const struct core_event *ev)
 {
@@ -58,7 +65,7 @@ void daemon_forget(struct daemon *d, const struct core_service *s)
                 struct posted *p = *d->last;
                 if (p->svc == s) {
                         *d->last = p->next;
-                        free(p);
+                        posted_free(p);
                 } else {
                         d->last = &p->next;
                 }
@@ -82,7 +89,7 @@ static bool step(struct daemon *d)
                         d->last = &d->first;
                 asked |= p->ev.uid >= 0;
                 core_event(d->core, p->svc, &p->ev, now, wall);
-                free(p);
+                posted_free(p);
         }
         if (core_deadline(d->core) <= now)
                 core_tick(d->core, now, wall);
@@ -207,6 +214,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
                 adopt_find(d, conf);
                 if (core_wants_fallback(d->core, conf))
                         conf->fallback = lastgood_load(d, conf->policy);
+                rollback_restore(d, conf->policy);
         }
         if (ret_plan)
                 *ret_plan = core_plan_new(d->core, conf);
@@ -397,7 +405,7 @@ static void done(struct daemon *d)
         while (d->first) {
                 struct posted *p = d->first;
                 d->first = p->next;
-                free(p);
+                posted_free(p);
         }
         downlog_done(d);
         core_free(d->core);

@@ -7,6 +7,7 @@
 #include "supervisord/daemon.h"
 #include "supervisord/methods.h"
 #include "supervisord/portwatch.h"
+#include "supervisord/rollback.h"
 
 static void signal_fx(struct daemon *d, const struct core_effect *fx)
 {
@@ -48,6 +49,12 @@ static void conf_fx(struct daemon *d, const struct core_effect *fx)
         link_live(d, fx->svc);
 }
 
+static void alert_fx(struct daemon *d, const struct core_effect *fx)
+{
+        struct core_event ev = {.type = CORE_EV_ALERTED, .uid = -1, .alert = fx->alert};
+        daemon_post(d, fx->svc, &ev);
+}
+
 static void log_fx(struct daemon *d, const struct core_effect *fx)
 {
         int64_t now = clock_wall_ms();
@@ -68,6 +75,7 @@ static void forget_fx(struct daemon *d, const struct core_effect *fx)
         check_cancel(d, fx->svc);
         portwatch_stop(d, fx->svc);
         watch_forget(d, fx->svc);
+        rollback_forget(d, fx->svc->name);
         link_forget(d, fx->svc);
         downlog_forget(d, fx->svc);
         daemon_forget(d, fx->svc);
@@ -93,6 +101,8 @@ static void (*const perform[CORE_FX_TYPE_COUNT])(struct daemon *, const struct c
     [CORE_FX_CONF] = conf_fx,
     [CORE_FX_LOG] = log_fx,
     [CORE_FX_REPLY] = methods_reply,
+    [CORE_FX_KEEP] = rollback_keep,
+    [CORE_FX_ALERT] = alert_fx,
     [CORE_FX_FORGET] = forget_fx,
     [CORE_FX_SHUTDOWN_DONE] = shutdown_done_fx,
 };

@@ -1,56 +1,15 @@
-/* lastgood.c: definitions in use as YAML. Values come from conf_print, which the parser reads back to
- * the same value; the user's own files are never written here. */
+/* lastgood.c: the definitions in use, all in one file. */
 #include "supervisord/lastgood.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "supervisord/daemon.h"
+#include "supervisord/defyaml.h"
 
 static char *path_of(const struct daemon *d)
 {
         return path_join(d->paths.state, "last-good.yaml");
-}
-
-/* A JSON string is a YAML string too. */
-static void add_quoted(struct strbuf *b, const char *s)
-{
-        json_t *j = json_string(s);
-        char *text = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
-        strbuf_add(b, text ? text : "\"\"");
-        free(text);
-        json_decref(j);
-}
-
-static void add_account(struct strbuf *b, const struct conf *conf)
-{
-        if (conf->environment.n > 0)
-                strbuf_add(b, "environment:\n");
-        for (size_t i = 0; i < conf->environment.n; i++) {
-                const struct conf_var *v = &conf->environment.v[i];
-                strbuf_addf(b, "  %s: ", v->name);
-                add_quoted(b, v->value);
-                strbuf_addc(b, '\n');
-        }
-}
-
-/* Settings of one group stand together in the table, so each group is written once. */
-static void add_setting(struct strbuf *b, const struct conf_service *def, enum conf_setting i,
-                        struct strbuf *group)
-{
-        const char *path = conf_settings[i].path, *dot = strchr(path, '.');
-        if (def->origin[i].source == CONF_FROM_BUILTIN)
-                return;
-        _cleanup_free_ char *value = conf_print(def, i);
-        if (!value)
-                return;
-        size_t n = dot ? (size_t)(dot - path) : 0;
-        if (dot && (group->n != n || strncmp(group->s, path, n) != 0)) {
-                strbuf_addf(b, "    %.*s:\n", (int)n, path);
-                strbuf_done(group);
-                strbuf_addn(group, path, n);
-        }
-        strbuf_addf(b, "%s%s: %s\n", dot ? "      " : "    ", dot ? dot + 1 : path, value);
 }
 
 /* What is written for a service; NULL = nothing. One whose removal has begun is not to be found by a svcd
@@ -69,17 +28,12 @@ static const struct conf_service *good_of(const struct core_service *s, const st
 static void add_service(struct strbuf *b, const struct daemon *d, const struct conf *old,
                         const struct conf_service *def)
 {
-        _cleanup_strbuf_ struct strbuf group = {0};
         struct strv requires = {0};
         for (size_t i = 0; i < def->requires.n; i++) {
                 if (good_of(core_find(d->core, def->requires.v[i]), old))
                         strv_add(&requires, def->requires.v[i]);
         }
-        struct conf_service loads = *def;
-        loads.requires = requires;
-        strbuf_addf(b, "  \"%s\":\n", def->name);
-        for (int i = 0; i < SETTING_COUNT; i++)
-                add_setting(b, &loads, (enum conf_setting)i, &group);
+        defyaml_service(b, def, &requires);
         strv_done(&requires);
 }
 
@@ -95,7 +49,7 @@ void lastgood_save(struct daemon *d)
                     old); /* it cannot be read now, or is damaged: it is not replaced by less */
                 return;
         }
-        add_account(&b, old && d->conf->environment.n == 0 ? old : d->conf);
+        defyaml_account(&b, old && d->conf->environment.n == 0 ? old : d->conf);
         bool first = true;
         for (size_t i = 0; i < core_count(d->core); i++) {
                 const struct conf_service *def = good_of(core_at(d->core, i), old);

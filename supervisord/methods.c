@@ -168,6 +168,7 @@ static const struct method {
     {VARLINK_INTERFACE ".Restart", calls_restart},
     {VARLINK_INTERFACE ".Enable", calls_enable},
     {VARLINK_INTERFACE ".Disable", calls_disable},
+    {VARLINK_INTERFACE ".Rollback", calls_rollback},
     {VARLINK_INTERFACE ".Signal", calls_signal},
     {VARLINK_INTERFACE ".Plan", plan},
     {VARLINK_INTERFACE ".Reload", reload},

@@ -1,4 +1,4 @@
-/* operations.c: Start, Stop, Restart, Enable, Disable and Signal: requests become events of the
+/* operations.c: Start, Stop, Restart, Enable, Disable, Rollback and Signal: requests become events of the
  * core, its replies become answers. The core decides how each ends. */
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "supervisord/daemon.h"
 #include "supervisord/methods.h"
 #include "supervisord/proc.h"
+#include "supervisord/rollback.h"
 
 static json_t *result(const char *name, const char *outcome, const char *text,
                       const struct core_service *s)
@@ -19,12 +20,17 @@ static json_t *result(const char *name, const char *outcome, const char *text,
 }
 
 static void post_all(struct call *call, const struct services *list, enum core_event_type type,
-                     bool wait)
+                     bool wait, bool undo)
 {
         struct daemon *d = call->c->d;
         for (size_t i = 0; i < list->n; i++) {
                 struct core_service *s = list->v[i];
-                struct core_event ev = {.type = type, .uid = call->c->uid};
+                struct core_event ev = {.type = type, .uid = call->c->uid, .undo = undo};
+                _cleanup_free_ char *error = NULL;
+                if (type == CORE_EV_ROLLBACK) {
+                        ev.conf = undo ? conf_ref(d->conf) : rollback_load(d, s->name, &error);
+                        ev.text = error;
+                }
                 if (type == CORE_EV_RESTART && s->def)
                         proc_signal((pid_t)s->pid, (int)s->def->restart_signal.v, &ev.ignored,
                                     &ev.caught);
@@ -47,7 +53,8 @@ static void reply_requested(struct call *call, const struct services *list)
         call_reply(call, json_pack("{s:o}", "results", results));
 }
 
-static void operate(struct call *call, json_t *names, bool wait, enum core_event_type type)
+static void operate(struct call *call, json_t *names, bool wait, enum core_event_type type,
+                    bool undo)
 {
         struct services list = {0};
         if (!call_services(call, names, false, &list))
@@ -58,7 +65,7 @@ static void operate(struct call *call, json_t *names, bool wait, enum core_event
                 services_done(&list);
                 return;
         }
-        post_all(call, &list, type, wait);
+        post_all(call, &list, type, wait, undo);
         if (wait) {
                 call->left = list.n;
                 call->results = json_array();
@@ -76,7 +83,7 @@ static void operate_simply(struct call *call, enum core_event_type type)
         json_t *names;
         bool wait = true;
         if (call_args(call, "names:S wait:b?", &names, &wait))
-                operate(call, names, wait, type);
+                operate(call, names, wait, type, false);
 }
 
 void calls_start(struct call *call)
@@ -110,7 +117,17 @@ void calls_restart(struct call *call)
                 return;
         const struct daemon *d = call->c->d;
         call->stale = conf_fingerprint(&d->paths) != d->conf->fingerprint;
-        operate(call, names, wait, replace ? CORE_EV_REPLACE : CORE_EV_RESTART);
+        operate(call, names, wait, replace ? CORE_EV_REPLACE : CORE_EV_RESTART, false);
+}
+
+void calls_rollback(struct call *call)
+{
+        json_t *names;
+        bool wait = true, undo = false;
+        if (!call_args(call, "names:S wait:b? undo:b?", &names, &wait, &undo))
+                return;
+        call->lasting = true;
+        operate(call, names, wait, CORE_EV_ROLLBACK, undo);
 }
 
 static const char *outcome_name(enum core_outcome o)

@@ -150,6 +150,8 @@ static void set_definition(json_t *o, const struct daemon *d, const struct core_
                                         : json_null());
         json_object_set_new(o, "error", view_text(s->invalid_error));
         json_object_set_new(o, "changed", json_boolean(s->invalid_error && def && s->pid > 0));
+        json_object_set_new(o, "rolled_back",
+                            s->rolled_back_wall_ms ? when(s->rolled_back_wall_ms) : json_null());
         json_object_set_new(o, "log", owned(paths_log(&d->paths, s->name)));
 }
 

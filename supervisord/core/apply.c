@@ -106,17 +106,31 @@ static bool changed_while_away(const struct svc *x)
                x->def_hash != apply_def_hash(x->s.conf, x->s.def);
 }
 
+/* When the definition in use became that. */
+static void set_since(struct svc *x, bool fresh, bool changed)
+{
+        bool known = fresh && x->was_same_boot && x->s.digest == x->digest;
+        if ((fresh && !known) || changed)
+                x->def_since_ms = x->c->now_ms;
+        if (changed)
+                x->s.changed_wall_ms = x->c->wall_ms;
+}
+
 static void take_definition(struct svc *x, struct conf *conf, const struct conf_service *def)
 {
         bool fresh = !x->s.def;
         struct conf *old = x->s.conf;
         enum apply_class class = fresh ? APPLY_SAME : apply_classify(x, conf, def);
+        if (class != APPLY_SAME)
+                good_changing(x);
         x->s.conf = conf_ref(conf);
         x->s.def = def;
         if (fresh || class == APPLY_RESTART)
                 x->digest = conf_digest(conf, def);
         conf_unref(old);
         set_invalid(x, NULL, (struct conf_place){0}, NULL);
+        bool other = fresh && x->was_same_boot && x->s.digest && x->s.digest != x->digest;
+        set_since(x, fresh, class != APPLY_SAME || other || (fresh && changed_while_away(x)));
         /* A new svcd is no reload: it leaves alone what it took over, whatever the files say by now. */
         if (fresh)
                 class = x->c->applied && run_out_of_date(x, x->digest) ? APPLY_RESTART : APPLY_LIVE;
@@ -137,7 +151,10 @@ bool core_wants_fallback(const struct core *c, const struct conf *conf)
         for (size_t i = 0; i < c->all.n; i++) {
                 const struct svc *x = c->all.v[i];
                 const struct conf_service *def = conf_find(conf, x->s.name);
-                if (x->adopt && (!def || !def->valid))
+                if (!x->adopt)
+                        continue;
+                bool known = x->was_same_boot && x->s.digest && !x->rolled_from;
+                if (!def || !def->valid || (known && conf_digest(conf, def) != x->s.digest))
                         return true;
         }
         return false;
@@ -153,6 +170,17 @@ static void take_fallback(struct svc *x, const struct conf *conf)
                 take_definition(x, conf->fallback, def);
 }
 
+/* What a rollback has put into use stays there. */
+static void take_rolled_back(struct svc *x)
+{
+        struct conf *conf = x->s.def ? x->s.conf : x->rolled_conf;
+        const struct conf_service *def = x->s.def ? x->s.def
+                                         : conf   ? conf_find(conf, x->s.name)
+                                                  : NULL;
+        if (x->rolled_from && def && def->valid)
+                take_definition(x, conf, def);
+}
+
 static void set_file(struct svc *x, const char *file)
 {
         if (str_eq(x->file, file))
@@ -166,9 +194,15 @@ static void take(struct svc *x, struct conf *conf, const struct conf_service *de
 {
         set_file(x, def->place.file);
         if (def->valid) {
+                if (good_stays_rolled_back(x, conf, def)) {
+                        take_rolled_back(x);
+                        return;
+                }
+                good_taken_over(x, conf);
                 take_definition(x, conf, def);
                 return;
         }
+        take_rolled_back(x);
         take_fallback(x, conf);
         hold_clear(x, CORE_HOLD_REMOVED);
         set_invalid(x, conf, def->place, xstrdup(def->error ? def->error : "has an error"));
@@ -230,6 +264,7 @@ static void believe_no_future(struct svc *x)
         s->started_ms = MIN(s->started_ms, now_ms);
         s->since_ms = MIN(s->since_ms, now_ms);
         s->restart_grace_ms = MIN(s->restart_grace_ms, now_ms + def->stop_timeout.v);
+        x->def_since_ms = MIN(x->def_since_ms, now_ms);
         x->not_before_ms = MIN(x->not_before_ms, now_ms + most_ms);
         for (int i = 0; i < s->tally_n; i++)
                 s->tally[i] = MIN(s->tally[i], now_ms);
@@ -243,6 +278,9 @@ static void settle_loaded(struct svc *x)
         if (x->loaded && x->was_same_boot && (x->was == CORE_DOWN || x->was == CORE_WAITING))
                 x->told = x->was;
         x->loaded = x->adopt = false;
+        conf_unref(x->rolled_conf);
+        x->rolled_conf = NULL;
+        incident_tell_again(x);
         if (adopt) {
                 machine_go(x, CORE_ADOPTING);
                 return;
@@ -268,6 +306,21 @@ static void carry_out(struct svc *x)
         if (!order_must_stop(x))
                 run_log_restart(x, "its definition has changed");
         machine(x, M_REPLACE, NULL);
+}
+
+void apply_definition(struct svc *x, struct conf *conf, const struct conf_service *def)
+{
+        take_definition(x, conf, def);
+        order_rebuild(x->c);
+        carry_out(x);
+        svc_post(x);
+}
+
+void core_rolled_back(struct core *c, const char *name, struct conf *good)
+{
+        struct svc *x = svc_find(c, name);
+        if (x && !x->rolled_conf)
+                x->rolled_conf = conf_ref(good);
 }
 
 void core_adopt(struct core *c, const char *name)

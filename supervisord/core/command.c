@@ -183,6 +183,58 @@ static void disable(struct svc *x, const struct core_event *ev)
                 reply(x, ev, CORE_OK, xstrdup("disabled"));
 }
 
+/* The definition in use is another by now: what comes of it. */
+static void reply_rolled(struct svc *x, const struct core_event *ev, const char *what)
+{
+        bool up = x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING;
+        if (x->s.holds)
+                reply(x, ev, CORE_OK,
+                      xasprintf("%s; %s: `svcctl %s %s` starts it", what, text_held(&x->s),
+                                x->s.holds & CORE_HOLD_COMMAND ? "enable" : "start", x->s.name));
+        else if (up && !run_out_of_date(x, x->digest))
+                reply(x, ev, CORE_OK, xasprintf("%s (pid %lld kept)", what, (long long)x->s.pid));
+        else
+                op_add(x, ev->op, OP_ROLLBACK);
+}
+
+static void rollback(struct svc *x, const struct core_event *ev)
+{
+        const struct core_service *s = &x->s;
+        const struct conf_service *def = ev->conf ? conf_find(ev->conf, s->name) : NULL;
+        bool invalid = def && !def->valid;
+        if (s->holds & (CORE_HOLD_SHUTDOWN | CORE_HOLD_REMOVED)) {
+                reply(x, ev, CORE_REFUSED, refusal(x, true));
+        } else if (ev->undo != (x->rolled_from != 0)) {
+                reply(x, ev, CORE_NOTHING,
+                      ev->undo ? xstrdup("is not rolled back")
+                               : xasprintf("is rolled back already; `svcctl rollback --undo %s` "
+                                           "ends that, and so does another definition in its file",
+                                           s->name));
+        } else if (!def || invalid) {
+                reply(x, ev, CORE_REFUSED,
+                      xasprintf("%s: %s",
+                                ev->undo ? "what its file says cannot be used"
+                                         : "there is no good definition to go back to",
+                                invalid    ? def->error
+                                : ev->text ? ev->text
+                                           : "it is not defined there"));
+        } else if (!ev->undo && good_def_hash(x) == apply_def_hash(ev->conf, def)) {
+                reply(x, ev, CORE_REFUSED,
+                      xstrdup("its definition is the one with which it last ran well: there is no "
+                              "other to go back to"));
+        } else {
+                op_end(x, false, CORE_SUPERSEDED, "superseded by a later rollback");
+                if (ev->undo)
+                        good_rollback_ends(x, "somebody asked for it");
+                else
+                        good_roll_back(x, good_def_hash(x), ev->uid);
+                x->again = false;
+                x->s.restarts = 0;
+                apply_definition(x, ev->conf, def);
+                reply_rolled(x, ev, ev->undo ? "as its file has it" : "rolled back");
+        }
+}
+
 static void executable(struct svc *x)
 {
         if (x->s.holds != CORE_HOLD_FAILURES)
@@ -217,6 +269,9 @@ void command(struct svc *x, const struct core_event *ev)
                 break;
         case CORE_EV_DISABLE:
                 disable(x, ev);
+                break;
+        case CORE_EV_ROLLBACK:
+                rollback(x, ev);
                 break;
         default: /* CORE_EV_EXECUTABLE */
                 executable(x);

@@ -45,7 +45,7 @@ struct svc *svc_new(struct core *c, const char *name)
         x->told = CORE_ACTUAL_COUNT;
         x->s.id = c->free_ids.n ? c->free_ids.v[--c->free_ids.n] : c->next_id++;
         x->s.name = xstrdup(name);
-        x->s.deadline_ms = x->s.check_at_ms = CORE_NEVER;
+        x->s.deadline_ms = x->s.check_at_ms = x->s.calm_at_ms = CORE_NEVER;
         x->s.since_ms = c->now_ms;
         x->s.since_wall_ms = c->wall_ms;
         x->seen = core_state_name(&x->s);
@@ -56,6 +56,7 @@ void svc_free(struct svc *x)
 {
         conf_unref(x->s.conf);
         conf_unref(x->invalid_conf);
+        conf_unref(x->rolled_conf);
         free(x->s.name);
         free(x->s.invalid_error);
         free(x->s.status_text);
@@ -278,6 +279,12 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         case CORE_EV_MEMORY:
                 observe(x, ev);
                 break;
+        case CORE_EV_KEPT:
+                good_kept(x, ev->digest);
+                break;
+        case CORE_EV_ALERTED:
+                incident_told(x, ev->alert);
+                break;
         default:
                 command(x, ev);
         }
@@ -289,10 +296,13 @@ void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms)
         c->now_ms = now_ms;
         c->wall_ms = wall_ms;
         struct svc *x;
-        while ((x = deadline_first(c)) && MIN(x->s.deadline_ms, x->s.check_at_ms) <= now_ms) {
+        while ((x = deadline_first(c)) && deadline_of(x) <= now_ms) {
                 if (x->s.deadline_ms <= now_ms) {
                         deadline_set(x, CORE_NEVER);
                         machine(x, M_DEADLINE, NULL);
+                } else if (x->s.calm_at_ms <= now_ms) {
+                        deadline_calm_set(x, CORE_NEVER);
+                        incident_calm(x);
                 } else {
                         deadline_check_set(x, CORE_NEVER);
                         monitor_due(x);
@@ -304,7 +314,7 @@ void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms)
 int64_t core_deadline(const struct core *c)
 {
         const struct svc *x = deadline_first(c);
-        return x ? MIN(x->s.deadline_ms, x->s.check_at_ms) : CORE_NEVER;
+        return x ? deadline_of(x) : CORE_NEVER;
 }
 
 void core_shutdown(struct core *c, int64_t now_ms, int64_t wall_ms)

@@ -86,6 +86,20 @@
  *   exactly one FX_REPLY, at once or when it is decided how it ended. A later command for the same
  *   service that contradicts it (stop against start) ends it with CORE_SUPERSEDED.
  *
+ * WHAT RAN WELL
+ *   A definition with which a run was ready and lasted longer than `window` is good. The last one is kept by
+ *   the caller (FX_KEEP, answered by KEPT), so that `svcctl rollback` can bring it back (ROLLBACK) after it was
+ *   changed into one that fails. A rollback does not fight with the files: it is in force as long as they say
+ *   what they said when it was asked for, over reloads, svcd's death and reboots, and ends when they say
+ *   something else.
+ *
+ * INCIDENTS
+ *   An incident begins when FAILURES disables a service, or its checks find it degraded, and ends when it has
+ *   been ready, and its checks content, for longer than `window`; or, without a word, when a person stops or
+ *   disables it or its definition goes. What is to be told of it goes out as FX_ALERT, once for each kind and
+ *   once for its end, however often the service is tried again meanwhile. One that is not answered by ALERTED
+ *   is given again by the next svcd.
+ *
  * SAVING
  *   core_dirty() says whether what core_save() would write has changed: CORE_DIRTY_NOW must be on
  *   disk before the effects are performed, CORE_DIRTY_SOON may wait a few seconds.
@@ -182,6 +196,21 @@ struct core_exit {
         int64_t limit_bytes; /* limits.memory, if that is why it ended */
 };
 
+/* What is told of an incident; in the order of the words of alerts.on. */
+enum core_alert {
+        CORE_ALERT_DISABLED,
+        CORE_ALERT_RECOVERED,
+        CORE_ALERT_DEGRADED,
+        CORE_ALERT_COUNT
+};
+
+/* A definition that ran well. */
+struct core_good {
+        uint64_t hash;  /* of all that is in it; 0 = there is none */
+        int64_t ran_ms; /* the longest run with it */
+        int64_t until_wall_ms;
+};
+
 enum core_health { CORE_HEALTH_NONE, CORE_HEALTH_OK, CORE_HEALTH_FAILING };
 
 /* Read it, never write it: only core/ does. */
@@ -219,6 +248,12 @@ struct core_service {
         struct core_exit exits[CORE_EXITS]; /* newest first */
         int exits_n;
 
+        struct core_good good;       /* the last one that is kept */
+        int64_t changed_wall_ms;     /* when `def` took the place of another; 0 = not known */
+        int64_t rolled_back_wall_ms; /* a rollback is in force since; 0 = none is */
+
+        int64_t calm_at_ms; /* an incident is over then; CORE_NEVER */
+
         enum core_health health;
         int checks_failed;   /* in a row */
         int64_t check_at_ms; /* CORE_NEVER = none is planned */
@@ -236,6 +271,8 @@ enum core_event_type {
         CORE_EV_ENABLE,
         CORE_EV_DISABLE,
         CORE_EV_EXECUTABLE, /* the program's file has changed */
+        CORE_EV_ROLLBACK, /* conf: of the last good definition, or NULL: text says why not; undo: back to
+                               what the files say, conf being that (borrowed in both cases) */
         /* from the shim */
         CORE_EV_STARTED,      /* run, pid, at_ms, at_wall_ms, restarted (by standing order) */
         CORE_EV_START_FAILED, /* stage, error, text (more than the errno, or NULL) */
@@ -259,6 +296,9 @@ enum core_event_type {
         CORE_EV_CHECK,  /* ok; text = what a failed check said; error != 0: it could not be run for
                            lack of something, which says nothing of the service */
         CORE_EV_MEMORY, /* limit_bytes was exceeded for some time: used_bytes */
+        /* answers to effects */
+        CORE_EV_KEPT,    /* the definition with this hash (digest) is on disk */
+        CORE_EV_ALERTED, /* alert: it will be sent, whatever svcd dies of */
         CORE_EV_TYPE_COUNT
 };
 
@@ -280,6 +320,9 @@ struct core_event {
         bool logged_sure; /* and that of a later one is not */
         struct core_exit exit;
         const char *text;
+        struct conf *conf;
+        bool undo;
+        enum core_alert alert;
 };
 
 /* ---- effects ---- */
@@ -302,6 +345,8 @@ enum core_effect_type {
                             fields: the same as JSON object for events.ndjson. To everybody, in
                             order. For EXITED the line goes by FX_ACK and `in_log` is false */
         CORE_FX_REPLY,        /* op, outcome, text (one sentence for people) */
+        CORE_FX_KEEP,         /* conf, def, digest (its hash): ran well; keep it, answer KEPT */
+        CORE_FX_ALERT,        /* alert, number (of the incident): tell people, answer ALERTED */
         CORE_FX_FORGET,       /* the service is gone after this effect */
         CORE_FX_SHUTDOWN_DONE,
         CORE_FX_TYPE_COUNT
@@ -332,6 +377,11 @@ struct core_effect {
         json_t *fields; /* borrowed: valid until the next call into the core */
         bool in_log;
         int64_t at_wall_ms; /* LOG: when it happened, if that was earlier; else 0 */
+        struct conf *conf;  /* KEEP: owned by the effect */
+        const struct conf_service *def;
+        uint64_t digest;
+        enum core_alert alert;
+        int64_t number;
 };
 
 /* ---- the core ---- */
@@ -348,7 +398,7 @@ void core_free(struct core *c);
 void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_ms);
 
 /* Before the first core_apply, after core_adopt: a service that was left running has no valid definition in
- * CONF. CONF->fallback is looked at for those alone. */
+ * CONF, or another one. CONF->fallback is looked at for those alone. */
 bool core_wants_fallback(const struct core *c, const struct conf *conf);
 
 /* What core_apply would do, without doing it. One for each service, sorted by name. */
@@ -387,6 +437,10 @@ void core_adopt(struct core *c, const char *name);
  * is of this boot, and knows less, the service is adopted, so that the end of RUN comes on record. Before
  * core_apply. Returns whether it is. */
 bool core_run_seen(struct core *c, const char *name, int64_t run);
+
+/* Before the first core_apply, after core_load, for each service with rolled_back_wall_ms: its last good
+ * definition is in GOOD (a reference is taken). Without that its rollback ends. */
+void core_rolled_back(struct core *c, const char *name, struct conf *good);
 
 void core_event(struct core *c, struct core_service *s, const struct core_event *ev, int64_t now_ms,
                 int64_t wall_ms);
@@ -433,6 +487,7 @@ char *core_exit_text(const struct core_service *s, const struct core_exit *e);
  * about, or NULL. Caller frees. */
 char *core_stage_text(const struct conf_service *def, int stage, int resource, const char *path);
 const char *core_cause_name(enum core_cause cause);
+const char *core_alert_name(enum core_alert alert); /* "disabled", "recovered", "degraded" */
 const char *core_health_name(enum core_health h);
 
 enum core_dirty { CORE_CLEAN, CORE_DIRTY_SOON, CORE_DIRTY_NOW };

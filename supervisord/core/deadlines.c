@@ -1,16 +1,18 @@
-/* deadlines.c: which service has the next deadline: a binary heap of services, each with the earlier
- * of its two times (state, check). What happens then is machine.c's and monitor.c's. */
+/* deadlines.c: which service has the next deadline: a binary heap of services, each with the earliest
+ * of its times (state, check, end of an incident). What happens then is machine.c's, monitor.c's and
+ * incident.c's. */
 #include "supervisord/core/internal.h"
 
-static int64_t key(const struct svc *x)
+int64_t deadline_of(const struct svc *x)
 {
-        return MIN(x->s.deadline_ms, x->s.check_at_ms);
+        return MIN(MIN(x->s.deadline_ms, x->s.check_at_ms), x->s.calm_at_ms);
 }
 
 /* Ids break ties, so that the order of effects depends on nothing else. */
 static bool before(const struct svc *a, const struct svc *b)
 {
-        return key(a) != key(b) ? key(a) < key(b) : a->s.id < b->s.id;
+        return deadline_of(a) != deadline_of(b) ? deadline_of(a) < deadline_of(b)
+                                                : a->s.id < b->s.id;
 }
 
 static void put(struct svcs *h, size_t i, struct svc *x)
@@ -63,7 +65,7 @@ void deadline_drop(struct svc *x)
 static void replace(struct svc *x)
 {
         struct svcs *h = &x->c->heap;
-        if (key(x) == CORE_NEVER) {
+        if (deadline_of(x) == CORE_NEVER) {
                 deadline_drop(x);
                 return;
         }
@@ -92,6 +94,14 @@ void deadline_check_set(struct svc *x, int64_t at_ms)
         if (x->s.check_at_ms == at_ms)
                 return;
         x->s.check_at_ms = at_ms;
+        replace(x);
+}
+
+void deadline_calm_set(struct svc *x, int64_t at_ms)
+{
+        if (x->s.calm_at_ms == at_ms)
+                return;
+        x->s.calm_at_ms = at_ms;
         replace(x);
 }
 

@@ -36,5 +36,6 @@ void fx_drop(struct fx *f)
 {
         free(f->text);
         json_decref(f->e.fields);
+        conf_unref(f->e.conf);
         *f = (struct fx){0};
 }

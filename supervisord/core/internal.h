@@ -30,7 +30,11 @@
         (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION | CORE_HOLD_REMOVED |        \
          CORE_HOLD_SHUTDOWN)
 
-enum op_kind { OP_START, OP_RESTART, OP_ENABLE, OP_STOP, OP_DISABLE };
+/* Holds by which a person says that it is not to run. */
+#define HOLDS_PERSON                                                                               \
+        (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION | CORE_HOLD_REMOVED)
+
+enum op_kind { OP_START, OP_RESTART, OP_ENABLE, OP_STOP, OP_DISABLE, OP_ROLLBACK };
 
 struct op {
         uint64_t id;
@@ -103,6 +107,13 @@ struct svc {
         uint64_t
             digest; /* conf_digest of `def`; s.digest is that of what the run was started with */
         uint64_t def_hash; /* of everything in the definition; 0 = not known, see apply_def_hash */
+        int64_t def_since_ms;     /* `def` is in use since */
+        struct core_good keeping; /* FX_KEEP was given for it */
+        uint64_t rolled_from;     /* hash of what the files say instead of `def`; 0 = no rollback */
+        struct conf *rolled_conf; /* before the first core_apply: what is rolled back to */
+        unsigned incident;        /* bits of enum core_alert: what it is about; 0 = there is none */
+        unsigned alerts_due;      /* those that are not answered by ALERTED */
+        int64_t incident_n;       /* they are numbered */
         /* ADOPTING, or loaded: `actual` before that, and what belongs to it */
         enum core_actual was;
         int64_t was_deadline_ms;
@@ -213,7 +224,30 @@ const char *text_held(const struct core_service *s); /* "disabled: failures", "s
 const char *text_start_path(const struct svc *x, int stage); /* that a stage is about, or NULL */
 bool text_no_restart(const struct conf_service *def, const struct core_exit *e);
 
+/* ---- good.c: what ran well ---- */
+/* Hash of the definition in use; 0 if there is none. */
+uint64_t good_def_hash(struct svc *x);
+void good_ended(struct svc *x, const struct core_exit *e, bool ready); /* a run */
+void good_changing(struct svc *x); /* `def` is about to make room for another */
+/* The same, of a run that an earlier svcd began with a definition that the files no longer have. */
+void good_taken_over(struct svc *x, const struct conf *conf);
+void good_kept(struct svc *x, uint64_t hash);
+bool good_stays_rolled_back(struct svc *x, const struct conf *conf, const struct conf_service *def);
+/* The definition that a rollback goes back to is to be used: it was asked for when the files had `from`. */
+void good_roll_back(struct svc *x, uint64_t from, int64_t uid);
+void good_rollback_ends(struct svc *x, const char *why);
+
+/* ---- incident.c: what people are told ---- */
+void incident_begin(struct svc *x, enum core_alert kind);
+void incident_moved(struct svc *x); /* `actual` or the health has changed */
+void incident_calm(struct svc *x);  /* calm_at_ms has come */
+void incident_drop(struct svc *x);  /* a person has done something about it */
+void incident_tell_again(struct svc *x);
+void incident_told(struct svc *x, enum core_alert kind);
+
 /* ---- deadlines.c ---- */
+int64_t deadline_of(const struct svc *x);              /* the earliest */
+void deadline_calm_set(struct svc *x, int64_t at_ms);  /* calm_at_ms */
 void deadline_set(struct svc *x, int64_t at_ms);       /* s.deadline_ms */
 void deadline_check_set(struct svc *x, int64_t at_ms); /* s.check_at_ms */
 void deadline_drop(struct svc *x);
@@ -312,5 +346,7 @@ enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
 bool apply_file_broken(const struct svc *x, const struct conf *conf);
 const char *apply_file(const struct svc *x, const struct conf *conf); /* if it is broken */
 uint64_t apply_def_hash(const struct conf *conf, const struct conf_service *def);
+/* DEF of CONF is used from now on, as if the files had changed to it. */
+void apply_definition(struct svc *x, struct conf *conf, const struct conf_service *def);
 
 #endif

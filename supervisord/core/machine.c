@@ -46,6 +46,7 @@ void machine_go(struct svc *x, enum core_actual to)
                 monitor_end(x);
         x->c->not_down += (size_t)(to != CORE_DOWN) - (size_t)(from != CORE_DOWN);
         svc_dirty(x, CORE_DIRTY_SOON);
+        incident_moved(x);
         turn_update(x);
         order_update(x);
 }

@@ -83,6 +83,7 @@ static void passed(struct svc *x)
         if (x->s.checks_failed)
                 svc_dirty(x, CORE_DIRTY_SOON);
         x->s.checks_failed = 0;
+        incident_moved(x);
         if (again) {
                 struct line l = line_new("monitoring passed");
                 line_log(x, &l, true);
@@ -106,6 +107,7 @@ static void failed(struct svc *x, const char *text)
         x->s.checks_failed++;
         svc_dirty(x, CORE_DIRTY_SOON);
         x->s.health = CORE_HEALTH_FAILING;
+        incident_moved(x);
         snprintf(count, sizeof(count), "%d/%lld", x->s.checks_failed,
                  (long long)def->monitoring_failures.v);
         struct line l = line_new("monitoring failed");

@@ -125,6 +125,12 @@ static void note_up(struct strbuf *b, const struct svc *x)
                               "present one");
         } else if (s->actual == CORE_STARTING) {
                 note_starting(b, x);
+        } else if (x->rolled_from) {
+                strbuf_addf(
+                    b,
+                    "rolled back to the definition with which it ran well; %s still has the "
+                    "other",
+                    x->file ? x->file : "its file");
         }
 }
 

@@ -8,7 +8,7 @@
 
 static bool wants_up(enum op_kind kind)
 {
-        return kind == OP_START || kind == OP_RESTART || kind == OP_ENABLE;
+        return kind == OP_START || kind == OP_RESTART || kind == OP_ENABLE || kind == OP_ROLLBACK;
 }
 
 void op_add(struct svc *x, uint64_t id, enum op_kind kind)
@@ -55,6 +55,8 @@ static char *running_text(const struct svc *x, enum op_kind kind, bool reloaded)
                 return xasprintf("reloaded (pid %lld kept)", pid);
         if (kind == OP_RESTART)
                 return xasprintf("restarted (pid %lld)", pid);
+        if (kind == OP_ROLLBACK)
+                return xasprintf("started with the definition that is in use now (pid %lld)", pid);
         return xasprintf(kind == OP_ENABLE ? "enabled and started (pid %lld)"
                                            : "started (pid %lld)",
                          pid);
@@ -129,7 +131,7 @@ void op_blocked(struct svc *x)
 
 static const char *const kind_names[] = {
     [OP_START] = "start", [OP_RESTART] = "restart", [OP_ENABLE] = "enable",
-    [OP_STOP] = "stop",   [OP_DISABLE] = "disable",
+    [OP_STOP] = "stop",   [OP_DISABLE] = "disable", [OP_ROLLBACK] = "rollback",
 };
 
 json_t *core_pending(const struct core *c)

@@ -231,6 +231,8 @@ void hold_set(struct svc *x, unsigned holds)
         if ((x->s.holds & holds) == holds)
                 return;
         x->s.holds |= holds;
+        if (holds & HOLDS_PERSON)
+                incident_drop(x);
         svc_dirty(x, CORE_DIRTY_NOW);
         order_update(x);
         svc_post(x);

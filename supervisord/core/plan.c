@@ -142,6 +142,8 @@ static void plan_one(struct core_plan *p, const struct svc *x, const struct conf
                 plan_text(p, &ch->error, xstrdup(def->error ? def->error : "has an error"));
         } else if (!x || !x->s.def || (x->s.holds & CORE_HOLD_REMOVED)) {
                 ch->kind = CORE_CHANGE_ADD;
+        } else if (x->rolled_from && x->rolled_from == apply_def_hash(conf, def)) {
+                ch->kind = CORE_CHANGE_NONE; /* what is rolled back stays so */
         } else {
                 ch->kind = kind_of(x, conf, def);
                 if (ch->kind != CORE_CHANGE_NONE)

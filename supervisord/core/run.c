@@ -255,6 +255,8 @@ static bool record(struct svc *x, struct core_exit *e, int64_t at_ms, int64_t re
 {
         bool current = e->run >= x->s.run;
         add_memory(x, e);
+        if (current && e->cause != CORE_CAUSE_START)
+                good_ended(x, e, state_of(x, e->run) >= CORE_RUNNING);
         unsigned holds = failure_judge(x, e, at_ms);
         failure_keep(x, e);
         x->exited_run = e->run;
@@ -269,6 +271,8 @@ static bool record(struct svc *x, struct core_exit *e, int64_t at_ms, int64_t re
         else if (holds)
                 failure_log_disabled(x, e);
         hold_set(x, holds);
+        if (holds & CORE_HOLD_FAILURES)
+                incident_begin(x, CORE_ALERT_DISABLED);
         return true;
 }
 

@@ -139,6 +139,22 @@ static void save_run(const struct svc *x, json_t *o)
         put_int(o, "checks_failed", old ? x->was_checks_failed : s->checks_failed);
 }
 
+/* What ran well, and what people are to be told. */
+static void save_good(const struct svc *x, json_t *o)
+{
+        const struct core_service *s = &x->s;
+        put_hex(o, "good", s->good.hash);
+        put_int(o, "good_ran_ms", s->good.ran_ms);
+        put_int(o, "good_until_wall_ms", s->good.until_wall_ms);
+        put_int(o, "changed_wall_ms", s->changed_wall_ms);
+        put_hex(o, "rolled_from", x->rolled_from);
+        put_int(o, "rolled_back_wall_ms", s->rolled_back_wall_ms);
+        put_int(o, "def_since_ms", x->def_since_ms);
+        put_int(o, "incident", (int64_t)x->incident);
+        put_int(o, "incident_n", x->incident_n);
+        put_int(o, "alerts_due", (int64_t)x->alerts_due);
+}
+
 json_t *snapshot_service(struct svc *x)
 {
         const struct core_service *s = &x->s;
@@ -147,6 +163,7 @@ json_t *snapshot_service(struct svc *x)
         save_run(x, o);
         if (x->file)
                 json_object_set_new(o, "file", line_json(x->file));
+        save_good(x, o);
         put_int(o, "since_ms", s->since_ms);
         put_int(o, "since_wall_ms", s->since_wall_ms);
         if ((s->holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE)) && s->def && !x->def_hash)
@@ -325,6 +342,23 @@ static void load_tally(struct core_service *s, const json_t *a)
         }
 }
 
+static void load_good(struct svc *x, const json_t *o)
+{
+        struct core_service *s = &x->s;
+        unsigned known = (1u << CORE_ALERT_COUNT) - 1;
+        s->good.hash = get_hex(o, "good");
+        s->good.ran_ms = get_int(o, "good_ran_ms");
+        s->good.until_wall_ms = get_int(o, "good_until_wall_ms");
+        s->changed_wall_ms = get_int(o, "changed_wall_ms");
+        s->rolled_back_wall_ms = get_int(o, "rolled_back_wall_ms");
+        x->rolled_from = s->rolled_back_wall_ms ? get_hex(o, "rolled_from") : 0;
+        if (!x->rolled_from)
+                s->rolled_back_wall_ms = 0;
+        x->incident = (unsigned)get_small(o, "incident") & known;
+        x->incident_n = get_int(o, "incident_n");
+        x->alerts_due = (unsigned)get_small(o, "alerts_due") & known;
+}
+
 /* What holds after a reboot too. */
 static void load_lasting(struct svc *x, const json_t *o)
 {
@@ -338,6 +372,7 @@ static void load_lasting(struct svc *x, const json_t *o)
         s->since_wall_ms = get_int(o, "since_wall_ms");
         x->def_hash = get_hex(o, "definition");
         x->retry_ms = get_int(o, "retry_ms");
+        load_good(x, o);
         if (*get_str(o, "file"))
                 x->file = xstrdup(get_str(o, "file"));
         x->loaded = true;
@@ -368,6 +403,7 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->retry_at_ms = get_int(o, "retry_at_ms");
         x->was_checks_failed = get_small(o, "checks_failed");
         s->since_ms = get_int(o, "since_ms");
+        x->def_since_ms = get_int(o, "def_since_ms");
         load_tally(s, json_object_get(o, "tally_ms"));
 }
 

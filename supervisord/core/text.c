@@ -78,6 +78,16 @@ const char *core_cause_name(enum core_cause cause)
         return (unsigned)cause < CORE_CAUSE_COUNT ? names[cause] : "?";
 }
 
+const char *core_alert_name(enum core_alert alert)
+{
+        static const char *const names[CORE_ALERT_COUNT] = {
+            [CORE_ALERT_DISABLED] = "disabled",
+            [CORE_ALERT_RECOVERED] = "recovered",
+            [CORE_ALERT_DEGRADED] = "degraded",
+        };
+        return (unsigned)alert < CORE_ALERT_COUNT ? names[alert] : "?";
+}
+
 const char *core_health_name(enum core_health h)
 {
         if (h == CORE_HEALTH_NONE)

@@ -368,6 +368,21 @@ static void check_log(struct sim *w, int who, const struct core_effect *e)
                 w->link[who].spawning = false;
 }
 
+/* Each incident is told once by one svcd, and its end after its begin. */
+static void check_alert(struct sim *w, int who, const struct core_effect *e)
+{
+        struct rules *r = &w->rules[who];
+        SIM_CHECK(w, who,
+                  r->alert[e->alert].number < e->number || r->alert[e->alert].life != w->life,
+                  "%s is told twice of incident %lld", core_alert_name(e->alert),
+                  (long long)e->number);
+        if (e->alert == CORE_ALERT_RECOVERED)
+                SIM_CHECK(w, who, e->svc->actual == CORE_RUNNING || w->applying,
+                          "recovered, but not running");
+        r->alert[e->alert].number = e->number;
+        r->alert[e->alert].life = w->life;
+}
+
 void check_effect(struct sim *w, const struct core_effect *e)
 {
         int who = e->svc ? sim_who(e->svc->name) : -1;
@@ -409,6 +424,9 @@ void check_effect(struct sim *w, const struct core_effect *e)
                 break;
         case CORE_FX_LOG:
                 check_log(w, who, e);
+                break;
+        case CORE_FX_ALERT:
+                check_alert(w, who, e);
                 break;
         case CORE_FX_REPLY:
         case CORE_FX_ACK:
@@ -467,7 +485,7 @@ void check_call_ended(struct sim *w)
         for (size_t i = 0; i < core_count(w->core); i++) {
                 const struct core_service *s = core_at(w->core, i);
                 int who = sim_who(s->name);
-                first = MIN(first, MIN(s->deadline_ms, s->check_at_ms));
+                first = MIN(first, MIN(MIN(s->deadline_ms, s->check_at_ms), s->calm_at_ms));
                 bool run = s->actual == CORE_STARTING || s->actual == CORE_RUNNING ||
                            s->actual == CORE_RELOADING;
                 if (s->actual == CORE_DOWN)

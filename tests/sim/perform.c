@@ -127,6 +127,13 @@ static void perform(struct sim *w, const struct core_effect *e)
                 SIM_CHECK(w, who, w->link[who].checking, "no check to cancel");
                 w->link[who].checking = false;
                 break;
+        case CORE_FX_ALERT:
+                sim_add(w, (struct wev){.at_ms = w->now_ms,
+                                        .type = W_TAKEN,
+                                        .who = who,
+                                        .conn = (uint64_t)e->alert,
+                                        .gen = w->life});
+                break;
         case CORE_FX_REPLY:
                 reply(w, e->op);
                 break;

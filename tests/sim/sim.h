@@ -101,6 +101,10 @@ struct rules {
         bool must_hold;                /* a record in this call asks for FAILURES */
         bool counts;                   /* it was spawned in its turn: start_concurrency */
         int64_t retry_at_ms, retry_ms; /* when FAILURES may end by itself; the next wait */
+        struct {
+                int64_t number; /* of the incident that was told last */
+                unsigned life;  /* of the svcd that did */
+        } alert[CORE_ALERT_COUNT];
 };
 
 /* One service of the definition files. */
@@ -128,7 +132,8 @@ enum wtype {
         W_CHECK,
         W_OVER, /* svcd has found it above its memory limit */
         W_SHIM_DIES,
-        W_AWAY, /* svcd notices that the shim is not connected */
+        W_AWAY,  /* svcd notices that the shim is not connected */
+        W_TAKEN, /* an alert (conn) has been taken */
 };
 
 struct wev {

@@ -485,6 +485,12 @@ void world_do(struct sim *w, const struct wev *e)
         case W_AWAY:
                 if (e->gen == w->life && w->core && w->link[e->who].away)
                         perform_event(w, e->who, &(struct core_event){.type = CORE_EV_AWAY});
+                break;
+        case W_TAKEN:
+                if (e->gen == w->life && w->core && core_find(w->core, sim_name(e->who)))
+                        perform_event(w, e->who,
+                                      &(struct core_event){.type = CORE_EV_ALERTED,
+                                                           .alert = (enum core_alert)e->conn});
         }
 }
 

@@ -27,9 +27,10 @@ struct bench {
         struct core *c;
         struct conf *conf; /* of the next bench_apply; its services may be changed until then */
         int64_t now_ms;
-        int64_t wall_jump_ms; /* the wall clock is that far off */
-        struct strbuf fx, log;
+        int64_t wall_jump_ms;        /* the wall clock is that far off */
+        struct strbuf fx, log, told; /* told: what is to be kept, and what alerts are for */
         uint64_t op;
+        uint64_t keep; /* hash of the last FX_KEEP */
 };
 
 static inline int64_t bench_wall(const struct bench *b)
@@ -47,6 +48,16 @@ static inline void bench_effect(struct bench *b, const struct core_effect *e)
                 assert_true(json_is_object(e->fields));
                 strbuf_addf(&b->log, "%s%s: %s%s", b->log.n ? "\n" : "", name, e->text,
                             e->in_log ? "" : " (not logged)");
+                return;
+        }
+        if (e->type == CORE_FX_KEEP || e->type == CORE_FX_ALERT) {
+                strbuf_addf(&b->told, "%s%s ", b->told.n ? " | " : "", name);
+                b->keep = e->type == CORE_FX_KEEP ? e->digest : b->keep;
+                if (e->type == CORE_FX_KEEP)
+                        strbuf_addf(&b->told, "keep %s", e->def->command.text);
+                else
+                        strbuf_addf(&b->told, "%s %lld", core_alert_name(e->alert),
+                                    (long long)e->number);
                 return;
         }
         strbuf_addf(f, "%s%s ", f->n ? " | " : "", name);
@@ -107,6 +118,11 @@ static inline const char *bench_text(const struct strbuf *b)
                 assert_string_equal(bench_text(&(b)->log), (text));                                \
                 strbuf_done(&(b)->log);                                                            \
         } while (0)
+#define expect_told(b, text)                                                                       \
+        do {                                                                                       \
+                assert_string_equal(bench_text(&(b)->told), (text));                               \
+                strbuf_done(&(b)->told);                                                           \
+        } while (0)
 #define expect_state(b, name, text)                                                                \
         assert_string_equal(core_state_name(core_find((b)->c, (name))), (text))
 
@@ -114,6 +130,7 @@ static inline void bench_forget(struct bench *b)
 {
         strbuf_done(&b->fx);
         strbuf_done(&b->log);
+        strbuf_done(&b->told);
 }
 
 static inline void bench_init(struct bench *b)
