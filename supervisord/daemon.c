@@ -366,7 +366,7 @@ static void begin(struct daemon *d)
         load(d, NULL);
         link_wake_shims(d);
         for (size_t i = 0; i < core_count(d->core); i++)
-                watch_executable(d, core_at(d->core, i));
+                programs_fit(d, core_at(d->core, i));
         sdnotify_send("READY=1");
         d->notified = getenv("NOTIFY_SOCKET") != NULL;
         selflog_add(&d->log, "svcd is up for %s: %zu service%s, pid %d", d->paths.root,

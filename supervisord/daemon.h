@@ -22,6 +22,7 @@
 #include "supervisord/lock.h"
 #include "supervisord/nursery.h"
 #include "supervisord/places.h"
+#include "supervisord/programs.h"
 #include "supervisord/selflog.h"
 #include "supervisord/server.h"
 #include "supervisord/state.h"
@@ -50,6 +51,7 @@ struct daemon {
         struct downlog downlog;
         struct state state;
         struct watch watch;
+        struct programs programs;
         struct places places;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;

@@ -74,7 +74,7 @@ static void forget_fx(struct daemon *d, const struct core_effect *fx)
 {
         check_cancel(d, fx->svc);
         portwatch_stop(d, fx->svc);
-        watch_forget(d, fx->svc);
+        programs_forget(d, fx->svc);
         rollback_forget(d, fx->svc->name);
         link_forget(d, fx->svc);
         downlog_forget(d, fx->svc);
@@ -114,7 +114,7 @@ void effects_perform(struct daemon *d)
         while (d->effects > 0 && core_next(d->core, &fx)) {
                 d->effects--;
                 perform[fx.type](d, &fx);
-                if (fx.svc && fx.type == CORE_FX_LOG)
-                        watch_executable(d, fx.svc);
+                if (fx.svc && (fx.type == CORE_FX_LOG || fx.type == CORE_FX_REPLY))
+                        programs_fit(d, fx.svc);
         }
 }

@@ -1,6 +1,6 @@
 /* watch: what happens to files while nobody looks, by inotify: the control socket or RUN is deleted
  * (places.h puts them back), and the program of a service that was disabled by failures is replaced
- * (CORE_EV_EXECUTABLE). One inotify instance; no wake-up while nothing happens.
+ * (programs.h). One inotify instance; no wake-up while nothing happens.
  */
 #ifndef SVCD_SUPERVISORD_WATCH_H
 #define SVCD_SUPERVISORD_WATCH_H
@@ -10,7 +10,6 @@
 #include "supervisord/core/core.h"
 
 struct daemon;
-struct watch_item;
 
 #define WATCH_PLACES 3 /* RUN, ROOT/svcd, ROOT */
 
@@ -19,7 +18,6 @@ struct watch {
         ev_io io;
         ev_timer again; /* something is missing, or inotify is */
         bool said;      /* that there is no inotify */
-        struct watch_item *items;
 };
 
 /* Without inotify (instances and watches are limited for each user) svcd says so once, looks for what is
@@ -28,8 +26,7 @@ struct watch {
 void watch_open(struct watch *w, struct daemon *d);
 void watch_done(struct watch *w, struct daemon *d);
 
-/* From the turn: look at the program of S if it is disabled by failures alone, else no longer. */
-void watch_executable(struct daemon *d, struct core_service *s);
-void watch_forget(struct daemon *d, struct core_service *s);
+/* Whether a watch descriptor is that of a place. */
+bool watch_is_place(const struct watch *w, int wd);
 
 #endif
