@@ -109,7 +109,8 @@ $(B)/tests/sim/sim: $(call objects,$(SIM_SRC)) $(LIBCORE) $(LIBCOMMON)
 # these would do to the machine (starting, killing, waiting) the target does in their place: --wrap.
 # FUZZER is empty, and the target linked with replay.c, unless `make fuzz` builds it.
 FUZZ_WRAP_shim_orders := child_spawn child_limits tree_kill tree_signal tree_signal_all tree_others \
-	wait4 _exit stamp_mono_us stamp_wall_ms logfile_write logfile_rotate oldlog_pack oldlog_drop record_lock open mkdir rmdir unlink socket bind \
+	wait4 _exit stamp_mono_us stamp_wall_ms logput_write logfile_rotate oldlog_pack oldlog_drop \
+	record_lock open mkdir rmdir unlink socket bind \
 	setsockopt getsockopt connect recv send recvmsg poll
 FUZZER ?=
 FUZZ_MAIN := $(if $(FUZZER),,$(B)/tests/fuzz/replay.o)

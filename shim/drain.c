@@ -85,6 +85,7 @@ void drain_break(struct shim *s)
         if (!s->drain.open)
                 return;
         log_raw(&s->log, "\n", 1);
+        s->drain.open->cut = true;
         s->drain.open = NULL;
 }
 
@@ -102,6 +103,35 @@ static void put_piece(struct shim *s, struct stream *st, int64_t wall_ms, const 
         log_raw(&s->log, p, (size_t)(end - p));
 }
 
+/* The line that is in the file without its end goes on. */
+static const unsigned char *feed_open(struct shim *s, const unsigned char *p,
+                                      const unsigned char *end)
+{
+        const unsigned char *newline = (const unsigned char *)memchr(p, '\n', (size_t)(end - p));
+        const unsigned char *stop = newline ? newline + 1 : end;
+        log_raw(&s->log, p, (size_t)(stop - p));
+        if (newline) {
+                s->drain.open = NULL;
+                gate_line_ended(s);
+        }
+        return stop;
+}
+
+/* The rest of a line that was ended too early is marked as such once there is something to write of it. */
+static const unsigned char *feed_rest(struct shim *s, struct stream *st, int64_t wall_ms,
+                                      const unsigned char *p, const unsigned char *end)
+{
+        const unsigned char *newline = (const unsigned char *)memchr(p, '\n', (size_t)(end - p));
+        if (!newline && (size_t)(end - p) < LINE_BYTES)
+                return p;
+        st->cut = false;
+        log_continued(&s->log, source(s, st), wall_ms);
+        if (newline)
+                return log_lines(&s->log, source(s, st), wall_ms, p, newline + 1);
+        put_piece(s, st, wall_ms, p, end);
+        return end;
+}
+
 /* FRESH bytes have come behind those that are held. */
 static void feed(struct shim *s, struct stream *st, size_t fresh)
 {
@@ -109,20 +139,16 @@ static void feed(struct shim *s, struct stream *st, size_t fresh)
         unsigned char *buf = buffer(s, st);
         const unsigned char *p = buf, *end = buf + st->held + fresh;
         int64_t wall_ms = stamp_wall_ms();
-        if (d->open && d->open != st)
+        if (d->open && d->open != st &&
+            (st->held + fresh >= LINE_BYTES || memchr(buf + st->held, '\n', fresh)))
                 drain_break(s);
-        if (d->open == st) {
-                const unsigned char *newline = (const unsigned char *)memchr(p, '\n', fresh);
-                const unsigned char *stop = newline ? newline + 1 : end;
-                log_raw(&s->log, p, (size_t)(stop - p));
-                p = stop;
-                if (newline) {
-                        d->open = NULL;
-                        gate_line_ended(s);
-                }
-        }
+        if (d->open == st)
+                p = feed_open(s, p, end);
+        if (st->cut && p < end)
+                p = feed_rest(s, st, wall_ms, p, end);
         if (st->mute) {
-                const unsigned char *newline = (const unsigned char *)memchr(p, '\n', fresh);
+                const unsigned char *newline =
+                    (const unsigned char *)memchr(p, '\n', (size_t)(end - p));
                 st->mute = !newline;
                 p = newline ? newline + 1 : end;
         }
@@ -248,11 +274,11 @@ static void complete(struct shim *s, struct stream *st)
                 buf[st->held] = '\n';
                 feed(s, st, 1);
         }
-        st->mute = false;
         if (s->drain.open == st) {
                 drain_break(s);
                 gate_line_ended(s);
         }
+        st->cut = st->mute = false;
 }
 
 static void finish_stream(struct shim *s, struct stream *st, size_t limit)

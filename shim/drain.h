@@ -11,9 +11,9 @@
  * the page they would share begin a new one.)
  *
  * LINES. A line is written to the log when its end is there. One that grows beyond LINE_BYTES goes
- * out in pieces; nothing of another source is written in between for LINE_HOLD_US, so that it
- * stays one line, then it is ended with a newline as soon as another source has something. The bytes
- * of an unfinished line are completed by a newline when the run is over.
+ * out bit by bit; nothing of another source is written in between for LINE_HOLD_US, so that it
+ * stays one line, then it is ended with a newline as soon as another source has something, and its rest
+ * is marked (log_continued). The bytes of an unfinished line are completed by a newline when the run is over.
  *
  * While the gate (gate.h) is closed nothing is read.
  */

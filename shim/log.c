@@ -1,5 +1,5 @@
-/* log: lines into the batch, the batch into the file. Files and rotation are in logfile.c; which line
- * may be written when is decided elsewhere (gate.c, drain.c). */
+/* log: lines into the batch. The batch into the file is logput.c's business; which line may be written when is
+ * decided elsewhere (gate.c, drain.c). */
 #include "shim/log.h"
 
 #include <string.h>
@@ -8,6 +8,7 @@
 #endif
 
 #include "shim/logfile.h"
+#include "shim/logput.h"
 
 #define TIME_BACK_MAX_MS 2000
 
@@ -122,6 +123,17 @@ void log_raw(struct log *l, const void *data, size_t n)
         }
 }
 
+void log_continued(struct log *l, const char *source, int64_t wall_ms)
+{
+        static const char what[] = LOG_CONTINUED;
+        if (l->plain)
+                return;
+        log_raw(l, stamp_at(&l->stamp, wall_ms), STAMP_LEN);
+        log_raw(l, what, sizeof(what) - 1);
+        log_raw(l, source, 3);
+        log_raw(l, "\n", 1);
+}
+
 void log_event(struct log *l, const char *source, size_t source_n, int64_t wall_ms,
                const char *text, size_t n)
 {
@@ -134,6 +146,7 @@ void log_event(struct log *l, const char *source, size_t source_n, int64_t wall_
         do {
                 const char *newline = n ? (const char *)memchr(text, '\n', n) : NULL;
                 size_t part = newline ? (size_t)(newline - text) : n;
+                make_room(l, STAMP_LEN + LOG_SOURCE_MAX + 1); /* not in two batches */
                 log_raw(l, stamp_at(&l->stamp, wall_ms), STAMP_LEN);
                 log_raw(l, source, source_n);
                 log_raw(l, " ", 1);
@@ -168,5 +181,5 @@ void log_flush(struct log *l)
         size_t n = l->n;
         l->n = 0;
         if (n || (l->retry_at_us != INT64_MAX && l->retry_at_us <= stamp_mono_us()))
-                logfile_write(l, l->buf, n);
+                logput_write(l, l->buf, n);
 }

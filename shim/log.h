@@ -8,10 +8,10 @@
  *
  * What can go wrong with a file never stops a service: lines that cannot be written (no space, no
  * permission, no folder) are dropped and counted, and the log tells how many as soon as it can
- * (lost.h). A file that was deleted or moved away is noticed within a second and made anew, its folder
- * too. A line is written whole or not at all: what is left of one when the space runs out is cut off
- * again, however many batches it came in. A file that cannot be rotated grows to twice its limit, then
- * lines are dropped.
+ * (lost.h). What others do to the file costs no line (logfile.h). A line is written whole or not at all: what
+ * is left of one when the space runs out is cut off again, however many batches it came in; only one that
+ * fits into no file is cut (logput.h). A file that cannot be rotated grows to twice its limit, then lines
+ * are dropped.
  *
  * Ownership: `path` belongs to the caller and must outlive the log; the batch is `buf` of the caller's,
  * LOG_BUF bytes. Times: wall_ms is CLOCK_REALTIME, now_us CLOCK_MONOTONIC.
@@ -30,6 +30,7 @@
 #define LOG_SLACK      64u            /* bytes after a piece of output that may be read, not used */
 #define LOG_BUF        (LOG_LINE_MAX + 96u * 1024u)
 #define LOG_SOURCE_MAX 8
+#define LOG_CONTINUED  "svcd line continued source=" /* before the rest of a line that was cut */
 
 struct log {
         char *buf;
@@ -43,6 +44,8 @@ struct log {
         bool mid;     /* the file's last line is not complete; it begins at line_at */
         bool torn;    /* nor will it ever be: a newline goes first */
         bool skip;    /* what comes up to the next newline is the rest of a line that was dropped */
+        bool rest;    /* … is the rest of one that was cut */
+        char source[LOG_SOURCE_MAX + 1]; /* of the line that was begun last */
         unsigned mode, keep;
         int64_t max_bytes; /* 0 = never rotate */
         int64_t size_bytes;
@@ -72,6 +75,9 @@ const unsigned char *log_lines(struct log *l, const char *source, int64_t wall_m
 
 /* Output: the beginning of a line; its rest comes by log_raw. */
 void log_begin(struct log *l, const char *source, int64_t wall_ms);
+
+/* What comes next of SOURCE belongs to a line that was ended too early. */
+void log_continued(struct log *l, const char *source, int64_t wall_ms);
 
 /* Bytes as they are. */
 void log_raw(struct log *l, const void *data, size_t n);

@@ -1,4 +1,4 @@
-/* logfile: see logfile.h. Knows nothing of services, only of lines, sizes and file names. */
+/* logfile: see logfile.h. Knows nothing of services, only of sizes and file names. */
 #include "shim/logfile.h"
 
 #include <errno.h>
@@ -9,12 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/lost.h"
 #include "shim/oldlog.h"
 #include "shim/text.h"
 
-#define LONG_LINE_BYTES (1024 * 1024) /* one that stays whole, however small the file may be */
-#define CHECK_US        INT64_C(1000000) /* how often the path is compared, and a failure tried again */
+#define CHECK_US   INT64_C(1000000) /* how often the path is compared, and a failure tried again */
+#define COPY_BYTES 4096u
 
 struct name {
         char s[PATH_MAX + 16];
@@ -42,25 +41,6 @@ static void make_folders(const struct log *l)
         }
 }
 
-static void adopt(struct log *l, int fd)
-{
-        struct stat st;
-        char last = '\n';
-        l->fd = fd;
-        l->regular = l->torn = false;
-        l->size_bytes = 0;
-        if (fstat(fd, &st) < 0)
-                return;
-        l->dev = st.st_dev;
-        l->ino = st.st_ino;
-        l->regular = S_ISREG(st.st_mode);
-        if (!l->regular)
-                return;
-        l->size_bytes = st.st_size;
-        /* Someone was killed, or the power failed, in the middle of a line. */
-        l->torn = st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
-}
-
 /* O_NONBLOCK: a log that was replaced by a FIFO must not hold up a service. */
 static int open_log(const struct log *l, const char *path, int flags)
 {
@@ -78,103 +58,31 @@ static int open_or_make(const struct log *l)
         return open_log(l, l->path, 0);
 }
 
-static bool ready(struct log *l, int64_t now_us)
+/* Someone was killed, the power failed, or somebody has cut the file, in the middle of a line. */
+static bool ends_torn(int fd, int64_t size)
 {
-        if (l->fd >= 0)
-                return true;
-        if (!l->path || !*l->path || now_us < l->checked_at_us)
-                return false;
-        int fd = open_or_make(l);
-        if (fd < 0)
-                fd = open_or_make(
-                    l); /* what was short for a moment must not cost a second of lines */
-        l->checked_at_us = now_us + CHECK_US;
-        if (fd < 0) {
-                l->open_error = -fd;
-                return false;
-        }
-        adopt(l, fd);
-        return true;
+        char last = '\n';
+        return size > 0 && pread(fd, &last, 1, (off_t)size - 1) == 1 && last != '\n';
 }
 
-/* Whether the path still leads to the file that is open; at most once a second. A file that was moved
- * away is better than none; one that was deleted is none. */
-static void compare(struct log *l, int64_t now_us)
+static void adopt(struct log *l, int fd)
 {
         struct stat st;
-        if (l->fd < 0 || now_us < l->checked_at_us || l->mid)
+        l->fd = fd;
+        l->regular = l->torn = false;
+        l->size_bytes = 0;
+        if (fstat(fd, &st) < 0)
                 return;
-        l->checked_at_us = now_us + CHECK_US;
-        if (stat(l->path, &st) == 0 && st.st_ino == l->ino && st.st_dev == l->dev) {
-                if (l->regular)
-                        l->size_bytes = st.st_size; /* it may have been truncated by hand */
+        l->dev = st.st_dev;
+        l->ino = st.st_ino;
+        l->regular = S_ISREG(st.st_mode);
+        if (!l->regular)
                 return;
-        }
-        int fd = open_or_make(l);
-        if (fd < 0 && fstat(l->fd, &st) == 0 && st.st_nlink > 0)
-                return;
-        close(l->fd);
-        l->fd = -1;
-        if (fd >= 0)
-                adopt(l, fd);
-        else
-                l->open_error = -fd;
+        l->size_bytes = st.st_size;
+        l->torn = ends_torn(fd, st.st_size);
 }
 
-/* The next file is made before the present one is moved: without it nothing has changed. */
-static int make_next(const struct log *l, struct name *next)
-{
-        unlink(with_suffix(next, l, ".new"));
-        int fd = open_log(l, next->s, O_EXCL);
-        if ((fd == -ENOSPC || fd == -EDQUOT) && oldlog_drop_last(l->path, l->keep))
-                fd = open_log(l, next->s, O_EXCL);
-        return fd;
-}
-
-static bool rotate(struct log *l, int64_t now_us)
-{
-        struct name next;
-        int fd = make_next(l, &next);
-        int r = fd < 0 ? fd : oldlog_push(l->path, l->keep);
-        if (r == 0 && rename(next.s, l->path) < 0)
-                r = -errno;
-        if (r < 0) {
-                if (fd >= 0) {
-                        close(fd);
-                        unlink(next.s);
-                }
-                l->rotate_error = -r;
-                l->rotate_at_us = now_us + CHECK_US;
-                return false;
-        }
-        close(l->fd);
-        adopt(l, fd);
-        l->checked_at_us = now_us + CHECK_US;
-        l->rotated = true;
-        return true;
-}
-
-int logfile_rotate(struct log *l, uint64_t inode)
-{
-        int64_t now_us = stamp_mono_us();
-        if (!ready(l, now_us))
-                return -l->open_error;
-        if (!l->regular || (uint64_t)l->ino != inode)
-                return -ENOENT;
-        if (l->mid)
-                return -EAGAIN;
-        return l->size_bytes == 0 || rotate(l, now_us) ? 0 : -l->rotate_error;
-}
-
-/* Where the last whole line of N bytes ends; 0 if there is none. */
-static size_t whole(const char *p, size_t n)
-{
-        const char *newline = n ? (const char *)memrchr(p, '\n', n) : NULL;
-        return newline ? (size_t)(newline - p) + 1 : 0;
-}
-
-/* Returns how much was written, and why it was not all in *ret_error. */
-static size_t put(struct log *l, const char *p, size_t n, int *ret_error)
+size_t logfile_append(struct log *l, const char *p, size_t n, int *ret_error)
 {
         size_t done = 0;
         while (done < n) {
@@ -191,8 +99,134 @@ static size_t put(struct log *l, const char *p, size_t n, int *ret_error)
         return done;
 }
 
-/* The file ends at AT again, if that is what this log has written; else a newline must do. */
-static void cut(struct log *l, int64_t at)
+/* What the file OLD has between FROM and TO goes to the end of L's. */
+static int copy(struct log *l, int old, int64_t from, int64_t to)
+{
+        char buf[COPY_BYTES];
+        while (from < to) {
+                size_t most = to - from < COPY_BYTES ? (size_t)(to - from) : COPY_BYTES;
+                int error = 0;
+                ssize_t n = pread(old, buf, most, (off_t)from);
+                if (n <= 0)
+                        return n < 0 ? -errno : 0;
+                if (logfile_append(l, buf, (size_t)n, &error) != (size_t)n)
+                        return -error;
+                from += n;
+        }
+        return 0;
+}
+
+/* FD is the log from now on, and what the one before has from FROM on comes along; the one before stays
+ * open. 0, or -errno: then nothing has changed. */
+static int change_to(struct log *l, int fd, int64_t from)
+{
+        struct log was = *l;
+        int error = 0;
+        adopt(l, fd);
+        int64_t empty = l->size_bytes;
+        if (!l->regular || !was.regular || from >= was.size_bytes)
+                return 0;
+        if (l->torn && logfile_append(l, "\n", 1, &error) != 1)
+                error = -error;
+        int64_t at = l->size_bytes;
+        l->torn = false;
+        if (error == 0)
+                error = copy(l, was.fd, from, was.size_bytes);
+        if (error == 0) {
+                l->line_at += at - from;
+                return 0;
+        }
+        if (ftruncate(fd, (off_t)empty) < 0)
+                error = -errno;
+        *l = was;
+        return error;
+}
+
+/* What came along from FROM on is not here any more. */
+static void leave(int old, int64_t from, int64_t end)
+{
+        if (from < end)
+                (void)!ftruncate(old, (off_t)from); /* else it is there twice */
+        close(old);
+}
+
+static bool is_at_path(const struct log *l)
+{
+        struct stat st;
+        return stat(l->path, &st) == 0 && st.st_ino == l->ino && st.st_dev == l->dev;
+}
+
+/* Opens what the path leads to now, in place of the file that is open. */
+static int reopen(struct log *l, int64_t from)
+{
+        int old = l->fd, fd = open_or_make(l);
+        int64_t end = l->size_bytes;
+        int r = fd < 0 ? fd : change_to(l, fd, from);
+        if (r < 0 && fd >= 0)
+                close(fd);
+        if (r == 0)
+                leave(old, from, end);
+        return r;
+}
+
+/* A file that was moved away is better than none; and a line that has begun there stays whole. */
+static void compare(struct log *l, int64_t now_us)
+{
+        if (now_us < l->checked_at_us || l->mid)
+                return;
+        l->checked_at_us = now_us + CHECK_US;
+        if (!is_at_path(l))
+                reopen(l, l->size_bytes);
+}
+
+bool logfile_ready(struct log *l, int64_t now_us)
+{
+        if (l->fd >= 0) {
+                compare(l, now_us);
+                return true;
+        }
+        if (!l->path || !*l->path || now_us < l->checked_at_us)
+                return false;
+        int fd = open_or_make(l);
+        if (fd < 0) /* what was short for a moment must not cost a second of lines */
+                fd = open_or_make(l);
+        l->checked_at_us = now_us + CHECK_US;
+        if (fd < 0) {
+                l->open_error = -fd;
+                return false;
+        }
+        adopt(l, fd);
+        return true;
+}
+
+void logfile_refresh(struct log *l)
+{
+        struct stat st;
+        if (!l->regular || fstat(l->fd, &st) < 0 || st.st_size == l->size_bytes)
+                return;
+        l->size_bytes = st.st_size;
+        l->torn = ends_torn(l->fd, st.st_size);
+        l->rest = l->rest || l->mid;
+        l->mid = false;
+}
+
+bool logfile_keep(struct log *l, int64_t from, int64_t now_us)
+{
+        struct stat st;
+        if (!l->regular || fstat(l->fd, &st) < 0 || st.st_nlink > 0)
+                return true;
+        int r = reopen(l, from);
+        l->checked_at_us = now_us + CHECK_US;
+        if (r == 0)
+                return true;
+        l->open_error = -r;
+        l->mid = false;
+        close(l->fd);
+        l->fd = -1;
+        return false;
+}
+
+void logfile_cut(struct log *l, int64_t at)
 {
         struct stat st;
         l->mid = false;
@@ -204,110 +238,71 @@ static void cut(struct log *l, int64_t at)
                 l->size_bytes = at;
 }
 
-/* Returns how much of N bytes is in the file for good: all, or whole lines. */
-static size_t put_lines(struct log *l, const char *p, size_t n, int *ret_error)
+/* ---- rotation ---- */
+
+/* The next file is made before the present one is moved: without it nothing has changed. */
+static int make_next(const struct log *l, struct name *next)
 {
-        int64_t at = l->size_bytes;
-        size_t done = put(l, p, n, ret_error), keep = whole(p, done);
-        if (!l->mid || keep)
-                l->line_at = at + (int64_t)keep;
-        if (done == n) {
-                l->mid = keep < n;
-                return n;
+        unlink(with_suffix(next, l, ".new"));
+        int fd = open_log(l, next->s, O_EXCL);
+        if ((fd == -ENOSPC || fd == -EDQUOT) && oldlog_drop_last(l->path, l->keep))
+                fd = open_log(l, next->s, O_EXCL);
+        return fd;
+}
+
+/* The line that has begun is copied, then the names change, then it is cut off where it was: whatever fails or
+ * whoever dies in between, it is somewhere. */
+static int shift(struct log *l)
+{
+        struct name next;
+        int old = l->fd, fd = make_next(l, &next);
+        int64_t from = l->mid ? l->line_at : l->size_bytes, end = l->size_bytes;
+        struct log was = *l;
+        if (fd < 0)
+                return fd;
+        int r = change_to(l, fd, from);
+        if (r == 0)
+                r = oldlog_push(l->path, l->keep);
+        if (r == 0 && rename(next.s, l->path) < 0)
+                r = -errno;
+        if (r < 0) {
+                *l = was;
+                close(fd);
+                unlink(next.s);
+                return r;
         }
-        cut(l, l->line_at);
-        return keep;
+        leave(old, from, end);
+        l->rotated = true;
+        return 0;
 }
 
-/* How much of N bytes may go into a file of at most LIMIT bytes as it is; 0: none. */
-static size_t portion(const struct log *l, const char *p, size_t n, int64_t limit)
+bool logfile_next(struct log *l, int64_t now_us)
 {
-        if (!l->regular || l->max_bytes <= 0 || l->size_bytes + (int64_t)n <= limit)
-                return n;
-        const char *newline = (const char *)memchr(p, '\n', n);
-        size_t first = newline ? (size_t)(newline - p) + 1 : n;
-        /* A line that has begun stays whole, but not for ever: a program that never ends one must not
-         * fill the disk. */
-        if (l->mid)
-                return l->size_bytes + (int64_t)first <= 2 * limit + LONG_LINE_BYTES ? first : 0;
-        int64_t room = limit - l->size_bytes;
-        size_t fits = room > 0 ? whole(p, (size_t)room < n ? (size_t)room : n) : 0;
-        if (fits)
-                return fits;
-        return l->size_bytes > 0 ? 0
-                                 : first; /* one line is longer than the limit: it stays whole */
-}
-
-/* The same after rotating if that is due; a file that cannot be rotated has another limit. */
-static size_t allowed(struct log *l, const char *p, size_t n, int64_t now_us, int *ret_error)
-{
-        size_t part = portion(l, p, n, l->max_bytes);
-        if (part == 0 && now_us >= l->rotate_at_us && rotate(l, now_us))
-                part = portion(l, p, n, l->max_bytes);
-        if (part == 0)
-                part = portion(l, p, n, 2 * l->max_bytes);
-        if (part == 0)
-                *ret_error = l->rotate_error;
-        return part;
-}
-
-/* Before anything else: the end of a line that was left without one, and what was lost. */
-static bool catch_up(struct log *l, int64_t now_us, int *ret_error)
-{
-        char buf[LOST_NOTICE_BYTES];
-        if (l->torn && put(l, "\n", 1, ret_error) != 1)
+        if (now_us < l->rotate_at_us)
                 return false;
-        l->torn = false;
-        if (!l->lost)
-                return true;
-        size_t n = lost_notice(l, buf);
-        if (allowed(l, buf, n, now_us, ret_error) != n || put_lines(l, buf, n, ret_error) != n)
+        /* Somebody else was quicker. */
+        bool ours = is_at_path(l);
+        int r = ours ? shift(l) : reopen(l, l->mid ? l->line_at : l->size_bytes);
+        if (r < 0) {
+                l->rotate_error = -r;
+                l->rotate_at_us = now_us + CHECK_US;
                 return false;
-        lost_told(l);
+        }
+        l->checked_at_us = now_us + CHECK_US;
         return true;
 }
 
-/* The next lines of N bytes. Returns how many bytes are dealt with; 0: nothing more can be written. */
-static size_t write_some(struct log *l, const char *p, size_t n, int64_t now_us, int *ret_error)
-{
-        if (!ready(l, now_us)) {
-                *ret_error = l->open_error;
-                return 0;
-        }
-        if (!l->mid && !catch_up(l, now_us, ret_error))
-                return 0;
-        size_t part = allowed(l, p, n, now_us, ret_error);
-        return part ? put_lines(l, p, part, ret_error) : 0;
-}
-
-/* RLIMIT_FSIZE, the account's, is below log.max_size: then it takes its place. */
-static bool rotate_at_limit(struct log *l, int error, int64_t now_us)
-{
-        return error == EFBIG && l->regular && l->max_bytes > 0 && l->size_bytes > 0 && !l->torn &&
-               now_us >= l->rotate_at_us && rotate(l, now_us);
-}
-
-void logfile_write(struct log *l, const char *p, size_t n)
+int logfile_rotate(struct log *l, uint64_t inode)
 {
         int64_t now_us = stamp_mono_us();
-        const char *end = p + n;
-        int error = 0;
-        compare(l, now_us);
-        p = lost_skip(l, p, end);
-        if (p == end && l->lost && ready(l, now_us))
-                catch_up(l, now_us, &error);
-        while (p < end) {
-                bool mid = l->mid;
-                size_t done = write_some(l, p, (size_t)(end - p), now_us, &error);
-                p += done;
-                if (!mid && rotate_at_limit(l, error, now_us)) {
-                        error = 0;
-                } else if (error || !done) {
-                        lost_drop(l, p, (size_t)(end - p), error);
-                        break;
-                }
-        }
-        lost_plan(l, now_us);
+        if (!l->off && !logfile_ready(l, now_us))
+                return -l->open_error;
+        if (l->off || !l->regular || (uint64_t)l->ino != inode)
+                return -ENOENT;
+        logfile_refresh(l);
+        if (l->mid && l->line_at == 0)
+                return -EAGAIN;
+        return l->size_bytes == 0 || logfile_next(l, now_us) ? 0 : -l->rotate_error;
 }
 
 void logfile_chmod(const struct log *l)
@@ -321,7 +316,7 @@ void logfile_close(struct log *l)
         if (l->fd >= 0)
                 close(l->fd);
         l->fd = -1;
-        l->mid = l->torn = l->skip = false;
+        l->mid = l->torn = l->skip = l->rest = false;
         l->lost = 0;
         l->checked_at_us = 0;
         l->retry_at_us = INT64_MAX;

@@ -1,4 +1,13 @@
-/* logfile: the file below a log: opening, writing whole lines, rotation. Used by log.c, and for oldlog frames. */
+/* logfile: the file below a log: its names, opening, rotation, and what others do to it. Used by logput.c
+ * and log.c, and for oldlog frames. What is written, and how much fits, is not its business.
+ *
+ * OTHERS' HANDS. Somebody may delete the file, move it away, truncate it, replace it or append to it at any
+ * moment, logrotate does all of that.
+ *   deleted    seen right after the write that went into the deleted file; what was written is written again,
+ *              into a new file, so nothing is lost
+ *   moved      what is written until that is seen, within a second, is in the moved file
+ *   truncated  O_APPEND: the next write is at the new end; the account of its size is put right before each write
+ */
 #ifndef SVCD_SHIM_LOGFILE_H
 #define SVCD_SHIM_LOGFILE_H
 
@@ -6,16 +15,35 @@
 
 #include "shim/log.h"
 
-/* Writes N bytes of lines, rotating where it is due; counts the lines that could not be written, and
- * tells how many were lost before. */
-void logfile_write(struct log *l, const char *p, size_t n);
+/* The file is open, or can be opened at NOW_US; else false, and the error in l->open_error. Looks, at most
+ * once a second, whether the path still leads to it. */
+bool logfile_ready(struct log *l, int64_t now_us);
+
+/* Puts the account right if others have changed the file: its size; whether its last line has an end; a line
+ * that has begun can go on only as a piece (l->rest). */
+void logfile_refresh(struct log *l);
+
+/* Appends N bytes. Returns how many are in the file, and why it were not all in *ret_error. */
+size_t logfile_append(struct log *l, const char *p, size_t n, int *ret_error);
+
+/* After writing: if the file was deleted, what it has from FROM on goes into a new one. False if that cannot
+ * be made: then no file is open. */
+bool logfile_keep(struct log *l, int64_t from, int64_t now_us);
+
+/* The file ends at AT again, if that is what this log has written; else a newline must do. The line that has
+ * begun is none any more. */
+void logfile_cut(struct log *l, int64_t at);
+
+/* A new file under the path; the one that is open becomes PATH.1 and so on. A line that has begun goes along.
+ * False if that is not possible (l->rotate_error) and was not tried for a second. */
+bool logfile_next(struct log *l, int64_t now_us);
+
+/* The same although the file is not full, if it is the one with INODE. 0 or -errno: -EAGAIN if there is nothing
+ * in it but a line that has begun. */
+int logfile_rotate(struct log *l, uint64_t inode);
 
 /* Of the file that is open, if one is. With the file what it should have told of is forgotten. */
 void logfile_chmod(const struct log *l);
 void logfile_close(struct log *l);
-
-/* Rotates although the file is not full, if it is the one with INODE. 0 or -errno: -EAGAIN in the middle of a
- * line. */
-int logfile_rotate(struct log *l, uint64_t inode);
 
 #endif

@@ -57,7 +57,7 @@ void lost_drop(struct log *l, const char *p, size_t n, int error)
 
 void lost_inherit(struct log *l, int64_t lines, int error)
 {
-        if (lines <= 0)
+        if (lines <= 0 || l->off)
                 return;
         l->lost += lines;
         l->lost_error = error;

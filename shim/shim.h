@@ -67,6 +67,7 @@ struct stream {
         int r, w;    /* of the pipe; w is what each run gets */
         size_t cap;  /* of the pipe */
         size_t held; /* bytes of a line that has no end yet, in struct big */
+        bool cut;    /* they are the rest of a line that was ended too early */
         bool mute;   /* they, and all up to the next newline, are beyond log.rate_limit */
         uint64_t inode;
 };

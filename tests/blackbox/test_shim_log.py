@@ -241,16 +241,6 @@ class Files(ShimTest):
         self.assertEqual(self.all_logs(shim), [path])
         self.assertLessEqual(os.path.getsize(path), 1000)
 
-    def test_line_longer_than_the_limit(self):
-        shim = self.shim(log_max_size=1000, log_keep=9)
-        shim.start([PYTHON, "-c", "for n in (10, 5000, 10, 300000, 10): print('k' * n)"])
-        self.finish(shim)
-        text = b"".join(self.read(f) for f in self.all_logs(shim))
-        self.assertEqual([len(LINE.match(x)[2]) for x in text.splitlines() if b" out " in x],
-                         [10, 5000, 10, 300000, 10])
-        for f in self.all_logs(shim):
-            self.assertTrue(self.read(f).endswith(b"\n"), f)
-
     def test_goes_on_where_it_was(self):
         path = self.log_path("a")
         os.makedirs(os.path.dirname(path))

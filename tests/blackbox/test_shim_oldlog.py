@@ -147,14 +147,19 @@ class OldLogs(Files):
         self.assertEqual(self.old(shim, OLD_ROTATE, again, 0), 0)  # it is empty: nothing to do
         self.assertEqual(set(self.there()), {"1"})
 
-    def test_not_in_the_middle_of_a_line(self):
+    def test_a_line_that_has_begun_goes_along(self):
         fifo = os.path.join(self.folder, "fifo")
         os.mkfifo(fifo)
         shim = self.shim(log_max_size=1 << 20, log_keep=3)
         shim.start([PYTHON, "-c", f"import os\nos.write(1, b'a' * 100000)\nopen({fifo!r}).read()\n"
                     "os.write(1, b'b' * 100000 + b'\\n')"])
         self.until(lambda: b"aaaa" in shim.log(), "beginning of the line")
+        first = os.stat(self.log_path("a")).st_ino
+        self.assertEqual(self.old(shim, OLD_ROTATE, first, 0), 0)
+        self.assertNotIn(b"a" * 100, self.read(self.log_path("a") + ".1"))
+        # There is nothing else in the new file: nothing to rotate.
         inode = os.stat(self.log_path("a")).st_ino
+        self.assertEqual(self.old(shim, OLD_ROTATE, first, 0), errno.ENOENT)
         self.assertEqual(self.old(shim, OLD_ROTATE, inode, 0), errno.EAGAIN)
         with open(fifo, "w", encoding="ascii"):
             pass

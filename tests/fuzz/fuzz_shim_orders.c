@@ -158,8 +158,8 @@ int64_t __wrap_stamp_wall_ms(void)
         return INT64_C(1790000000000) + now_us / 1000;
 }
 
-void __wrap_logfile_write(struct log *l, const char *p, size_t n);
-void __wrap_logfile_write(struct log *l, const char *p, size_t n)
+void __wrap_logput_write(struct log *l, const char *p, size_t n);
+void __wrap_logput_write(struct log *l, const char *p, size_t n)
 {
         (void)l;
         if (n > sizeof(log_text) - log_n)
