@@ -88,6 +88,12 @@ struct conf_env {
         size_t n, cap;
 };
 
+/* What `monitoring.checks` lists: see struct conf_check. */
+struct conf_checks {
+        struct conf_check *v;
+        size_t n, cap;
+};
+
 enum conf_ready { CONF_READY_EXEC, CONF_READY_NOTIFY, CONF_READY_PORT, CONF_READY_MONITORING };
 enum conf_policy { CONF_POLICY_ALWAYS, CONF_POLICY_ON_FAILURE, CONF_POLICY_NEVER };
 enum conf_scope { CONF_SCOPE_MAIN, CONF_SCOPE_TREE };
@@ -101,6 +107,21 @@ enum conf_type {
 #define TYPE(name, ctype, text) typedef ctype conf_ctype_##name;
 #include "common/conf_types.def"
 #undef TYPE
+
+/* One monitoring check; the keys of check.def. In a list it has only what was written there (and a name): see
+ * conf_check_get. */
+enum conf_check_setting {
+#define CHECK(member, ...) CHECK_##member,
+#include "common/check.def"
+#undef CHECK
+        CHECK_COUNT
+};
+struct conf_check {
+#define CHECK(member, key, type, ...) conf_ctype_##type member;
+#include "common/check.def"
+#undef CHECK
+        unsigned written; /* bits of enum conf_check_setting */
+};
 
 enum conf_setting {
 #define SETTING(member, ...) SETTING_##member,
@@ -170,9 +191,10 @@ struct conf_setting_info {
         enum conf_type type;
         int64_t min, max;
         enum conf_change { CONF_CHANGE_NOTHING, CONF_CHANGE_LIVE, CONF_CHANGE_RESTART } change;
-        size_t offset; /* of the member in struct conf_service, or struct conf_account */
+        size_t offset; /* of the member in struct conf_service, struct conf_account or struct conf_check */
 };
 extern const struct conf_setting_info conf_settings[SETTING_COUNT];
+extern const struct conf_setting_info conf_check_settings[CHECK_COUNT]; /* path: the key alone */
 extern const struct conf_setting_info conf_account_settings[ACCOUNT_COUNT];
 extern const char *const conf_type_text[]; /* by enum conf_type: what people write */
 struct conf_short {
@@ -228,6 +250,12 @@ char *conf_print_account(const struct conf *c, enum conf_account_setting s);
 
 /* Whether two definitions have the same value for a setting. */
 bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s);
+
+/* The checks of a service: those of its list, or the one that `monitoring` itself is; 0 = it has none. */
+size_t conf_checks_n(const struct conf_service *s);
+/* Check I of them, complete: what it does not say itself comes from `monitoring`; its name is never NULL. All of it
+ * belongs to S. */
+struct conf_check conf_check_get(const struct conf_service *s, size_t i);
 
 /* A hash over the settings for which a change needs RESTART, together with the account's
  * environment: two runs with the same digest were started alike. */

@@ -73,29 +73,52 @@ bool conf_in_doubt(const struct conf_parse *p, const struct conf_slot *slot, enu
                (p->defaults_doubt[s] && p->defaults.origin[s].source != CONF_FROM_DEFAULTS);
 }
 
+/* The kinds of checks that `monitoring` can say; at most one of them. */
+static const enum conf_setting check_kinds[] = {
+    SETTING_monitoring_command, SETTING_monitoring_tcp, SETTING_monitoring_checks};
+
+static void check_kind(struct conf_at *at, const struct conf_service *svc)
+{
+        const enum conf_setting *first = NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(check_kinds); i++) {
+                const struct conf_setting_info *info = &conf_settings[check_kinds[i]];
+                if (!conf_value_set(info, conf_member(svc, check_kinds[i])))
+                        continue;
+                if (first) {
+                        at->key = info->path;
+                        conf_fail_place(at, written_at(svc, check_kinds[i]),
+                                        "monitoring has %s already (only one of command, tcp and "
+                                        "checks is possible)",
+                                        *first == SETTING_monitoring_command ? "a command"
+                                                                             : "a tcp port");
+                        at->key = NULL;
+                        return;
+                }
+                first = &check_kinds[i];
+        }
+}
+
 static void check_monitoring(struct conf_at *at, const struct conf_slot *slot)
 {
         const struct conf_service *svc = slot->svc;
-        bool command = svc->monitoring_command.argv.n > 0, tcp = svc->monitoring_tcp.set;
-        if (conf_in_doubt(at->parse, slot, SETTING_monitoring_command) ||
-            conf_in_doubt(at->parse, slot, SETTING_monitoring_tcp))
-                return;
-        if (command && tcp) {
-                at->key = conf_settings[SETTING_monitoring_tcp].path;
-                conf_fail_place(at, written_at(svc, SETTING_monitoring_tcp),
-                                "monitoring has a command already (only one of both is possible)");
-                at->key = NULL;
-        }
-        if (svc->ready.v == CONF_READY_MONITORING && !command && !tcp &&
+        bool any = conf_checks_n(svc) > 0;
+        for (size_t i = 0; i < ARRAY_SIZE(check_kinds); i++)
+                if (conf_in_doubt(at->parse, slot, check_kinds[i]))
+                        return;
+        check_kind(at, svc);
+        if (svc->ready.v == CONF_READY_MONITORING && !any &&
             !conf_in_doubt(at->parse, slot, SETTING_ready))
                 fail_setting(
                     at, slot, SETTING_ready,
                     "\"monitoring\" needs a check (set monitoring.command or monitoring.tcp)");
-        static const enum conf_setting idle[] = {SETTING_monitoring_interval,
-                                                 SETTING_monitoring_timeout,
-                                                 SETTING_monitoring_failures,
-                                                 SETTING_monitoring_start_delay};
-        for (size_t i = 0; i < ARRAY_SIZE(idle) && !command && !tcp; i++) {
+        if (svc->monitoring_name && !conf_name_ok(svc->monitoring_name))
+                fail_setting(at, slot, SETTING_monitoring_name,
+                             "no name of a check (a-z 0-9 . _ -, a letter or digit first)");
+        static const enum conf_setting idle[] = {
+            SETTING_monitoring_interval,    SETTING_monitoring_timeout,
+            SETTING_monitoring_failures,    SETTING_monitoring_start_delay,
+            SETTING_monitoring_degraded_status, SETTING_monitoring_name};
+        for (size_t i = 0; i < ARRAY_SIZE(idle) && !any; i++) {
                 if (!own(svc, idle[i]))
                         continue;
                 struct conf_node node = {.line = svc->origin[idle[i]].place.line,

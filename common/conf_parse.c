@@ -60,17 +60,23 @@ static void read_map(struct reader *r, const struct conf_node *map, const char *
 static void read_group(struct reader *r, const struct conf_node *key, const struct conf_node *value)
 {
         const char *short_path = NULL;
-        for (size_t i = 0; i < conf_shorts_n; i++)
-                if (strcmp(conf_shorts[i].group, key->value) == 0)
-                        short_path = conf_shorts[i].path;
+        int set = -1;
+        for (size_t i = 0; i < conf_shorts_n; i++) {
+                if (strcmp(conf_shorts[i].group, key->value) != 0)
+                        continue;
+                int s = conf_find_setting(conf_shorts[i].path);
+                bool list = conf_settings[s].type == CONF_CHECKS;
+                short_path = list ? short_path : conf_shorts[i].path;
+                set = list == (value->kind == CONF_LIST) ? s : set;
+        }
         if (conf_node_null(value))
                 return;
         if (value->kind == CONF_MAP) {
                 read_map(r, value, key->value);
                 return;
         }
-        if (value->kind == CONF_SCALAR && short_path) {
-                read_setting(r, conf_find_setting(short_path), key, value);
+        if (set >= 0) {
+                read_setting(r, set, key, value);
                 return;
         }
         doubt(r, key->value);
@@ -121,14 +127,15 @@ static void read_fallback(const struct conf_parse *p, const struct conf_setting_
 {
         if (!info->fallback)
                 return;
-        _cleanup_free_ char *text = xstrdup(info->fallback);
-        struct conf_node node = {.kind = CONF_SCALAR, .value = text, .plain = true};
+        char *text = xasprintf("[%s]", info->fallback); /* also what would be an empty document */
+        struct conf_doc *doc = conf_doc_parse("built in", text, strlen(text), p->diag);
         struct conf_at at = {.diag = p->diag,
                              .parse = p,
                              .conf = p->conf,
                              .base = "built-in defaults",
                              .key = info->path};
-        conf_value_read(&at, info, &node, member);
+        conf_value_read(&at, info, doc->root->list[0], member);
+        conf_doc_free(doc);
 }
 
 /* It is not known all that a section says. */
@@ -508,14 +515,17 @@ static void read_services(struct conf_parse *p, const struct conf_doc *doc)
 
 /* ---- defaults ---- */
 
-/* A key of a service that excludes the default of another one. */
+/* A service that says itself what its checks are does not inherit any of another kind. */
 static bool excluded(const struct conf_service *svc, enum conf_setting s)
 {
-        if (s == SETTING_monitoring_command)
-                return svc->origin[SETTING_monitoring_tcp].source == CONF_FROM_SERVICE;
-        if (s == SETTING_monitoring_tcp)
-                return svc->origin[SETTING_monitoring_command].source == CONF_FROM_SERVICE;
-        return false;
+        static const enum conf_setting kinds[] = {
+            SETTING_monitoring_command, SETTING_monitoring_tcp, SETTING_monitoring_checks};
+        bool kind = false, said = false;
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+                kind |= s == kinds[i];
+                said |= s != kinds[i] && svc->origin[kinds[i]].source == CONF_FROM_SERVICE;
+        }
+        return kind && said;
 }
 
 static void drop_self(struct conf_service *svc)
@@ -569,6 +579,7 @@ static void inherit(struct conf_parse *p, struct conf_slot *slot)
                 svc->error = xstrdup(p->poison);
         for (size_t s = 0; s < SETTING_COUNT; s++)
                 inherit_setting(p, svc, (enum conf_setting)s);
+        conf_checks_name(&svc->monitoring_checks);
         /* defaults that depend on other values */
         if (!svc->ready.set)
                 svc->ready =

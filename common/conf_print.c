@@ -29,7 +29,7 @@ static bool bare_ok(const char *s)
         return true;
 }
 
-static void print_text(struct strbuf *b, const char *s)
+void conf_print_text(struct strbuf *b, const char *s)
 {
         if (bare_ok(s)) {
                 strbuf_add(b, s);
@@ -63,7 +63,7 @@ static void print_list(struct strbuf *b, const struct strv *l)
         for (size_t i = 0; i < l->n; i++) {
                 if (i)
                         strbuf_add(b, ", ");
-                print_text(b, l->v[i]);
+                conf_print_text(b, l->v[i]);
         }
         strbuf_addc(b, ']');
 }
@@ -74,9 +74,9 @@ static void print_env(struct strbuf *b, const struct conf_env *e)
         for (size_t i = 0; i < e->n; i++) {
                 if (i)
                         strbuf_add(b, ", ");
-                print_text(b, e->v[i].name);
+                conf_print_text(b, e->v[i].name);
                 strbuf_add(b, ": ");
-                print_text(b, e->v[i].value);
+                conf_print_text(b, e->v[i].value);
         }
         strbuf_addc(b, '}');
 }
@@ -153,17 +153,17 @@ void conf_value_print(const struct conf_setting_info *info, const void *member, 
         case CONF_STRING:
         case CONF_PATH:
         case CONF_EMAIL:
-                print_text(b, *(char *const *)member);
+                conf_print_text(b, *(char *const *)member);
                 return;
         case CONF_COMMAND:
                 if (c->list)
                         print_list(b, &c->argv);
                 else
-                        print_text(b, c->text);
+                        conf_print_text(b, c->text);
                 return;
         case CONF_PATHS:
                 if (l->n == 1)
-                        print_text(b, l->v[0]);
+                        conf_print_text(b, l->v[0]);
                 else
                         print_list(b, l);
                 return;
@@ -172,6 +172,9 @@ void conf_value_print(const struct conf_setting_info *info, const void *member, 
                 return;
         case CONF_INTS:
                 print_ints(b, member);
+                return;
+        case CONF_CHECKS:
+                conf_checks_print(member, b);
                 return;
         case CONF_ENVIRONMENT:
                 print_env(b, member);
@@ -198,6 +201,8 @@ bool conf_value_set(const struct conf_setting_info *info, const void *member)
                 return ((const struct strv *)member)->n > 0;
         case CONF_INTS:
                 return ((const struct conf_ints *)member)->n > 0;
+        case CONF_CHECKS:
+                return ((const struct conf_checks *)member)->n > 0;
         case CONF_ENVIRONMENT:
                 return ((const struct conf_env *)member)->n > 0;
         default:
@@ -221,7 +226,7 @@ static size_t env_bytes(const struct conf_env *e)
         return n;
 }
 
-static size_t value_bytes(const struct conf_setting_info *info, const void *member)
+size_t conf_value_bytes(const struct conf_setting_info *info, const void *member)
 {
         const struct conf_command *c = member;
         const char *text = NULL;
@@ -238,6 +243,8 @@ static size_t value_bytes(const struct conf_setting_info *info, const void *memb
                 return strv_bytes(member);
         case CONF_INTS:
                 return ((const struct conf_ints *)member)->cap * sizeof(int64_t);
+        case CONF_CHECKS:
+                return conf_checks_bytes(member);
         case CONF_ENVIRONMENT:
                 return env_bytes(member);
         default:
@@ -249,7 +256,7 @@ size_t conf_service_bytes(const struct conf_service *s)
 {
         size_t n = 0;
         for (size_t i = 0; i < SETTING_COUNT; i++)
-                n += value_bytes(&conf_settings[i], conf_member(s, (enum conf_setting)i));
+                n += conf_value_bytes(&conf_settings[i], conf_member(s, (enum conf_setting)i));
         return n;
 }
 
@@ -288,6 +295,9 @@ void conf_value_copy(const struct conf_setting_info *info, void *dst, const void
         case CONF_INTS:
                 copy_ints(dst, src);
                 return;
+        case CONF_CHECKS:
+                conf_checks_copy(dst, src);
+                return;
         case CONF_ENVIRONMENT:
                 conf_env_inherit(dst, src);
                 return;
@@ -316,6 +326,9 @@ void conf_value_done(const struct conf_setting_info *info, void *member)
         case CONF_INTS:
                 free(((struct conf_ints *)member)->v);
                 *(struct conf_ints *)member = (struct conf_ints){0};
+                return;
+        case CONF_CHECKS:
+                conf_checks_done(member);
                 return;
         case CONF_ENVIRONMENT:
                 conf_env_done(member);
@@ -372,10 +385,9 @@ static bool same_number(const struct conf_int *a, const struct conf_int *b)
         return a->set == b->set && (!a->set || a->v == b->v);
 }
 
-bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s)
+bool conf_value_same(const struct conf_setting_info *info, const void *x, const void *y)
 {
-        const void *x = conf_member(a, s), *y = conf_member(b, s);
-        switch (conf_settings[s].type) {
+        switch (info->type) {
         case CONF_STRING:
         case CONF_PATH:
         case CONF_EMAIL:
@@ -388,6 +400,8 @@ bool conf_same(const struct conf_service *a, const struct conf_service *b, enum 
                 return strv_eq(x, y);
         case CONF_INTS:
                 return same_ints(x, y);
+        case CONF_CHECKS:
+                return conf_checks_same(x, y);
         case CONF_ENVIRONMENT:
                 return same_env(x, y);
         default:
@@ -414,6 +428,11 @@ char *conf_print_account(const struct conf *c, enum conf_account_setting s)
                 return NULL;
         conf_value_print(info, member, &b);
         return strbuf_take(&b);
+}
+
+bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s)
+{
+        return conf_value_same(&conf_settings[s], conf_member(a, s), conf_member(b, s));
 }
 
 uint64_t conf_digest(const struct conf *c, const struct conf_service *s)

@@ -74,10 +74,13 @@ bool conf_value_read(struct conf_at *at, const struct conf_setting_info *info,
 void conf_value_copy(const struct conf_setting_info *info, void *dst, const void *src);
 void conf_value_done(const struct conf_setting_info *info, void *member);
 bool conf_value_set(const struct conf_setting_info *info, const void *member);
+bool conf_value_same(const struct conf_setting_info *info, const void *a, const void *b);
+size_t conf_value_bytes(const struct conf_setting_info *info, const void *member);
 /* About how much memory the values take. */
 size_t conf_service_bytes(const struct conf_service *s);
 /* Appends the value as one would write it in YAML. */
 void conf_value_print(const struct conf_setting_info *info, const void *member, struct strbuf *b);
+void conf_print_text(struct strbuf *b, const char *s); /* a string, quoted where YAML asks for it */
 static inline void *conf_member(const struct conf_service *s, enum conf_setting setting)
 {
         return (char *)(uintptr_t)s + conf_settings[setting].offset;
@@ -86,8 +89,24 @@ static inline void *conf_account_member(const struct conf *c, enum conf_account_
 {
         return (char *)(uintptr_t)&c->account + conf_account_settings[setting].offset;
 }
+static inline void *conf_check_member(const struct conf_check *c, enum conf_check_setting setting)
+{
+        return (char *)(uintptr_t)c + conf_check_settings[setting].offset;
+}
 void conf_service_free(struct conf_service *s);
 void conf_service_clear(struct conf_service *s); /* the settings' values */
+
+/* ---- conf_checks.c: values of the type CHECKS ---- */
+
+bool conf_checks_read(struct conf_at *at, const struct conf_setting_info *info,
+                      const struct conf_node *node, struct conf_checks *ret);
+void conf_checks_print(const struct conf_checks *l, struct strbuf *b);
+bool conf_checks_same(const struct conf_checks *a, const struct conf_checks *b);
+size_t conf_checks_bytes(const struct conf_checks *l);
+void conf_checks_copy(struct conf_checks *dst, const struct conf_checks *src);
+void conf_checks_done(struct conf_checks *l);
+/* Gives those a name that have none; once, when the list is complete. */
+void conf_checks_name(struct conf_checks *l);
 
 /* ---- conf_env.c: variables as the definitions write them ---- */
 

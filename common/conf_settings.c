@@ -1,4 +1,4 @@
-/* conf_settings.c: the tables that settings.def, account.def and conf_types.def make. Data only. */
+/* conf_settings.c: the tables that settings.def, check.def, account.def and conf_types.def make. Data only. */
 #include "common/conf.h"
 
 #include <stddef.h>
@@ -19,6 +19,22 @@ const struct conf_setting_info conf_settings[SETTING_COUNT] = {
 #include "common/settings.def"
 #undef SETTING
 #undef SHORT
+};
+
+const struct conf_setting_info conf_check_settings[CHECK_COUNT] = {
+#define CHECK(member_, key_, type_, default_, min_, max_, aux_, help_)                             \
+        [CHECK_##member_] = {.member = #member_,                                                   \
+                             .path = key_,                                                         \
+                             .fallback = default_,                                                 \
+                             .aux = aux_,                                                          \
+                             .help = help_,                                                        \
+                             .type = CONF_##type_,                                                 \
+                             .min = min_,                                                          \
+                             .max = max_,                                                          \
+                             .change = CONF_CHANGE_LIVE,                                           \
+                             .offset = offsetof(struct conf_check, member_)},
+#include "common/check.def"
+#undef CHECK
 };
 
 const struct conf_setting_info conf_account_settings[ACCOUNT_COUNT] = {

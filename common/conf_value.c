@@ -608,17 +608,6 @@ static int word_of(const char *names, const char *word)
         return -1;
 }
 
-/* The table's own default is written as people write it: [a, b]. */
-static void builtin_flags(const struct conf_setting_info *info, const char *text,
-                          struct conf_int *ret)
-{
-        _cleanup_free_ char *words = xstrdup(text);
-        char *save = NULL;
-        ret->set = true;
-        for (char *w = strtok_r(words, "[], ", &save); w; w = strtok_r(NULL, "[], ", &save))
-                ret->v |= INT64_C(1) << word_of(info->aux, w);
-}
-
 static bool read_flags(struct conf_at *at, const struct conf_setting_info *info,
                        const struct conf_node *node, void *member)
 {
@@ -626,10 +615,6 @@ static bool read_flags(struct conf_at *at, const struct conf_setting_info *info,
         struct conf_setting_info one = *info;
         bool ok = true;
         one.type = CONF_ENUM;
-        if (!at->doc) {
-                builtin_flags(info, node->value, member);
-                return true;
-        }
         if (!list_only(at, info, node) || !count_ok(at, info, node, LIST_MAX))
                 return false;
         for (size_t i = 0; i < node->n; i++) {
@@ -680,6 +665,13 @@ static bool read_environment(struct conf_at *at, const struct conf_setting_info 
         return ok;
 }
 
+static bool read_checks(struct conf_at *at, const struct conf_setting_info *info,
+                        const struct conf_node *node, void *member)
+{
+        return list_only(at, info, node) && count_ok(at, info, node, (size_t)info->max) &&
+               conf_checks_read(at, info, node, member);
+}
+
 static read_fn *const readers[] = {
     [CONF_STRING] = read_string,
     [CONF_PATH] = read_path,
@@ -697,6 +689,7 @@ static read_fn *const readers[] = {
     [CONF_PATHS] = read_paths,
     [CONF_NAMES] = read_names,
     [CONF_INTS] = read_ints,
+    [CONF_CHECKS] = read_checks,
     [CONF_ENVIRONMENT] = read_environment,
 };
 

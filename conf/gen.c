@@ -122,6 +122,23 @@ static json_t *list_type(const struct conf_setting_info *info)
         }
 }
 
+static json_t *setting_schema(const struct conf_setting_info *info);
+
+/* A list of checks: each a command, or a map of check.def's keys. */
+static json_t *checks_type(const struct conf_setting_info *info)
+{
+        json_t *map = json_pack("{s:s, s:b, s:{}}", "type", "object", "additionalProperties", 0,
+                                "properties");
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
+                json_t *o = setting_schema(&conf_check_settings[i]);
+                json_object_del(o, "default"); /* what `monitoring` says comes first */
+                json_object_set_new(json_object_get(map, "properties"),
+                                    conf_check_settings[i].path, o);
+        }
+        json_t *text = json_pack("{s:s, s:i}", "type", "string", "minLength", 1);
+        return list_of(either(text, map), info->max);
+}
+
 static json_t *type_schema(const struct conf_setting_info *info)
 {
         switch (info->type) {
@@ -159,6 +176,8 @@ static json_t *type_schema(const struct conf_setting_info *info)
                                         "maximum", 64));
         case CONF_ENUM:
                 return enum_type(info->aux);
+        case CONF_CHECKS:
+                return checks_type(info);
         case CONF_ENVIRONMENT:
                 return environment_type();
         default:
@@ -188,7 +207,9 @@ static json_t *setting_schema(const struct conf_setting_info *info)
                                     : info->type == CONF_BOOL
                                         ? json_boolean(strcmp(info->fallback, "true") == 0)
                                     : info->type == CONF_INT ? json_integer(atoll(info->fallback))
-                                                             : json_string(info->fallback));
+                                    : info->type == CONF_INTS
+                                        ? json_loads(info->fallback, 0, NULL)
+                                        : json_string(info->fallback));
         return o;
 }
 
@@ -209,18 +230,25 @@ static json_t *group_map(const struct conf_setting_info *table, size_t count, co
 static json_t *group_schema(const char *group, size_t n)
 {
         json_t *map = group_map(conf_settings, SETTING_COUNT, group, n);
-        for (size_t s = 0; s < conf_shorts_n; s++)
-                for (size_t i = 0; i < SETTING_COUNT; i++)
-                        if (strlen(conf_shorts[s].group) == n &&
-                            strncmp(conf_shorts[s].group, group, n) == 0 &&
-                            strcmp(conf_settings[i].path, conf_shorts[s].path) == 0)
-                                return either(conf_settings[i].type == CONF_COMMAND
-                                                  ? json_pack("{s:s, s:i, s:s}", "type", "string",
-                                                              "minLength", 1, "description",
-                                                              conf_settings[i].help)
-                                                  : setting_schema(&conf_settings[i]),
-                                              map);
-        return map;
+        json_t *all = NULL; /* the short forms first */
+        for (size_t k = 0; k < conf_shorts_n; k++)
+                for (size_t i = 0; i < SETTING_COUNT; i++) {
+                        if (strlen(conf_shorts[k].group) != n ||
+                            strncmp(conf_shorts[k].group, group, n) != 0 ||
+                            strcmp(conf_settings[i].path, conf_shorts[k].path) != 0)
+                                continue;
+                        json_t *o = conf_settings[i].type == CONF_COMMAND
+                                        ? json_pack("{s:s, s:i, s:s}", "type", "string",
+                                                    "minLength", 1, "description",
+                                                    conf_settings[i].help)
+                                        : setting_schema(&conf_settings[i]);
+                        all = all ? all : json_array();
+                        json_array_append_new(all, o);
+                }
+        if (!all)
+                return map;
+        json_array_append_new(all, map);
+        return json_pack("{s:o}", "anyOf", all);
 }
 
 static json_t *service_properties(void)
@@ -351,6 +379,8 @@ static const char *example(enum conf_setting s)
                 return "[2]";
         case SETTING_monitoring_command:
                 return "nc -z localhost 8302";
+        case SETTING_monitoring_name:
+                return "web";
         case SETTING_limits_memory:
                 return "512M";
         case SETTING_limits_cpu:
@@ -388,9 +418,12 @@ static void add_key(struct strbuf *b, size_t i)
         if (group && opens_group(conf_settings, i))
                 strbuf_addf(b, "#    %.*s:\n", (int)group, info->path);
         add_wrapped_comment(b, indent, info->help);
-        /* Both kinds of check at once are an error; the example has to be right. */
+        /* Several kinds of check at once are an error; the example has to be right. */
         if (i == SETTING_monitoring_tcp)
                 strbuf_addf(b, "%s#%s: 8302\n", indent, leaf(info->path));
+        else if (i == SETTING_monitoring_checks)
+                strbuf_addf(b, "%s#%s: [{tcp: 8302}, {command: bin/check-disk, interval: 5m}]\n",
+                            indent, leaf(info->path));
         else if (value)
                 strbuf_addf(b, "%s%s: %s\n", indent, leaf(info->path), value);
         else

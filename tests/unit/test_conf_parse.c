@@ -348,7 +348,7 @@ static void test_wrong_values(void **state)
                                   "monitoring.command or monitoring.tcp)"},
             {"monitoring: {command: x, tcp: 80}",
              "2:44: services.a.monitoring.tcp: monitoring has a command "
-             "already (only one of both is possible)"},
+             "already (only one of command, tcp and checks is possible)"},
             {"monitoring: {interval: 1s}",
              "2:32: services.a.monitoring.interval: warning: has no effect "
              "without monitoring.command or monitoring.tcp"},
@@ -611,8 +611,8 @@ static void test_an_error_hides_no_other(void **state)
              "2:36: services.a.ready: \"monitoring\" needs a check (set monitoring.command or "
              "monitoring.tcp)\n"
              "3:26: services.b.umask: expected an octal number such as 0022, not \"9\"\n"
-             "3:54: services.b.monitoring.tcp: monitoring has a command already (only one of both "
-             "is possible)"},
+             "3:54: services.b.monitoring.tcp: monitoring has a command already (only one of command, tcp "
+             "and checks is possible)"},
             {"defaults: {umsk: 22}\nservices:\n  a: {command: x, ready: port}\n",
              "1:12: defaults.umsk: unknown key (did you mean \"umask\"?)\n"
              "3:26: services.a.ready: \"port\" needs a port (set port)"},
@@ -674,10 +674,10 @@ static void test_no_error_that_follows_from_another(void **state)
              "1:12: defaults.prot: unknown key (did you mean \"port\"?)"},
             {"defaults: {command: []}\nservices:\n  a: {}\n",
              "1:21: defaults.command: the command is empty"},
-            {"services:\n  a: {command: x, ready: monitoring, monitoring: [x]}\n"
+            {"services:\n  a: {command: x, ready: monitoring, monitoring: [{}]}\n"
              "  b: {command: x, ready: monitoring, monitoring: {tpc: 80}}\n"
              "  c: {command: x, ready: monitoring, monitorin: x}\n",
-             "2:50: services.a.monitoring: expected a map or a command, not a list\n"
+             "2:51: services.a.monitoring: a check needs a command or a tcp port\n"
              "3:51: services.b.monitoring.tpc: unknown key (did you mean \"tcp\"?)\n"
              "4:38: services.c.monitorin: unknown key (did you mean \"monitoring\"?)"},
             {"services:\n  a: {command: x, restart: {delay: soon, max_delay: 1ms}}\n",
