@@ -191,7 +191,8 @@ struct conf_setting_info {
         enum conf_type type;
         int64_t min, max;
         enum conf_change { CONF_CHANGE_NOTHING, CONF_CHANGE_LIVE, CONF_CHANGE_RESTART } change;
-        size_t offset; /* of the member in struct conf_service, struct conf_account or struct conf_check */
+        size_t
+            offset; /* of the member in struct conf_service, struct conf_account or struct conf_check */
 };
 extern const struct conf_setting_info conf_settings[SETTING_COUNT];
 extern const struct conf_setting_info conf_check_settings[CHECK_COUNT]; /* path: the key alone */

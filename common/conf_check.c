@@ -74,8 +74,8 @@ bool conf_in_doubt(const struct conf_parse *p, const struct conf_slot *slot, enu
 }
 
 /* The kinds of checks that `monitoring` can say; at most one of them. */
-static const enum conf_setting check_kinds[] = {
-    SETTING_monitoring_command, SETTING_monitoring_tcp, SETTING_monitoring_checks};
+static const enum conf_setting check_kinds[] = {SETTING_monitoring_command, SETTING_monitoring_tcp,
+                                                SETTING_monitoring_checks};
 
 static void check_kind(struct conf_at *at, const struct conf_service *svc)
 {
@@ -114,10 +114,12 @@ static void check_monitoring(struct conf_at *at, const struct conf_slot *slot)
         if (svc->monitoring_name && !conf_name_ok(svc->monitoring_name))
                 fail_setting(at, slot, SETTING_monitoring_name,
                              "no name of a check (a-z 0-9 . _ -, a letter or digit first)");
-        static const enum conf_setting idle[] = {
-            SETTING_monitoring_interval,    SETTING_monitoring_timeout,
-            SETTING_monitoring_failures,    SETTING_monitoring_start_delay,
-            SETTING_monitoring_degraded_status, SETTING_monitoring_name};
+        static const enum conf_setting idle[] = {SETTING_monitoring_interval,
+                                                 SETTING_monitoring_timeout,
+                                                 SETTING_monitoring_failures,
+                                                 SETTING_monitoring_start_delay,
+                                                 SETTING_monitoring_degraded_status,
+                                                 SETTING_monitoring_name};
         for (size_t i = 0; i < ARRAY_SIZE(idle) && !any; i++) {
                 if (!own(svc, idle[i]))
                         continue;

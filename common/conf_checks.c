@@ -80,7 +80,8 @@ static bool read_scalar(struct conf_at *at, const struct conf_node *node, struct
 {
         if (node->value[0] == '-' && !conf_node_null(node)) {
                 conf_fail(at, node,
-                          "a command does not begin with \"-\" (each element is a check; write one command "
+                          "a command does not begin with \"-\" (each element is a check; write one "
+                          "command "
                           "as a list: {command: [...]})");
                 return false;
         }
@@ -94,8 +95,7 @@ static bool read_check(struct conf_at *at, const struct conf_node *node, struct 
                 return read_map(at, node, c);
         if (node->kind == CONF_SCALAR)
                 return read_scalar(at, node, c);
-        conf_fail(at, node,
-                  "expected a command or a map, not a list (write {command: [...]})");
+        conf_fail(at, node, "expected a command or a map, not a list (write {command: [...]})");
         return false;
 }
 
@@ -104,8 +104,10 @@ static bool name_ok(struct conf_at *at, const struct conf_node *node, const stru
 {
         const char *name = l->v[l->n - 1].name;
         if (name && !conf_name_ok(name)) {
-                conf_fail(at, node, "\"%s\" is no name of a check (a-z 0-9 . _ -, a letter or digit "
-                          "first)", name);
+                conf_fail(at, node,
+                          "\"%s\" is no name of a check (a-z 0-9 . _ -, a letter or digit "
+                          "first)",
+                          name);
                 return false;
         }
         for (size_t i = 0; name && i + 1 < l->n; i++)
@@ -218,10 +220,10 @@ bool conf_checks_same(const struct conf_checks *a, const struct conf_checks *b)
         for (size_t i = 0; same && i < a->n; i++)
                 for (size_t k = 0; same && k < CHECK_COUNT; k++) {
                         enum conf_check_setting s = (enum conf_check_setting)k;
-                        same = is_written(&a->v[i], s) == is_written(&b->v[i], s) &&
-                               conf_value_same(&conf_check_settings[k],
-                                               conf_check_member(&a->v[i], s),
-                                               conf_check_member(&b->v[i], s));
+                        same =
+                            is_written(&a->v[i], s) == is_written(&b->v[i], s) &&
+                            conf_value_same(&conf_check_settings[k], conf_check_member(&a->v[i], s),
+                                            conf_check_member(&b->v[i], s));
                 }
         return same;
 }
@@ -231,9 +233,9 @@ size_t conf_checks_bytes(const struct conf_checks *l)
         size_t n = l->cap * sizeof(*l->v);
         for (size_t i = 0; i < l->n; i++)
                 for (size_t k = 0; k < CHECK_COUNT; k++)
-                        n += conf_value_bytes(
-                            &conf_check_settings[k],
-                            conf_check_member(&l->v[i], (enum conf_check_setting)k));
+                        n += conf_value_bytes(&conf_check_settings[k],
+                                              conf_check_member(&l->v[i],
+                                                                (enum conf_check_setting)k));
         return n;
 }
 
@@ -272,7 +274,8 @@ struct conf_check conf_check_get(const struct conf_service *s, size_t i)
         bool listed = s->monitoring_command.argv.n == 0 && !s->monitoring_tcp.set;
         struct conf_check c = listed ? s->monitoring_checks.v[i] : (struct conf_check){0};
         /* what it is and what it is called is each one's own */
-        unsigned own = listed ? c.written | 1u << CHECK_command | 1u << CHECK_tcp | 1u << CHECK_name : 0;
+        unsigned own =
+            listed ? c.written | 1u << CHECK_command | 1u << CHECK_tcp | 1u << CHECK_name : 0;
 #define CHECK(member, ...)                                                                         \
         if (!(own >> CHECK_##member & 1))                                                          \
                 c.member = s->monitoring_##member;

@@ -518,8 +518,9 @@ static void read_services(struct conf_parse *p, const struct conf_doc *doc)
 /* A service that says itself what its checks are does not inherit any of another kind. */
 static bool excluded(const struct conf_service *svc, enum conf_setting s)
 {
-        static const enum conf_setting kinds[] = {
-            SETTING_monitoring_command, SETTING_monitoring_tcp, SETTING_monitoring_checks};
+        static const enum conf_setting kinds[] = {SETTING_monitoring_command,
+                                                  SETTING_monitoring_tcp,
+                                                  SETTING_monitoring_checks};
         bool kind = false, said = false;
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 kind |= s == kinds[i];

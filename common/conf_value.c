@@ -596,18 +596,6 @@ static bool read_ints(struct conf_at *at, const struct conf_setting_info *info,
         return ok;
 }
 
-/* The number of the word in NAMES, or -1. */
-static int word_of(const char *names, const char *word)
-{
-        for (int n = 0; *names; n++) {
-                size_t len = strcspn(names, " ");
-                if (strlen(word) == len && strncmp(names, word, len) == 0)
-                        return n;
-                names += len + (names[len] == ' ');
-        }
-        return -1;
-}
-
 static bool read_flags(struct conf_at *at, const struct conf_setting_info *info,
                        const struct conf_node *node, void *member)
 {
@@ -673,24 +661,15 @@ static bool read_checks(struct conf_at *at, const struct conf_setting_info *info
 }
 
 static read_fn *const readers[] = {
-    [CONF_STRING] = read_string,
-    [CONF_PATH] = read_path,
-    [CONF_BOOL] = read_bool,
-    [CONF_INT] = read_int,
-    [CONF_DURATION] = read_duration,
-    [CONF_SIZE] = read_size,
-    [CONF_PERCENT] = read_percent,
-    [CONF_OCTAL] = read_octal,
-    [CONF_SIGNAL] = read_signal,
-    [CONF_ENUM] = read_enum,
-    [CONF_FLAGS] = read_flags,
-    [CONF_EMAIL] = read_email,
-    [CONF_COMMAND] = read_command,
-    [CONF_PATHS] = read_paths,
-    [CONF_NAMES] = read_names,
-    [CONF_INTS] = read_ints,
-    [CONF_CHECKS] = read_checks,
-    [CONF_ENVIRONMENT] = read_environment,
+    [CONF_STRING] = read_string,     [CONF_PATH] = read_path,
+    [CONF_BOOL] = read_bool,         [CONF_INT] = read_int,
+    [CONF_DURATION] = read_duration, [CONF_SIZE] = read_size,
+    [CONF_PERCENT] = read_percent,   [CONF_OCTAL] = read_octal,
+    [CONF_SIGNAL] = read_signal,     [CONF_ENUM] = read_enum,
+    [CONF_FLAGS] = read_flags,       [CONF_EMAIL] = read_email,
+    [CONF_COMMAND] = read_command,   [CONF_PATHS] = read_paths,
+    [CONF_NAMES] = read_names,       [CONF_INTS] = read_ints,
+    [CONF_CHECKS] = read_checks,     [CONF_ENVIRONMENT] = read_environment,
 };
 
 bool conf_value_read(struct conf_at *at, const struct conf_setting_info *info,

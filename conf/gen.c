@@ -132,8 +132,8 @@ static json_t *checks_type(const struct conf_setting_info *info)
         for (size_t i = 0; i < CHECK_COUNT; i++) {
                 json_t *o = setting_schema(&conf_check_settings[i]);
                 json_object_del(o, "default"); /* what `monitoring` says comes first */
-                json_object_set_new(json_object_get(map, "properties"),
-                                    conf_check_settings[i].path, o);
+                json_object_set_new(json_object_get(map, "properties"), conf_check_settings[i].path,
+                                    o);
         }
         json_t *text = json_pack("{s:s, s:i}", "type", "string", "minLength", 1);
         return list_of(either(text, map), info->max);
@@ -206,10 +206,9 @@ static json_t *setting_schema(const struct conf_setting_info *info)
                                     info->type == CONF_FLAGS ? words(info->fallback)
                                     : info->type == CONF_BOOL
                                         ? json_boolean(strcmp(info->fallback, "true") == 0)
-                                    : info->type == CONF_INT ? json_integer(atoll(info->fallback))
-                                    : info->type == CONF_INTS
-                                        ? json_loads(info->fallback, 0, NULL)
-                                        : json_string(info->fallback));
+                                    : info->type == CONF_INT  ? json_integer(atoll(info->fallback))
+                                    : info->type == CONF_INTS ? json_loads(info->fallback, 0, NULL)
+                                                              : json_string(info->fallback));
         return o;
 }
 
@@ -237,11 +236,11 @@ static json_t *group_schema(const char *group, size_t n)
                             strncmp(conf_shorts[k].group, group, n) != 0 ||
                             strcmp(conf_settings[i].path, conf_shorts[k].path) != 0)
                                 continue;
-                        json_t *o = conf_settings[i].type == CONF_COMMAND
-                                        ? json_pack("{s:s, s:i, s:s}", "type", "string",
-                                                    "minLength", 1, "description",
-                                                    conf_settings[i].help)
-                                        : setting_schema(&conf_settings[i]);
+                        json_t *o =
+                            conf_settings[i].type == CONF_COMMAND
+                                ? json_pack("{s:s, s:i, s:s}", "type", "string", "minLength", 1,
+                                            "description", conf_settings[i].help)
+                                : setting_schema(&conf_settings[i]);
                         all = all ? all : json_array();
                         json_array_append_new(all, o);
                 }

@@ -95,7 +95,7 @@ static void health_lines(const struct page *p)
 {
         const char *health = jget_string(p->s, "health");
         int64_t failures = 0, most = 0;
-        string_line(p, "health", str_eq(health, "failing") ? STYLE_YELLOW : STYLE_GREEN, "health");
+        string_line(p, "health", str_eq(health, "ok") ? STYLE_GREEN : STYLE_YELLOW, "health");
         jget_int(p->s, "failures", &failures);
         jget_int(p->s, "max_failures", &most);
         if (failures && most)

@@ -82,9 +82,9 @@ static void add_row(struct table *t, const struct ctl *ctl, const struct status_
         _cleanup_free_ char *name = ctl_safe(ctl, r->name), *state = ctl_safe(ctl, r->state);
         _cleanup_free_ char *note = note_of(ctl, r);
         enum style style = term_state_style(state);
-        bool failing = str_eq(r->health, "failing");
+        bool unwell = str_eq(r->health, "failing") || str_eq(r->health, "degraded");
         table_add(t, name, style == STYLE_DIM ? STYLE_DIM : STYLE_PLAIN);
-        table_add(t, state, failing && style == STYLE_GREEN ? STYLE_YELLOW : style);
+        table_add(t, state, unwell && style == STYLE_GREEN ? STYLE_YELLOW : style);
         add_int(t, r->pid, AS_NUMBER);
         add_int(t, r->uptime_ms, AS_DURATION);
         add_int(t, r->restarts, AS_NUMBER);

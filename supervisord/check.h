@@ -1,4 +1,4 @@
-/* check: monitoring: runs a service's command (in a shim of its own, so that its whole tree can be
+/* check: monitoring: runs a check's command (in a shim of its own, so that its whole tree can be
  * killed) or tries its TCP port, once, when the core says so, and tells it how that ended.
  * The next check of a service waits until nothing is left of the one before, also if that was cancelled
  * or its shim was killed.
@@ -15,9 +15,10 @@
 
 struct daemon;
 
-void check_start(struct daemon *d, struct core_service *s);
-/* No answer will come; its processes are killed. */
+/* Effects. A check that is cancelled has its processes killed; CHECK_GONE comes when that is done. */
+void check_start(struct daemon *d, const struct core_effect *fx);
 void check_cancel(struct daemon *d, struct core_service *s);
+void check_forget(struct core_service *s);
 /* Start-up: kills what an earlier svcd and its shim left of DEF's monitoring command, if its tag is among
  * the N ones in TAGS (orphans_tags). */
 void check_find_stray(struct daemon *d, const struct conf_service *def, const uint64_t *tags,

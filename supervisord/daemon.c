@@ -34,7 +34,7 @@ struct posted {
         struct posted *next;
         struct core_service *svc;
         struct core_event ev;
-        char text[];
+        char text[]; /* ev.text, ev.output */
 };
 
 /* ---- events ---- */
@@ -48,12 +48,13 @@ static void posted_free(struct posted *p)
 void daemon_post(struct daemon *d, struct core_service *s, const struct core_event *ev)
 {
         size_t n = ev->text ? strlen(ev->text) + 1 : 0;
-        struct posted *p = xmalloc(sizeof(*p) + n);
+        size_t output_n = ev->output ? strlen(ev->output) + 1 : 0;
+        struct posted *p = xmalloc(sizeof(*p) + n + output_n);
         *p = (struct posted){.svc = s, .ev = *ev};
-        if (n) {
-                memcpy(p->text, ev->text, n);
-                p->ev.text = p->text;
-        }
+        if (n)
+                p->ev.text = memcpy(p->text, ev->text, n);
+        if (output_n)
+                p->ev.output = memcpy(p->text + n, ev->output, output_n);
         *d->last = p;
         d->last = &p->next;
 }
@@ -63,6 +64,8 @@ void daemon_forget(struct daemon *d, const struct core_service *s)
         d->last = &d->first;
         while (*d->last) {
                 struct posted *p = *d->last;
+                if (p->svc == s && p->ev.type == CORE_EV_CHECK_GONE)
+                        p->svc = NULL;
                 if (p->svc == s) {
                         *d->last = p->next;
                         posted_free(p);
@@ -436,6 +439,7 @@ int daemon_main(char **argv, const char *root_option, const char *policy_option,
                 return 1;
         }
         d.core = core_new();
+        core_seed(d.core, str_hash(d.paths.root, strlen(d.paths.root), 0) | 1);
         d.started_ms = clock_mono_ms();
         d.started_wall_ms = clock_wall_ms();
         int status = run(&d, argv, h);

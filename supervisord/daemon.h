@@ -76,7 +76,8 @@ int daemon_main(char **argv, const char *root_option, const char *policy_option,
 /* What is done before the loop sleeps; for upgrade.c, which has left the loop. */
 void daemon_turn(struct daemon *d);
 
-/* Queues an event for the turn; its text is copied, its conf taken over. */
+/* Queues an event for the turn; its texts are copied, its conf taken over. S is NULL where core.h says that it may
+ * be. */
 void daemon_post(struct daemon *d, struct core_service *s, const struct core_event *ev);
 
 /* Reads the definitions and applies them. The plan (what changes) is for the caller to free; NULL

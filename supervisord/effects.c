@@ -34,11 +34,6 @@ static void unwatch_port_fx(struct daemon *d, const struct core_effect *fx)
         portwatch_stop(d, fx->svc);
 }
 
-static void check_fx(struct daemon *d, const struct core_effect *fx)
-{
-        check_start(d, fx->svc);
-}
-
 static void check_cancel_fx(struct daemon *d, const struct core_effect *fx)
 {
         check_cancel(d, fx->svc);
@@ -72,7 +67,7 @@ static void log_fx(struct daemon *d, const struct core_effect *fx)
 
 static void forget_fx(struct daemon *d, const struct core_effect *fx)
 {
-        check_cancel(d, fx->svc);
+        check_forget(fx->svc);
         portwatch_stop(d, fx->svc);
         programs_forget(d, fx->svc);
         rollback_forget(d, fx->svc->name);
@@ -96,7 +91,7 @@ static void (*const perform[CORE_FX_TYPE_COUNT])(struct daemon *, const struct c
     [CORE_FX_ACK] = link_ack,
     [CORE_FX_WATCH_PORT] = watch_port_fx,
     [CORE_FX_UNWATCH_PORT] = unwatch_port_fx,
-    [CORE_FX_CHECK] = check_fx,
+    [CORE_FX_CHECK] = check_start,
     [CORE_FX_CHECK_CANCEL] = check_cancel_fx,
     [CORE_FX_CONF] = conf_fx,
     [CORE_FX_LOG] = log_fx,

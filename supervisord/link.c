@@ -543,7 +543,7 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
                 spec_live(&l->start, s->def, &cgroup);
         _cleanup_free_ char *error = NULL;
         int r = spec_start(&l->start, s->conf, s->def, &d->user, &cgroup, fx->run,
-                           conf_digest(s->conf, s->def), false, &error);
+                           conf_digest(s->conf, s->def), NULL, &error);
         if (r < 0) {
                 post_start_failed(l, fx->run, SHIM_STAGE_NONE, -r, error);
                 if (fresh && l->state == LINK_UP)

@@ -101,9 +101,11 @@ static void show(struct call *call)
         struct core_service *s = one(call, name);
         if (!s)
                 return;
-        call_reply(call, json_pack("{s:o, s:o}", "service",
-                                   view_service(call->c->d, s, true, clock_mono_ms()), "settings",
-                                   view_settings(call->c->d, s, secrets)));
+        int64_t now_ms = clock_mono_ms();
+        call_reply(call, json_pack("{s:o, s:o, s:o}", "service",
+                                   view_service(call->c->d, s, true, now_ms), "settings",
+                                   view_settings(call->c->d, s, secrets), "checks",
+                                   view_checks(s, now_ms)));
 }
 
 static void show_account(struct call *call)

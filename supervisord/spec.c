@@ -161,13 +161,13 @@ static void put_environ(struct shim_writer *w, const struct conf_environ *env)
 
 int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
                const struct conf_user *user, const struct spec_cgroup *cgroup, int64_t run,
-               uint64_t digest, bool check, char **ret_error)
+               uint64_t digest, const struct conf_command *check, char **ret_error)
 {
         struct conf_environ env = {0};
         int r = conf_environ_build(conf, def, user, &env, ret_error);
         if (r < 0)
                 return r;
-        const struct conf_command *cmd = check ? &def->monitoring_command : &def->command;
+        const struct conf_command *cmd = check ? check : &def->command;
         const char *prefix = cgroup && cgroup->prefix ? cgroup->prefix : "";
         size_t cap = start_size(cmd, def, &env) + strlen(prefix);
         _cleanup_free_ char *buf = xmalloc(cap);

@@ -28,11 +28,11 @@ struct spec_cgroup {
         bool known;           /* the shim knows of cgroups */
 };
 
-/* Appends START for run RUN of DEF, or (CHECK) for its monitoring command. DIGEST comes back by
- * spec_cookie_digest. 0, or -errno with a message in *ret_error (caller frees). */
+/* Appends START for run RUN of DEF, or for CHECK, a monitoring command of it (NULL = it is for a run). DIGEST comes
+ * back by spec_cookie_digest. 0, or -errno with a message in *ret_error (caller frees). */
 int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
                const struct conf_user *user, const struct spec_cgroup *cgroup, int64_t run,
-               uint64_t digest, bool check, char **ret_error);
+               uint64_t digest, const struct conf_command *check, char **ret_error);
 uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes);
 
 /* Appends LOGCONF and LIMITS: what can change while the service is up. */

@@ -172,6 +172,51 @@ json_t *view_service(const struct daemon *d, const struct core_service *s, bool 
         return o;
 }
 
+static json_t *view_result(const struct core_result *r)
+{
+        return json_pack("{s:o, s:I, s:s, s:o}", "at", when(r->at_wall_ms), "took_ms",
+                         (json_int_t)r->took_ms, "result", core_verdict_name(r->verdict), "code",
+                         r->code >= 0 ? json_integer(r->code) : json_null());
+}
+
+static json_t *view_check(const struct core_check *k, const struct conf_check *def, int64_t now_ms)
+{
+        json_t *o = json_object(), *results = json_array(), *bad = json_null();
+        for (int i = 0; i < k->results_n; i++)
+                json_array_append_new(results, view_result(&k->results[i]));
+        if (k->bad_text) {
+                bad = view_result(&k->bad);
+                json_object_set_new(bad, "text", view_text(k->bad_text));
+                json_object_set_new(bad, "output", view_text(k->bad_output));
+        }
+        json_object_set_new(o, "name", json_string(k->name));
+        json_object_set_new(o, "command", view_text(def->command.text));
+        json_object_set_new(o, "tcp", def->tcp.set ? json_integer(def->tcp.v) : json_null());
+        json_object_set_new(o, "health",
+                            k->health == CORE_HEALTH_NONE
+                                ? json_null()
+                                : json_string(core_health_name(k->health)));
+        json_object_set_new(o, "running", json_boolean(k->running));
+        json_object_set_new(o, "failed", json_integer(k->failed));
+        json_object_set_new(o, "failures", json_integer(def->failures.v));
+        json_object_set_new(o, "next_ms",
+                            k->due_ms == CORE_NEVER ? json_null()
+                                                    : json_integer(MAX(k->due_ms - now_ms, 0)));
+        json_object_set_new(o, "results", results);
+        json_object_set_new(o, "bad", bad);
+        return o;
+}
+
+json_t *view_checks(const struct core_service *s, int64_t now_ms)
+{
+        json_t *list = json_array();
+        for (int i = 0; s->def && i < s->checks_n; i++) {
+                struct conf_check def = conf_check_get(s->def, (size_t)i);
+                json_array_append_new(list, view_check(&s->checks[i], &def, now_ms));
+        }
+        return list;
+}
+
 json_t *view_diagnostics(const struct diag *diag)
 {
         json_t *list = json_array();

@@ -20,9 +20,8 @@ static bool in_state(const struct core_service *s, const char *state)
                 return running;
         if (strcmp(state, "stopped") == 0)
                 return s->actual == CORE_DOWN;
-        return running && s->health != CORE_HEALTH_FAILING &&
-               (s->health == CORE_HEALTH_OK ||
-                !(s->def->monitoring_command.text || s->def->monitoring_tcp.set));
+        return running &&
+               (s->health == CORE_HEALTH_OK || (s->health == CORE_HEALTH_NONE && s->checks_n == 0));
 }
 
 static json_t *pending_names(const struct call *call)

@@ -123,8 +123,10 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
         enum apply_class class = fresh ? APPLY_SAME : apply_classify(x, conf, def);
         if (class != APPLY_SAME)
                 good_changing(x);
+        const struct conf_service *old_def = x->s.def;
         x->s.conf = conf_ref(conf);
         x->s.def = def;
+        monitor_take(x, old_def);
         if (fresh || class == APPLY_RESTART)
                 x->digest = conf_digest(conf, def);
         conf_unref(old);
@@ -345,6 +347,7 @@ void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_
         if (c->shutdown)
                 return;
         c->start_max = (int)conf->account.start_concurrency.v;
+        c->check_max = (int)conf->account.monitoring_concurrency.v;
         for (size_t i = 0; i < conf->n; i++)
                 take(svc_insert(c, conf->services[i]->name), conf, conf->services[i]);
         for (size_t i = 0; i < c->all.n; i++) {
@@ -361,4 +364,5 @@ void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_
         }
         c->applied = true;
         core_settle(c);
+        monitor_next(c);
 }

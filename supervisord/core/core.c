@@ -46,6 +46,7 @@ struct svc *svc_new(struct core *c, const char *name)
         x->s.id = c->free_ids.n ? c->free_ids.v[--c->free_ids.n] : c->next_id++;
         x->s.name = xstrdup(name);
         x->s.deadline_ms = x->s.check_at_ms = x->s.calm_at_ms = CORE_NEVER;
+        x->checking = -1;
         x->s.since_ms = c->now_ms;
         x->s.since_wall_ms = c->wall_ms;
         x->seen = core_state_name(&x->s);
@@ -63,6 +64,8 @@ void svc_free(struct svc *x)
         free(x->requires.v);
         free(x->dependents.v);
         free(x->ops.v);
+        monitor_forget(x);
+        free(x->s.checks);
         free(x->check_text);
         free(x->start_error);
         free(x->stuck);
@@ -138,6 +141,11 @@ void svc_dirty(struct svc *x, enum core_dirty how)
         x->c->dirty = MAX(x->c->dirty, how);
 }
 
+void svc_unsaved(struct svc *x)
+{
+        x->unsaved = true;
+}
+
 void svc_post(struct svc *x)
 {
         if (x->queued)
@@ -170,6 +178,11 @@ struct core *core_new(void)
         return xcalloc(1, sizeof(struct core));
 }
 
+void core_seed(struct core *c, uint64_t seed)
+{
+        c->seed = seed;
+}
+
 void core_free(struct core *c)
 {
         if (!c)
@@ -188,6 +201,7 @@ void core_free(struct core *c)
         free(c->heap.v);
         free(c->queue.v);
         free(c->turns.v);
+        free(c->checks.v);
         free(c->fx.v);
         free(c->free_ids.v);
         for (size_t i = 0; i < c->forgotten.n; i++) {
@@ -243,9 +257,13 @@ static void observe(struct svc *x, const struct core_event *ev)
 void core_event(struct core *c, struct core_service *s, const struct core_event *ev, int64_t now_ms,
                 int64_t wall_ms)
 {
-        struct svc *x = svc_of(s);
+        struct svc *x = s ? svc_of(s) : NULL;
         c->now_ms = now_ms;
         c->wall_ms = wall_ms;
+        if (ev->type == CORE_EV_CHECK_GONE) {
+                monitor_gone(c, x);
+                return;
+        }
         if (x->gone) {
                 gone_event(x, ev);
                 return;
@@ -289,6 +307,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
                 command(x, ev);
         }
         core_settle(c);
+        monitor_next(c);
 }
 
 void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms)
@@ -309,6 +328,7 @@ void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms)
                 }
         }
         core_settle(c);
+        monitor_next(c);
 }
 
 int64_t core_deadline(const struct core *c)

@@ -74,6 +74,16 @@
  *   SPAWNING or STARTING at once; the next one, WAITING meanwhile, is spawned when one is ready, has
  *   ended, or has taken longer than ten seconds. One that a client waits for does not wait for a turn.
  *
+ * CHECKS
+ *   A service has any number of checks (conf_check_get), each with its own times and counts. None runs before
+ *   the service is ready (with `ready: monitoring`: before it has started) or while it stops. At most one of a
+ *   service runs at a time, and at most monitoring.concurrency in all: what is due beyond that stands in a
+ *   queue, service by service. A check counts until nothing of it is left, also if it was cancelled.
+ *   One that fails `failures` times in a row ends the run; one that is degraded has not failed. With `ready:
+ *   monitoring` the service is ready when each check has passed (or was degraded) once.
+ *   So that the checks of many services spread, each is a little late at first and a little off its interval,
+ *   by a hash of names and seed.
+ *
  * STANDING ORDER
  *   After STARTED the core sends ORDER with armed=true if the next exit would be answered by a new
  *   run at once, provided that the run lasts at least `min_ran_ms` (the current delay): policy and
@@ -102,7 +112,8 @@
  *
  * SAVING
  *   core_dirty() says whether what core_save() would write has changed: CORE_DIRTY_NOW must be on
- *   disk before the effects are performed, CORE_DIRTY_SOON may wait a few seconds.
+ *   disk before the effects are performed, CORE_DIRTY_SOON may wait a few seconds. That a check has passed as
+ *   the one before did is nothing to write for: it goes along with the next change.
  *   core_save() then core_load() gives the same state. So does core_save() with what every
  *   core_save_changes() since then gave, in order: that is little where few services change.
  *
@@ -120,12 +131,14 @@
 
 #include "common/conf.h"
 
-#define CORE_RELOAD_MS 1000 /* product.md: still there 1 s after the signal = has reloaded itself */
-#define CORE_EXITS     5    /* last exits that are kept for each service */
-#define CORE_TALLY_MAX 32   /* failures that are remembered; the upper limit of max_failures */
-#define CORE_SHORT_MS  1000 /* before a start that failed for a shortage is tried again */
-#define CORE_BUSY_MS   100  /* the same for ETXTBSY */
-#define CORE_NEVER     INT64_MAX
+#define CORE_RELOAD_MS  1000 /* product.md: still there 1 s after the signal = has reloaded itself */
+#define CORE_EXITS      5    /* last exits that are kept for each service */
+#define CORE_TALLY_MAX  32   /* failures that are remembered; the upper limit of max_failures */
+#define CORE_RESULTS    20   /* results that are kept of each check */
+#define CORE_OUTPUT_MAX 1024 /* bytes of a bad check's output, its end, that are kept */
+#define CORE_SHORT_MS   1000 /* before a start that failed for a shortage is tried again */
+#define CORE_BUSY_MS    100  /* the same for ETXTBSY */
+#define CORE_NEVER      INT64_MAX
 /* A number of a run, or a time or size, beyond these was never counted or measured: whoever reads one from
  * a file or hears it from a shim does not believe it. They are safe to add to. */
 #define CORE_RUN_MAX    (INT64_C(1) << 40)
@@ -211,7 +224,45 @@ struct core_good {
         int64_t until_wall_ms;
 };
 
-enum core_health { CORE_HEALTH_NONE, CORE_HEALTH_OK, CORE_HEALTH_FAILING };
+/* Of a service: the worst of its checks'. */
+enum core_health {
+        CORE_HEALTH_NONE, /* no check has ended yet, or there is none */
+        CORE_HEALTH_OK,
+        CORE_HEALTH_DEGRADED, /* it works, but its check says that something is not as it should be */
+        CORE_HEALTH_FAILING
+};
+
+/* How one check ended. */
+enum core_verdict {
+        CORE_CHECK_PASSED,
+        CORE_CHECK_DEGRADED, /* by monitoring.degraded_status */
+        CORE_CHECK_FAILED,
+        CORE_CHECK_NOT_RUN, /* for lack of something: says nothing of the service */
+        CORE_CHECK_VERDICT_COUNT
+};
+struct core_result {
+        int64_t at_wall_ms, took_ms; /* when it ended */
+        enum core_verdict verdict;
+        int code; /* a command's exit code; -1 = it has none */
+};
+
+/* One check of a service, by its name: conf_check_get. */
+struct core_check {
+        char *name;
+        enum core_health health;
+        int failed;     /* in a row */
+        int64_t due_ms; /* CORE_NEVER = not planned */
+        bool running;
+        struct core_result results[CORE_RESULTS]; /* newest first; also of earlier runs */
+        int results_n;
+        /* The last one that failed or was degraded, whatever came after it; `bad_text` NULL = there was none. */
+        struct core_result bad;
+        char *bad_text, *bad_output; /* "exit code 1"; the end of what it said, "" = nothing */
+
+        int was_failed;   /* ADOPTING: `failed` before that */
+        int64_t began_ms; /* of the one that runs, or ran last */
+        uint64_t number;  /* counts them, for what is left to chance */
+};
 
 /* Read it, never write it: only core/ does. */
 struct core_service {
@@ -255,8 +306,9 @@ struct core_service {
         int64_t calm_at_ms; /* an incident is over then; CORE_NEVER */
 
         enum core_health health;
-        int checks_failed;   /* in a row */
-        int64_t check_at_ms; /* CORE_NEVER = none is planned */
+        struct core_check *checks; /* those of `def`, in its order */
+        int checks_n;
+        int64_t check_at_ms; /* when the next one is looked after; CORE_NEVER = not by time */
         bool check_running;
 };
 
@@ -293,8 +345,11 @@ enum core_event_type {
         /* observations */
         CORE_EV_READY,  /* READY=1, or the port listens */
         CORE_EV_STATUS, /* text */
-        CORE_EV_CHECK,  /* ok; text = what a failed check said; error != 0: it could not be run for
-                           lack of something, which says nothing of the service */
+        CORE_EV_CHECK, /* of the one that runs: ok, or degraded; code; text = why it is neither, output =
+                           what it said; error != 0: it could not be run for lack of something, which says
+                           nothing of the service */
+        CORE_EV_CHECK_GONE, /* answers CHECK_CANCEL: nothing of that check is left. The service is NULL if
+                               it was forgotten meanwhile */
         CORE_EV_MEMORY, /* limit_bytes was exceeded for some time: used_bytes */
         /* answers to effects */
         CORE_EV_KEPT,    /* the definition with this hash (digest) is on disk */
@@ -310,7 +365,7 @@ struct core_event {
         int64_t uid;          /* who asked, for the log; -1 = svcd itself */
         bool ignored, caught; /* RESTART */
         int64_t run, pid, at_ms, at_wall_ms;
-        bool restarted, leftover, ready, armed, ok;
+        bool restarted, leftover, ready, armed, ok, degraded;
         int intent, stage, error, resource;
         int signalled; /* ADOPTED: the last signal that it was sent; -1 = none, 0 = not known */
         uint64_t digest;
@@ -319,7 +374,8 @@ struct core_event {
         int64_t logged;   /* LOST: the last run whose end is known to be in the log */
         bool logged_sure; /* and that of a later one is not */
         struct core_exit exit;
-        const char *text;
+        int code; /* CHECK: the command's exit code, -1 = none */
+        const char *text, *output;
         struct conf *conf;
         bool undo;
         enum core_alert alert;
@@ -338,8 +394,8 @@ enum core_effect_type {
                             shim is gone, and the line is all that is missing */
         CORE_FX_WATCH_PORT, /* readiness: tell READY once def->port listens; until UNWATCH */
         CORE_FX_UNWATCH_PORT,
-        CORE_FX_CHECK,        /* run the monitoring command or tcp check once, answer CHECK */
-        CORE_FX_CHECK_CANCEL, /* end it; no answer */
+        CORE_FX_CHECK,        /* run the check that is called `text` once, answer CHECK */
+        CORE_FX_CHECK_CANCEL, /* end it; answered by CHECK_GONE when nothing of it is left, not by CHECK */
         CORE_FX_CONF,         /* live settings have changed: log, limits */
         CORE_FX_LOG,          /* text: a line for NAME.log and svcd.log; event: its first word(s);
                             fields: the same as JSON object for events.ndjson. To everybody, in
@@ -347,7 +403,7 @@ enum core_effect_type {
         CORE_FX_REPLY,        /* op, outcome, text (one sentence for people) */
         CORE_FX_KEEP,         /* conf, def, digest (its hash): ran well; keep it, answer KEPT */
         CORE_FX_ALERT,        /* alert, number (of the incident): tell people, answer ALERTED */
-        CORE_FX_FORGET,       /* the service is gone after this effect */
+        CORE_FX_FORGET, /* the service is gone after this effect */
         CORE_FX_SHUTDOWN_DONE,
         CORE_FX_TYPE_COUNT
 };
@@ -388,7 +444,9 @@ struct core_effect {
 
 struct core;
 
+/* Checks are spread by chance, which SEED decides; 0 = they keep exactly to their intervals. */
 struct core *core_new(void);
+void core_seed(struct core *c, uint64_t seed);
 void core_free(struct core *c);
 
 /* Uses CONF from now on (a reference is taken): new services start, removed ones stop, changed ones get
@@ -489,6 +547,7 @@ char *core_stage_text(const struct conf_service *def, int stage, int resource, c
 const char *core_cause_name(enum core_cause cause);
 const char *core_alert_name(enum core_alert alert); /* "disabled", "recovered", "degraded" */
 const char *core_health_name(enum core_health h);
+const char *core_verdict_name(enum core_verdict v); /* "passed", "degraded", "failed", "not run" */
 
 enum core_dirty { CORE_CLEAN, CORE_DIRTY_SOON, CORE_DIRTY_NOW };
 enum core_dirty core_dirty(const struct core *c);

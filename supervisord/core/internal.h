@@ -30,6 +30,8 @@
         (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION | CORE_HOLD_REMOVED |        \
          CORE_HOLD_SHUTDOWN)
 
+#define CORE_CHECKS_MAX 16 /* of one service */
+
 /* Holds by which a person says that it is not to run. */
 #define HOLDS_PERSON                                                                               \
         (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION | CORE_HOLD_REMOVED)
@@ -99,10 +101,12 @@ struct svc {
         int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
         int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
         int64_t ready_by_ms; /* STARTING: when ready_timeout is over */
-        int64_t check_began_ms;
-        char *check_text;  /* what the last failed check said */
-        char *start_error; /* more than errno about the last failed start */
-        char *stuck;       /* what does not end, and why; NULL = nothing is known to be so */
+        int checking;        /* index of the check that runs; -1 = none */
+        bool check_ending;   /* one was cancelled, and something of it may be left */
+        bool in_checks;      /* it stands in core.checks */
+        char *check_text;    /* why the last check was no good */
+        char *start_error;   /* more than errno about the last failed start */
+        char *stuck;         /* what does not end, and why; NULL = nothing is known to be so */
         char *file; /* of the user's, that defines it; `def` may come from the last good ones */
         uint64_t
             digest; /* conf_digest of `def`; s.digest is that of what the run was started with */
@@ -117,7 +121,7 @@ struct svc {
         /* ADOPTING, or loaded: `actual` before that, and what belongs to it */
         enum core_actual was;
         int64_t was_deadline_ms;
-        int was_checks_failed;
+        int was_checks_failed; /* of a svcd that knew of one check */
         bool was_same_boot;
         enum core_actual told; /* DOWN, WAITING: as much was told of it already; else nothing */
 };
@@ -155,9 +159,13 @@ struct core {
                 size_t n, cap;
         } forgotten;
         size_t not_down;
-        struct svcs turns; /* those that wait for a slot, in this order */
-        size_t starting;   /* slots that are taken */
-        int start_max;     /* start_concurrency; 0 = no limit */
+        struct svcs turns;  /* those that wait for a slot, in this order */
+        size_t starting;    /* slots that are taken */
+        int start_max;      /* start_concurrency; 0 = no limit */
+        struct svcs checks; /* those with a check that is due, in this order */
+        int checking;       /* checks of which something may be alive */
+        int check_max;      /* monitoring.concurrency; 0 = no limit */
+        uint64_t seed;
         bool applied, shutdown, shutdown_told;
 };
 
@@ -181,7 +189,8 @@ void svc_forget(struct svc *x);                           /* out of all lists, a
 /* Its definition; built-in defaults if there never was one. Never NULL. */
 const struct conf_service *svc_def(const struct svc *x);
 void svc_dirty(struct svc *x, enum core_dirty how);
-void svc_post(struct svc *x); /* M_SETTLE for it before the call returns */
+void svc_unsaved(struct svc *x); /* nothing to write for: goes along with the next change */
+void svc_post(struct svc *x);    /* M_SETTLE for it before the call returns */
 void svc_status(struct svc *x, const char *text);
 void core_settle(struct core *c); /* works off what was posted */
 void svcs_add(struct svcs *l, struct svc *x);
@@ -320,11 +329,19 @@ void run_log_restart(struct svc *x, const char *reason);
 void monitor_begin(struct svc *x); /* STARTING or RUNNING was entered */
 void monitor_adopted(struct svc *x);
 void monitor_end(struct svc *x);
+void monitor_away(struct svc *x); /* ADOPTING begins: what failed is remembered */
 void monitor_due(struct svc *x);
 void monitor_result(struct svc *x, const struct core_event *ev);
-void monitor_changed(struct svc *x); /* there may be checks now, or none any more */
-void monitor_replan(struct svc *x);  /* the interval may be another */
+void monitor_gone(struct core *c, struct svc *x); /* X NULL: of a service that is forgotten */
+void monitor_next(struct core *c);                /* there may be room for one more */
+void monitor_changed(struct svc *x);              /* there may be checks now, or none any more */
+void monitor_replan(struct svc *x);               /* the interval may be another */
+void monitor_take(struct svc *x, const struct conf_service *old); /* s.def is another */
+void monitor_forget(struct svc *x);
 bool monitor_has(const struct svc *x);
+struct core_check *monitor_add(struct svc *x, const char *name);
+/* The worst of them, if that is degraded or failing; else NULL. */
+const struct core_check *monitor_worst(const struct svc *x);
 
 /* ---- ops.c: clients that wait ---- */
 void op_add(struct svc *x, uint64_t id, enum op_kind kind);

@@ -106,6 +106,36 @@ static void note_starting(struct strbuf *b, const struct svc *x)
                 strbuf_add(b, "waiting for the first check to pass");
 }
 
+/* The last line of what a check said is what its author wanted to be read. */
+static void add_last_line(struct strbuf *b, const char *output)
+{
+        size_t n = strlen(output), begin;
+        while (n > 0 && (output[n - 1] == '\n' || output[n - 1] == ' '))
+                n--;
+        for (begin = n; begin > 0 && output[begin - 1] != '\n';)
+                begin--;
+        if (n > begin)
+                strbuf_addf(b, ": %.*s", (int)MIN(n - begin, (size_t)160), output + begin);
+}
+
+static void note_health(struct strbuf *b, const struct svc *x, const struct core_check *k)
+{
+        strbuf_add(b, "monitoring ");
+        if (x->s.checks_n > 1)
+                strbuf_addf(b, "%s ", k->name);
+        if (k->health == CORE_HEALTH_DEGRADED)
+                strbuf_add(b, "says that it is degraded");
+        else
+                strbuf_addf(
+                    b, "failed %d of %lld times", k->failed,
+                    (long long)conf_check_get(x->s.def, (size_t)(k - x->s.checks)).failures.v);
+        if (!k->bad_text)
+                return;
+        if (*k->bad_text)
+                strbuf_addf(b, ": %s", k->bad_text);
+        add_last_line(b, k->bad_output);
+}
+
 static void note_up(struct strbuf *b, const struct svc *x)
 {
         const struct core_service *s = &x->s;
@@ -113,11 +143,8 @@ static void note_up(struct strbuf *b, const struct svc *x)
                 strbuf_addf(b, "shim lost; no new run before what it left has ended: %s", x->stuck);
         } else if (order_must_stop(x) && x->dependents_up) {
                 strbuf_add(b, "to be stopped after those that require it");
-        } else if (s->health == CORE_HEALTH_FAILING) {
-                strbuf_addf(b, "monitoring failed %d of %lld times", s->checks_failed,
-                            (long long)svc_def(x)->monitoring_failures.v);
-                if (x->check_text)
-                        strbuf_addf(b, ": %s", x->check_text);
+        } else if (monitor_worst(x)) {
+                note_health(b, x, monitor_worst(x));
         } else if (s->invalid_error) {
                 strbuf_addf(b, "goes on with its last good definition: %s", s->invalid_error);
         } else if (s->def && run_out_of_date(x, x->digest)) {

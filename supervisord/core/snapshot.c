@@ -136,7 +136,39 @@ static void save_run(const struct svc *x, json_t *o)
         put_int(o, "short_delay_ms", x->short_delay_ms);
         put_int(o, "retry_at_ms", x->retry_at_ms);
         put_int(o, "retry_ms", x->retry_ms);
-        put_int(o, "checks_failed", old ? x->was_checks_failed : s->checks_failed);
+}
+
+static json_t *save_result(const struct core_result *r)
+{
+        return json_pack("[I, I, i, i]", (json_int_t)r->at_wall_ms, (json_int_t)r->took_ms,
+                         (int)r->verdict, r->code);
+}
+
+static json_t *save_check(const struct svc *x, const struct core_check *k)
+{
+        bool old = x->loaded || x->s.actual == CORE_ADOPTING;
+        json_t *o = json_object(), *results = json_array();
+        json_object_set_new(o, "name", json_string(k->name));
+        put_int(o, "failed", old ? k->was_failed : k->failed);
+        for (int i = 0; i < k->results_n; i++)
+                json_array_append_new(results, save_result(&k->results[i]));
+        json_object_set_new(o, "results", results);
+        if (k->bad_text) {
+                json_object_set_new(o, "bad", save_result(&k->bad));
+                json_object_set_new(o, "text", line_json(k->bad_text));
+                json_object_set_new(o, "output", line_json(k->bad_output));
+        }
+        return o;
+}
+
+static void save_checks(const struct svc *x, json_t *o)
+{
+        json_t *a = json_array();
+        for (int i = 0; i < x->s.checks_n; i++)
+                json_array_append_new(a, save_check(x, &x->s.checks[i]));
+        if (json_array_size(a))
+                json_object_set(o, "checks", a);
+        json_decref(a);
 }
 
 /* What ran well, and what people are to be told. */
@@ -161,6 +193,7 @@ json_t *snapshot_service(struct svc *x)
         json_t *o = json_object();
         save_lists(s, o);
         save_run(x, o);
+        save_checks(x, o);
         if (x->file)
                 json_object_set_new(o, "file", line_json(x->file));
         save_good(x, o);
@@ -359,6 +392,45 @@ static void load_good(struct svc *x, const json_t *o)
         x->alerts_due = (unsigned)get_small(o, "alerts_due") & known;
 }
 
+static struct core_result load_result(const json_t *a)
+{
+        struct core_result r = {.code = -1};
+        json_int_t at = 0, took = 0;
+        int verdict = 0, code = -1;
+        json_error_t e;
+        if (json_unpack_ex((json_t *)(uintptr_t)a, &e, JSON_STRICT, "[I, I, i, i]", &at, &took,
+                           &verdict, &code) < 0)
+                return r;
+        r.at_wall_ms = at < 0 ? 0 : MIN(at, CORE_NUMBER_MAX);
+        r.took_ms = took < 0 ? 0 : MIN(took, CORE_NUMBER_MAX);
+        r.verdict = verdict >= 0 && verdict < CORE_CHECK_VERDICT_COUNT ? (enum core_verdict)verdict
+                                                                       : CORE_CHECK_NOT_RUN;
+        r.code = code >= 0 && code < 256 ? code : -1;
+        return r;
+}
+
+/* Those that the definition does not have go when it is known (monitor_take). */
+static void load_check(struct svc *x, const json_t *o, bool same_boot)
+{
+        const char *name = get_str(o, "name");
+        if (!conf_name_ok(name) || x->s.checks_n >= CORE_CHECKS_MAX)
+                return;
+        for (int i = 0; i < x->s.checks_n; i++)
+                if (str_eq(x->s.checks[i].name, name))
+                        return;
+        struct core_check *k = monitor_add(x, name);
+        const json_t *results = json_object_get(o, "results"), *text = json_object_get(o, "text");
+        for (size_t i = 0; i < json_array_size(results) && k->results_n < CORE_RESULTS; i++)
+                k->results[k->results_n++] = load_result(json_array_get(results, i));
+        if (same_boot)
+                k->was_failed = get_small(o, "failed");
+        if (!json_is_string(text))
+                return;
+        k->bad = load_result(json_object_get(o, "bad"));
+        k->bad_text = xstrndup(json_string_value(text), CORE_TEXT_MAX);
+        k->bad_output = xstrndup(get_str(o, "output"), CORE_OUTPUT_MAX);
+}
+
 /* What holds after a reboot too. */
 static void load_lasting(struct svc *x, const json_t *o)
 {
@@ -419,6 +491,9 @@ static void load_service(struct core *c, const char *name, const json_t *o, bool
                 x->s.holds &= CORE_HOLD_COMMAND | CORE_HOLD_FAILURES;
                 x->exited_run = x->started_run = x->last_run;
         }
+        const json_t *checks = json_object_get(o, "checks");
+        for (size_t i = 0; i < json_array_size(checks); i++)
+                load_check(x, json_array_get(checks, i), same_boot);
         x->is_held = x->s.holds != 0;
         /* What it is until it is known to be something else. */
         struct core_service was = x->s;

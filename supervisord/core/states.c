@@ -561,7 +561,7 @@ void on_away(struct svc *x, const struct core_event *ev UNUSED)
 {
         x->was = x->s.actual;
         x->was_deadline_ms = x->s.deadline_ms == CORE_NEVER ? 0 : x->s.deadline_ms;
-        x->was_checks_failed = x->s.checks_failed;
+        monitor_away(x);
         x->was_same_boot = true;
         x->adopted = false;
         machine_go(x, CORE_ADOPTING);

@@ -90,9 +90,24 @@ const char *core_alert_name(enum core_alert alert)
 
 const char *core_health_name(enum core_health h)
 {
-        if (h == CORE_HEALTH_NONE)
-                return "none";
-        return h == CORE_HEALTH_OK ? "ok" : "failing";
+        static const char *const names[] = {
+            [CORE_HEALTH_NONE] = "none",
+            [CORE_HEALTH_OK] = "ok",
+            [CORE_HEALTH_DEGRADED] = "degraded",
+            [CORE_HEALTH_FAILING] = "failing",
+        };
+        return (unsigned)h < ARRAY_SIZE(names) ? names[h] : "?";
+}
+
+const char *core_verdict_name(enum core_verdict v)
+{
+        static const char *const names[CORE_CHECK_VERDICT_COUNT] = {
+            [CORE_CHECK_PASSED] = "passed",
+            [CORE_CHECK_DEGRADED] = "degraded",
+            [CORE_CHECK_FAILED] = "failed",
+            [CORE_CHECK_NOT_RUN] = "not run",
+        };
+        return (unsigned)v < CORE_CHECK_VERDICT_COUNT ? names[v] : "?";
 }
 
 const char *text_duration(int64_t ms, char buf[CONF_DURATION_MAX])

@@ -104,6 +104,8 @@ static void reload(struct sim *w)
         w->applying = true;
         if (!w->conf && core_wants_fallback(w->core, conf))
                 conf->fallback = edit_kept(w);
+        if (!w->shutting)
+                w->check_max_used = w->check_max;
         core_apply(w->core, conf, w->now_ms, w->wall_ms);
         if (!w->conf)
                 check_taken_over(w, conf);
@@ -148,6 +150,7 @@ static void start(struct sim *w, const json_t *pending)
         snprintf(boot, sizeof(boot), "boot-%d", w->boot);
         sim_note(w, -1, "svcd starts", w->boot, w->life);
         w->core = core_new();
+        core_seed(w->core, sim_rnd(w));
         w->life++;
         w->shutting = w->shut = false;
         if (w->saved) {
@@ -169,6 +172,7 @@ static void start(struct sim *w, const json_t *pending)
                 w->link[i].conn = 0;
                 w->link[i].watch = w->link[i].checking = w->link[i].spawning = false;
                 w->link[i].released = w->link[i].away = false;
+                w->link[i].ending = w->link[i].ending_gone = false;
                 if (!json_object_get(json_object_get(w->saved, "services"), sim_name(i))) {
                         w->rules[i] = (struct rules){0};
                         w->shim[i].run = record ? w->shim[i].run : 0;

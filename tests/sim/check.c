@@ -134,9 +134,12 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
                 r->last_run = ev->run;
                 r->signalled = r->failing = false;
         }
-        if (ev->type == CORE_EV_CHECK && !ev->ok && !ev->error && s->check_running &&
-            (s->actual == CORE_RUNNING) && s->checks_failed + 1 >= s->def->monitoring_failures.v)
-                r->failing = true;
+        for (int i = 0; ev->type == CORE_EV_CHECK && !ev->ok && !ev->degraded && !ev->error &&
+                        s->actual == CORE_RUNNING && i < s->checks_n;
+             i++)
+                if (s->checks[i].running &&
+                    s->checks[i].failed + 1 >= s->def->monitoring_failures.v)
+                        r->failing = true;
 }
 
 /* ---- what comes out ---- */
@@ -547,9 +550,8 @@ void check_rest(struct sim *w)
         for (size_t i = 0; i < core_count(w->core); i++) {
                 const struct core_service *s = core_at(w->core, i);
                 int who = sim_who(s->name);
-                monitored =
-                    monitored ||
-                    (s->def && (s->def->monitoring_tcp.set || s->def->restart_retry_after.set));
+                monitored = monitored ||
+                            (s->def && (conf_checks_n(s->def) || s->def->restart_retry_after.set));
                 if (s->holds)
                         SIM_CHECK(w, who, s->actual == CORE_DOWN, "held (%x) and in state %d",
                                   s->holds, s->actual);

@@ -37,6 +37,7 @@ static void draw(struct sim *w, int who)
         sp->monitored = sp->ready == CONF_READY_MONITORING ? !sim_chance(w, 20) : sim_chance(w, 35);
         sp->interval_ms = sim_chance(w, 40) ? 700 : 30000;
         sp->start_delay_ms = sim_chance(w, 70) ? 0 : 2000;
+        sp->checks = sim_chance(w, 60) ? 1 : (int)sim_pick(w, 2, 3);
         sp->check_failures = (int)sim_pick(w, 1, 3);
         sp->temper = (int)sim_pick(w, 0, 3);
         draw_requires(w, who);
@@ -112,6 +113,8 @@ void edit_random(struct sim *w)
                 w->account++;
         if (sim_chance(w, 20))
                 w->start_max = (int)sim_pick(w, 0, 3);
+        if (sim_chance(w, 20))
+                w->check_max = (int)sim_pick(w, 0, 3);
         for (int64_t n = sim_pick(w, 1, 3); n-- > 0;)
                 change(w, (int)sim_pick(w, 0, SIM_NAMES - 1));
 }
@@ -165,8 +168,15 @@ static void fill(const struct sim *w, int who, struct conf_service *s)
         set(&s->monitoring_interval, sp->interval_ms);
         set(&s->monitoring_start_delay, sp->start_delay_ms);
         set(&s->monitoring_failures, sp->check_failures);
-        if (sp->monitored)
+        if (sp->monitored && sp->checks == 1)
                 set(&s->monitoring_tcp, 8300);
+        for (int i = 0; sp->monitored && sp->checks > 1 && i < sp->checks; i++) {
+                struct conf_checks *l = &s->monitoring_checks;
+                GROW(l->v, l->n, l->cap);
+                l->v[l->n++] = (struct conf_check){.tcp = {8300 + i, true},
+                                                   .name = xasprintf("check-%d", i),
+                                                   .written = 1u << CHECK_tcp};
+        }
         if (sp->no_restart >= 0) {
                 struct conf_ints *l = &s->restart_no_restart_status;
                 GROW(l->v, l->n, l->cap);
@@ -185,6 +195,7 @@ struct conf *edit_conf(const struct sim *w)
         c->environment.v[c->environment.n++] =
             (struct conf_var){.name = xstrdup("ACCOUNT"), .value = xasprintf("%d", w->account)};
         c->account.start_concurrency = (struct conf_int){w->start_max, true};
+        c->account.monitoring_concurrency = (struct conf_int){w->check_max, true};
         for (int i = 0; i < SIM_NAMES; i++) {
                 if (!w->spec[i].defined || (w->broken && i % 2))
                         continue;

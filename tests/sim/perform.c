@@ -93,10 +93,19 @@ static void watch(struct sim *w, int who, bool on)
                 sim_add(w, (struct wev){.at_ms = w->now_ms + 1, .type = W_PORT, .who = who});
 }
 
-static void run_check(struct sim *w, int who)
+static void run_check(struct sim *w, int who, const struct core_effect *e)
 {
         struct link *l = &w->link[who];
-        SIM_CHECK(w, who, !l->checking, "a check while another runs");
+        int alive = 0;
+        for (int i = 0; i < SIM_NAMES; i++)
+                alive += w->link[i].checking + w->link[i].ending + w->link[i].ending_gone;
+        SIM_CHECK(w, who, !l->checking && !l->ending, "a check while another runs");
+        SIM_CHECK(w, who, !w->check_max_used || alive < w->check_max_used, "%d checks run already",
+                  alive);
+        SIM_CHECK(w, who,
+                  e->svc->actual == CORE_RUNNING || (e->svc->actual == CORE_STARTING &&
+                                                     e->svc->def->ready.v == CONF_READY_MONITORING),
+                  "a check in state %d", e->svc->actual);
         l->checking = true;
         sim_add(w, (struct wev){.at_ms = w->now_ms + sim_pick(w, 0, w->calm ? 20 : 900),
                                 .type = W_CHECK,
@@ -121,11 +130,20 @@ static void perform(struct sim *w, const struct core_effect *e)
                 watch(w, who, e->type == CORE_FX_WATCH_PORT);
                 break;
         case CORE_FX_CHECK:
-                run_check(w, who);
+                run_check(w, who, e);
                 break;
         case CORE_FX_CHECK_CANCEL:
                 SIM_CHECK(w, who, w->link[who].checking, "no check to cancel");
                 w->link[who].checking = false;
+                w->link[who].ending = true;
+                sim_add(w, (struct wev){.at_ms = w->now_ms + sim_pick(w, 0, w->calm ? 20 : 3000),
+                                        .type = W_CHECK_GONE,
+                                        .who = who,
+                                        .gen = w->life});
+                break;
+        case CORE_FX_FORGET:
+                w->link[who].ending_gone = w->link[who].ending_gone || w->link[who].ending;
+                w->link[who].ending = false;
                 break;
         case CORE_FX_ALERT:
                 sim_add(w, (struct wev){.at_ms = w->now_ms,
@@ -239,6 +257,16 @@ void perform_event(struct sim *w, int who, const struct core_event *ev)
         check_call_begins(w);
         check_delivery(w, who, ev);
         core_event(w->core, s, ev, w->now_ms, w->wall_ms);
+        perform_all(w);
+}
+
+void perform_check_gone(struct sim *w, int who)
+{
+        struct core_service *s = who < 0 ? NULL : core_find(w->core, sim_name(who));
+        w->events++;
+        check_call_begins(w);
+        core_event(w->core, s, &(struct core_event){.type = CORE_EV_CHECK_GONE}, w->now_ms,
+                   w->wall_ms);
         perform_all(w);
 }
 

@@ -73,7 +73,9 @@ struct link {
         uint64_t conn;
         int64_t in_ms, out_ms; /* when the last message in each direction arrives */
         bool watch, checking, spawning, released;
-        bool away; /* the connection broke, and the shim has not come back yet */
+        bool ending;      /* a check was cancelled, and something of it is alive */
+        bool ending_gone; /* its service was forgotten meanwhile */
+        bool away;        /* the connection broke, and the shim has not come back yet */
         unsigned check_gen;
 };
 
@@ -116,6 +118,7 @@ struct spec {
         int ready, policy, scope, max_failures, no_restart;
         int64_t delay_ms, max_delay_ms, window_ms, stop_ms, ready_ms, retry_ms;
         bool monitored;
+        int checks; /* so many */
         int64_t interval_ms, start_delay_ms;
         int check_failures;
         int temper; /* how the program behaves, see world.c */
@@ -130,7 +133,8 @@ enum wtype {
         W_READY,
         W_PORT, /* the caller's port watch has seen it */
         W_CHECK,
-        W_OVER, /* svcd has found it above its memory limit */
+        W_CHECK_GONE, /* nothing is left of one that was cancelled */
+        W_OVER,       /* svcd has found it above its memory limit */
         W_SHIM_DIES,
         W_AWAY,  /* svcd notices that the shim is not connected */
         W_TAKEN, /* an alert (conn) has been taken */
@@ -174,9 +178,11 @@ struct sim {
         struct spec good[SIM_NAMES]; /* what last-good.yaml says */
         int good_account;
         int rank[SIM_NAMES];
-        int account;   /* value of a variable of the account */
-        int start_max; /* start_concurrency */
-        bool broken;   /* the second file cannot be read */
+        int account;        /* value of a variable of the account */
+        int start_max;      /* start_concurrency */
+        int check_max;      /* monitoring.concurrency */
+        int check_max_used; /* as the core knows it */
+        bool broken;        /* the second file cannot be read */
         struct shim shim[SIM_NAMES];
         struct link link[SIM_NAMES];
         struct rules rules[SIM_NAMES], done[SIM_NAMES]; /* done: when the last call was over */
@@ -225,6 +231,7 @@ void world_break(struct sim *w, int who); /* its connection */
 /* ---- perform.c ---- */
 void perform_event(struct sim *w, int who,
                    const struct core_event *ev); /* into the core, and drain */
+void perform_check_gone(struct sim *w, int who); /* who < 0: of a service that is forgotten */
 void perform_all(struct sim *w);
 void perform_tick(struct sim *w);
 void perform_commit(struct sim *w);

@@ -425,9 +425,27 @@ static void check_done(struct sim *w, const struct wev *e)
         l->checking = false;
         bool ok = s->main && (w->calm || (s->ready && s->p.healthy && !sim_chance(w, 2)));
         int error = !w->calm && sim_chance(w, 2) ? EAGAIN : 0;
+        bool degraded = !ok && !w->calm && sim_chance(w, 20);
         perform_event(w, e->who,
-                      &(struct core_event){
-                          .type = CORE_EV_CHECK, .ok = ok, .error = error, .text = "refused"});
+                      &(struct core_event){.type = CORE_EV_CHECK,
+                                           .ok = ok,
+                                           .degraded = degraded,
+                                           .error = error,
+                                           .text = "refused",
+                                           .output = "what it said\n"});
+}
+
+static void check_gone(struct sim *w, const struct wev *e)
+{
+        struct link *l = &w->link[e->who];
+        if (!w->core || e->gen != w->life)
+                return;
+        bool forgotten = l->ending_gone;
+        if (forgotten)
+                l->ending_gone = false;
+        else
+                l->ending = false;
+        perform_check_gone(w, forgotten ? -1 : e->who);
 }
 
 static void shim_dies(struct sim *w, const struct wev *e)
@@ -478,6 +496,9 @@ void world_do(struct sim *w, const struct wev *e)
                 break;
         case W_CHECK:
                 check_done(w, e);
+                break;
+        case W_CHECK_GONE:
+                check_gone(w, e);
                 break;
         case W_SHIM_DIES:
                 shim_dies(w, e);

@@ -92,6 +92,8 @@ static inline void bench_effect(struct bench *b, const struct core_effect *e)
                     [CORE_FX_CHECK_CANCEL] = "cancel",  [CORE_FX_CONF] = "conf",
                     [CORE_FX_FORGET] = "forget",        [CORE_FX_SHUTDOWN_DONE] = "done"};
                 strbuf_add(f, names[e->type]);
+                if (e->type == CORE_FX_CHECK && strcmp(e->text, "monitoring") != 0)
+                        strbuf_addf(f, " %s", e->text);
         }
         }
 }

@@ -457,7 +457,8 @@ static void test_wrong_tops(void **state)
              "1:1: default: unknown key (did you mean \"defaults\"?)", false, false},
             {"zzz: {}\nservices: {a: {command: x}}\n",
              "1:1: zzz: unknown key (known are services, defaults, environment, "
-             "start_concurrency and alerts)",
+             "start_concurrency, alerts "
+             "and monitoring)",
              false, true},
             {"start_concurency: 1\nservices: {a: {command: x}}\n",
              "1:1: start_concurency: unknown key (did you mean \"start_concurrency\"?)", false,
@@ -491,7 +492,8 @@ static void test_wrong_tops(void **state)
              "1:10: alerts.to: unknown key (known are command, email and on)", false, true},
             {"alerts.email: me@example.org\nservices: {a: {command: x}}\n",
              "1:1: alerts.email: unknown key (known are services, defaults, environment, "
-             "start_concurrency and alerts)",
+             "start_concurrency, alerts "
+             "and monitoring)",
              false, true},
             {"alerts: {email: a@b, email: c@d}\nservices: {a: {command: x}}\n",
              "1:22: alerts.email: given twice (first at line 1)", false, true},
