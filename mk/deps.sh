@@ -7,13 +7,17 @@
 # run and ends with 1.
 set -eu
 
-# gcc, make's companions, libraries; the tests' programs: python3, redis, memcached, nc, ps,
-# strace, mandoc.
+# gcc, make's companions, libraries; the tests' programs: python3, nc, ps, strace, mandoc; the servers that
+# tests supervise.
 debian='gcc libc6-dev binutils musl-tools pkg-config libev-dev libyaml-dev libjansson-dev
- libsystemd-dev libcmocka-dev python3 mandoc redis-server memcached netcat-openbsd procps util-linux strace'
+ libsystemd-dev libcmocka-dev python3 mandoc netcat-openbsd procps util-linux strace
+ redis-server memcached nginx-light nodejs postgresql etcd-server
+ apache2-bin lighttpd haproxy php-fpm gunicorn mosquitto'
 debian_dev='clang libclang-rt-dev clang-tidy clang-format cppcheck gcovr'
 fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel jansson-devel
  systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux strace'
+# RHEL has not all of these; tests of a server that is not there are skipped.
+fedora_servers='nginx nodejs postgresql-server etcd httpd lighttpd haproxy php-fpm python3-gunicorn mosquitto'
 fedora_dev='clang compiler-rt clang-tools-extra cppcheck gcovr'
 
 as_root()
@@ -47,33 +51,58 @@ missing_rpm()
 	done
 }
 
-# Debian starts a daemon when its package is installed, and at every boot from then on. The tests
-# need the programs redis-server and memcached, not the system's services, so:
-#  - while apt runs, a policy-rc.d refuses to start these two and nothing else. That file is Debian's
-#    own interface for it (invoke-rc.d(8), deb-systemd-invoke(1p)) and the only one that systemd and
-#    SysV both heed; one that the administrator made is left as it is. It is removed in any case.
-#  - afterwards those of them that this script installed are disabled, as after `systemctl disable`.
+# Debian starts a daemon when its package is installed, and at every boot from then on. The tests need the
+# programs, not the system's services, so:
+#  - while apt runs, a policy-rc.d refuses to start these and nothing else. That file is Debian's own interface
+#    for it (invoke-rc.d(8), deb-systemd-invoke(1p)) and the only one that systemd and SysV both heed; one that
+#    the administrator made is left as it is. It is removed in any case.
+#  - PostgreSQL creates a cluster when it comes for the first time: not if createcluster.conf says so then.
+#  - afterwards those services that were not there before are disabled, as after `systemctl disable`.
 install_deb()
 {
-	as_root env DEBIAN_FRONTEND=noninteractive PACKAGES="$missing" sh -eu -c '
-		policy=/usr/sbin/policy-rc.d made=
-		trap "[ -z \"\$made\" ] || rm -f \$policy" EXIT
+	as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 PACKAGES="$missing" sh -eu -c '
+		policy=/usr/sbin/policy-rc.d made= cluster=/etc/postgresql-common/createcluster.conf no_cluster=
+		services()
+		{
+			for s in redis-server memcached nginx lighttpd haproxy "php*-fpm" mosquitto etcd postgresql; do
+				for f in /lib/systemd/system/$s.service /usr/lib/systemd/system/$s.service /etc/init.d/$s; do
+					[ ! -e "$f" ] || basename "$f" .service
+				done
+			done | sort -u
+		}
+		clean()
+		{
+			[ -z "$made" ] || rm -f $policy
+			[ -z "$no_cluster" ] || cp /usr/share/postgresql-common/createcluster.conf $cluster ||
+				rm -f $cluster
+		}
+		trap clean EXIT
 		trap "exit 1" HUP INT TERM
 		if [ ! -e $policy ] && [ ! -L $policy ]; then
 			made=yes
 			printf "%s\n" "#!/bin/sh" "# temporary: svcd, make deps" \
-				"case \$1 in redis-server*|memcached*) exit 101 ;; esac" "exit 0" \
-				>$policy
+				"case \$1 in redis-server*|memcached*|nginx*|lighttpd*|haproxy*|php*-fpm*) exit 101 ;; esac" \
+				"case \$1 in mosquitto*|etcd*|postgresql*) exit 101 ;; esac" "exit 0" >$policy
 			chmod 755 $policy
 		fi
+		case " $PACKAGES " in *" postgresql "*)
+			if [ ! -e $cluster ]; then
+				no_cluster=yes
+				mkdir -p ${cluster%/*}
+				echo "create_main_cluster = false" >$cluster
+			fi ;;
+		esac
+		before=" $(services | tr "\n" " ")"
 		install="apt-get install -y --no-install-recommends $PACKAGES"
 		# Package lists that are missing or out of date are the only reason to fetch them.
 		apt-cache show $PACKAGES >/dev/null 2>&1 && $install || { apt-get update && $install; }
-		for s in redis-server memcached; do
-			case " $PACKAGES " in *" $s "*)
-				! command -v systemctl >/dev/null || systemctl -q disable $s || true
-				command -v systemctl >/dev/null || update-rc.d $s disable || true ;;
-			esac
+		for s in $(services); do
+			case $before in *" $s "*) continue ;; esac
+			if command -v systemctl >/dev/null; then
+				systemctl -q disable $s || true
+			else
+				update-rc.d $s disable || true
+			fi
 		done'
 }
 
@@ -102,6 +131,10 @@ elif command -v dnf >/dev/null 2>&1; then
 		as_root dnf install -y --setopt=install_weak_deps=False $missing
 		as_root dnf install -y --setopt=install_weak_deps=False musl-gcc ||
 			echo 'deps: no musl-gcc here; svc-shim is linked with the C library' >&2
+		for p in $fedora_servers; do
+			as_root dnf install -y --setopt=install_weak_deps=False "$p" ||
+				echo "deps: no $p here; tests that need it are skipped" >&2
+		done
 	fi
 else
 	echo "deps: neither apt-get nor dnf here; install what these packages of Debian hold:" >&2

@@ -223,12 +223,14 @@ void line_by(struct line *l, int64_t uid);                        /* " by uid=10
 void line_log(struct svc *x, struct line *l, bool in_log);        /* FX_LOG; l is used up */
 json_t *line_json(const char *text);                              /* a string, valid UTF-8 */
 
+/* ---- foreground.c ---- */
+const char *text_foreground(const struct svc *x); /* how to keep it in the foreground, or NULL */
+
 /* ---- text.c ---- */
 /* For people: below 1 s in ms, below 2 minutes in s, else as 2m46s. Into BUF. */
 const char *text_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
 const char *text_window(const struct conf_service *def, char buf[CONF_DURATION_MAX]); /* exact */
 struct line text_exited(const struct svc *x, const struct core_exit *e);
-const char *text_foreground(const struct svc *x);    /* how to keep it in the foreground, or NULL */
 const char *text_held(const struct core_service *s); /* "disabled: failures", "stopped", … */
 const char *text_start_path(const struct svc *x, int stage); /* that a stage is about, or NULL */
 bool text_no_restart(const struct conf_service *def, const struct core_exit *e);

@@ -53,6 +53,7 @@ static void note_done(struct strbuf *b, const struct svc *x)
             x->s.exits_n ? core_exit_text(&x->s, &x->s.exits[0]) : xstrdup("ended");
         _cleanup_free_ char *policy = conf_print(svc_def(x), SETTING_restart_policy);
         strbuf_addf(b, "%s; restart policy %s", how, policy);
+        add_hint(b, x);
 }
 
 static void note_down(struct strbuf *b, const struct svc *x, int64_t now_ms)
