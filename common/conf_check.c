@@ -316,28 +316,6 @@ static void check_ports(struct conf_parse *p)
         }
 }
 
-/* What is read but does not act yet is said, once for each place: nobody shall count on it. */
-static void check_in_force(struct conf_parse *p)
-{
-        static const enum conf_setting later[] = {SETTING_log_compress, SETTING_log_journal};
-        for (size_t k = 0; k < ARRAY_SIZE(later); k++) {
-                const struct conf_setting_info *info = &conf_settings[later[k]];
-                const struct conf_place *last = NULL;
-                for (size_t i = 0; i < p->n; i++) {
-                        const struct conf_service *svc = p->slots[i].svc;
-                        const struct conf_origin *origin = &svc->origin[later[k]];
-                        const struct conf_int *v = (const void *)((const char *)svc + info->offset);
-                        bool off = !v->set || v->v == 0 || origin->source == CONF_FROM_BUILTIN;
-                        if (off || (last && last->file == origin->place.file &&
-                                    last->line == origin->place.line))
-                                continue;
-                        last = &origin->place;
-                        diag_add(p->diag, DIAG_WARNING, last->file, last->line, last->column,
-                                 info->path, NULL, "not in force in this version of svcd");
-                }
-        }
-}
-
 /* Who asks for alerts wants to get them. */
 static void check_alerts(struct conf_parse *p)
 {
@@ -371,5 +349,4 @@ void conf_check(struct conf_parse *p)
         conf_policy_count(p);
         conf_check_requires(p);
         check_alerts(p);
-        check_in_force(p);
 }

@@ -7,7 +7,7 @@
 
 /* What services need to be understood. Others at the top are the rows of account.def, and their groups. */
 static const char *const sections[] = {"services", "defaults", "environment"};
-static const char *const reserved_keys[] = {"logs", "web", "ayon"};
+static const char *const reserved_keys[] = {"web", "ayon"};
 
 /* ---- the settings of a service, or of `defaults` ---- */
 

@@ -59,7 +59,7 @@
  *   and again only after svcd has answered SHIM_OLD_SEEN. svcd asks for what is to become of one file: it
  *   is named by INODE, and by the NUMBER that it had when svcd looked. The shim answers each of these with
  *   the same OP and INODE and an ERRNO: 0 = done, ENOENT = there is no such file any more.
- *     SHIM_OLD_PACK    .NAME.log.pack beside the log is the same, compressed: it takes the plain file's place,
+ *     SHIM_OLD_PACK    .NAME.log.INODE.pack beside the log is the same, compressed: it takes the plain file's place,
  *                      with TEXT (".gz", ".zst") behind its name. A shim killed at that moment leaves both,
  *                      with the same time of the last change
  *     SHIM_OLD_DROP    is deleted
@@ -167,7 +167,8 @@ enum shim_frame {
         /* shim to svcd */
         SHIM_HELLO = 64,        /* VERSION NAME PID RUN MAIN_PID STARTED_MS STARTED_WALL_MS READY
                                    LEFTOVER STATUS COOKIE FLAGS (of the order, 0 if none) INTENT
-                                   CGROUP CGROUP_ERRNO SIGNALLED SOCKETS_N */
+                                   CGROUP CGROUP_ERRNO SIGNALLED SOCKETS_N
+                                   OLD_OP (the last that it knows) */
         SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED CGROUP
                                    CGROUP_ERRNO */
         SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS RESOURCE */

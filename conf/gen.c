@@ -390,6 +390,8 @@ static const char *example(enum conf_setting s)
                 return "1024";
         case SETTING_limits_nice:
                 return "5";
+        case SETTING_log_max_age:
+                return "30d";
         default:
                 return NULL;
         }

@@ -33,14 +33,16 @@ static const char *name_of(struct name *name, const char *path, unsigned number,
         return text_end(&t);
 }
 
-/* In the folder of PATH: .NAME.log.pack */
-static const char *pack_name(struct name *name, const char *path)
+/* In the folder of PATH: .NAME.log.INODE.pack */
+static const char *pack_name(struct name *name, const char *path, uint64_t inode)
 {
         const char *slash = strrchr(path, '/');
         struct text t = text_on(name->s, sizeof(name->s));
         text_bytes(&t, path, slash ? (size_t)(slash - path) + 1 : 0);
         text_str(&t, ".");
         text_str(&t, slash ? slash + 1 : path);
+        text_str(&t, ".");
+        text_int(&t, (int64_t)inode);
         text_str(&t, ".pack");
         return text_end(&t);
 }
@@ -125,7 +127,7 @@ int oldlog_pack(const char *path, unsigned number, uint64_t inode, const char *s
                 return -ENOENT;
         if (lstat(name_of(&packed, path, number, suffix), &st) == 0)
                 return -EEXIST;
-        if (rename(pack_name(&made, path), packed.s) < 0)
+        if (rename(pack_name(&made, path, inode), packed.s) < 0)
                 return -errno;
         return unlink(plain.s) < 0 ? -errno : 0;
 }

@@ -21,7 +21,7 @@ int oldlog_push(const char *path, unsigned keep);
 bool oldlog_drop_last(const char *path, unsigned keep);
 
 /* The plain file that was PATH.NUMBER and has INODE (it may have become older since) is replaced by
- * .NAME.log.pack beside it, which is the same compressed; SUFFIX: ".gz" or ".zst". 0 or -errno: -ENOENT if
+ * .NAME.log.INODE.pack beside it, which is the same compressed; SUFFIX: ".gz" or ".zst". 0 or -errno: -ENOENT if
  * there is no such file any more. */
 int oldlog_pack(const char *path, unsigned number, uint64_t inode, const char *suffix);
 

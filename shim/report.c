@@ -123,6 +123,7 @@ void report_hello(struct shim *s)
         put_cgroup(s, &w);
         shim_put_int(&w, SHIM_T_SIGNALLED, s->signalled);
         shim_put_int(&w, SHIM_T_SOCKETS_N, s->sockets.n);
+        shim_put_int(&w, SHIM_T_OLD_OP, SHIM_OLD_ROTATE);
         link_end(s, &w);
 }
 

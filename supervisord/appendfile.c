@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/util.h"
+#include "supervisord/oldlog.h"
 
 static int make(const char *path, int flags, mode_t mode)
 {
@@ -35,19 +36,6 @@ static int open_append(const char *path, mode_t mode)
         if (fd < 0 && errno == ENOENT)
                 return make(path, flags, mode);
         return fd < 0 ? -errno : fd;
-}
-
-static int rotate(const char *path, int keep)
-{
-        if (keep <= 0)
-                return unlink(path) < 0 ? -errno : 0;
-        int r = 0;
-        for (int i = keep; i-- > 0;) {
-                _cleanup_free_ char *from = i ? xasprintf("%s.%d", path, i) : xstrdup(path);
-                _cleanup_free_ char *to = xasprintf("%s.%d", path, i + 1);
-                r = rename(from, to) < 0 ? -errno : 0;
-        }
-        return r;
 }
 
 static bool ends_a_line(int fd, int64_t size)
@@ -81,7 +69,7 @@ static int open_with_room(const char *path, size_t n, int64_t max_bytes, int kee
                 return -errno;
         int64_t then = ret_st->st_size + (int64_t)n;
         if (max_bytes > 0 && S_ISREG(ret_st->st_mode) && ret_st->st_size > 0 && then > max_bytes) {
-                int r = rotate(path, keep);
+                int r = oldlog_push(path, keep);
                 if (r < 0 && then > 2 * max_bytes)
                         return r;
                 if (r == 0) {
@@ -118,7 +106,7 @@ int appendfile_write(const char *path, const void *data, size_t n_bytes, int64_t
                 return r;
         r = append(fd, &st, data, n_bytes);
         /* RLIMIT_FSIZE, the account's, is below the limit: then it takes its place. */
-        if (r != -EFBIG || max_bytes <= 0 || st.st_size == 0 || rotate(path, keep) < 0)
+        if (r != -EFBIG || max_bytes <= 0 || st.st_size == 0 || oldlog_push(path, keep) < 0)
                 return r;
         util_close(TAKE_FD(fd));
         r = open_with_room(path, n_bytes, 0, 0, mode, &fd, &st);

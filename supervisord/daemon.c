@@ -227,6 +227,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         lastgood_save(d);
         policy_keep(&d->paths, conf->policy); /* a failure costs nothing today */
         inforce_log(d);
+        logkeep_reloaded(d);
         /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
         malloc_trim(0);
 }
@@ -247,6 +248,7 @@ void daemon_shutdown(struct daemon *d, const char *why)
                 return;
         d->stopping = true;
         upgrade_cancel(d);
+        logkeep_cancel(d);
         link_release_kept(d);
         selflog_add(&d->log, "stopping all services: %s", why);
         sdnotify_send("STOPPING=1");
@@ -302,6 +304,7 @@ static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
         while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
                 nursery_reaped(&d->nursery, pid);
                 proof_reaped(&d->upgrade.proof, pid, wstatus);
+                logkeep_reaped(d, pid, wstatus);
         }
 }
 
@@ -338,6 +341,7 @@ static void start_watchers(struct daemon *d)
         ev_timer_init(&d->save, save_cb, 0, 0);
         ev_timer_init(&d->relog, relog_cb, 0, 0);
         downlog_init(d);
+        logkeep_init(d);
         ev_timer_init(&d->leave, leave_cb, LEAVE_S, 0);
         memwatch_init(d);
         ev_prepare_init(&d->turn, turn_cb);
@@ -404,6 +408,7 @@ static void done(struct daemon *d)
         watch_done(&d->watch, d);
         check_done(d);
         portwatch_done(d);
+        logkeep_done(d);
         link_done(d);
         while (d->first) {
                 struct posted *p = d->first;

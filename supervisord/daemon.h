@@ -20,6 +20,7 @@
 #include "supervisord/events.h"
 #include "supervisord/link.h"
 #include "supervisord/lock.h"
+#include "supervisord/logkeep.h"
 #include "supervisord/nursery.h"
 #include "supervisord/places.h"
 #include "supervisord/programs.h"
@@ -49,6 +50,7 @@ struct daemon {
         struct upgrade upgrade;
         struct events events;
         struct downlog downlog;
+        struct logkeep logkeep;
         struct state state;
         struct watch watch;
         struct programs programs;

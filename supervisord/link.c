@@ -18,6 +18,7 @@
 #include "supervisord/check.h"
 #include "supervisord/daemon.h"
 #include "supervisord/downlog.h"
+#include "supervisord/logshim.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/orphans.h"
 #include "supervisord/record.h"
@@ -34,6 +35,7 @@ static struct link *find(const struct daemon *d, const struct core_service *s)
 static void link_free(struct link *l)
 {
         l->d->links[l->svc->id] = NULL;
+        logkeep_reached(l->d);
         downlog_flush(l->d, l->svc, &l->late);
         ev_timer_stop(l->d->loop, &l->timer);
         deaf_end(l);
@@ -297,29 +299,15 @@ static void disbelieve(struct link *l, const struct shimio_frame *f)
         set_timer(l, LINK_RETRY_MS);
 }
 
-/* What the log has still to tell is the shim's business from now on. */
-static void give_lost(struct link *l)
-{
-        char buf[SMALL_FRAME_BYTES];
-        struct shim_writer w;
-        int error;
-        int64_t lines = downlog_take(l->d, l->svc, &error);
-        if (!lines)
-                return;
-        shim_begin(&w, buf, sizeof(buf), SHIM_LOST);
-        shim_put_int(&w, SHIM_T_LOST_LINES, lines);
-        shim_put_int(&w, SHIM_T_ERRNO, error);
-        shimio_send(&l->io, buf, shim_end(&w));
-}
-
 static void hello(struct link *l, const struct shimio_frame *f)
 {
         bool adopted = l->state == LINK_AWAY;
         struct core_event ev;
         inforce_told(l->d, l, f);
         l->pid = (pid_t)f->v[SHIM_T_PID];
+        logshim_hello(l->d, l, f);
         if (!adopted) {
-                give_lost(l);
+                logshim_give_lost(l);
                 downlog_hand(l->d, l->svc, &l->late, link_log);
                 return;
         }
@@ -327,7 +315,7 @@ static void hello(struct link *l, const struct shimio_frame *f)
                 disbelieve(l, f);
                 return;
         }
-        give_lost(l);
+        logshim_give_lost(l);
         ev_timer_stop(l->d->loop, &l->timer);
         l->state = LINK_UP;
         _cleanup_free_ char *status = shimio_text(f, SHIM_T_STATUS);
@@ -372,18 +360,6 @@ static void notify(struct link *l, const struct shimio_frame *f)
                 }
                 p += n + 1;
         }
-}
-
-static void lines_lost(struct link *l, const struct shimio_frame *f)
-{
-        int64_t lines = f->v[SHIM_T_LOST_LINES];
-        int error = (int)f->v[SHIM_T_ERRNO];
-        if (lines <= 0)
-                downlog_begun(l->d, l->svc, error);
-        else if (f->v[SHIM_T_FLAGS] & SHIM_LOST_UNTOLD)
-                downlog_owe(l->d, l->svc, lines, error);
-        else
-                downlog_told(l->d, l->svc, lines, error);
 }
 
 static void stuck(struct link *l, const struct shimio_frame *f)
@@ -445,7 +421,10 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 notify(l, f);
                 break;
         case SHIM_LOST:
-                lines_lost(l, f);
+                logshim_lost(l, f);
+                break;
+        case SHIM_OLDLOG:
+                logshim_heard(l->d, l, f);
                 break;
         case SHIM_STUCK:
                 deaf_end(l);

@@ -8,6 +8,7 @@
 #include "common/conf.h"
 #include "common/paths.h"
 #include "supervisord/daemon.h"
+#include "supervisord/logpack.h"
 #include "supervisord/proof.h"
 
 #ifndef SVCD_VERSION
@@ -56,11 +57,15 @@ static int check(const char *root_option, const char *policy_option)
 
 int main(int argc, char **argv)
 {
-        static const struct option options[] = {
-            {"root", required_argument, NULL, 'r'},  {"policy", required_argument, NULL, 'l'},
-            {"check", no_argument, NULL, 'c'},       {"verbose", no_argument, NULL, 'v'},
-            {"version", no_argument, NULL, 'V'},     {"help", no_argument, NULL, 'h'},
-            {"prove", required_argument, NULL, 'p'}, {0}};
+        static const struct option options[] = {{"root", required_argument, NULL, 'r'},
+                                                {"policy", required_argument, NULL, 'l'},
+                                                {"check", no_argument, NULL, 'c'},
+                                                {"verbose", no_argument, NULL, 'v'},
+                                                {"version", no_argument, NULL, 'V'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {"prove", required_argument, NULL, 'p'},
+                                                {"pack", required_argument, NULL, 'z'},
+                                                {0}};
         const char *root = NULL, *policy = NULL;
         bool only_check = false, verbose = false;
         int prove = -1;
@@ -82,6 +87,8 @@ int main(int argc, char **argv)
                 case 'p':
                         prove = (int)strtol(optarg, NULL, 10);
                         break;
+                case 'z':
+                        return logpack_main(optarg);
                 case 'V':
                         puts("svcd " SVCD_VERSION);
                         return 0;

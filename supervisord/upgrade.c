@@ -191,6 +191,7 @@ static int execute(struct daemon *d)
         if (setenv(HANDOVER_VARIABLE, number, 1) < 0)
                 return -errno;
         handover_keep(d, true);
+        logkeep_cancel(d);
         fcntl(fd, F_SETFD, 0);
         execve(u->program, u->argv, environ);
         int r = -errno;

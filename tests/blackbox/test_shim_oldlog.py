@@ -39,8 +39,11 @@ class Files(ShimTest):
                     found[m[1]] = f.read()
         return found
 
-    def pack_file(self, text=b"packed"):
-        with open(os.path.join(os.path.dirname(self.log_path("a")), ".a.log.pack"), "wb") as f:
+    def pack_path(self, inode):
+        return os.path.join(os.path.dirname(self.log_path("a")), f".a.log.{inode}.pack")
+
+    def pack_file(self, inode, text=b"packed"):
+        with open(self.pack_path(inode), "wb") as f:
             f.write(text)
 
     def fill(self, shim):
@@ -100,20 +103,21 @@ class OldLogs(Files):
     def test_packed(self):
         inode = self.put(2, b"two")
         self.put(1, b"one")
-        self.pack_file()
+        self.pack_file(inode)
         shim = self.shim(log_max_size=4096, log_keep=9)
         self.fill(shim)  # it is .3 by now
         self.until(lambda: "3" in self.there(), "the rotation")
         self.assertEqual(self.old(shim, OLD_PACK, inode, 2, ".zst"), 0)
         there = self.there()
         self.assertEqual((there.get("3.zst"), there.get("2"), "3" in there), (b"packed", b"one", False))
-        self.assertFalse(os.path.exists(os.path.join(os.path.dirname(self.log_path("a")), ".a.log.pack")))
+        self.assertFalse(os.path.exists(self.pack_path(inode)))
 
     def test_what_cannot_be_packed_is_left_as_it_is(self):
         inode, other = self.put(1, b"one"), self.put(2, b"two")
         shim = self.shim(log_max_size=4096, log_keep=9)
         self.assertEqual(self.old(shim, OLD_PACK, inode, 1, ".gz"), errno.ENOENT)  # no .pack
-        self.pack_file()
+        self.pack_file(inode)
+        self.pack_file(other)
         self.assertEqual(self.old(shim, OLD_PACK, inode, 1, "/../x"), errno.EINVAL)
         self.assertEqual(self.old(shim, OLD_PACK, inode, 1, ""), errno.EINVAL)
         self.assertEqual(self.old(shim, OLD_PACK, 1, 1, ".gz"), errno.ENOENT)
@@ -215,7 +219,7 @@ class Killed(Files):
     def test_while_a_packed_file_takes_its_place(self):
         for when, call in ((1, "rename"), (1, "unlink")):
             inode = self.put(1, b"one")
-            self.pack_file(gzip.compress(b"one"))
+            self.pack_file(inode, gzip.compress(b"one"))
             shim = self.shim(log_max_size=1 << 20, log_keep=5)
             self.killed_at(shim, call, when, lambda: shim.send(
                 "OLDLOG", old_op=OLD_PACK, old_inode=inode, old_number=1, text=".gz"))

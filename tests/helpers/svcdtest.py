@@ -26,6 +26,7 @@ leaves a process after `svcd` was told to end fails. Processes are ended by pid,
 
 import contextlib
 import ctypes
+import gzip
 import json
 import os
 import re
@@ -547,16 +548,31 @@ class SvcdTest(unittest.TestCase):
     def log(self, name):
         """All lines of a service's log, rotated files first."""
         base, lines = self.log_path(name), []
-        folder = os.path.dirname(base)
-        rotated = [n for n in (os.listdir(folder) if os.path.isdir(folder) else [])
-                   if re.fullmatch(re.escape(name) + r"\.log\.\d+", n)]
-        for n in sorted(rotated, key=lambda n: -int(n.rsplit(".", 1)[1])):
-            with open(os.path.join(folder, n), errors="replace") as f:
-                lines += f.read().splitlines()
+        rotated = self.rotated(name)
+        for n in sorted(rotated, key=lambda n: -int(n.split(".")[0])):
+            lines += self.unpacked(f"{base}.{n}").decode(errors="replace").splitlines()
         if os.path.exists(base):
             with open(base, errors="replace") as f:
                 lines += f.read().splitlines()
         return lines
+
+    def rotated(self, name):
+        """What comes behind NAME.log. of its rotated files: "1", "2.gz", …"""
+        folder = os.path.join(self.root, "logs/services")
+        found = [re.fullmatch(re.escape(name) + r"\.log\.(\d+(?:\.gz|\.zst)?)", n)
+                 for n in (os.listdir(folder) if os.path.isdir(folder) else [])]
+        return [m[1] for m in found if m]
+
+    @staticmethod
+    def unpacked(path):
+        """The content of a rotated file, compressed or not."""
+        with open(path, "rb") as f:
+            data = f.read()
+        if path.endswith(".gz"):
+            return gzip.decompress(data)
+        if path.endswith(".zst"):
+            return subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+        return data
 
     def log_texts(self, name, source):
         """The texts of the lines of one source: svcd, out, err or mon."""

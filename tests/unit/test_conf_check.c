@@ -240,27 +240,13 @@ static void test_too_large(void **state)
         }
 }
 
-/* Said once for each place, also when all services inherit it; nothing is said of what is off. */
-static void test_not_in_force(void **state)
-{
-        (void)state;
-        helper_expect("services:\n"
-                      "  a: {command: x, log: {compress: true}, limits: {cpu: 50%}}\n"
-                      "  b: {command: x, log: {compress: false}}\n",
-                      "2:25: log.compress: warning: not in force in this version of svcd");
-        helper_expect("defaults: {log: {journal: true}}\n"
-                      "services: {a: {command: x}, b: {command: y}}\n",
-                      "1:18: log.journal: warning: not in force in this version of svcd");
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_not_in_force), cmocka_unit_test(test_ports),
-            cmocka_unit_test(test_log),          cmocka_unit_test(test_requires),
-            cmocka_unit_test(test_cycles),       cmocka_unit_test(test_long_cycle),
-            cmocka_unit_test(test_many),         cmocka_unit_test(test_too_many),
-            cmocka_unit_test(test_too_large),
+            cmocka_unit_test(test_ports),      cmocka_unit_test(test_log),
+            cmocka_unit_test(test_requires),   cmocka_unit_test(test_cycles),
+            cmocka_unit_test(test_long_cycle), cmocka_unit_test(test_many),
+            cmocka_unit_test(test_too_many),   cmocka_unit_test(test_too_large),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

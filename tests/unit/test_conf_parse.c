@@ -457,7 +457,7 @@ static void test_wrong_tops(void **state)
              "1:1: default: unknown key (did you mean \"defaults\"?)", false, false},
             {"zzz: {}\nservices: {a: {command: x}}\n",
              "1:1: zzz: unknown key (known are services, defaults, environment, "
-             "start_concurrency, alerts "
+             "start_concurrency, logs, alerts "
              "and monitoring)",
              false, true},
             {"start_concurency: 1\nservices: {a: {command: x}}\n",
@@ -474,11 +474,9 @@ static void test_wrong_tops(void **state)
              "or for all "
              "services below defaults)",
              false, true},
-            {"logs: {}\nservices: {a: {command: x}}\n",
-             "1:1: logs: reserved for a later version of svcd; this one cannot do anything with it "
-             "(remove "
-             "it)",
-             false, true},
+            {"logs: {quota: much}\nservices: {a: {command: x}}\n",
+             "1:15: logs.quota: expected a size such as 512K, 10M or 1G, not \"much\"", false,
+             true},
             {"web: 1\nservices: {a: {command: x}}\n",
              "1:1: web: reserved for a later version of svcd; this one cannot do anything with "
              "it (remove "
@@ -492,7 +490,7 @@ static void test_wrong_tops(void **state)
              "1:10: alerts.to: unknown key (known are command, email and on)", false, true},
             {"alerts.email: me@example.org\nservices: {a: {command: x}}\n",
              "1:1: alerts.email: unknown key (known are services, defaults, environment, "
-             "start_concurrency, alerts "
+             "start_concurrency, logs, alerts "
              "and monitoring)",
              false, true},
             {"alerts: {email: a@b, email: c@d}\nservices: {a: {command: x}}\n",
@@ -613,7 +611,8 @@ static void test_an_error_hides_no_other(void **state)
              "2:36: services.a.ready: \"monitoring\" needs a check (set monitoring.command or "
              "monitoring.tcp)\n"
              "3:26: services.b.umask: expected an octal number such as 0022, not \"9\"\n"
-             "3:54: services.b.monitoring.tcp: monitoring has a command already (only one of command, tcp "
+             "3:54: services.b.monitoring.tcp: monitoring has a command already (only one of "
+             "command, tcp "
              "and checks is possible)"},
             {"defaults: {umsk: 22}\nservices:\n  a: {command: x, ready: port}\n",
              "1:12: defaults.umsk: unknown key (did you mean \"umask\"?)\n"
