@@ -94,6 +94,24 @@ struct conf_checks {
         size_t n, cap;
 };
 
+#define CONF_PORT_AUTO 0 /* `port: auto` that has got no port yet: conf_ports.h */
+
+/* An address to listen on. */
+#define CONF_SOCKETS_MAX 16
+struct conf_socket {
+        char *name;    /* LISTEN_FDNAMES; NULL = the service's */
+        char *address; /* as one would write it: "8300", "[::]:8300", or an absolute path */
+        int family;    /* AF_UNIX, AF_INET, AF_INET6; AF_UNSPEC = all addresses, a bare port */
+        int port;      /* 0 = AF_UNIX */
+        unsigned char ip[16]; /* network order; 4 bytes of AF_INET */
+};
+
+struct conf_sockets {
+        struct conf_socket *v;
+        size_t n, cap;
+};
+
+enum conf_start { CONF_START_BOOT, CONF_START_ON_DEMAND };
 enum conf_ready { CONF_READY_EXEC, CONF_READY_NOTIFY, CONF_READY_PORT, CONF_READY_MONITORING };
 enum conf_policy { CONF_POLICY_ALWAYS, CONF_POLICY_ON_FAILURE, CONF_POLICY_NEVER };
 enum conf_scope { CONF_SCOPE_MAIN, CONF_SCOPE_TREE };
@@ -302,6 +320,9 @@ const char *conf_signal_name(int signo);              /* "TERM"; "RTMIN+3"; "?" 
 #define CONF_DURATION_MAX 48
 const char *conf_format_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
 const char *conf_format_size(int64_t n_bytes, char buf[CONF_DURATION_MAX]); /* "10M", "1.5G" */
+
+/* Whether both cannot be listened on at the same time. */
+bool conf_socket_overlap(const struct conf_socket *a, const struct conf_socket *b);
 
 /* Splits a command string, see struct conf_command. -EINVAL and a message for unbalanced quotes or
  * an empty command. */

@@ -1,6 +1,7 @@
 /* conf_check.c: what must fit together: keys within a service, ports among services, variables that
  * values refer to. Each is checked wherever the settings that it needs were understood, whatever else is wrong
- * with the service. Files are checked in conf_check_files.c, requirements in conf_check_requires.c. */
+ * with the service. Files are checked in conf_check_files.c, requirements in conf_check_requires.c, ports in
+ * conf_check_ports.c. */
 #include "common/conf_private.h"
 #include "common/policy.h"
 
@@ -98,6 +99,16 @@ static void check_kind(struct conf_at *at, const struct conf_service *svc)
         }
 }
 
+static void warn_idle(struct conf_at *at, const struct conf_service *svc, enum conf_setting s,
+                      const char *message)
+{
+        struct conf_node node = {.line = svc->origin[s].place.line,
+                                 .column = svc->origin[s].place.column};
+        at->key = conf_settings[s].path;
+        conf_warn(at, &node, "%s", message);
+        at->key = NULL;
+}
+
 static void check_monitoring(struct conf_at *at, const struct conf_slot *slot)
 {
         const struct conf_service *svc = slot->svc;
@@ -123,12 +134,22 @@ static void check_monitoring(struct conf_at *at, const struct conf_slot *slot)
         for (size_t i = 0; i < ARRAY_SIZE(idle) && !any; i++) {
                 if (!own(svc, idle[i]))
                         continue;
-                struct conf_node node = {.line = svc->origin[idle[i]].place.line,
-                                         .column = svc->origin[idle[i]].place.column};
-                at->key = conf_settings[idle[i]].path;
-                conf_warn(at, &node, "has no effect without monitoring.command or monitoring.tcp");
-                at->key = NULL;
+                warn_idle(at, svc, idle[i],
+                          "has no effect without monitoring.command or monitoring.tcp");
         }
+}
+
+static void check_on_demand(struct conf_at *at, const struct conf_slot *slot)
+{
+        const struct conf_service *svc = slot->svc;
+        if (conf_in_doubt(at->parse, slot, SETTING_start))
+                return;
+        bool on_demand = svc->start.v == CONF_START_ON_DEMAND;
+        if (on_demand && svc->sockets.n == 0 && !conf_in_doubt(at->parse, slot, SETTING_sockets))
+                fail_setting(at, slot, SETTING_start,
+                             "\"on-demand\" needs sockets to wait at (set sockets)");
+        if (!on_demand && svc->idle_timeout.set && own(svc, SETTING_idle_timeout))
+                warn_idle(at, svc, SETTING_idle_timeout, "has no effect without start: on-demand");
 }
 
 static void check_times(struct conf_at *at, const struct conf_slot *slot)
@@ -278,42 +299,12 @@ static void check_service(struct conf_parse *p, const struct conf_slot *slot, st
             !conf_in_doubt(p, slot, SETTING_ready) && !conf_in_doubt(p, slot, SETTING_port))
                 fail_setting(at, slot, SETTING_ready, "\"port\" needs a port (set port)");
         check_monitoring(at, slot);
+        check_on_demand(at, slot);
         check_times(at, slot);
         check_log(at, slot);
         conf_check_files(p, slot, at);
         conf_policy_service(at, slot);
         check_environment(at, p, slot);
-}
-
-static void check_ports(struct conf_parse *p)
-{
-        int64_t first_port, last_port;
-        conf_port_range(p->conf, &first_port, &last_port);
-        size_t n = (size_t)(last_port - first_port + 1);
-        _cleanup_free_ const struct conf_service **holder = xcalloc(n, sizeof(*holder));
-        for (size_t i = 0; i < p->n; i++) {
-                struct conf_service *svc = p->slots[i].svc;
-                if (!svc->port.set || conf_in_doubt(p, &p->slots[i], SETTING_port))
-                        continue;
-                const struct conf_service **first = &holder[svc->port.v - first_port];
-                if (!*first) {
-                        *first = svc;
-                        continue;
-                }
-                _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
-                _cleanup_free_ char *place = conf_place_text(written_at(*first, SETTING_port));
-                struct conf_at at = {.diag = p->diag,
-                                     .parse = p,
-                                     .doc = p->slots[i].doc,
-                                     .conf = p->conf,
-                                     .base = base,
-                                     .key = "port",
-                                     .service = svc->name,
-                                     .error = &svc->error};
-                struct conf_place at_value = conf_value_place(p, &p->slots[i], SETTING_port, 0);
-                conf_fail_place(&at, &at_value, "%lld is already the port of %s (at %s)",
-                                (long long)svc->port.v, (*first)->name, place);
-        }
 }
 
 /* Who asks for alerts wants to get them. */
@@ -345,7 +336,7 @@ void conf_check(struct conf_parse *p)
                 if (!p->slots[i].dropped)
                         check_service(p, &p->slots[i], &at);
         }
-        check_ports(p);
+        conf_check_ports(p);
         conf_policy_count(p);
         conf_check_requires(p);
         check_alerts(p);

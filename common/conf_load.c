@@ -1,5 +1,6 @@
 /* conf_load.c: finding and reading the definition files: which there are, whether they are safe to believe,
  * what is in them as bytes. What the bytes mean is the other conf modules' business. */
+#include "common/conf_ports.h"
 #include "common/conf_private.h"
 #include "common/policy.h"
 
@@ -336,12 +337,15 @@ struct conf *conf_load(const struct paths *paths, const char *home, struct diag 
         struct scan s = {0};
         scan_all(&s, paths);
         struct conf *c = load(&s, home, policy_find(paths, diag), false, diag);
+        _cleanup_conf_ports_ struct conf_ports ports = {0};
+        if (conf_ports_read(paths, &ports) == 0)
+                conf_ports_give(c, &ports, NULL, NULL, diag);
         if (c->files.n == 0 && c->broken.n == 0) {
                 diag_add(diag, DIAG_WARNING, NULL, 0, 0, NULL, NULL,
                          "no definitions found in %s (neither services.yaml nor services.d/*.yaml)",
                          paths->config);
-                diag_sort(diag);
         }
+        diag_sort(diag);
         return c;
 }
 

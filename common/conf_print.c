@@ -81,6 +81,21 @@ static void print_env(struct strbuf *b, const struct conf_env *e)
         strbuf_addc(b, '}');
 }
 
+static void print_sockets(struct strbuf *b, const struct conf_sockets *l)
+{
+        bool map = l->n > 0 && l->v[0].name;
+        strbuf_addc(b, map ? '{' : '[');
+        for (size_t i = 0; i < l->n; i++) {
+                strbuf_add(b, i ? ", " : "");
+                if (map) {
+                        conf_print_text(b, l->v[i].name);
+                        strbuf_add(b, ": ");
+                }
+                conf_print_text(b, l->v[i].address);
+        }
+        strbuf_addc(b, map ? '}' : ']');
+}
+
 static void print_ints(struct strbuf *b, const struct conf_ints *l)
 {
         strbuf_addc(b, '[');
@@ -136,6 +151,12 @@ static void print_number(const struct conf_setting_info *info, int64_t v, struct
         case CONF_ENUM:
                 print_enum(b, info->aux, v);
                 return;
+        case CONF_PORT:
+                if (v == CONF_PORT_AUTO)
+                        strbuf_add(b, "auto");
+                else
+                        strbuf_addf(b, "%lld", (long long)v);
+                return;
         case CONF_FLAGS:
                 print_flags(b, info->aux, v);
                 return;
@@ -176,6 +197,9 @@ void conf_value_print(const struct conf_setting_info *info, const void *member, 
         case CONF_CHECKS:
                 conf_checks_print(member, b);
                 return;
+        case CONF_SOCKETS:
+                print_sockets(b, member);
+                return;
         case CONF_ENVIRONMENT:
                 print_env(b, member);
                 return;
@@ -203,6 +227,8 @@ bool conf_value_set(const struct conf_setting_info *info, const void *member)
                 return ((const struct conf_ints *)member)->n > 0;
         case CONF_CHECKS:
                 return ((const struct conf_checks *)member)->n > 0;
+        case CONF_SOCKETS:
+                return ((const struct conf_sockets *)member)->n > 0;
         case CONF_ENVIRONMENT:
                 return ((const struct conf_env *)member)->n > 0;
         default:
@@ -223,6 +249,14 @@ static size_t env_bytes(const struct conf_env *e)
         size_t n = e->cap * sizeof(*e->v);
         for (size_t i = 0; i < e->n; i++)
                 n += strlen(e->v[i].name) + strlen(e->v[i].value) + 2;
+        return n;
+}
+
+static size_t sockets_bytes(const struct conf_sockets *l)
+{
+        size_t n = l->cap * sizeof(*l->v);
+        for (size_t i = 0; i < l->n; i++)
+                n += strlen(l->v[i].address) + (l->v[i].name ? strlen(l->v[i].name) : 0) + 2;
         return n;
 }
 
@@ -247,6 +281,8 @@ size_t conf_value_bytes(const struct conf_setting_info *info, const void *member
                 return conf_checks_bytes(member);
         case CONF_ENVIRONMENT:
                 return env_bytes(member);
+        case CONF_SOCKETS:
+                return sockets_bytes(member);
         default:
                 return 0;
         }
@@ -298,6 +334,9 @@ void conf_value_copy(const struct conf_setting_info *info, void *dst, const void
         case CONF_CHECKS:
                 conf_checks_copy(dst, src);
                 return;
+        case CONF_SOCKETS:
+                conf_sockets_copy(dst, src);
+                return;
         case CONF_ENVIRONMENT:
                 conf_env_inherit(dst, src);
                 return;
@@ -332,6 +371,9 @@ void conf_value_done(const struct conf_setting_info *info, void *member)
                 return;
         case CONF_ENVIRONMENT:
                 conf_env_done(member);
+                return;
+        case CONF_SOCKETS:
+                conf_sockets_done(member);
                 return;
         default:
                 *(struct conf_int *)member = (struct conf_int){0};
@@ -404,6 +446,8 @@ bool conf_value_same(const struct conf_setting_info *info, const void *x, const 
                 return conf_checks_same(x, y);
         case CONF_ENVIRONMENT:
                 return same_env(x, y);
+        case CONF_SOCKETS:
+                return conf_socket_same(x, y);
         default:
                 return same_number(x, y);
         }

@@ -11,13 +11,25 @@
 #include "common/conf_yaml.h"
 
 /* The kernel's limit for one argument or variable (MAX_ARG_STRLEN), less its NUL. */
-#define CONF_WORD_MAX 131071u
+#define CONF_WORD_MAX        131071u
+#define CONF_SOCKET_PATH_MAX 107 /* sun_path, less its NUL */
 
 /* ---- conf_text.c ---- */
 const char *conf_format_duration_parts(int64_t ms, int parts, char buf[CONF_DURATION_MAX]);
 const char *conf_format_size_exact(int64_t n_bytes, char buf[CONF_DURATION_MAX]);
 bool conf_var_ok(const char *name);    /* a valid name of a variable */
 size_t conf_var_length(const char *s); /* of the name that S begins with; 0 = none */
+
+/* ---- conf_socket.c ---- */
+/* "8300", "127.0.0.1:8300", "[::]:8300"; -EINVAL and a message in *ret_error (caller frees). */
+int conf_socket_parse(const char *text, struct conf_socket *ret, char **ret_error);
+void conf_socket_path(char *path, struct conf_socket *ret); /* takes PATH over */
+bool conf_socket_name_ok(const char *name);
+bool conf_socket_same(const struct conf_sockets *a, const struct conf_sockets *b);
+/* Takes over S's address; NAME is copied. */
+void conf_sockets_add(struct conf_sockets *l, const char *name, const struct conf_socket *s);
+void conf_sockets_copy(struct conf_sockets *dst, const struct conf_sockets *src);
+void conf_sockets_done(struct conf_sockets *l);
 
 /* ---- conf_command.c ---- */
 void conf_quote_word(struct strbuf *b, const char *word); /* for a shell, quoted where needed */
@@ -208,6 +220,8 @@ void conf_policy_service(struct conf_at *at, const struct conf_slot *slot);
 /* A setting that the service was not given. */
 void conf_policy_fit(const struct conf_parse *p, struct conf_service *svc, enum conf_setting s);
 void conf_policy_count(struct conf_parse *p);
+/* ---- conf_check_ports.c ---- */
+void conf_check_ports(struct conf_parse *p);
 /* ---- conf_check_requires.c ---- */
 void conf_check_requires(struct conf_parse *p);
 

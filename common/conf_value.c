@@ -415,6 +415,16 @@ static bool read_enum(struct conf_at *at, const struct conf_setting_info *info,
         return false;
 }
 
+static bool read_port(struct conf_at *at, const struct conf_setting_info *info,
+                      const struct conf_node *node, void *member)
+{
+        if (node->kind == CONF_SCALAR && strcmp(node->value, "auto") == 0) {
+                *(struct conf_int *)member = (struct conf_int){.v = CONF_PORT_AUTO, .set = true};
+                return true;
+        }
+        return read_int(at, info, node, member);
+}
+
 /* A list of words, each a scalar as it was written. */
 static bool read_words(struct conf_at *at, const struct conf_setting_info *info,
                        const struct conf_node *node, struct strv *ret)
@@ -566,6 +576,80 @@ static bool read_names(struct conf_at *at, const struct conf_setting_info *info,
         return ok;
 }
 
+/* One address. NAME: NULL in a list. */
+static bool read_socket(struct conf_at *at, const struct conf_setting_info *info,
+                        const struct conf_node *node, const char *name, struct conf_sockets *ret)
+{
+        struct conf_socket s = {0};
+        const char *text = scalar(at, info, node);
+        if (!text)
+                return false;
+        if (strchr(text, '/')) {
+                char *path = resolve(at, node, text, "");
+                if (path && strlen(path) > CONF_SOCKET_PATH_MAX) {
+                        conf_fail(at, node, "the path of a socket may have %d bytes at most",
+                                  CONF_SOCKET_PATH_MAX);
+                        free(path);
+                        path = NULL;
+                }
+                if (!path)
+                        return false;
+                conf_socket_path(path, &s);
+        } else {
+                _cleanup_free_ char *error = NULL;
+                if (conf_socket_parse(text, &s, &error) < 0) {
+                        conf_fail(at, node, "%s", error);
+                        return false;
+                }
+        }
+        conf_sockets_add(ret, name, &s);
+        return true;
+}
+
+static bool read_named_socket(struct conf_at *at, const struct conf_setting_info *info,
+                              const struct conf_pair *pair, struct conf_sockets *ret)
+{
+        const struct conf_node *key = pair->key;
+        if (pair->first)
+                conf_fail(at, key, "given twice (first at line %d)", pair->first->line);
+        else if (key->nul || !conf_socket_name_ok(key->value))
+                conf_fail(at, key, "not a valid name of a socket (letters, digits, . _ -)");
+        else
+                return read_socket(at, info, pair->value, key->value, ret);
+        return false;
+}
+
+static bool read_sockets(struct conf_at *at, const struct conf_setting_info *info,
+                         const struct conf_node *node, void *member)
+{
+        struct conf_sockets l = {0};
+        bool ok = true;
+        if (node->kind != CONF_MAP && !list_only(at, info, node))
+                return false;
+        if (node->n > (size_t)info->max) {
+                conf_fail(at, node, "more than %lld sockets", (long long)info->max);
+                return false;
+        }
+        for (size_t i = 0; i < node->n; i++) {
+                size_t before = l.n;
+                ok &= node->kind == CONF_MAP ? read_named_socket(at, info, &node->map[i], &l)
+                                             : read_socket(at, info, node->list[i], NULL, &l);
+                for (size_t k = 0; l.n > before && k < before; k++) {
+                        if (!conf_socket_overlap(&l.v[k], &l.v[before]))
+                                continue;
+                        conf_fail(at, node->kind == CONF_MAP ? node->map[i].value : node->list[i],
+                                  "%s and %s cannot be listened on at the same time",
+                                  l.v[k].address, l.v[before].address);
+                        ok = false;
+                }
+        }
+        if (ok)
+                *(struct conf_sockets *)member = l;
+        else
+                conf_sockets_done(&l);
+        return ok;
+}
+
 static bool read_ints(struct conf_at *at, const struct conf_setting_info *info,
                       const struct conf_node *node, void *member)
 {
@@ -668,6 +752,7 @@ static read_fn *const readers[] = {
     [CONF_SIGNAL] = read_signal,     [CONF_ENUM] = read_enum,
     [CONF_FLAGS] = read_flags,       [CONF_EMAIL] = read_email,
     [CONF_COMMAND] = read_command,   [CONF_PATHS] = read_paths,
+    [CONF_PORT] = read_port,         [CONF_SOCKETS] = read_sockets,
     [CONF_NAMES] = read_names,       [CONF_INTS] = read_ints,
     [CONF_CHECKS] = read_checks,     [CONF_ENVIRONMENT] = read_environment,
 };

@@ -100,6 +100,15 @@ static json_t *environment_type(void)
         return either(map, json_pack("{s:s}", "type", "string"));
 }
 
+static json_t *sockets_type(const struct conf_setting_info *info)
+{
+        json_t *address = json_pack("{s:[s,s]}", "type", "string", "integer");
+        json_t *map = json_pack("{s:s, s:{s:s}, s:O, s:I}", "type", "object", "propertyNames",
+                                "pattern", "^[A-Za-z0-9._-]{1,63}$", "additionalProperties",
+                                address, "maxProperties", (json_int_t)info->max);
+        return either(list_of(address, info->max), map);
+}
+
 static json_t *list_type(const struct conf_setting_info *info)
 {
         json_t *o;
@@ -178,6 +187,10 @@ static json_t *type_schema(const struct conf_setting_info *info)
                 return enum_type(info->aux);
         case CONF_CHECKS:
                 return checks_type(info);
+        case CONF_PORT:
+                return either(int_type(info), enum_type("auto"));
+        case CONF_SOCKETS:
+                return sockets_type(info);
         case CONF_ENVIRONMENT:
                 return environment_type();
         default:
@@ -368,6 +381,14 @@ static const char *example(enum conf_setting s)
                 return "\"-app/.env\"";
         case SETTING_port:
                 return "8302";
+        case SETTING_sockets:
+                return "[\"[::]:8303\"]";
+        case SETTING_idle_timeout:
+                return "15m";
+        case SETTING_monitoring_tcp:
+                return "8302";
+        case SETTING_monitoring_checks:
+                return "[{tcp: 8302}, {command: bin/check-disk, interval: 5m}]";
         case SETTING_requires:
                 return "[redis]";
         case SETTING_ready:
@@ -420,15 +441,10 @@ static void add_key(struct strbuf *b, size_t i)
                 strbuf_addf(b, "#    %.*s:\n", (int)group, info->path);
         add_wrapped_comment(b, indent, info->help);
         /* Several kinds of check at once are an error; the example has to be right. */
-        if (i == SETTING_monitoring_tcp)
-                strbuf_addf(b, "%s#%s: 8302\n", indent, leaf(info->path));
-        else if (i == SETTING_monitoring_checks)
-                strbuf_addf(b, "%s#%s: [{tcp: 8302}, {command: bin/check-disk, interval: 5m}]\n",
-                            indent, leaf(info->path));
-        else if (value)
-                strbuf_addf(b, "%s%s: %s\n", indent, leaf(info->path), value);
-        else
+        bool excluded = i == SETTING_monitoring_tcp || i == SETTING_monitoring_checks;
+        if (!value)
                 abort(); /* a new row needs an example */
+        strbuf_addf(b, "%s%s%s: %s\n", indent, excluded ? "#" : "", leaf(info->path), value);
 }
 
 /* What to show for a setting of the account without a default. */
@@ -551,6 +567,7 @@ static void print_range(const struct conf_setting_info *info)
                 return;
         switch (info->type) {
         case CONF_INT:
+        case CONF_PORT:
         case CONF_INTS:
                 printf(", %lld to %lld", (long long)info->min, (long long)info->max);
                 return;

@@ -20,6 +20,7 @@
 #include "supervisord/loopio.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/methods.h"
+#include "supervisord/ports.h"
 #include "supervisord/portwatch.h"
 #include "supervisord/rollback.h"
 #include "supervisord/sdnotify.h"
@@ -210,6 +211,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
 {
         diag_done(&d->diag);
         struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
+        ports_give(d, conf, &d->diag, true);
         log_diagnostics(d);
         if (!d->conf) {
                 if (conf->policy)

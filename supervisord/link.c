@@ -21,6 +21,7 @@
 #include "supervisord/logshim.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/orphans.h"
+#include "supervisord/ports.h"
 #include "supervisord/record.h"
 #include "supervisord/report.h"
 #include "supervisord/spec.h"
@@ -377,6 +378,14 @@ static void stuck(struct link *l, const struct shimio_frame *f)
         daemon_post(l->d, l->svc, &ev);
 }
 
+static void post(struct link *l, struct core_event *ev)
+{
+        _cleanup_free_ char *why =
+            ev->type == CORE_EV_START_FAILED ? ports_why_failed(l->d, l->svc, ev) : NULL;
+        ev->text = why;
+        daemon_post(l->d, l->svc, ev);
+}
+
 static void frame_cb(struct shimio *io, const struct shimio_frame *f)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
@@ -415,7 +424,7 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                         no_shim(l, &ev);
                 if ((f->type == SHIM_EXITED || f->type == SHIM_EMPTY) && !ev.leftover)
                         inforce_run_over(l->d, &l->inforce, ev.run);
-                daemon_post(l->d, l->svc, &ev);
+                post(l, &ev);
                 break;
         case SHIM_NOTIFY:
                 notify(l, f);

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
+#include "supervisord/ports.h"
 #include "supervisord/view.h"
 #include "supervisord/view_account.h"
 
@@ -50,6 +51,7 @@ static void plan(struct call *call)
         struct daemon *d = call->c->d;
         struct diag diag = {0};
         struct conf *conf = conf_load(&d->paths, d->paths.home, &diag);
+        ports_give(d, conf, &diag, false);
         struct core_plan *p = core_plan_new(d->core, conf);
         call_reply(call, json_pack("{s:o, s:o, s:o}", "changes", view_changes(p), "account",
                                    view_account_changes(d->conf, conf), "diagnostics",

@@ -3,13 +3,20 @@
 #include "supervisord/spec.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/shim_proto.h"
 #include "supervisord/cgroup.h"
 
-#define SPEC_FIXED_BYTES 4096 /* more than all integers and headers of one frame */
+#define SPEC_FIXED_BYTES  4096 /* more than all integers and headers of one frame */
+#define SPEC_BACKLOG      4096 /* the kernel cuts it to net.core.somaxconn */
+#define SPEC_SOCKET_BYTES 256  /* more than one SOCKET item and its name */
 
 uint64_t spec_tag_prefix(void)
 {
@@ -139,10 +146,76 @@ static void put_limits(struct shim_writer *w, const struct conf_service *def,
                 shim_put_int(w, SHIM_T_NICE, def->limits_nice.v);
 }
 
+/* A bare port is one for IPv6 and IPv4, where there is IPv6. */
+static int family_of(const struct conf_socket *s)
+{
+        if (s->family != AF_UNSPEC)
+                return s->family;
+        return access("/proc/net/if_inet6", F_OK) == 0 ? AF_INET6 : AF_INET;
+}
+
+/* The length; what is not an address of the network is a path that fits (conf_value.c). */
+static size_t address_of(const struct conf_socket *s, struct sockaddr_storage *ret)
+{
+        memset(ret, 0, sizeof(*ret));
+        ret->ss_family = (sa_family_t)family_of(s);
+        if (ret->ss_family == AF_INET6) {
+                struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)ret;
+                six->sin6_port = htons((uint16_t)s->port);
+                memcpy(&six->sin6_addr, s->ip, sizeof(six->sin6_addr));
+                return sizeof(*six);
+        }
+        if (ret->ss_family == AF_INET) {
+                struct sockaddr_in *four = (struct sockaddr_in *)(void *)ret;
+                four->sin_port = htons((uint16_t)s->port);
+                memcpy(&four->sin_addr, s->ip, sizeof(four->sin_addr));
+                return sizeof(*four);
+        }
+        struct sockaddr_un *path = (struct sockaddr_un *)(void *)ret;
+        size_t n = MIN(strlen(s->address), sizeof(path->sun_path) - 1);
+        memcpy(path->sun_path, s->address, n);
+        return offsetof(struct sockaddr_un, sun_path) + n;
+}
+
+static void put_sockets(struct shim_writer *w, const struct conf_service *def)
+{
+        for (size_t i = 0; i < def->sockets.n; i++) {
+                struct shim_socket how = {.backlog = SPEC_BACKLOG,
+                                          .mode = 0666 & ~(uint32_t)def->umask.v};
+                struct sockaddr_storage address;
+                char item[sizeof(how) + sizeof(address)];
+                size_t n = address_of(&def->sockets.v[i], &address);
+                memcpy(item, &how, sizeof(how));
+                memcpy(item + sizeof(how), &address, n);
+                shim_put(w, SHIM_T_SOCKET, item, sizeof(how) + n);
+        }
+}
+
+static void put_socket_names(struct shim_writer *w, const struct conf_service *def)
+{
+        _cleanup_strbuf_ struct strbuf names = {0};
+        for (size_t i = 0; i < def->sockets.n; i++)
+                strbuf_addf(&names, "%s%s", i ? ":" : "",
+                            def->sockets.v[i].name ? def->sockets.v[i].name : def->name);
+        if (names.n)
+                shim_put(w, SHIM_T_FDNAMES, names.s, names.n);
+}
+
+void spec_listen(struct strbuf *out, const struct conf_service *def, int64_t run)
+{
+        char buf[SPEC_FIXED_BYTES + CONF_SOCKETS_MAX * SPEC_SOCKET_BYTES];
+        struct shim_writer w;
+        shim_begin(&w, buf, sizeof(buf), SHIM_LISTEN);
+        shim_put_int(&w, SHIM_T_RUN, run);
+        put_sockets(&w, def);
+        put_frame(out, &w);
+}
+
 static size_t start_size(const struct conf_command *cmd, const struct conf_service *def,
                          const struct conf_environ *env)
 {
-        size_t n = SPEC_FIXED_BYTES + strlen(cmd->text) + strlen(def->working_directory);
+        size_t n = SPEC_FIXED_BYTES + strlen(cmd->text) + strlen(def->working_directory) +
+                   def->sockets.n * SPEC_SOCKET_BYTES;
         for (size_t i = 0; i < cmd->argv.n; i++)
                 n += sizeof(struct shim_item) + strlen(cmd->argv.v[i]);
         for (size_t i = 0; i < env->n; i++)
@@ -187,6 +260,10 @@ int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_se
                 shim_put_str(&w, SHIM_T_CGROUP, prefix);
         if (!check && def->ready.v == CONF_READY_NOTIFY)
                 shim_put_int(&w, SHIM_T_NOTIFY, 1);
+        if (!check) {
+                put_sockets(&w, def);
+                put_socket_names(&w, def);
+        }
         shim_put(&w, SHIM_T_COOKIE, cookie, (size_t)n);
         conf_environ_done(&env);
         if (w.overflow || w.n - sizeof(struct shim_hdr) > SHIM_FRAME_MAX) {

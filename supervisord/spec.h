@@ -35,6 +35,9 @@ int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_se
                uint64_t digest, const struct conf_command *check, char **ret_error);
 uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes);
 
+/* Appends LISTEN: the sockets of DEF, for the next run, RUN. */
+void spec_listen(struct strbuf *out, const struct conf_service *def, int64_t run);
+
 /* Appends LOGCONF and LIMITS: what can change while the service is up. */
 void spec_live(struct strbuf *out, const struct conf_service *def,
                const struct spec_cgroup *cgroup);

@@ -232,7 +232,8 @@ const char *text_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
 const char *text_window(const struct conf_service *def, char buf[CONF_DURATION_MAX]); /* exact */
 struct line text_exited(const struct svc *x, const struct core_exit *e);
 const char *text_held(const struct core_service *s); /* "disabled: failures", "stopped", … */
-const char *text_start_path(const struct svc *x, int stage); /* that a stage is about, or NULL */
+const char *text_start_path(const struct svc *x, int stage,
+                            int resource); /* that a stage is about, or NULL */
 bool text_no_restart(const struct conf_service *def, const struct core_exit *e);
 
 /* ---- good.c: what ran well ---- */

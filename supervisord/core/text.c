@@ -141,10 +141,15 @@ static const char *exit_why(enum core_cause cause)
         }
 }
 
-const char *text_start_path(const struct svc *x, int stage)
+const char *text_start_path(const struct svc *x, int stage, int resource)
 {
         if (!x->s.def)
                 return NULL;
+        const struct conf_sockets *sockets = &x->s.def->sockets;
+        if (stage == SHIM_STAGE_LISTEN)
+                return resource > 0 && (size_t)resource <= sockets->n
+                           ? sockets->v[resource - 1].address
+                           : NULL;
         if (stage == SHIM_STAGE_CHDIR)
                 return x->s.def->working_directory;
         return stage == SHIM_STAGE_EXEC && x->s.def->command.argv.n ? x->s.def->command.argv.v[0]
@@ -187,8 +192,8 @@ static char *start_failure(const struct svc *x, const struct core_exit *e)
             x->start_error && e->run == x->s.run ? x->start_error : strerror(e->error);
         if (e->stage == SHIM_STAGE_NONE) /* svcd itself could not: the error says all */
                 return xasprintf("cannot start: %s", error);
-        _cleanup_free_ char *what =
-            core_stage_text(x->s.def, e->stage, e->resource, text_start_path(x, e->stage));
+        _cleanup_free_ char *what = core_stage_text(x->s.def, e->stage, e->resource,
+                                                    text_start_path(x, e->stage, e->resource));
         return xasprintf("cannot start: %s: %s", what, error);
 }
 
@@ -270,7 +275,7 @@ static void add_failure(struct line *l, const struct core_exit *e)
 static struct line start_failed(const struct svc *x, const struct core_exit *e)
 {
         struct line l = line_new("start failed");
-        const char *path = text_start_path(x, e->stage);
+        const char *path = text_start_path(x, e->stage, e->resource);
         line_int(&l, "run", e->run);
         if (e->stage != SHIM_STAGE_NONE)
                 line_str(&l, "stage", shim_stage_name(e->stage));

@@ -1,0 +1,26 @@
+/* ports: services with `port: auto` that have no port yet get one (conf_ports.h); and who has a port that a
+ * service wants.
+ */
+#ifndef SVCD_SUPERVISORD_PORTS_H
+#define SVCD_SUPERVISORD_PORTS_H
+
+#include <stdbool.h>
+
+#include "supervisord/core/core.h"
+
+struct daemon;
+
+/* Of CONF, as it has just been loaded. KEEP: what is given is on record from now on; else it is only what would
+ * be given. */
+void ports_give(struct daemon *d, struct conf *conf, struct diag *diag, bool keep);
+
+/* Who listens on TCP port PORT, in words: "service web (pid 4242, nginx)", "pid 4242 (nginx)", "a process of
+ * another account (uid 1001)". NULL if nobody does. Caller frees. Looks at all of /proc. */
+char *ports_holder(const struct daemon *d, int port);
+
+/* What there is to say of a failed start beyond its errno: who has the port that could not be had. NULL =
+ * nothing. Caller frees. */
+char *ports_why_failed(const struct daemon *d, const struct core_service *s,
+                       const struct core_event *ev);
+
+#endif
