@@ -34,6 +34,8 @@ int logline_parse_sources(const char *text, unsigned *ret)
         }
         if (!bits)
                 return -EINVAL;
+        if (bits & 1u << LOG_OUT && bits & 1u << LOG_ERR)
+                bits |= 1u << LOG_NO_SOURCE;
         *ret = bits;
         return 0;
 }
@@ -148,7 +150,7 @@ void logline_parse(const char *line, size_t n, struct logline *ret)
         }
 }
 
-/* ---- --since ---- */
+/* ---- points in time ---- */
 
 /* ":30", ":30.123" (one to three digits), or nothing */
 static bool parse_seconds(const char **s, const char *end, struct parts *p)
@@ -175,41 +177,70 @@ static bool parse_clock(const char **s, const char *end, struct parts *p)
                parse_seconds(s, end, p);
 }
 
-/* As the local zone has it on that day. */
-static int64_t local_ms(const struct parts *p)
+static struct tm tm_of(const struct parts *p, int is_dst)
 {
-        struct tm tm = {.tm_year = p->year - 1900,
-                        .tm_mon = p->month - 1,
-                        .tm_mday = p->day,
-                        .tm_hour = p->hour,
-                        .tm_min = p->minute,
-                        .tm_sec = p->second,
-                        .tm_isdst = -1};
-        return (int64_t)mktime(&tm) * 1000 + p->ms;
+        return (struct tm){.tm_year = p->year - 1900,
+                           .tm_mon = p->month - 1,
+                           .tm_mday = p->day,
+                           .tm_hour = p->hour,
+                           .tm_min = p->minute,
+                           .tm_sec = p->second,
+                           .tm_isdst = is_dst};
 }
 
-static int parse_day_time(const char *s, const char *end, int64_t now_ms, int64_t *ret_ms)
+/* As the local zone has it on that day; the earlier or the LAST one, if it has it twice. */
+static int64_t local_ms(const struct parts *p, bool last)
+{
+        struct tm tm = tm_of(p, -1);
+        int64_t best = (int64_t)mktime(&tm);
+        for (int dst = 0; dst < 2; dst++) {
+                struct tm try = tm_of(p, dst);
+                int64_t at = (int64_t)mktime(&try);
+                if (try.tm_isdst == dst && try.tm_hour == tm.tm_hour && try.tm_min == tm.tm_min)
+                        best = last ? MAX(best, at) : MIN(best, at);
+        }
+        return best * 1000 + p->ms;
+}
+
+static bool parse_today(int64_t now_ms, struct parts *p)
 {
         time_t now = (time_t)(now_ms / 1000);
         struct tm tm;
+        if (!localtime_r(&now, &tm))
+                return false;
+        p->year = tm.tm_year + 1900;
+        p->month = tm.tm_mon + 1;
+        p->day = tm.tm_mday;
+        return true;
+}
+
+static int parse_day_time(const char *s, const char *end, int64_t now_ms, bool last,
+                          int64_t *ret_ms)
+{
         struct parts p = {0};
-        if (!localtime_r(&now, &tm) || !parse_clock(&s, end, &p) || s != end)
+        if (!parse_clock(&s, end, &p) || s != end || !parse_today(now_ms, &p) || !in_range(&p))
                 return -EINVAL;
-        p.year = tm.tm_year + 1900;
-        p.month = tm.tm_mon + 1;
-        p.day = tm.tm_mday;
-        if (!in_range(&p))
-                return -EINVAL;
-        int64_t ms = local_ms(&p);
+        int64_t ms = local_ms(&p, last);
         if (ms > now_ms) {
                 p.day--; /* mktime() knows what the day before the first is */
-                ms = local_ms(&p);
+                ms = local_ms(&p, last);
         }
         *ret_ms = ms;
         return 0;
 }
 
-static int parse_moment(const char *s, const char *end, int64_t *ret_ms)
+static int parse_day_name(const char *s, int64_t now_ms, int64_t *ret_ms)
+{
+        struct parts p = {0};
+        bool yesterday = strcmp(s, "yesterday") == 0;
+        if ((!yesterday && strcmp(s, "today") != 0) || !parse_today(now_ms, &p))
+                return -EINVAL;
+        p.day -= yesterday;
+        *ret_ms = local_ms(&p, false);
+        return 0;
+}
+
+static int parse_date_time(const char *s, const char *end, bool last, int64_t *ret_ms)
 {
         struct parts p = {0};
         if (!parse_date(&s, end, &p))
@@ -222,15 +253,17 @@ static int parse_moment(const char *s, const char *end, int64_t *ret_ms)
                 return -EINVAL;
         if (s != end || !in_range(&p))
                 return -EINVAL;
-        *ret_ms = p.zoned ? parts_ms(&p) : local_ms(&p);
+        *ret_ms = p.zoned ? parts_ms(&p) : local_ms(&p, last);
         return 0;
 }
 
-int logline_parse_since(const char *text, int64_t now_ms, int64_t *ret_ms)
+int logline_parse_moment(const char *text, int64_t now_ms, bool last, int64_t *ret_ms)
 {
         const char *end = text + strlen(text);
         int64_t ago_ms;
-        if (parse_moment(text, end, ret_ms) == 0 || parse_day_time(text, end, now_ms, ret_ms) == 0)
+        if (parse_date_time(text, end, last, ret_ms) == 0 ||
+            parse_day_time(text, end, now_ms, last, ret_ms) == 0 ||
+            parse_day_name(text, now_ms, ret_ms) == 0)
                 return 0;
         if (conf_parse_duration(text, &ago_ms) < 0)
                 return -EINVAL;

@@ -34,15 +34,18 @@ void logline_parse(const char *line, size_t n, struct logline *ret);
 
 const char *logline_source_name(enum log_source s); /* "out"; NULL for LOG_NO_SOURCE */
 
-/* "out,err" → bits (1u << LOG_OUT | …). 0, or -EINVAL. */
+/* "out,err" → bits (1u << LOG_OUT | …). A line without a source is output, of one or the other: it is
+ * among them if both are. 0, or -EINVAL. */
 int logline_parse_sources(const char *text, unsigned *ret);
 
 /* "2026-11-20T11:12:13.123+01:00" exactly, N bytes. False if it is none. */
 bool logline_parse_stamp(const char *s, size_t n, int64_t *ret_ms);
 
-/* What people write for --since, seen from NOW_MS: a duration ("10m", ago), "14:05", "14:05:30",
- * "2026-11-20", "2026-11-20T14:05[:30[.123]][Z|+01:00]" (or with a blank for the T). Without a zone
- * the local one is meant; a time of day that is yet to come is yesterday's. 0 or -EINVAL. */
-int logline_parse_since(const char *text, int64_t now_ms, int64_t *ret_ms);
+/* What people write for --since and --until, seen from NOW_MS: a duration ("10m", ago), "14:05",
+ * "14:05:30", "today", "yesterday" (as they begin), "2026-11-20",
+ * "2026-11-20T14:05[:30[.123]][Z|+01:00]" (or with a blank for the T). Without a zone the local one is
+ * meant; a time of day that is yet to come is yesterday's. Where the clock shows a time twice (the end of
+ * summer time) the first is meant, or with LAST the second. 0 or -EINVAL. */
+int logline_parse_moment(const char *text, int64_t now_ms, bool last, int64_t *ret_ms);
 
 #endif

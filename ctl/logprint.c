@@ -2,6 +2,7 @@
  */
 #include "ctl/logprint.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/text.h"
@@ -27,36 +28,57 @@ static void add_styled(struct strbuf *out, bool color, enum style style, const c
         strbuf_add(out, term_off(color, style));
 }
 
-void logprint_add(struct strbuf *out, const struct ctl *ctl, const char *line, size_t n,
-                  const struct logline *parsed)
+void logprint_add(struct strbuf *out, const struct ctl *ctl, const struct logread_line *line)
 {
         bool color = ctl->term.color;
-        enum style style = source_style(parsed->source);
         enum text_keep keep = text_utf8() ? TEXT_TABS : TEXT_ASCII;
-        if (parsed->stamped) {
-                const char *source = logline_source_name(parsed->source);
-                add_styled(out, color, STYLE_DIM, line, LOGLINE_STAMP);
+        if (line->begins && line->stamp) {
+                const char *source = logline_source_name(line->parsed.source);
+                add_styled(out, color, STYLE_DIM, line->stamp, LOGLINE_STAMP);
                 strbuf_addc(out, ' ');
-                add_styled(out, color, style, source, strlen(source));
+                add_styled(out, color, source_style(line->parsed.source), source, strlen(source));
                 for (size_t i = strlen(source); i < 5; i++)
                         strbuf_addc(out, ' ');
-                text_add_safe(out, parsed->text, parsed->text_n, keep);
-        } else {
-                text_add_safe(out, line, n, keep);
         }
+        text_add_safe(out, line->parsed.text, line->parsed.text_n, keep);
 }
 
-static void add_name(struct strbuf *out, const struct logprint *p, const char *name)
+#define COLOURS 6
+
+/* A name has the same colour each time, as long as that tells it from the others. */
+static enum style name_style(struct logprint *p, const char *name)
 {
-        static const enum style styles[] = {STYLE_CYAN, STYLE_GREEN, STYLE_YELLOW, STYLE_RED,
-                                            STYLE_BOLD};
+        static const enum style styles[COLOURS] = {STYLE_CYAN,    STYLE_GREEN, STYLE_YELLOW,
+                                                   STYLE_MAGENTA, STYLE_BLUE,  STYLE_RED};
+        while (p->names.n < COLOURS)
+                strv_add(&p->names, "");
+        size_t first = str_hash(name, strlen(name), 0) % COLOURS;
+        for (size_t i = 0; i < COLOURS; i++) {
+                size_t k = (first + i) % COLOURS;
+                if (!*p->names.v[k]) {
+                        free(p->names.v[k]);
+                        p->names.v[k] = xstrdup(name);
+                }
+                if (strcmp(p->names.v[k], name) == 0)
+                        return styles[k];
+        }
+        return styles[first];
+}
+
+static void add_name(struct strbuf *out, struct logprint *p, const char *name)
+{
         if (p->name_width == 0)
                 return;
         size_t n = strlen(name);
-        enum style style = styles[str_hash(name, n, 0) % ARRAY_SIZE(styles)];
-        add_styled(out, p->ctl->term.color, style, name, n);
+        p->name_width = MAX(p->name_width, (int)n); /* one that has come later */
+        add_styled(out, p->ctl->term.color, name_style(p, name), name, n);
         for (int i = (int)n; i < p->name_width + 2; i++)
                 strbuf_addc(out, ' ');
+}
+
+void logprint_done(struct logprint *p)
+{
+        strv_done(&p->names);
 }
 
 static json_t *text_json(const char *s, size_t n)
@@ -66,13 +88,14 @@ static json_t *text_json(const char *s, size_t n)
         return json_string(b.s ? b.s : "");
 }
 
-static void print_json(struct logprint *p, const char *name, const char *line,
-                       const struct logline *parsed)
+static void print_json(struct logprint *p, const char *name, const struct logread_line *line)
 {
-        const char *source = logline_source_name(parsed->source);
-        json_t *time = parsed->stamped ? text_json(line, LOGLINE_STAMP) : json_null();
+        const char *source = logline_source_name(line->parsed.source);
+        json_t *time = line->stamp ? text_json(line->stamp, LOGLINE_STAMP) : json_null();
         json_t *o = json_pack("{s:o, s:s?, s:o, s:s}", "time", time, "source", source, "text",
-                              text_json(parsed->text, parsed->text_n), "service", name);
+                              text_json(line->parsed.text, line->parsed.text_n), "service", name);
+        if (!line->ends)
+                json_object_set_new(o, "continued", json_true());
         if (p->ndjson) {
                 ctl_json_line(p->ctl, o);
                 return;
@@ -85,24 +108,21 @@ static void print_json(struct logprint *p, const char *name, const char *line,
         json_decref(o);
 }
 
-void logprint_line(struct logprint *p, const char *name, const char *line, size_t n,
-                   const struct logline *parsed, bool whole)
+void logprint_line(struct logprint *p, const char *name, const struct logread_line *line)
 {
         _cleanup_strbuf_ struct strbuf out = {0};
         if (p->ctl->json) {
-                print_json(p, name, line, parsed);
+                print_json(p, name, line);
                 return;
         }
-        add_name(&out, p, name);
-        if (!p->ctl->term.tty) { /* the program's bytes, whatever they are */
-                ctl_write(p->ctl, out.s, out.n);
-                ctl_write(p->ctl, line, n);
-                ctl_write(p->ctl, "\n", whole);
-                return;
-        }
-        logprint_add(&out, p->ctl, line, n, parsed);
-        strbuf_addc(&out, '\n');
+        if (line->begins)
+                add_name(&out, p, name);
+        if (p->ctl->term.tty)
+                logprint_add(&out, p->ctl, line);
         ctl_write(p->ctl, out.s, out.n);
+        if (!p->ctl->term.tty) /* the program's bytes, whatever they are */
+                ctl_write(p->ctl, line->s, line->n);
+        ctl_write(p->ctl, "\n", line->ends);
 }
 
 void logprint_end(struct logprint *p)

@@ -1,102 +1,138 @@
 /* logset: merges logs by the times of their lines; see logset.h. A line without a time goes with
- * the one before it in its own log.
+ * the one before it in its own log, and the pieces of a long line stay together.
  */
 #include "ctl/logset.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/logseek.h"
+
+/* ---- the heap ---- */
+
+static bool earlier(const struct logheap_entry *a, const struct logheap_entry *b)
+{
+        return a->time_ms != b->time_ms ? a->time_ms < b->time_ms : a->order < b->order;
+}
+
+static void swap(struct logheap *h, size_t a, size_t b)
+{
+        struct logheap_entry e = h->v[a];
+        h->v[a] = h->v[b];
+        h->v[b] = e;
+}
+
+void logheap_push(struct logheap *h, const struct logheap_entry *e)
+{
+        GROW(h->v, h->n, h->cap);
+        size_t i = h->n++;
+        h->v[i] = *e;
+        for (; i > 0 && earlier(&h->v[i], &h->v[(i - 1) / 2]); i = (i - 1) / 2)
+                swap(h, i, (i - 1) / 2);
+}
+
+bool logheap_pop(struct logheap *h, struct logheap_entry *ret)
+{
+        if (h->n == 0)
+                return false;
+        *ret = h->v[0];
+        h->v[0] = h->v[--h->n];
+        for (size_t i = 0, child = 1; child < h->n; i = child, child = 2 * i + 1) {
+                if (child + 1 < h->n && earlier(&h->v[child + 1], &h->v[child]))
+                        child++;
+                if (!earlier(&h->v[child], &h->v[i]))
+                        break;
+                swap(h, i, child);
+        }
+        return true;
+}
+
+void logheap_done(struct logheap *h)
+{
+        free(h->v);
+        *h = (struct logheap){0};
+}
+
+/* ---- the logs ---- */
+
 int logset_add(struct logset *s, const struct paths *paths, const char *name,
                const struct logfilter *filter)
 {
+        struct logread *l = xmalloc(sizeof(*l));
+        int r = logread_open(l, paths, name, filter);
+        if (r < 0) {
+                free(l);
+                return r;
+        }
         GROW(s->v, s->n, s->cap);
-        int r = logread_open(&s->v[s->n], paths, name, filter);
-        if (r == 0)
-                s->n++;
-        return r;
+        s->v[s->n++] = l;
+        return 0;
+}
+
+void logset_drop_last(struct logset *s)
+{
+        struct logread *l = s->v[--s->n];
+        logread_done(l);
+        free(l);
 }
 
 void logset_done(struct logset *s)
 {
-        for (size_t i = 0; i < s->n; i++)
-                logread_done(&s->v[i]);
+        while (s->n > 0)
+                logset_drop_last(s);
         free(s->v);
-        free(s->heap);
+        logheap_done(&s->heap);
         *s = (struct logset){0};
 }
 
-/* ---- the heap ---- */
-
-static bool earlier(const struct logset_line *a, const struct logset_line *b)
+struct logread *logset_find(const struct logset *s, const char *name)
 {
-        if (a->parsed.time_ms != b->parsed.time_ms)
-                return a->parsed.time_ms < b->parsed.time_ms;
-        return a->from < b->from; /* the same order every time */
-}
-
-static void swap(struct logset *s, size_t a, size_t b)
-{
-        struct logset_line l = s->heap[a];
-        s->heap[a] = s->heap[b];
-        s->heap[b] = l;
-}
-
-static void push(struct logset *s, const struct logset_line *l)
-{
-        size_t i = s->heap_n++;
-        s->heap[i] = *l;
-        for (; i > 0 && earlier(&s->heap[i], &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
-                swap(s, i, (i - 1) / 2);
-}
-
-static void pop(struct logset *s, struct logset_line *ret)
-{
-        *ret = s->heap[0];
-        s->heap[0] = s->heap[--s->heap_n];
-        for (size_t i = 0, child = 1; child < s->heap_n; i = child, child = 2 * i + 1) {
-                if (child + 1 < s->heap_n && earlier(&s->heap[child + 1], &s->heap[child]))
-                        child++;
-                if (!earlier(&s->heap[child], &s->heap[i]))
-                        break;
-                swap(s, i, child);
-        }
+        for (size_t i = 0; i < s->n; i++)
+                if (str_eq(s->v[i]->name, name))
+                        return s->v[i];
+        return NULL;
 }
 
 /* Puts the next line of a log into the heap. */
-static void feed(struct logset *s, struct logread *l, int64_t before_ms)
+static void feed(struct logset *s, struct logread *l, size_t order)
 {
-        struct logset_line next = {.from = l};
-        if (!logread_next(l, &next.line, &next.n, &next.parsed, &next.whole))
+        struct logheap_entry e = {.from = l, .order = order};
+        if (!logread_next(l, &e.line))
                 return;
-        if (!next.parsed.stamped)
-                next.parsed.time_ms = before_ms;
-        push(s, &next);
+        e.time_ms = e.line.time_ms;
+        logheap_push(&s->heap, &e);
 }
 
-bool logset_next(struct logset *s, struct logset_line *ret)
+bool logset_next(struct logset *s, struct logread_line *ret, struct logread **ret_from)
 {
-        if (!s->heap) {
-                s->heap = xcalloc(s->n + 1, sizeof(*s->heap));
+        struct logheap_entry e;
+        if (!s->begun)
                 for (size_t i = 0; i < s->n; i++)
-                        feed(s, &s->v[i], 0);
-        } else if (s->taken) {
-                feed(s, s->taken, s->taken->last_ms);
-        }
+                        feed(s, s->v[i], i);
+        else if (s->taken && !s->ended && logread_next(s->taken, ret)) {
+                s->ended = ret->ends;
+                *ret_from = s->taken;
+                return true;
+        } else if (s->taken)
+                feed(s, s->taken, s->taken_order);
+        s->begun = true;
         s->taken = NULL;
-        if (s->heap_n == 0)
+        if (!logheap_pop(&s->heap, &e))
                 return false;
-        pop(s, ret);
-        s->taken = ret->from;
-        s->taken->last_ms = ret->parsed.time_ms;
+        *ret = e.line;
+        *ret_from = s->taken = e.from;
+        s->taken_order = e.order;
+        s->ended = ret->ends;
         return true;
 }
 
-void logset_seek(struct logset *s, size_t n)
+void logset_last(struct logset *s, size_t n)
 {
         size_t sum = 0;
-        struct logset_line skipped;
+        struct logread_line line;
+        struct logread *from;
         for (size_t i = 0; i < s->n; i++)
-                sum += logread_seek(&s->v[i], n);
-        for (; n != LOGREAD_ALL && sum > n && logset_next(s, &skipped); sum--)
-                ;
+                sum += logseek_last(s->v[i], n);
+        while (n != LOGSEEK_ALL && sum > n && logset_next(s, &line, &from))
+                sum -= line.ends;
 }

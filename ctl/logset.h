@@ -1,37 +1,47 @@
-/* logset: several logs as one: the services that names and patterns mean, their lines merged by
- * time.
+/* logset: several logs as one: their lines merged by time.
  */
 #ifndef SVCD_CTL_LOGSET_H
 #define SVCD_CTL_LOGSET_H
 
 #include "ctl/logread.h"
 
-struct logset_line {
-        struct logread *from;
-        const char *line;
-        size_t n;
-        struct logline parsed;
-        bool whole; /* its newline is there */
+/* Things that each have a next line, the one with the earliest first. */
+struct logheap {
+        struct logheap_entry {
+                int64_t time_ms;
+                size_t order; /* of those with the same time */
+                void *from;
+                struct logread_line line;
+        } * v;
+        size_t n, cap;
 };
+void logheap_push(struct logheap *h, const struct logheap_entry *e);
+bool logheap_pop(struct logheap *h, struct logheap_entry *ret); /* false: it is empty */
+void logheap_done(struct logheap *h);
 
 struct logset {
-        struct logread *v;
+        struct logread **v; /* where they are they stay */
         size_t n, cap;
-        /* a heap of those that have a line: the earliest first */
-        struct logset_line *heap;
-        size_t heap_n;
+        struct logheap heap;
+        bool begun;
         struct logread *taken; /* whose line was given out last */
+        size_t taken_order;
+        bool ended; /* it was whole, or the last piece of one */
 };
 
 /* Adds the log of NAME. 0 or -errno, as logread_open. */
 int logset_add(struct logset *s, const struct paths *paths, const char *name,
                const struct logfilter *filter);
+void logset_drop_last(struct logset *s); /* that was added last, before anything was read */
 void logset_done(struct logset *s);
 
-/* Goes to where the last N lines of all together begin (LOGREAD_ALL: to the beginning). */
-void logset_seek(struct logset *s, size_t n);
+/* The log of NAME; NULL if there is none in it (any more: logfollow takes it over). */
+struct logread *logset_find(const struct logset *s, const char *name);
 
-/* The next line; its strings are valid until the next call. False at the end. */
-bool logset_next(struct logset *s, struct logset_line *ret);
+/* Goes to where the last N lines of all together begin (LOGSEEK_ALL: to the beginning). */
+void logset_last(struct logset *s, size_t n);
+
+/* The next line, its strings valid until the next call, and whose it is. False at the end. */
+bool logset_next(struct logset *s, struct logread_line *ret, struct logread **ret_from);
 
 #endif

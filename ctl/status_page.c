@@ -5,7 +5,7 @@
 #include "common/clock.h"
 #include "ctl/jget.h"
 #include "ctl/logprint.h"
-#include "ctl/logread.h"
+#include "ctl/logseek.h"
 #include "ctl/status.h"
 #include "ctl/text.h"
 
@@ -137,20 +137,19 @@ static void log_lines(const struct page *p)
 {
         const char *name = jget_string(p->s, "name");
         struct logread l;
-        struct logfilter filter = {.sources = LOG_ALL_SOURCES, .since_ms = INT64_MIN};
-        struct logline parsed;
-        const char *text;
-        size_t n;
-        bool whole;
+        struct logread_line x;
         /* The server's word for a name becomes part of a path. */
-        if (!name || strchr(name, '/') || logread_open(&l, &p->ctl->paths, name, &filter) < 0)
+        if (!name || strchr(name, '/') ||
+            logread_open(&l, &p->ctl->paths, name, &LOGFILTER_NONE) < 0)
                 return;
         line(p, "log", STYLE_PLAIN, l.path);
-        logread_seek(&l, LOG_LINES);
-        while (logread_next(&l, &text, &n, &parsed, &whole)) {
-                strbuf_add(p->out, "    ");
-                logprint_add(p->out, p->ctl, text, n, &parsed);
-                strbuf_addc(p->out, '\n');
+        logseek_last(&l, LOG_LINES);
+        while (logread_next(&l, &x)) {
+                if (x.begins)
+                        strbuf_add(p->out, "    ");
+                logprint_add(p->out, p->ctl, &x);
+                if (x.ends)
+                        strbuf_addc(p->out, '\n');
         }
         logread_done(&l);
 }

@@ -13,7 +13,17 @@ struct term {
         int columns, rows; /* of the terminal; 0 where there is none */
 };
 
-enum style { STYLE_PLAIN, STYLE_DIM, STYLE_BOLD, STYLE_RED, STYLE_GREEN, STYLE_YELLOW, STYLE_CYAN };
+enum style {
+        STYLE_PLAIN,
+        STYLE_DIM,
+        STYLE_BOLD,
+        STYLE_RED,
+        STYLE_GREEN,
+        STYLE_YELLOW,
+        STYLE_BLUE,
+        STYLE_MAGENTA,
+        STYLE_CYAN,
+};
 
 /* NO_COLOR: --no-color was given. */
 void term_init(struct term *t, bool no_color);

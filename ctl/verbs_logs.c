@@ -1,5 +1,5 @@
-/* verbs_logs: `svcctl logs`: which services, since when, how many lines; read from the files, so
- * that it works without svcd. Reading, merging and following are in logread, logset and logfollow.
+/* verbs_logs: `svcctl logs`: which services; read from the files, so that it works without svcd. What
+ * else is asked for is in logquery; reading, merging and following are in logread, logset and logfollow.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -7,63 +7,23 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "common/clock.h"
 #include "common/conf.h"
 #include "ctl/client.h"
 #include "ctl/logfollow.h"
 #include "ctl/logprint.h"
+#include "ctl/logquery.h"
+#include "ctl/logseek.h"
 #include "ctl/logset.h"
 #include "ctl/verbs.h"
 
-#define LINES_DEFAULT 50
-
 struct logs {
         struct ctl *ctl;
-        struct logfilter filter;
-        size_t lines;
-        bool follow;
+        struct logquery query;
         struct strv names;    /* of the services meant, each once */
         struct strv patterns; /* of the command line: they mean later ones too */
         struct logset set;
         struct logprint print;
 };
-
-/* ---- the command line ---- */
-
-static int parse_lines(const char *text, size_t *ret)
-{
-        char *end;
-        if (strcmp(text, "all") == 0) {
-                *ret = LOGREAD_ALL;
-                return 0;
-        }
-        if (*text < '0' || *text > '9')
-                return -EINVAL;
-        errno = 0;
-        unsigned long long n = strtoull(text, &end, 10);
-        if (*end || errno || n >= LOGREAD_ALL)
-                return -EINVAL;
-        *ret = (size_t)n;
-        return 0;
-}
-
-static int parse_options(struct logs *l)
-{
-        const struct options *o = &l->ctl->options;
-        const char *lines = options_get(o, "lines"), *since = options_get(o, "since"),
-                   *source = options_get(o, "source");
-        l->follow = options_get(o, "follow") != NULL;
-        l->filter = (struct logfilter){.sources = LOG_ALL_SOURCES, .since_ms = INT64_MIN};
-        l->lines = since ? LOGREAD_ALL : LINES_DEFAULT;
-        if (lines && parse_lines(lines, &l->lines) < 0)
-                return ctl_usage(l->ctl, "logs: -n takes a number or \"all\"");
-        if (since && logline_parse_since(since, clock_wall_ms(), &l->filter.since_ms) < 0)
-                return ctl_usage(l->ctl, "logs: --since takes a time such as 10m (ago), 14:05 or "
-                                         "2026-11-20T14:05");
-        if (source && logline_parse_sources(source, &l->filter.sources) < 0)
-                return ctl_usage(l->ctl, "logs: --source takes a list of svcd, out, err and mon");
-        return STATUS_DONE;
-}
 
 /* ---- which services ---- */
 
@@ -111,7 +71,7 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
                                   near ? "%s: no such service, and no log of one (did you mean %s?)"
                                        : "%s: no such service, and no log of one",
                                   safe, near);
-        else if (l->follow)
+        else if (l->query.follow)
                 add_once(&l->names, name);
         else if (!ctl->quiet)
                 ctl_warn(ctl, "%s: has no log yet", safe);
@@ -119,6 +79,15 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
         conf_unref(conf);
         diag_done(&diag);
         return status;
+}
+
+static int no_match(struct logs *l, const char *pattern)
+{
+        _cleanup_free_ char *safe = ctl_safe(l->ctl, pattern);
+        if (l->query.follow) /* what comes later is meant too */
+                return STATUS_DONE;
+        return ctl_fail(l->ctl, STATUS_NO_SERVICE, "no-such-service",
+                        "%s: no log matches this pattern", safe);
 }
 
 static int find_names(struct logs *l)
@@ -131,38 +100,35 @@ static int find_names(struct logs *l)
                 add_matches(l, &there, "*");
         for (size_t i = 0; i < ctl->names_n && status == STATUS_DONE; i++) {
                 const char *name = ctl->names[i];
-                if (is_pattern(name) ? add_matches(l, &there, name) > 0 : strv_has(&there, name))
+                if (is_pattern(name)) {
+                        if (add_matches(l, &there, name) == 0)
+                                status = no_match(l, name);
+                } else if (strv_has(&there, name)) {
                         add_once(&l->names, name);
-                else if (is_pattern(name))
-                        status = ctl_fail(ctl, STATUS_NO_SERVICE, "no-such-service",
-                                          "no log matches this pattern");
-                else
+                } else {
                         status = no_log(l, name, &there);
+                }
         }
         return status;
 }
 
 /* ---- printing ---- */
 
-static void print_line(void *user, const char *name, const char *line, size_t n)
+static void print_line(void *user, const char *name, const struct logread_line *line)
 {
         struct logs *l = user;
-        struct logline parsed;
-        if (!name) {
+        if (name)
+                logprint_line(&l->print, name, line);
+        else
                 ctl_flush(l->ctl);
-                return;
-        }
-        logline_parse(line, n, &parsed);
-        if (l->filter.sources & 1u << parsed.source)
-                logprint_line(&l->print, name, line, n, &parsed, true);
 }
 
 static void print_set(struct logs *l)
 {
-        struct logset_line line;
-        while (logset_next(&l->set, &line))
-                logprint_line(&l->print, line.from->name, line.line, line.n, &line.parsed,
-                              line.whole || line.n < LOGREAD_LINE_MAX);
+        struct logread_line line;
+        struct logread *from;
+        while (logset_next(&l->set, &line, &from))
+                logprint_line(&l->print, from->name, &line);
 }
 
 static int follow_ended(struct ctl *ctl, int r)
@@ -183,19 +149,12 @@ static int follow_ended(struct ctl *ctl, int r)
 static int follow(struct logs *l, int64_t until_ms)
 {
         struct logfollow f;
-        int r = logfollow_init(&f, &l->ctl->paths);
-        if (r < 0)
-                return follow_ended(l->ctl, r);
+        int r = logfollow_init(&f, &l->ctl->paths, &l->query.filter);
         f.line_cb = print_line;
         f.user = l;
         f.until_ms = until_ms;
-        for (size_t i = 0; i < l->names.n && r == 0; i++) {
-                struct logread *from = NULL;
-                for (size_t k = 0; k < l->set.n; k++)
-                        if (strcmp(l->set.v[k].name, l->names.v[i]) == 0)
-                                from = &l->set.v[k];
-                r = logfollow_add(&f, l->names.v[i], from);
-        }
+        for (size_t i = 0; i < l->names.n && r == 0; i++)
+                r = logfollow_add(&f, l->names.v[i], logset_find(&l->set, l->names.v[i]));
         for (size_t i = 0; i < l->patterns.n; i++)
                 strv_add(&f.patterns, l->patterns.v[i]);
         if (r == 0)
@@ -206,20 +165,20 @@ static int follow(struct logs *l, int64_t until_ms)
 
 /* ---- the verb ---- */
 
+/* The worst of all: one that cannot give what is asked for keeps the others from nothing. */
 static int open_all(struct logs *l)
 {
+        int status = STATUS_DONE;
         for (size_t i = 0; i < l->names.n; i++) {
                 const char *name = l->names.v[i];
-                int r = logset_add(&l->set, &l->ctl->paths, name, &l->filter);
-                if (r < 0 && r != -ENOENT)
-                        return ctl_fail(l->ctl, STATUS_REFUSED, "failed",
-                                        "%s: cannot read %s/%s.log: %s", name, l->ctl->paths.logs,
-                                        name, strerror(-r));
+                int one = logquery_open(&l->query, l->ctl, &l->set, name);
+                status = MAX(status, one);
                 l->print.name_width = MAX(l->print.name_width, (int)strlen(name));
         }
+        l->print.name_width = MAX(l->print.name_width, 1); /* those of patterns may come later */
         if (l->names.n < 2 && l->patterns.n == 0)
                 l->print.name_width = 0;
-        return STATUS_DONE;
+        return status;
 }
 
 /* Rotated files of many services are many files. */
@@ -232,25 +191,34 @@ static void allow_files(void)
         }
 }
 
+/* What there is; then STATUS. */
+static int show(struct logs *l, int status, int64_t until_ms)
+{
+        if (status && (l->set.n == 0 || l->ctl->json)) /* the error is the document then */
+                return status;
+        logset_last(&l->set, l->query.lines);
+        print_set(l);
+        logprint_end(&l->print);
+        logquery_say(&l->query, l->ctl, &l->set);
+        if (l->query.follow && (l->names.n || l->patterns.n))
+                return follow(l, until_ms);
+        return status;
+}
+
 int verb_logs(struct ctl *ctl)
 {
         struct logs l = {.ctl = ctl, .print = {.ctl = ctl}};
         int64_t until_ms = ctl_wait_until(ctl);
-        int status = parse_options(&l);
+        int status = logquery_parse(&l.query, ctl);
         if (status == STATUS_DONE)
                 status = find_names(&l);
-        l.print.ndjson = l.follow;
+        l.print.ndjson = l.query.follow;
         allow_files();
         if (status == STATUS_DONE)
-                status = open_all(&l);
-        if (status == STATUS_DONE) {
-                logset_seek(&l.set, l.lines);
-                print_set(&l);
-                logprint_end(&l.print);
-                if (l.follow && (l.names.n || l.patterns.n))
-                        status = follow(&l, until_ms);
-        }
+                status = show(&l, open_all(&l), until_ms);
         logset_done(&l.set);
+        logprint_done(&l.print);
+        logquery_done(&l.query);
         strv_done(&l.names);
         strv_done(&l.patterns);
         return status;

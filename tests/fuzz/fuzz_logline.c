@@ -74,11 +74,15 @@ static void check_words(const char *line, size_t n)
         char *word = xstrndup(line, n);
         int64_t ms;
         unsigned bits = 0;
-        if (logline_parse_since(word, INT64_C(1795169533123), &ms) < 0)
+        int64_t last_ms;
+        if (logline_parse_moment(word, INT64_C(1795169533123), false, &ms) < 0)
                 check(strlen(word) != strlen("2026-11-20T11:12") ||
                       memcmp(word, "2026-11-20T11:12", 16) != 0);
+        else
+                check(logline_parse_moment(word, INT64_C(1795169533123), true, &last_ms) == 0 &&
+                      last_ms >= ms);
         if (logline_parse_sources(word, &bits) == 0)
-                check(bits && bits < 1u << LOG_NO_SOURCE);
+                check(bits && bits <= LOG_ALL_SOURCES);
         free(word);
 }
 

@@ -159,6 +159,18 @@ class Screens(unittest.TestCase):
         self.write_log("chat", "2026-11-20T11:12:14.500+01:00 out listening\n  more\n")
         self.screen("logs-one", 80, "logs", "redis")
         self.screen("logs-two", 80, "logs", "redis", "chat")
+        self.screen("logs-since", 80, "logs", "redis", "chat", "--since", "2026-11-20 11:12:14.500", "-n3")
+        for i in range(8):  # more names than colours
+            self.write_log(f"w{i}", f"2026-11-20T11:12:{20 + i}.000+01:00 out {i}\n")
+        self.screen("logs-many", 80, "logs", "w*", "chat")
+
+    def test_logs_of_runs(self):
+        self.write_log("redis", LOG + "2026-11-20T11:13:00.000+01:00 svcd exited run=3 pid=4242 code=1 ran=47s failure=1/5\n"
+                                      "2026-11-20T11:13:01.000+01:00 svcd started run=4 pid=4250 command=x\n")
+        self.screen("logs-run", 80, "logs", "redis", "--run", "3")
+        self.screen("logs-no-run", 80, "logs", "redis", "--run", "5", status=1)
+        self.write_log("redis", LOG.split("\n", 2)[2])
+        self.screen("logs-run-cut", 80, "logs", "redis", "--run", "0", "-n", "1")
 
     def test_plan(self):
         self.mock.on("Plan", reply({"changes": [

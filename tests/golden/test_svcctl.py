@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -491,7 +492,12 @@ class Logs(Case):
     def test_sources(self):
         self.write("a.log", "".join(f"{stamp(i)} {s} {i}\n" for i, s in enumerate(
             ["svcd", "out", "err", "mon", "out"])) + "plain\n")
-        self.assertEqual([x[-1] for x in self.lines("a", "--source", "out")], ["1", "4"])
+        status, out, err = self.run_svcctl("logs", "a", "--source", "out")
+        self.assertEqual((status, [x[-1] for x in out.splitlines()]), (0, ["1", "4"]))
+        self.assertEqual(err, "a: has lines without time and source (log.timestamps: false): they go with the last "
+                              "line that has a time, and only with --source out,err\n")
+        self.assertEqual(self.lines("a", "--source", "out,err"),
+                         [f"{stamp(1)} out 1", f"{stamp(2)} err 2", f"{stamp(4)} out 4", "plain"])
         self.assertEqual([x[-1] for x in self.lines("a", "--source=svcd,mon", "-n1")], ["3"])
 
     def test_several_are_merged(self):
@@ -645,14 +651,138 @@ class Logs(Case):
         self.assertEqual(p.wait(LIMIT), 0)
         self.assertEqual(p.stderr.read(), "")
 
-    def test_follow_ends_with_its_folder(self):
-        self.write("a.log", "one\n")
-        p = self.follow("a")
-        self.assertEqual(p.stdout.readline(), "one\n")
-        os.unlink(self.folder + "/a.log")
-        os.rmdir(self.folder)
-        self.assertEqual(p.wait(LIMIT), 1)
-        self.assertIn("cannot follow the logs", p.stderr.read())
+    def test_follow_into_a_folder_that_is_made_anew(self):
+        """With all that it is in, up to ROOT; and a folder that is not there yet is waited for."""
+        shutil.rmtree(self.root)
+        p = self.follow("a*")
+        read = lambda: p.stdout.readline().rstrip("\n")
+        parents = [self.folder, self.root + "/logs", self.root]
+        for i, parent in enumerate([self.root] + 3 * parents):
+            shutil.rmtree(parent, ignore_errors=True)
+            os.makedirs(self.folder)
+            self.write("a.log", f"{i}\n")
+            self.assertEqual(read(), f"a  {i}")
+            self.write("a.log", f"{i} more\n", "a")
+            self.assertEqual(read(), f"a  {i} more")
+        os.rename(self.root, self.root + ".moved")
+        self.addCleanup(shutil.rmtree, self.root + ".moved")
+        os.makedirs(self.folder)
+        self.write("a.log", "last\n")
+        self.assertEqual(read(), "a  last")
+        self.write("ab.log", "new\n")
+        self.assertEqual(read(), "ab  new")
+
+    def test_follow_several_by_time(self):
+        for name in ("a", "b", "c"):
+            self.write(name + ".log", f"{stamp(0)} out {name}\n")
+        p = self.follow("a", "b", "c", "--grep", "^[^x]")
+        read = lambda: p.stdout.readline().rstrip("\n")
+        self.assertEqual([read() for _ in range(3)], [f"{x}  {stamp(0)} out {x}" for x in "abc"])
+        os.kill(p.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WNOWAIT)
+        self.write("a.log", f"{stamp(3)} out 3\n{stamp(5)} out 5\n", "a")
+        self.write("b.log", f"{stamp(2)} out 2\n{stamp(2)} out x\n{stamp(4)} out 4\n", "a")
+        self.write("c.log", f"{stamp(1)} out 1\n{stamp(6)} out 6\n", "a")
+        os.kill(p.pid, signal.SIGCONT)
+        self.assertEqual([read()[-1] for _ in range(6)], list("123456"))
+
+    def test_follow_a_line_that_is_taken_back(self):
+        """A writer without room cuts off what it wrote of a line, and may write others in its place."""
+        self.write("a.log", "one\ntw")
+        path = self.folder + "/a.log"
+        p = self.follow("a", "-n", "all")
+        read = lambda: p.stdout.readline().rstrip("\n")
+        self.assertEqual(read(), "one")
+        for i in range(20):
+            os.truncate(path, os.path.getsize(path) - 2)
+            self.write("a.log", f"x{i}\n", "a")
+            self.assertEqual(read(), f"x{i}")
+            self.write("a.log", "tw", "a")
+        os.kill(p.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WNOWAIT)
+        os.truncate(path, os.path.getsize(path) - 2)
+        self.write("a.log", "much longer than it was\nand more\n", "a")
+        os.kill(p.pid, signal.SIGCONT)
+        self.assertEqual([read(), read()], ["much longer than it was", "and more"])
+        os.kill(p.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WNOWAIT)
+        with open(path, "w", encoding="utf-8") as f:  # emptied, and then more than there was
+            f.write("".join(f"{i} again\n" for i in range(1000)))
+        os.kill(p.pid, signal.SIGCONT)
+        self.assertEqual([read() for _ in range(1000)], [f"{i} again" for i in range(1000)])
+
+    def test_follow_far_behind(self):
+        """What has been rotated, compressed or deleted meanwhile: each line that is left, once."""
+        self.write("a.log", f"{stamp(0)} out 0\n")
+        self.write("a.log.1", f"{stamp(0)} out older\n")
+        p = self.follow("a", "-n1")
+        read = lambda: p.stdout.readline().rstrip("\n")
+        self.assertEqual(read(), f"{stamp(0)} out 0")
+        for number, spoil in enumerate((None, "gzip", "unlink")):
+            os.kill(p.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WNOWAIT)
+            base = 10 + number * 10
+            self.write("a.log", f"{stamp(base)} out {base}\n", "a")
+            path = self.folder + "/a.log"
+            # Files of different ages, as rotated ones are.
+            now = time.time_ns()
+            for i in range(1, 5):
+                os.utime(path, ns=(now, now + i * 10 ** 9))
+                self.rotate("a.log", 9)
+                self.write("a.log", f"{stamp(base + i)} out {base + i}\n")
+            os.utime(path, ns=(now, now + 9 * 10 ** 9))
+            if spoil == "gzip":
+                subprocess.run(["gzip", path + ".2", path + ".3", path + ".4"], check=True)
+            if spoil == "unlink":
+                os.unlink(path + ".4")
+            os.kill(p.pid, signal.SIGCONT)
+            # The deleted one is still open: what was added to it is not lost either.
+            self.assertEqual([read()[-2:] for _ in range(5)], [str(base + i) for i in range(5)])
+
+    def test_run_until_compressed(self):
+        self.write("a.log.2", f"{stamp(1)} svcd started run=1 pid=5\n{stamp(2)} out x\n{stamp(3)} svcd exited run=1\n")
+        self.write("a.log.1", f"{stamp(4)} svcd started run=2 pid=6\n{stamp(5)} out y\n")
+        self.write("a.log", f"{stamp(6)} svcd exited run=2\n{stamp(7)} svcd started run=3 pid=7\n")
+        self.write("other.log", f"{stamp(1)} out z\n")
+        subprocess.run(["gzip", self.folder + "/a.log.2"], check=True)
+        self.assertEqual([x[-8:] for x in self.lines("a", "--run", "1", "--source", "out,err")], [":02.000+01:00 out x"[-8:]])
+        self.assertEqual(self.lines("a", "--run", "2", "-n1"), [f"{stamp(6)} svcd exited run=2"])
+        self.assertEqual(self.lines("a", "--until", stamp(4), "--since", stamp(3)),
+                         [f"{stamp(3)} svcd exited run=1", f"{stamp(4)} svcd started run=2 pid=6"])
+        self.assertEqual(self.lines("a", "--run", "1", "--grep", "^X$", "-i"), [f"{stamp(2)} out x"])
+        self.expect(1, "logs", "a", "--run", "9", out="", err="a: there is no run 9; the newest is run 3")
+        self.expect(1, "logs", "other", "--run", "1", out="", err="other: no run begins in its log")
+        self.assertEqual(self.expect_json(1, "logs", "a", "other", "--run", "1")["error"]["code"], "failed")
+        self.expect(1, "logs", "a", "other", "--run", "1", out=f"a      {stamp(2)} out x\n", err="other: no run begins")
+        os.unlink(self.folder + "/a.log.2.gz")
+        self.expect(1, "logs", "a", "--run", "-5", err="a: --run -5: runs 2 to 3 are all that are left in the log")
+        with open(self.folder + "/a.log.2.gz", "wb") as f:
+            f.write(b"\x1f\x8b\x08no")
+        self.expect(0, "logs", "a", "-n", "all", out="out y", err="a.log.2.gz cannot be read whole: it is damaged")
+
+    def test_wrong_options(self):
+        self.write("a.log", "")
+        for arguments, err in ((["--until", "soon"], "--until takes a time"), (["--grep", "("], "--grep: "),
+                               (["-i"], "-i goes with --grep"), (["--run", "x"], "--run takes"),
+                               (["-f", "--until", "10m"], "-f goes on for ever, --until ends"),
+                               (["-f", "--run", "1"], "-f goes on for ever, a run ends"),
+                               (["--since", "1m", "--until", "2m"], "--since 1m is later than --until 2m")):
+            self.expect(2, "logs", "a", *arguments, out="", err=err)
+
+    def test_events_of_what_has_rotated_away(self):
+        os.makedirs(self.root + "/svcd")
+        with open(self.root + "/svcd/events.ndjson", "w", encoding="utf-8") as f:
+            for i, (event, more) in enumerate((("started", ""), ("exited", ', "code": 1, "ran": "1s", "ran_ms": 1000'),
+                                               ("restart requested", ', "uid": 7, "signal": "HUP"'))):
+                f.write(f'{{"seq": {i}, "at": "{stamp(i)}", "event": "{event}","service":"a", "run": 1{more}}}\n')
+        self.write("a.log", f"{stamp(1)} svcd exited run=1 code=1 ran=1s\n{stamp(3)} out x\n")
+        self.assertEqual(self.lines("a", "--source", "svcd"),
+                         [f"{stamp(0)} svcd started run=1", f"{stamp(1)} svcd exited run=1 code=1 ran=1s"])
+        self.assertEqual(len(self.lines("a")), 2)
+        self.write("a.log", "")
+        self.assertEqual(self.lines("a", "--source", "svcd")[1:],
+                         [f"{stamp(1)} svcd exited run=1 code=1 ran=1s",
+                          f"{stamp(2)} svcd restart requested run=1 by uid=7 signal=HUP"])
 
     def test_quiet_end_of_a_pipe(self):
         self.write("a.log", "line\n" * 200000)

@@ -1,0 +1,208 @@
+/* logquery: the options of `svcctl logs`, and what they mean for one log; see logquery.h.
+ */
+#include "ctl/logquery.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "ctl/logevents.h"
+#include "ctl/logrun.h"
+#include "ctl/logseek.h"
+
+#define LINES_DEFAULT 50
+
+/* ---- options ---- */
+
+static int parse_lines(const char *text, size_t *ret)
+{
+        char *end;
+        if (strcmp(text, "all") == 0) {
+                *ret = LOGSEEK_ALL;
+                return 0;
+        }
+        if (*text < '0' || *text > '9')
+                return -EINVAL;
+        errno = 0;
+        unsigned long long n = strtoull(text, &end, 10);
+        if (*end || errno || n >= LOGSEEK_ALL)
+                return -EINVAL;
+        *ret = (size_t)n;
+        return 0;
+}
+
+static int parse_run(const char *text, int64_t *ret)
+{
+        char *end;
+        errno = 0;
+        long long n = strtoll(text, &end, 10);
+        if (end == text || *end || errno || n < -1000000 || n > INT64_MAX / 2)
+                return -EINVAL;
+        *ret = n;
+        return 0;
+}
+
+static int parse_times(struct logquery *q, struct ctl *ctl)
+{
+        const char *since = options_get(&ctl->options, "since"),
+                   *until = options_get(&ctl->options, "until");
+        int64_t now_ms = clock_wall_ms();
+        static const char how[] = "takes a time such as 10m (ago), 14:05, yesterday or "
+                                  "2026-11-20T14:05";
+        if (since && logline_parse_moment(since, now_ms, false, &q->filter.since_ms) < 0)
+                return ctl_usage(ctl, "logs: --since %s", how);
+        if (until && logline_parse_moment(until, now_ms, true, &q->filter.until_ms) < 0)
+                return ctl_usage(ctl, "logs: --until %s", how);
+        if (since && until && q->filter.since_ms > q->filter.until_ms)
+                return ctl_usage(ctl, "logs: --since %s is later than --until %s", since, until);
+        return STATUS_DONE;
+}
+
+static int parse_grep(struct logquery *q, struct ctl *ctl)
+{
+        const char *pattern = options_get(&ctl->options, "grep");
+        bool ignore_case = options_get(&ctl->options, "ignore-case") != NULL;
+        _cleanup_free_ char *why = NULL;
+        if (!pattern)
+                return ignore_case ? ctl_usage(ctl, "logs: -i goes with --grep") : STATUS_DONE;
+        q->filter.grep = q->grep = loggrep_new(pattern, ignore_case, &why);
+        return q->grep ? STATUS_DONE : ctl_usage(ctl, "logs: --grep: %s", why);
+}
+
+int logquery_parse(struct logquery *q, struct ctl *ctl)
+{
+        const struct options *o = &ctl->options;
+        const char *lines = options_get(o, "lines"), *source = options_get(o, "source"),
+                   *run = options_get(o, "run");
+        *q = (struct logquery){.filter = LOGFILTER_NONE, .lines = LINES_DEFAULT};
+        q->follow = options_get(o, "follow") != NULL;
+        q->has_run = run != NULL;
+        if (run || options_get(o, "since") || options_get(o, "until"))
+                q->lines = LOGSEEK_ALL;
+        if (lines && parse_lines(lines, &q->lines) < 0)
+                return ctl_usage(ctl, "logs: -n takes a number or \"all\"");
+        if (run && parse_run(run, &q->run) < 0)
+                return ctl_usage(
+                    ctl, "logs: --run takes the number of a run, or 0 for the newest, -1 for "
+                         "the last that has ended, -2 for the one before it");
+        if (source && logline_parse_sources(source, &q->filter.sources) < 0)
+                return ctl_usage(ctl, "logs: --source takes a list of svcd, out, err and mon");
+        if (q->follow && (run || options_get(o, "until")))
+                return ctl_usage(ctl, "logs: -f goes on for ever, %s ends",
+                                 run ? "a run" : "--until");
+        int status = parse_times(q, ctl);
+        return status ? status : parse_grep(q, ctl);
+}
+
+void logquery_done(struct logquery *q)
+{
+        loggrep_free(q->grep);
+}
+
+/* ---- one run ---- */
+
+static int no_such_run(const struct logquery *q, struct ctl *ctl, const char *name,
+                       const struct logrun *r)
+{
+        long long run = q->run, oldest = r->oldest, newest = r->newest;
+        if (r->seen == 0)
+                return ctl_fail(ctl, STATUS_REFUSED, "failed",
+                                "%s: no run begins in its log: it holds the output of one only, or "
+                                "the others have rotated away",
+                                name);
+        if (run > newest)
+                return ctl_fail(ctl, STATUS_REFUSED, "failed",
+                                "%s: there is no run %lld; the newest is run %lld", name, run,
+                                newest);
+        if (run > 0)
+                return ctl_fail(
+                    ctl, STATUS_REFUSED, "failed",
+                    "%s: run %lld is not in the log: the oldest that is left is run %lld", name,
+                    run, oldest);
+        return ctl_fail(ctl, STATUS_REFUSED, "failed",
+                        "%s: --run %lld: runs %lld to %lld are all that are left in the log", name,
+                        run, oldest, newest);
+}
+
+static int narrow_to_run(const struct logquery *q, struct ctl *ctl, struct logread *l,
+                         const struct logevents *events, bool has_events)
+{
+        struct logrun r = {0};
+        if (logrun_find(l, events, has_events, &ctl->paths, q->run, &r) < 0)
+                return no_such_run(q, ctl, l->name, &r);
+        logseek_bound(l, r.has_from ? &r.from : NULL, &r.to);
+        if (ctl->quiet || r.left == LOGRUN_WHOLE)
+                return STATUS_DONE;
+        if (r.left == LOGRUN_GONE)
+                ctl_warn(ctl,
+                         "%s: the output of run %lld has rotated away; svcd's own lines are left",
+                         l->name, (long long)r.run);
+        else if (r.run)
+                ctl_warn(ctl, "%s: the beginning of run %lld has rotated away", l->name,
+                         (long long)r.run);
+        else
+                ctl_warn(ctl, "%s: the beginning of this run has rotated away", l->name);
+        return STATUS_DONE;
+}
+
+/* ---- one log ---- */
+
+static bool asks_svcd_only(const struct logquery *q)
+{
+        return q->filter.sources == 1u << LOG_SVCD;
+}
+
+int logquery_open(const struct logquery *q, struct ctl *ctl, struct logset *set, const char *name)
+{
+        int r = logset_add(set, &ctl->paths, name, &q->filter);
+        if (r == -ENOENT)
+                return STATUS_DONE;
+        if (r < 0)
+                return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s: cannot read %s/%s.log: %s",
+                                name, ctl->paths.logs, name, strerror(-r));
+        struct logread *l = set->v[set->n - 1];
+        int status = STATUS_DONE;
+        if (q->follow)
+                logseek_hold(l);
+        if (q->has_run || asks_svcd_only(q)) {
+                struct logevents events;
+                logevents_read(&events, &ctl->paths, name);
+                bool has_events = logevents_add(&events, l);
+                if (q->has_run)
+                        status = narrow_to_run(q, ctl, l, &events, has_events);
+                logevents_done(&events);
+        }
+        if (status)
+                logset_drop_last(set);
+        return status;
+}
+
+/* ---- what is to be said ---- */
+
+/* A line without time and source is output, but of which of the two, and when? */
+static bool goes_by_heads(const struct logquery *q)
+{
+        bool out = q->filter.sources & 1u << LOG_OUT, err = q->filter.sources & 1u << LOG_ERR;
+        return out != err || q->filter.since_ms != INT64_MIN || q->filter.until_ms != INT64_MAX;
+}
+
+void logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset *set)
+{
+        for (size_t i = 0; i < set->n && !ctl->quiet; i++) {
+                struct logread *l = set->v[i];
+                int k;
+                const char *why = logread_trouble(l, &k);
+                if (why && k)
+                        ctl_warn(ctl, "%s: %s.%d%s cannot be read whole: %s", l->name, l->path, k,
+                                 logpart_suffix(&l->files[k - !l->live]), why);
+                else if (why)
+                        ctl_warn(ctl, "%s: %s cannot be read whole: %s", l->name, l->path, why);
+                if (l->bare && goes_by_heads(q))
+                        ctl_warn(ctl,
+                                 "%s: has lines without time and source (log.timestamps: false): "
+                                 "they go with "
+                                 "the last line that has a time, and only with --source out,err",
+                                 l->name);
+        }
+}
