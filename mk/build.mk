@@ -11,11 +11,12 @@ SIM_SRC    := $(wildcard tests/sim/*.c)
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 # Targets that drive the shim's own parts: those are built a second time, with the target's compiler.
 FUZZ_SHIM  := $(filter tests/fuzz/fuzz_shim_%,$(FUZZ_SRC))
+BENCH_SRC  := $(wildcard tests/bench/*.c)
 HELPER_SRC := $(filter-out tests/helpers/preload_%,$(wildcard tests/helpers/*.c))
 PRELOAD_SRC := $(wildcard tests/helpers/preload_*.c)
 HEADERS    := $(wildcard common/*.h supervisord/core/*.h supervisord/*.h ctl/*.h shim/*.h tests/*/*.h)
 SOURCES    := $(COMMON_SRC) $(CORE_SRC) $(SVCD_SRC) $(CTL_SRC) $(SHIM_SRC) $(wildcard conf/*.c) \
-	$(UNIT_SRC) $(UNIT_HELP) $(SIM_SRC) $(wildcard tests/fuzz/*.c) $(HELPER_SRC) $(PRELOAD_SRC)
+	$(UNIT_SRC) $(UNIT_HELP) $(SIM_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(HELPER_SRC) $(PRELOAD_SRC)
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 # A program's objects without the one that has main(): what its unit tests link with.
@@ -28,6 +29,7 @@ UNIT      := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 FUZZ      := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 SIM       := $(if $(SIM_SRC),$(B)/tests/sim/sim)
 GEN       := $(if $(wildcard conf/gen.c),$(B)/gen)
+BENCH     := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 HELPERS   := $(patsubst %.c,$(B)/%,$(HELPER_SRC)) $(patsubst %.c,$(B)/%.so,$(PRELOAD_SRC))
 
 # One line for each file; V=1 shows the commands.
@@ -52,6 +54,7 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(DEFINES) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/shim/log.o: SHIM_CFLAGS += $(SHIM_HOT)
 $(B)/shim/%.o: shim/%.c $(B)/flags
 	$(call say,CC,$< [shim])
 	@mkdir -p $(@D)
@@ -128,6 +131,10 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIBCORE) $(LIBCO
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZER) -o $@ $(filter %.o,$^) $(filter %test.a,$^) \
 		$(LIBCORE) $(LIBCOMMON) $(EV_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) -ldl -lm \
 		$(foreach f,$(FUZZ_WRAP_$*),-Wl$(comma)--wrap=$(f))
+
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/flags
+	$(call say,LINK,$@)
+	$(call link,)
 
 # For LD_PRELOAD: without hardening and sanitizers, which are the business of what loads it.
 $(B)/tests/helpers/%.so: tests/helpers/%.c $(B)/flags

@@ -63,6 +63,15 @@ CHAOS    = $(RUN) --jobs $(JOBS) chaos -- --seconds $(SECONDS_) --seed $(SEED) $
 check-chaos: all $(HELPERS)
 	@$(CHAOS)
 
+# Figures, as ratios of one run; never a test. ROWS=log-64k,steady: only those. WRITE=1: into
+# tests/bench/RESULTS.md. What else is measured comes with `make bench-deps`.
+ROWS   ?=
+ROUNDS ?= 5
+.PHONY: bench bench-deps
+bench: all $(BENCH)
+	@$(PYTHON) -B tests/bench/bench.py --build $(B) --rounds $(ROUNDS) $(if $(ROWS),--rows $(ROWS)) \
+		$(if $(WRITE),--write) $(ARGS)
+
 # Each system call and allocation fails once: what once found something, and a sample, as both users. All
 # of it, or other cases, by hand: make fault CASES='life/svcd:openat:ENOSPC:*'
 CASES    ?=
@@ -103,6 +112,9 @@ fuzz-corpus:
 
 chaos: all $(HELPERS)
 	@$(CHAOS)
+
+bench-deps:
+	@sh mk/deps.sh deps-bench
 
 # gcc -fanalyzer finds what needs the whole path (leaks, double close, use after free); cppcheck and
 # clang-tidy what needs none. The settings and their reasons are in the script.

@@ -1,21 +1,22 @@
 #!/bin/sh
 # deps.sh: installs what building and checking svcd needs, with the system's package manager.
 # Silent and quick when nothing is missing. `deps.sh deps-dev` adds what only developers need,
-# `deps.sh deps-kernel` what tests/kernel needs.
+# `deps.sh deps-kernel` what tests/kernel needs, `deps.sh deps-bench` what tests/bench compares with.
 #
 # As root it installs directly, otherwise through sudo; where it may not, it prints the command to
 # run and ends with 1.
 set -eu
 
-# gcc, make's companions, libraries; the tests' programs: python3, nc, ps, strace, mandoc; the servers that
-# tests supervise.
+# gcc, make's companions, libraries; the tests' programs: python3, nc, ps, strace, logrotate,
+# mandoc; the servers that tests supervise.
 debian='gcc libc6-dev binutils musl-tools pkg-config libev-dev libyaml-dev libjansson-dev
- libsystemd-dev libcmocka-dev python3 mandoc netcat-openbsd procps util-linux strace
+ libsystemd-dev libcmocka-dev python3 mandoc netcat-openbsd procps util-linux strace logrotate
  redis-server memcached nginx-light nodejs postgresql etcd-server
  apache2-bin lighttpd haproxy php-fpm gunicorn mosquitto'
 debian_dev='clang libclang-rt-dev clang-tidy clang-format cppcheck gcovr'
 fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel jansson-devel
- systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux strace'
+ systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux strace
+ logrotate'
 # RHEL has not all of these; tests of a server that is not there are skipped.
 fedora_servers='nginx nodejs postgresql-server etcd httpd lighttpd haproxy php-fpm python3-gunicorn mosquitto'
 fedora_dev='clang compiler-rt clang-tools-extra cppcheck gcovr'
@@ -112,6 +113,7 @@ if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
 	case $want in
 	deps-dev) debian="$debian $debian_dev" ;;
 	deps-kernel) debian='qemu-system-x86 debootstrap e2fsprogs' ;;
+	deps-bench) debian='s6 runit' ;;
 	esac
 	# shellcheck disable=SC2086
 	missing=$(missing_deb $debian)
@@ -121,6 +123,7 @@ elif command -v dnf >/dev/null 2>&1; then
 	case $want in
 	deps-dev) fedora="$fedora $fedora_dev" ;;
 	deps-kernel) fedora='qemu-system-x86-core debootstrap e2fsprogs' ;;
+	deps-bench) fedora='s6 runit' ;;
 	esac
 	# shellcheck disable=SC2086
 	missing=$(missing_rpm $fedora)

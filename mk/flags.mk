@@ -75,6 +75,8 @@ SHIM_LDFLAGS ?= $(ALL_LDFLAGS)
 else
 SHIM_CFLAGS  ?= -std=gnu11 $(WARNINGS) $(filter-out -O%,$(CFLAGS)) -Os -fno-pie \
 	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fstack-protector-strong
+# Where lines are made: a copy of fixed size is to be a few moves, which -Os makes slower than the lines.
+SHIM_HOT     := -O2
 SHIM_LDFLAGS ?= $(if $(SHIM_KIND),-static) -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
 	-Wl,-z,relro,-z,now -Wl,--build-id=none $(LDFLAGS)
 endif

@@ -195,17 +195,17 @@ static size_t read_some(struct shim *s, struct stream *st, size_t limit)
         return (size_t)n;
 }
 
-/* How soon to read again after a read of N bytes from a pipe of CAP. */
-static int64_t next_delay(int64_t delay_us, size_t n, size_t cap)
+/* How soon to read again, so that the pipe of CAP is half full by then: N bytes came in PASSED_US. Never much later
+ * than the time before (DELAY_US), since a writer may be quicker from now on than it was. */
+static int64_t next_delay(int64_t delay_us, int64_t passed_us, size_t n, size_t cap)
 {
         if (n * 4 >= cap * 3)
                 return 0;
-        if (n * 2 >= cap)
-                return delay_us / 4 < DRAIN_FIRST_US ? 0 : delay_us / 4;
-        if (n * 4 >= cap)
-                return delay_us;
-        delay_us = delay_us ? delay_us * 2 : DRAIN_FIRST_US;
-        return delay_us < DRAIN_DELAY_US ? delay_us : DRAIN_DELAY_US;
+        int64_t next = delay_us ? 4 * delay_us : DRAIN_FIRST_US;
+        int64_t half = passed_us * (int64_t)cap / 2 / (int64_t)n;
+        next = next < half ? next : half;
+        next = next < DRAIN_DELAY_US ? next : DRAIN_DELAY_US;
+        return next < DRAIN_FIRST_US ? 0 : next;
 }
 
 static void read_both(struct shim *s)
@@ -218,11 +218,13 @@ static void read_both(struct shim *s)
         d->at_us = NEVER;
         if (!out && !err)
                 return;
-        if (s->now_us - d->last_us >= DRAIN_PAUSE_US)
+        int64_t passed_us = s->now_us - d->last_us;
+        if (passed_us >= DRAIN_PAUSE_US)
                 d->delay_us = 0;
         d->last_us = s->now_us;
         bool fuller = err && err * out_cap > out * err_cap;
-        d->delay_us = next_delay(d->delay_us, fuller ? err : out, fuller ? err_cap : out_cap);
+        d->delay_us =
+            next_delay(d->delay_us, passed_us, fuller ? err : out, fuller ? err_cap : out_cap);
         if (lazy && d->delay_us)
                 d->at_us = s->now_us + d->delay_us;
 }

@@ -6,8 +6,8 @@
  *
  * WHEN TO READ. The first output after a pause is read at once. While output goes on, the pipes are
  * read every 10 ms, since to wake up for each write costs seven times the processor time; sooner
- * after a pause and if they fill up faster than that, and without any pause if a read found one
- * nearly full, so that a writer does not stall. (A pipe can be full with half its bytes: writes that do not fit into
+ * after a pause; when they are expected to be half full, if they fill up faster than that; and without any
+ * pause if a read found one nearly full, so that a writer does not stall. (A pipe can be full with half its bytes: writes that do not fit into
  * the page they would share begin a new one.)
  *
  * LINES. A line is written to the log when its end is there. One that grows beyond LINE_BYTES goes

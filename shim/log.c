@@ -11,6 +11,9 @@
 #include "shim/logput.h"
 
 #define TIME_BACK_MAX_MS 2000
+#define PLAIN_BATCH      4096
+#define PREFIX_LEN       (STAMP_LEN + 4) /* the time, "out " */
+#define PREFIX_ROOM      48              /* a multiple of what one move takes */
 
 void log_init(struct log *l, char *buf, const char *path)
 {
@@ -22,17 +25,20 @@ void log_init(struct log *l, char *buf, const char *path)
 }
 
 /* Copies from P up to and with the first newline before END; copies all there is if there is none.
- * Returns how much of P that was, and the newline in *found. Up to a register's width behind both
- * ends is touched. Copying and searching in one pass is what makes small lines cheap. */
+ * Returns how much of P that was, and the newline in *found. Up to 32 bytes behind both ends are
+ * touched. Copying and searching in one pass is what makes small lines cheap. */
 #ifdef __SSE2__
 static size_t copy_line(char *to, const unsigned char *p, const unsigned char *end, bool *found)
 {
         const __m128i newline = _mm_set1_epi8('\n');
         const unsigned char *at = p;
-        for (; at < end; at += 16, to += 16) {
-                __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-                _mm_storeu_si128((__m128i *)(void *)to, v);
-                unsigned hit = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, newline));
+        for (; at < end; at += 32, to += 32) {
+                const __m128i *from = (const __m128i *)(const void *)at;
+                __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);
+                _mm_storeu_si128((__m128i *)(void *)to, a);
+                _mm_storeu_si128((__m128i *)(void *)(to + 16), b);
+                unsigned hit = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, newline)) |
+                               (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, newline)) << 16;
                 if (hit) {
                         at += __builtin_ctz(hit);
                         *found = at < end;
@@ -64,15 +70,12 @@ static size_t copy_line(char *to, const unsigned char *p, const unsigned char *e
 }
 #endif
 
-static size_t make_prefix(struct log *l, char *prefix, const char *source, int64_t wall_ms)
+static void make_prefix(struct log *l, char *prefix, const char *source, int64_t wall_ms)
 {
-        if (l->plain)
-                return 0;
         memcpy(prefix, stamp_at(&l->stamp, wall_ms), STAMP_LEN);
         memcpy(prefix + STAMP_LEN, source, 3);
         prefix[STAMP_LEN + 3] = ' ';
         l->last_wall_ms = wall_ms;
-        return STAMP_LEN + 4;
 }
 
 static void make_room(struct log *l, size_t n)
@@ -81,24 +84,37 @@ static void make_room(struct log *l, size_t n)
                 log_flush(l);
 }
 
+/* Many of them go past the batch: to copy them would be half of the work. */
+static const unsigned char *plain_lines(struct log *l, const unsigned char *p,
+                                        const unsigned char *end)
+{
+        const unsigned char *last = (const unsigned char *)memrchr(p, '\n', (size_t)(end - p));
+        size_t n = last ? (size_t)(last + 1 - p) : 0;
+        if (n < PLAIN_BATCH || l->off) {
+                log_raw(l, p, n);
+        } else {
+                log_flush(l);
+                logput_write(l, (const char *)p, n);
+        }
+        return p + n;
+}
+
 const unsigned char *log_lines(struct log *l, const char *source, int64_t wall_ms,
                                const unsigned char *p, const unsigned char *end)
 {
-        char prefix[64];
-        size_t prefix_n = make_prefix(l, prefix, source, wall_ms);
-        if (l->off) {
-                const void *last = memrchr(p, '\n', (size_t)(end - p));
-                return last ? (const unsigned char *)last + 1 : p;
-        }
+        char prefix[PREFIX_ROOM];
+        if (l->off || l->plain)
+                return plain_lines(l, p, end);
+        make_prefix(l, prefix, source, wall_ms);
         while (p < end) {
                 make_room(l, sizeof(prefix) + (size_t)(end - p) + LOG_SLACK);
                 char *to = l->buf + l->n;
                 bool found;
                 memcpy(to, prefix, sizeof(prefix)); /* a fixed size is a few moves */
-                size_t n = copy_line(to + prefix_n, p, end, &found);
+                size_t n = copy_line(to + PREFIX_LEN, p, end, &found);
                 if (!found)
                         break;
-                l->n += prefix_n + n;
+                l->n += PREFIX_LEN + n;
                 p += n;
         }
         return p;
@@ -106,8 +122,11 @@ const unsigned char *log_lines(struct log *l, const char *source, int64_t wall_m
 
 void log_begin(struct log *l, const char *source, int64_t wall_ms)
 {
-        char prefix[64];
-        log_raw(l, prefix, make_prefix(l, prefix, source, wall_ms));
+        char prefix[PREFIX_ROOM];
+        if (l->plain)
+                return;
+        make_prefix(l, prefix, source, wall_ms);
+        log_raw(l, prefix, PREFIX_LEN);
 }
 
 void log_raw(struct log *l, const void *data, size_t n)

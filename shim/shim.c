@@ -21,7 +21,6 @@
 #include "shim/sockets.h"
 #include "shim/text.h"
 
-#define PAGE       4096u
 #define STACK_USED 512u          /* below that frame, by what it calls */
 #define STACK_TRIM (64u * 1024u) /* how far below the loop's frame the stack may have been used */
 
@@ -110,14 +109,25 @@ static int64_t deadline_us(const struct shim *s)
 static void trim(struct shim *s)
 {
         s->trim_at_us = NEVER;
-        bool all = !s->drain.out.held && !s->drain.err.held && !s->gate.held_n && !s->link.in_n &&
-                   !s->link.out_n;
-        if (all)
-                madvise(&big, sizeof(big), MADV_DONTNEED);
+        const struct {
+                void *start;
+                size_t used, size;
+        } all[] = {{big.in, s->link.in_n, sizeof(big.in)},
+                   {big.out, s->link.out_n, sizeof(big.out)},
+                   {big.stream_out, s->drain.out.held, sizeof(big.stream_out)},
+                   {big.stream_err, s->drain.err.held, sizeof(big.stream_err)},
+                   {big.log, s->log.n, sizeof(big.log)},
+                   {big.held, s->gate.held_n, sizeof(big.held)},
+                   {big.scratch, 0, sizeof(big.scratch)}};
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                size_t used = (all[i].used + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+                if (used < all[i].size)
+                        madvise((char *)all[i].start + used, all[i].size - used, MADV_DONTNEED);
+        }
 #if !defined(__SANITIZE_ADDRESS__)
         char *here = (char *)__builtin_frame_address(0);
         char *page = here - STACK_USED;
-        page -= (uintptr_t)page & (PAGE - 1);
+        page -= (uintptr_t)page & (PAGE_BYTES - 1);
         madvise(page - STACK_TRIM, STACK_TRIM, MADV_DONTNEED);
 #endif
 }

@@ -39,6 +39,7 @@
 #define TRIM_US        (2000 * MS)
 #define REPORTS_MAX    6
 #define NAME_BYTES     72
+#define PAGE_BYTES     4096u
 #define STREAM_BYTES   LOG_LINE_MAX
 #define LINE_BYTES     (STREAM_BYTES / 2) /* a longer line goes out in pieces */
 #define LINK_IN_BYTES  (16u * 1024u)
@@ -183,16 +184,16 @@ struct shim {
         char arena[ARENA_BYTES] __attribute__((aligned(8))); /* INIT's strings, then START's area */
 };
 
-/* Buffers that are empty while nothing happens. */
+/* Buffers that are empty while nothing happens; each has pages of its own, which are given back then. */
 struct big {
-        unsigned char in[LINK_IN_BYTES];
-        unsigned char out[LINK_OUT_BYTES];
-        unsigned char stream_out[STREAM_BYTES + LOG_SLACK];
-        unsigned char stream_err[STREAM_BYTES + LOG_SLACK];
-        char log[LOG_BUF];
-        char held[HELD_BYTES];
-        char scratch[SCRATCH_BYTES];
-} __attribute__((aligned(4096)));
+        _Alignas(PAGE_BYTES) unsigned char in[LINK_IN_BYTES];
+        _Alignas(PAGE_BYTES) unsigned char out[LINK_OUT_BYTES];
+        _Alignas(PAGE_BYTES) unsigned char stream_out[STREAM_BYTES + LOG_SLACK];
+        _Alignas(PAGE_BYTES) unsigned char stream_err[STREAM_BYTES + LOG_SLACK];
+        _Alignas(PAGE_BYTES) char log[LOG_BUF];
+        _Alignas(PAGE_BYTES) char held[HELD_BYTES];
+        _Alignas(PAGE_BYTES) char scratch[SCRATCH_BYTES];
+};
 extern struct big big;
 
 /* The id of this boot, read once by the nursery. */

@@ -1,0 +1,167 @@
+"""bench: figures, as ratios of one run.
+
+    bench.py [--rounds N] [--rows WORD,…] [--write]
+
+The machines are shared and noisy, so no figure stands alone: in each round all subjects of a row are measured
+one after the other, each round begins with another one, and what counts is a subject's ratio to the row's
+base in the same round, the median over the rounds. Nothing here is a test.
+
+A row is a function below rows_*.py with @row. It gets a Bench and returns {subject: callable}; a callable measures
+once and returns a number (or a dict of numbers: then each key is a line of its own).
+"""
+
+import argparse
+import datetime
+import importlib
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(TOP, "tests/helpers"))
+sys.path.insert(0, HERE)
+
+ROWS = []
+
+
+class Row:
+    def __init__(self, name, about, unit, targets, measure):
+        self.name, self.about, self.unit, self.targets, self.measure = name, about, unit, targets, measure
+
+
+def row(name, about, unit, targets=()):
+    """TARGETS: (subject, ">=" or "<=", number, base); base None: the number itself, not a ratio."""
+    def add(measure):
+        ROWS.append(Row(name, about, unit, targets, measure))
+        return measure
+    return add
+
+
+class Missing(Exception):
+    """A program that this subject needs is not installed."""
+
+
+class Bench:
+    """What a row needs: a folder that is empty for each measurement, and programs."""
+
+    def __init__(self, build, scale):
+        self.build = build
+        self.scale = scale  # of the amounts of work; 1 = as the figures were meant
+        self.folder = None
+
+    def program(self, name):
+        path = shutil.which(name, path=os.environ["PATH"] + ":/command:/usr/sbin:/sbin")
+        if not path:
+            raise Missing(f"{name} is not installed (make bench-deps)")
+        return path
+
+    def built(self, name):
+        return os.path.join(self.build, name)
+
+    def fresh(self):
+        self.done()
+        self.folder = tempfile.mkdtemp(prefix="svcd-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
+        return self.folder
+
+    def done(self):
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = None
+
+
+def measure_row(bench, r, rounds, say):
+    """{subject: [a number of each round]}, {subject: why it is missing}"""
+    values, missing = {}, {}
+    subjects = r.measure(bench)
+    names = list(subjects)
+    for i in range(rounds):
+        for name in names[i % len(names):] + names[:i % len(names)]:
+            if name in missing:
+                continue
+            try:
+                bench.fresh()
+                got = subjects[name]()
+            except Missing as e:
+                missing[name] = str(e)
+                continue
+            finally:
+                bench.done()
+            for key, value in (got if isinstance(got, dict) else {"": got}).items():
+                values.setdefault(f"{name}{': ' if key else ''}{key}", []).append(value)
+        say(f"  {r.name}: round {i + 1} of {rounds}")
+    return values, missing
+
+
+def number(v):
+    return f"{v:,.0f}" if v >= 100 else f"{v:.1f}" if v >= 10 else f"{v:.2f}"
+
+
+def verdict(values, target):
+    """The figure that a target is about, in words, and whether it is reached; None if not measured."""
+    subject, relation, least, base = target
+    if subject not in values or (base and base not in values):
+        return None
+    ratios = [a / b for a, b in zip(values[subject], values[base])] if base else values[subject]
+    middle = statistics.median(ratios)
+    good = middle >= least if relation == ">=" else middle <= least
+    span = f"{number(min(ratios))}–{number(max(ratios))}"
+    words = f"{subject} {number(middle)}{f' × {base}' if base else ''} ({span}); " \
+            f"must be {'≥' if relation == '>=' else '≤'} {least:g}"
+    return words, good
+
+
+def report(results, rounds):
+    lines = [f"Measured {datetime.date.today()}: {os.cpu_count()} cores, Linux {platform.release()}, "
+             f"median of {rounds} rounds; other work on the machine is not excluded.", ""]
+    for r, values, missing in results:
+        lines += [f"## {r.name}: {r.about}", "", f"| subject | {r.unit} | least | most |", "|---|---|---|---|"]
+        for subject, got in values.items():
+            lines.append(f"| {subject} | {number(statistics.median(got))} | {number(min(got))} | {number(max(got))} |")
+        for subject, why in missing.items():
+            lines.append(f"| {subject} | {why} | | |")
+        lines.append("")
+        for target in r.targets:
+            found = verdict(values, target)
+            if found:
+                lines.append(f"- {'reached' if found[1] else '**not reached**'}: {found[0]}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="figures of svcd, as ratios of one run")
+    parser.add_argument("--build", default=os.path.join(TOP, "build"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", default="", help="only rows whose name has one of these words in it")
+    parser.add_argument("--scale", type=float, default=1, help="of the amounts of work")
+    parser.add_argument("--write", action="store_true", help="into RESULTS.md")
+    options = parser.parse_args()
+    os.environ["SVCD_BIN"] = os.path.abspath(options.build)
+    sys.modules["bench"] = sys.modules["__main__"]
+    for name in sorted(os.listdir(HERE)):
+        if name.startswith("rows_") and name.endswith(".py"):
+            importlib.import_module(name[:-3])
+    bench = Bench(os.path.abspath(options.build), options.scale)
+    words = [w for w in options.rows.split(",") if w]
+    results = []
+    for r in ROWS:
+        if words and not any(w in r.name for w in words):
+            continue
+        try:
+            results.append((r, *measure_row(bench, r, options.rounds, lambda t: print(t, file=sys.stderr, flush=True))))
+        except Exception:  # one row's trouble is not the others'
+            traceback.print_exc()
+    text = report(results, options.rounds)
+    print(text)
+    if options.write:
+        with open(os.path.join(HERE, "RESULTS.md"), "w", encoding="utf-8") as f:
+            f.write("# Results\n" + text + "\n")
+
+
+if __name__ == "__main__":
+    main()
