@@ -293,6 +293,26 @@ static int write_all(int fd, const char *data, size_t n_bytes)
         return 0;
 }
 
+ssize_t file_read_end(const char *path, size_t max_bytes, struct strbuf *b)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        struct stat st;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        off_t from = st.st_size > (off_t)max_bytes ? st.st_size - (off_t)max_bytes : 0;
+        _cleanup_free_ char *text = xmalloc(max_bytes);
+        ssize_t n = pread(fd, text, max_bytes, from);
+        if (n < 0)
+                return -errno;
+        const char *begin = text, *newline = from > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+        if (newline) /* not with the rest of a line */
+                begin = newline + 1;
+        strbuf_addn(b, begin, (size_t)(text + n - begin));
+        return n;
+}
+
 int file_write_atomic(const char *path, const void *data, size_t n_bytes, unsigned mode, bool sync)
 {
         _cleanup_free_ char *tmp = xasprintf("%s.tmp", path);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)         ((a) < (b) ? (a) : (b))
@@ -117,6 +118,10 @@ char *strv_join(const struct strv *l, const char *separator);
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n);
 /* The same from an open descriptor, which stays open. */
 int file_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_n);
+
+/* Appends the last whole lines of a regular file, at most MAX bytes. How many bytes were looked at, less than MAX if
+ * that was all of it; or -errno. */
+ssize_t file_read_end(const char *path, size_t max_bytes, struct strbuf *b);
 
 /* Writes PATH.tmp, optionally fsyncs it, and renames it over PATH, so that PATH always holds the
  * old or the new content, whole. Mode applies to a new file. Returns 0 or -errno; PATH is untouched

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/text.h"
 #include "common/util.h"
 
 #define TEXT_SHORT_MAX 32
@@ -25,33 +26,13 @@ const char *text_duration(int64_t ms, char buf[TEXT_SHORT_MAX]);
 /* "512B", "12.3M", "1.5G": three digits at most before the unit. */
 const char *text_bytes(int64_t n_bytes, char buf[TEXT_SHORT_MAX]);
 
-enum text_keep {
-        TEXT_LINE,  /* one line: newlines and tabs become blanks */
-        TEXT_TABS,  /* tabs stay */
-        TEXT_ASCII, /* as TEXT_LINE; and every character beyond ASCII becomes "?" */
-};
-
-/* Appends S without anything that a terminal would obey: control characters and invalid bytes as
- * \xNN, marks that turn the direction of writing as \uNNNN. */
-void text_add_safe(struct strbuf *b, const char *s, size_t n_bytes, enum text_keep keep);
-
-/* The same as a string of its own. Caller frees. S may be NULL: "". */
-char *text_safe(const char *s, enum text_keep keep);
-
 /* Appends S as one word of a shell's command line, quoted if it has to be. */
 void text_add_shell(struct strbuf *b, const char *s);
-
-/* Appends S, valid UTF-8 whatever it was: invalid bytes become U+FFFD (for JSON). */
-void text_add_utf8(struct strbuf *b, const char *s, size_t n_bytes);
 
 int text_width(const char *s);
 
 /* Appends as much of S as fits WIDTH columns; what is cut is marked by "…" (UTF-8) or "~", within
  * WIDTH. Returns the columns used. */
 int text_cut(struct strbuf *b, const char *s, int width);
-
-/* One character of UTF-8 at S (N > 0 bytes): its length in bytes and its code point, or 0 if the
- * bytes are no valid character. */
-size_t text_decode(const char *s, size_t n_bytes, uint32_t *ret);
 
 #endif

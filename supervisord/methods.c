@@ -10,6 +10,7 @@
 #include "supervisord/daemon.h"
 #include "supervisord/ports.h"
 #include "supervisord/view.h"
+#include "supervisord/why.h"
 #include "supervisord/view_account.h"
 
 #ifndef SVCD_VERSION
@@ -132,6 +133,16 @@ static void environment(struct call *call)
                 call_refuse(call, error);
 }
 
+static void why(struct call *call)
+{
+        const char *name;
+        if (!call_args(call, "name:s", &name))
+                return;
+        struct core_service *s = one(call, name);
+        if (s)
+                call_reply(call, json_pack("{s:o}", "why", why_object(call->c->d, s)));
+}
+
 static void quit(struct call *call)
 {
         daemon_shutdown(call->c->d, "a client asked for it");
@@ -182,6 +193,7 @@ static const struct method {
     {VARLINK_INTERFACE ".Events", calls_events},
     {VARLINK_INTERFACE ".Wait", calls_wait},
     {VARLINK_INTERFACE ".Upgrade", calls_upgrade},
+    {VARLINK_INTERFACE ".Why", why},
     {VARLINK_INTERFACE ".Quit", quit},
     {"org.varlink.service.GetInfo", service_info},
     {"org.varlink.service.GetInterfaceDescription", interface_description},

@@ -538,6 +538,31 @@ int core_failures(const struct core_service *s, int64_t now_ms);
  * 4s", "5 failures within 1m: exited with code 1 after 9s; …". Caller frees. */
 char *core_note(const struct core *c, const struct core_service *s, int64_t now_ms);
 
+/* The answer to "why is it not running, or keeps restarting?": sentences with codes (why.def), the one on
+ * what it is doing now first. FACTS: what is known outside the core; each may be NULL. The caller frees texts and list. */
+enum core_why {
+#define WHY(id, code, part) CORE_WHY_##id,
+#include "supervisord/core/why.def"
+#undef WHY
+        CORE_WHY_COUNT
+};
+enum core_why_part { CORE_WHY_STATE, CORE_WHY_CAUSE, CORE_WHY_CHANGE, CORE_WHY_ADVICE };
+struct core_facts {
+        const char *holder; /* who has def->port, if that is not the service: "pid 42 (nginx)" */
+        const char *changed_at; /* s->changed_wall_ms as text */
+        const char *changes; /* in what `def` differs from the good definition: "command, port" */
+        const char *program; /* the file that a run executes */
+        bool files_changed;  /* the definitions have been edited since svcd read them */
+};
+struct core_said {
+        enum core_why code;
+        char *text;
+};
+size_t core_why(const struct core *c, const struct core_service *s, const struct core_facts *facts,
+                int64_t now_ms, struct core_said **ret);
+const char *core_why_code(enum core_why why); /* "runs-again" */
+enum core_why_part core_why_part(enum core_why why);
+
 /* How a run ended, for people: "exited with code 1 after 9s", "killed by signal 9 (KILL) after 2m46s",
  * "cannot start: chdir /home/a/x: No such file or directory". Caller frees. */
 char *core_exit_text(const struct core_service *s, const struct core_exit *e);

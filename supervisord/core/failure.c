@@ -185,5 +185,8 @@ void failure_log_disabled(struct svc *x, const struct core_exit *e)
         }
         if (failure_retry_ms(x))
                 line_str(&l, "retry", conf_format_duration(failure_retry_ms(x), buf));
+        _cleanup_free_ char *last = text_failures(x);
+        if (!text_no_restart(def, e))
+                line_str(&l, "last", last);
         line_log(x, &l, true);
 }

@@ -231,6 +231,7 @@ const char *text_foreground(const struct svc *x); /* how to keep it in the foreg
 const char *text_duration(int64_t ms, char buf[CONF_DURATION_MAX]);
 const char *text_window(const struct conf_service *def, char buf[CONF_DURATION_MAX]); /* exact */
 struct line text_exited(const struct svc *x, const struct core_exit *e);
+char *text_failures(const struct svc *x); /* how the last runs failed; those that read alike once */
 const char *text_held(const struct core_service *s); /* "disabled: failures", "stopped", … */
 const char *text_start_path(const struct svc *x, int stage,
                             int resource); /* that a stage is about, or NULL */
@@ -272,6 +273,8 @@ void order_forget(struct svc *x);
 bool order_must_stop(const struct svc *x);
 bool order_blocked(const struct svc *x);              /* waits for one that cannot come by itself */
 const struct svc *order_blocker(const struct svc *x); /* the first it waits for, or NULL */
+const struct svc *order_root(
+    const struct svc *x); /* the one that all of the chain waits for, or NULL */
 char *order_waiting_text(
     const struct svc *x); /* of one that waits: "waiting for redis (disabled: failures)" */
 void hold_set(struct svc *x, unsigned holds);

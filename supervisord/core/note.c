@@ -4,20 +4,27 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* The last failures, those that read alike once. */
-static void add_failures(struct strbuf *b, const struct svc *x)
+char *text_failures(const struct svc *x)
 {
         const struct core_service *s = &x->s;
+        struct strbuf b = {0};
         struct strv seen = {0};
         for (int i = 0; i < s->exits_n && s->exits[i].failure && seen.n < 3; i++) {
                 _cleanup_free_ char *how = core_exit_text(s, &s->exits[i]);
                 if (strv_has(&seen, how))
                         continue;
-                strbuf_add(b, seen.n ? "; " : "");
-                strbuf_add(b, how);
+                strbuf_add(&b, seen.n ? "; " : "");
+                strbuf_add(&b, how);
                 strv_add(&seen, how);
         }
         strv_done(&seen);
+        return strbuf_take(&b);
+}
+
+static void add_failures(struct strbuf *b, const struct svc *x)
+{
+        _cleanup_free_ char *text = text_failures(x);
+        strbuf_add(b, text);
 }
 
 static void add_hint(struct strbuf *b, const struct svc *x)

@@ -212,14 +212,20 @@ const struct svc *order_blocker(const struct svc *x)
         return first;
 }
 
+const struct svc *order_root(const struct svc *x)
+{
+        const struct svc *root = order_blocker(x);
+        while (root && root->is_blocked && order_blocker(root))
+                root = order_blocker(root);
+        return root;
+}
+
 char *order_waiting_text(const struct svc *x)
 {
         /* While the queue is worked off, a counter may be behind what the services are by now. */
-        const struct svc *r = order_blocker(x), *root = r;
+        const struct svc *r = order_blocker(x), *root = order_root(x);
         if (!r)
                 return xstrdup("waiting for what it requires");
-        while (root->is_blocked && order_blocker(root))
-                root = order_blocker(root);
         const char *state = root->s.holds ? text_held(&root->s) : core_state_name(&root->s);
         if (root == r)
                 return xasprintf("waiting for %s (%s)", r->s.name, state);

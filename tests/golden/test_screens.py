@@ -197,6 +197,40 @@ class Screens(unittest.TestCase):
             {"path": "port", "before": "8300", "after": "8301"}]}], "diagnostics": []}))
         self.screen("reload", 80, "reload")
 
+    def test_why(self):
+        line = {"time": "2026-11-20T11:16:00.123+01:00"}
+        why = {"name": "web-2", "state": "disabled", "disabled_cause": "failures",
+               "at": "2026-11-20T11:17:00.000+01:00",
+               "said": [
+                   {"code": "failures", "part": "state", "text": "it is disabled: 5 failures within 60s: exited "
+                                                                 "with code 1 after 9s"},
+                   {"code": "changed", "part": "change", "text":
+                    "its definition was changed at 2026-11-20 11:14 (command, port); before that it ran for 3d: "
+                    "`svcctl rollback web-2` brings that definition back"},
+                   {"code": "release", "part": "advice", "text": "`svcctl start web-2` lets it run again"},
+                   {"code": "no-retry", "part": "advice", "text": "svcd does not try again by itself"}],
+               "changes": [{"path": "command", "before": "bin/web", "after": "bin/web --fast"},
+                           {"path": "port", "before": None, "after": "8311"}],
+               "exits": [dict(EXIT, run=5, text="exited with code 1 after 9s", failure=True),
+                         dict(EXIT, run=4, text="exited with code 0 after 1h", failure=False)],
+               "output": {"run": 5, "source": "err", "lines": [
+                   dict(line, text="Error: listen\tEADDRINUSE \x1b[31m:::8311"), dict(line, text=""),
+                   dict(line, text="    at Server.listen (net.js:1)")]},
+               "checks": [{"name": "curl", "at": "2026-11-20T11:16:00.123+01:00", "text": "exit code 7",
+                           "output": "first\ncurl: (7) caché\n"},
+                          {"name": "tcp", "at": "2026-11-20T11:15:00.123+01:00", "text": "port 8311: refused",
+                           "output": ""}]}
+        self.mock.on("Why", reply({"why": why}))
+        self.screen("why", 80, "why", "web-2")
+        self.screen("why-ascii", 80, "why", "web-2", "--no-color", LC_ALL="C")
+        self.mock.on("Why", reply({"why": {
+            "name": "redis", "state": "running", "said": [
+                {"code": "runs", "part": "state", "text": "it runs well: pid 4242, up 3d"}], "changes": [],
+            "exits": [], "output": {"run": 1, "source": None, "lines": []}, "checks": []}}))
+        self.screen("why-well", 80, "why", "redis")
+        self.mock.on("Why", reply({"why": {}}))  # of another version
+        self.screen("why-nothing", 80, "why", "redis")
+
     def test_show_and_env(self):
         self.mock.on("Show", reply({"service": service("redis"), "settings": [
             {"path": "command", "value": "./src/redis-server redis.conf", "origin": "services.yaml:5",

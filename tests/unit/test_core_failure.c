@@ -148,7 +148,8 @@ static void disabled_by_failures(void **state)
         }
         expect_fx(&b, "a ack 5 [exited run=5 pid=105 code=1 ran=2s failure=5/5] | a release");
         expect_log(&b, "a: exited run=5 pid=105 code=1 ran=2s failure=5/5 (not logged)\n"
-                       "a: disabled cause=failures failures=5 window=60s");
+                       "a: disabled cause=failures failures=5 window=60s "
+                       "last=\"exited with code 1 after 2s\"");
         expect_state(&b, "a", "disabled");
         assert_string_equal(core_disabled_cause(bench_find(&b, "a")), "failures");
         assert_int_equal(core_failures(bench_find(&b, "a"), b.now_ms), 5);
