@@ -128,7 +128,8 @@
 #define SHIM_OUTPUT_MAX    4096
 #define SHIM_STATUS_MAX    255 /* bytes of a STATUS= text that are kept for HELLO */
 #define SHIM_COOKIE_MAX    1024
-#define SHIM_TAG_RLIMIT    10 /* RLIMIT_LOCKS: unused by Linux since 2.4, inherited, unraisable */
+#define SHIM_ERRNO_ROOM    4096 /* LOST: no errno; lines were dropped because of LOG_MIN_FREE */
+#define SHIM_TAG_RLIMIT    10   /* RLIMIT_LOCKS: unused by Linux since 2.4, inherited, unraisable */
 
 struct shim_hdr {
         uint32_t magic;
@@ -267,9 +268,13 @@ enum shim_tag {
 
         SHIM_T_LOST_LINES = 70,
 
-        SHIM_T_LOG_RATE = 71, /* lines of output a second; 0 = no limit */
-        SHIM_T_LOG_OFF = 72,  /* 1 = no log file (log.file: false) */
-        SHIM_T_OLD_OP = 82,   /* enum shim_oldlog */
+        SHIM_T_LOG_RATE = 71,    /* lines of output a second; 0 = no limit */
+        SHIM_T_LOG_OFF = 72,     /* 1 = no log file (log.file: false) */
+        SHIM_T_LOG_JOURNAL = 80, /* the journal's socket, where lines go too; "" = none */
+        SHIM_T_LOG_MIN_FREE =
+            81, /* bytes of the file system below which lines are counted only; 0 = none */
+
+        SHIM_T_OLD_OP = 82, /* enum shim_oldlog */
         SHIM_T_OLD_INODE = 83,
         SHIM_T_OLD_NUMBER = 84,
         SHIM_T_SOCKET = 85,    /* struct shim_socket, then a sockaddr; once for each */

@@ -26,7 +26,7 @@
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
         int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, rate, off, min_ran_ms,
-            intent, signo, scope, wall_ms, report, keep_it, old_op, old_inode, old_number;
+            intent, signo, scope, wall_ms, report, keep_it, old_op, old_inode, old_number, min_free;
         struct bytes {
                 const char *p;
                 size_t n;
@@ -72,6 +72,8 @@ static int64_t *number_of(struct items *it, enum shim_tag tag)
                 return &it->error;
         case SHIM_T_KEEP:
                 return &it->keep_it;
+        case SHIM_T_LOG_MIN_FREE:
+                return &it->min_free;
         case SHIM_T_OLD_OP:
                 return &it->old_op;
         case SHIM_T_OLD_INODE:
@@ -127,6 +129,8 @@ static void log_settings(struct shim *s, const struct items *it)
         s->log.max_bytes = it->max_size;
         s->log.keep = it->keep < 0 ? 0 : it->keep > 1000 ? 1000 : (unsigned)it->keep;
         s->log.plain = plain;
+        s->log.min_free = it->min_free;
+        s->log.room_at_us = 0;
         log_mode(&s->log, (unsigned)it->mode & 0777);
         log_off(&s->log, off);
         rate_limit(s, it->rate);

@@ -44,12 +44,15 @@ struct log {
         bool mid;     /* the file's last line is not complete; it begins at line_at */
         bool torn;    /* nor will it ever be: a newline goes first */
         bool skip;    /* what comes up to the next newline is the rest of a line that was dropped */
-        bool rest;    /* … is the rest of one that was cut */
+        bool short_of_room;              /* logs.min_free: room.h */
+        bool rest;                       /* … is the rest of one that was cut */
         char source[LOG_SOURCE_MAX + 1]; /* of the line that was begun last */
         unsigned mode, keep;
         int64_t max_bytes; /* 0 = never rotate */
         int64_t size_bytes;
         int64_t line_at;
+        int64_t min_free; /* of the file system; 0 = does not matter */
+        int64_t room, room_at_us;
         int64_t dropped; /* lines, so far */
         int64_t lost;    /* of these: those that the file does not tell of */
         int64_t told;    /* those that it tells of, and svcd has not heard of */

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/shim_proto.h"
 #include "shim/logfile.h"
 #include "shim/lost.h"
+#include "shim/room.h"
 #include "shim/text.h"
 
 #define MARK_BYTES 160
@@ -168,6 +170,10 @@ static size_t write_some(struct log *l, const char *p, size_t n, int64_t now_us,
                 return 0;
         }
         logfile_refresh(l);
+        if (!l->mid && room_is_short(l, n, now_us)) {
+                *ret_error = SHIM_ERRNO_ROOM;
+                return 0;
+        }
         if (!l->mid && !catch_up(l, now_us, ret_error))
                 return 0;
         if (l->rest && !begin_rest(l, now_us, ret_error))
@@ -199,7 +205,8 @@ void logput_write(struct log *l, const char *p, size_t n)
         const char *end = p + n;
         int error = 0;
         p = lost_skip(l, p, end);
-        if (p == end && l->lost && !l->mid && logfile_ready(l, now_us))
+        if (p == end && l->lost && !l->mid && logfile_ready(l, now_us) &&
+            !room_is_short(l, 0, now_us))
                 catch_up(l, now_us, &error);
         while (p < end) {
                 bool mid = l->mid;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/shim_proto.h"
 #include "shim/text.h"
 
 /* A few texts instead of libc's table, which would be a page more in each shim. */
@@ -13,13 +14,20 @@ static void text_error(struct text *t, int error)
                 int error;
                 const char *text;
         } known[] = {
-            {ENOSPC, "No space left on device"}, {EDQUOT, "Disk quota exceeded"},
-            {EFBIG, "File too large"},           {EROFS, "Read-only file system"},
-            {EACCES, "Permission denied"},       {EPERM, "Operation not permitted"},
-            {EIO, "Input/output error"},         {ENOENT, "No such file or directory"},
-            {ENOTDIR, "Not a directory"},        {EISDIR, "Is a directory"},
-            {EMFILE, "Too many open files"},     {ENFILE, "Too many open files in system"},
+            {ENOSPC, "No space left on device"},
+            {EDQUOT, "Disk quota exceeded"},
+            {EFBIG, "File too large"},
+            {EROFS, "Read-only file system"},
+            {EACCES, "Permission denied"},
+            {EPERM, "Operation not permitted"},
+            {EIO, "Input/output error"},
+            {ENOENT, "No such file or directory"},
+            {ENOTDIR, "Not a directory"},
+            {EISDIR, "Is a directory"},
+            {EMFILE, "Too many open files"},
+            {ENFILE, "Too many open files in system"},
             {ENOMEM, "Cannot allocate memory"},
+            {SHIM_ERRNO_ROOM, "logs.min_free: too little is free"},
         };
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
                 if (known[i].error == error) {

@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "supervisord/daemon.h"
+#include "supervisord/logshim.h"
 #include "supervisord/loopio.h"
 #include "supervisord/shimio.h"
 #include "supervisord/spec.h"
@@ -283,7 +284,8 @@ static void run_command(struct check *c, const struct conf_command *command)
         _cleanup_strbuf_ struct strbuf start = {0};
         _cleanup_free_ char *error = NULL;
         int fd = 0;
-        spec_init(&start, &d->paths, c->svc->def, true);
+        struct spec_log log = logshim_settings(d);
+        spec_init(&start, &d->paths, c->svc->def, &log, true);
         int r =
             spec_start(&start, c->svc->conf, c->svc->def, &d->user, NULL, 1, 0, command, &error);
         if (r == 0 && (r = nursery_fork(&c->d->nursery, &fd)) < 0) {

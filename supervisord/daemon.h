@@ -21,6 +21,7 @@
 #include "supervisord/link.h"
 #include "supervisord/lock.h"
 #include "supervisord/logkeep.h"
+#include "supervisord/logroom.h"
 #include "supervisord/nursery.h"
 #include "supervisord/places.h"
 #include "supervisord/programs.h"
@@ -51,6 +52,7 @@ struct daemon {
         struct events events;
         struct downlog downlog;
         struct logkeep logkeep;
+        struct logroom logroom;
         struct state state;
         struct watch watch;
         struct programs programs;

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/shim_proto.h"
 #include "supervisord/appendfile.h"
 #include "supervisord/daemon.h"
+#include "supervisord/journald.h"
 #include "supervisord/methods.h"
 
 struct downlog_item {
@@ -61,12 +63,20 @@ static int append(const struct daemon *d, const struct core_service *s, const ch
 
 void downlog_begun(struct daemon *d, const struct core_service *s, int error)
 {
-        selflog_add(&d->log, "%s: lines of its log are being lost: %s", s->name, strerror(error));
+        if (error == SHIM_ERRNO_ROOM)
+                logroom_begun(d, s);
+        else
+                selflog_add(&d->log, "%s: lines of its log are being lost: %s", s->name,
+                            strerror(error));
 }
 
 void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error)
 {
         int64_t now = clock_wall_ms();
+        if (error == SHIM_ERRNO_ROOM) {
+                logroom_told(d, s, lines);
+                return;
+        }
         selflog_add(&d->log, "%s: lines lost=%lld reason=\"%s\"", s->name, (long long)lines,
                     strerror(error));
         json_t *fields =
@@ -84,6 +94,12 @@ static void plan(struct daemon *d, bool first)
         ev_timer_stop(d->loop, &l->again);
         ev_timer_set(&l->again, l->wait_s, 0);
         ev_timer_start(d->loop, &l->again);
+}
+
+/* As a shim says it. */
+static const char *reason(int error)
+{
+        return error == SHIM_ERRNO_ROOM ? "logs.min_free: too little is free" : strerror(error);
 }
 
 static struct downlog_item *owe(struct daemon *d, const struct core_service *s, int64_t lines,
@@ -111,7 +127,7 @@ static bool settle(struct daemon *d, const struct core_service *s)
         int64_t lost = i->lost;
         int error = i->error;
         _cleanup_free_ char *text =
-            xasprintf("lines lost=%lld reason=\"%s\"", (long long)lost, strerror(error));
+            xasprintf("lines lost=%lld reason=\"%s\"", (long long)lost, reason(error));
         int r = append(d, s, "svcd", text, clock_wall_ms());
         if (r < 0) {
                 i->error = -r;
@@ -129,13 +145,25 @@ void downlog_owe(struct daemon *d, const struct core_service *s, int64_t lines, 
                 selflog_add(
                     &d->log,
                     "%s: %lld lines of its log are lost (%s), which cannot be said there yet",
-                    s->name, (long long)lines, strerror(error));
+                    s->name, (long long)lines, reason(error));
+}
+
+static void to_journal(struct daemon *d, const struct core_service *s, const char *source,
+                       const char *text)
+{
+        int r = journald_send(s->name, s->run, source, text);
+        if (r < 0)
+                selflog_rare(&d->log, &d->downlog.no_journal,
+                             "%s: a line does not reach the journal at %s: %s", s->name,
+                             journald_socket(), strerror(-r));
 }
 
 void downlog_write(struct daemon *d, const struct core_service *s, const char *source,
                    const char *text, int64_t wall_ms)
 {
         bool first = !find(d, s);
+        if (s->def && s->def->log_journal.v)
+                to_journal(d, s, source, text);
         int r = settle(d, s) ? append(d, s, source, text, wall_ms) : -find(d, s)->error;
         if (r == 0)
                 return;

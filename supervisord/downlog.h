@@ -11,6 +11,7 @@
 #include <ev.h>
 
 #include "supervisord/core/core.h"
+#include "supervisord/selflog.h"
 
 #define DOWNLOG_RETRY_S     5.0 /* doubling up to */
 #define DOWNLOG_RETRY_MAX_S 60.0
@@ -31,6 +32,7 @@ struct downlog {
         struct downlog_item *items; /* services whose log owes a line about lost ones */
         ev_timer again;
         double wait_s;
+        struct selflog_rate no_journal;
 };
 
 void downlog_init(struct daemon *d);

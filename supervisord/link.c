@@ -37,6 +37,7 @@ static void link_free(struct link *l)
 {
         l->d->links[l->svc->id] = NULL;
         logkeep_reached(l->d);
+        logroom_left(l->d);
         downlog_flush(l->d, l->svc, &l->late);
         ev_timer_stop(l->d->loop, &l->timer);
         deaf_end(l);
@@ -525,10 +526,11 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
         strbuf_done(&l->start);
         _cleanup_free_ char *prefix = NULL;
         struct spec_cgroup cgroup = inforce_offer(d, l, fresh, &prefix);
+        struct spec_log log = logshim_settings(d);
         if (fresh)
-                spec_init(&l->start, &d->paths, s->def, false);
+                spec_init(&l->start, &d->paths, s->def, &log, false);
         else
-                spec_live(&l->start, s->def, &cgroup);
+                spec_live(&l->start, s->def, &log, &cgroup);
         _cleanup_free_ char *error = NULL;
         int r = spec_start(&l->start, s->conf, s->def, &d->user, &cgroup, fx->run,
                            conf_digest(s->conf, s->def), NULL, &error);
@@ -674,7 +676,8 @@ void link_live(struct daemon *d, struct core_service *s)
         _cleanup_strbuf_ struct strbuf b = {0};
         _cleanup_free_ char *prefix = NULL;
         struct spec_cgroup cgroup = inforce_offer(d, l, false, &prefix);
-        spec_live(&b, s->def, &cgroup);
+        struct spec_log log = logshim_settings(d);
+        spec_live(&b, s->def, &log, &cgroup);
         send_bytes(l, b.s, b.n);
         memwatch_look(d, s);
 }

@@ -52,9 +52,10 @@ struct link {
         pid_t nursery;            /* that was asked */
         int births;               /* so often */
         int64_t spawn_run;
-        bool oldlogs;     /* it does what is asked of rotated files */
-        bool rotated;     /* it has, and does not tell of the next time before svcd has seen it */
-        bool disbelieved; /* it said what cannot be; svcd.log has been told */
+        bool oldlogs;       /* it does what is asked of rotated files */
+        bool rotated;       /* it has, and does not tell of the next time before svcd has seen it */
+        bool short_of_room; /* it counts lines instead of writing them: logroom.h */
+        bool disbelieved;   /* it said what cannot be; svcd.log has been told */
         struct inforce inforce;
         struct cleaning cleaning;
         int64_t kept[LINK_KEPT_MAX]; /* reports that were answered with KEEP, oldest first */

@@ -49,6 +49,11 @@ void logkeep_look(struct daemon *d)
 
 void logkeep_reloaded(struct daemon *d)
 {
+        int64_t min_free = d->conf ? d->conf->account.logs_min_free.v : 0;
+        for (size_t i = 0; min_free != d->logkeep.min_free && i < core_count(d->core); i++)
+                if (core_at(d->core, i)->def)
+                        link_live(d, core_at(d->core, i));
+        d->logkeep.min_free = min_free;
         d->logkeep.failed_ms = 0;
         logkeep_look(d);
 }

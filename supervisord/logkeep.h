@@ -54,6 +54,7 @@ struct logkeep {
         int64_t began_ms, soon_ms; /* of the last look; how long before the next */
         int64_t failed_ms;         /* when compressing failed last; 0 = never */
         int64_t incident_ms;       /* when something was last deleted for the quota; 0 = never */
+        int64_t min_free;          /* that shims know of */
         int64_t files_more, bytes_more; /* deleted since that was told of */
         ev_timer soon, part, answer;
         ev_periodic due;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "supervisord/daemon.h"
+#include "supervisord/journald.h"
 
 #define FRAME_BYTES 256
 
@@ -40,6 +41,12 @@ void logshim_seen(struct daemon *d)
                 if (l && l->rotated && shimio_send(&l->io, buf, n) == 0)
                         l->rotated = false;
         }
+}
+
+struct spec_log logshim_settings(const struct daemon *d)
+{
+        return (struct spec_log){.min_free_bytes = d->conf ? d->conf->account.logs_min_free.v : 0,
+                                 .journal = journald_socket()};
 }
 
 void logshim_hello(struct daemon *d, struct link *l, const struct shimio_frame *f)

@@ -6,6 +6,7 @@
 
 #include "common/shim_proto.h"
 #include "supervisord/logplan.h"
+#include "supervisord/spec.h"
 
 struct core_service;
 struct daemon;
@@ -20,6 +21,9 @@ int logshim_ask(struct daemon *d, const struct core_service *s, enum shim_oldlog
 
 /* Whatever was rotated so far is known: shims may tell of the next time. */
 void logshim_seen(struct daemon *d);
+
+/* What shims are told of the account's settings; valid until the next reload. */
+struct spec_log logshim_settings(const struct daemon *d);
 
 /* From HELLO, and from OLDLOG. */
 void logshim_hello(struct daemon *d, struct link *l, const struct shimio_frame *f);

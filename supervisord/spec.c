@@ -52,7 +52,8 @@ static void put_frame(struct strbuf *out, struct shim_writer *w)
                 strbuf_addn(out, w->buf, n);
 }
 
-static void put_log_settings(struct shim_writer *w, const struct conf_service *def)
+static void put_log_settings(struct shim_writer *w, const struct conf_service *def,
+                             const struct spec_log *log)
 {
         shim_put_int(w, SHIM_T_LOG_MAX_SIZE, def->log_max_size.v);
         shim_put_int(w, SHIM_T_LOG_KEEP, def->log_keep.v);
@@ -60,23 +61,25 @@ static void put_log_settings(struct shim_writer *w, const struct conf_service *d
         shim_put_int(w, SHIM_T_LOG_MODE, def->log_mode.v);
         shim_put_int(w, SHIM_T_LOG_RATE, def->log_rate_limit.v);
         shim_put_int(w, SHIM_T_LOG_OFF, !def->log_file.v);
+        shim_put_int(w, SHIM_T_LOG_MIN_FREE, log->min_free_bytes);
+        shim_put_str(w, SHIM_T_LOG_JOURNAL, def->log_journal.v ? log->journal : "");
 }
 
 void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_service *def,
-               bool check)
+               const struct spec_log *log, bool check)
 {
-        _cleanup_free_ char *log = paths_log(paths, def->name);
+        _cleanup_free_ char *path = paths_log(paths, def->name);
         uint64_t tag = check ? spec_check_tag(paths, def->name) : spec_tag(paths, def->name);
-        size_t cap = SPEC_FIXED_BYTES + strlen(log) + strlen(paths->run);
+        size_t cap = SPEC_FIXED_BYTES + strlen(path) + strlen(paths->run);
         _cleanup_free_ char *buf = xmalloc(cap);
         struct shim_writer w;
         shim_begin(&w, buf, cap, SHIM_INIT);
         shim_put_int(&w, SHIM_T_FLAGS, check ? SHIM_INIT_CHECK : 0);
         shim_put_str(&w, SHIM_T_NAME, def->name);
         shim_put_str(&w, SHIM_T_RUN_DIR, paths->run);
-        shim_put_str(&w, SHIM_T_LOG_PATH, log);
+        shim_put_str(&w, SHIM_T_LOG_PATH, path);
         shim_put_int(&w, SHIM_T_TAG, (int64_t)tag);
-        put_log_settings(&w, def);
+        put_log_settings(&w, def, log);
         put_frame(out, &w);
 }
 
@@ -285,12 +288,13 @@ uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes)
         return sscanf(text, "digest=%16llx", &digest) == 1 ? digest : 0;
 }
 
-void spec_live(struct strbuf *out, const struct conf_service *def, const struct spec_cgroup *cgroup)
+void spec_live(struct strbuf *out, const struct conf_service *def, const struct spec_log *log,
+               const struct spec_cgroup *cgroup)
 {
         char buf[SPEC_FIXED_BYTES];
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), SHIM_LOGCONF);
-        put_log_settings(&w, def);
+        put_log_settings(&w, def, log);
         put_frame(out, &w);
         shim_begin(&w, buf, sizeof(buf), SHIM_LIMITS);
         put_limits(&w, def, cgroup, true);

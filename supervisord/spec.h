@@ -17,9 +17,15 @@ uint64_t spec_tag(const struct paths *paths, const char *service);
 uint64_t spec_check_tag(const struct paths *paths,
                         const char *service); /* of its monitoring command */
 
+/* What is the account's of the settings of logs. */
+struct spec_log {
+        int64_t min_free_bytes;
+        const char *journal; /* the journal's socket */
+};
+
 /* Appends INIT, for a service or (CHECK) for one monitoring command of it. */
 void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_service *def,
-               bool check);
+               const struct spec_log *log, bool check);
 
 /* What a run may have of cgroups; NULL where one is asked for = nothing. */
 struct spec_cgroup {
@@ -39,7 +45,7 @@ uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes);
 void spec_listen(struct strbuf *out, const struct conf_service *def, int64_t run);
 
 /* Appends LOGCONF and LIMITS: what can change while the service is up. */
-void spec_live(struct strbuf *out, const struct conf_service *def,
+void spec_live(struct strbuf *out, const struct conf_service *def, const struct spec_log *log,
                const struct spec_cgroup *cgroup);
 
 #endif

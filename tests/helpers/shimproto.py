@@ -55,10 +55,10 @@ TAGS = {
     "dropped_lines": 47, "resource": 60, "keep": 61, "signalled": 62, "cgroup": 48, "cgroup_set": 49, "rlimit_else": 50, "cgroup_errno": 51,
     "tree_user_ms": 52, "tree_system_ms": 53, "peak_bytes": 54, "oom": 55,
     "lost_lines": 70, "log_rate": 71, "log_off": 72,
-    "old_op": 82, "old_inode": 83, "old_number": 84, "socket": 85, "fdnames": 86, "sockets_n": 87, "pending": 88,
+    "log_journal": 80, "log_min_free": 81, "old_op": 82, "old_inode": 83, "old_number": 84, "socket": 85, "fdnames": 86, "sockets_n": 87, "pending": 88,
 }
 TAG_NAMES = {v: k for k, v in TAGS.items()}
-BYTES = {"name", "run_dir", "log_path", "command", "arg", "env", "cwd", "rlimit", "cookie", "text",
+BYTES = {"log_journal", "name", "run_dir", "log_path", "command", "arg", "env", "cwd", "rlimit", "cookie", "text",
          "source", "status", "output", "cgroup", "cgroup_set", "rlimit_else", "socket", "fdnames"}
 STAGES = ["none", "lock", "busy", "pipe", "fork", "setsid", "limits", "nice", "stdio", "chdir", "exec", "listen"]
 OLD_ROTATED, OLD_SEEN, OLD_PACK, OLD_DROP, OLD_ROTATE = range(1, 6)

@@ -141,8 +141,9 @@ static void what_a_run_is_told(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 struct strbuf frames = {0}, set = {0};
+                struct spec_log log = {.journal = ""};
                 enum shim_tag nproc;
-                spec_live(&frames, rows[i].def, &rows[i].cgroup);
+                spec_live(&frames, rows[i].def, &log, &rows[i].cgroup);
                 told(&frames, &set, &nproc);
                 assert_string_equal(set.s ? set.s : "", rows[i].set);
                 assert_int_equal(nproc, rows[i].nproc);
