@@ -149,36 +149,76 @@ void logevents_done(struct logevents *e)
 
 /* ---- as a file of the log ---- */
 
-/* How many bytes of the text are lines older than T. */
-static size_t older_than(const struct logevents *e, int64_t t_ms)
+/* An event whose time is a little earlier than that of its line in the log: the line came behind output that
+ * had been read before. */
+#define LATE_MS 2000
+
+/* What tells one event from another: its words and the number of its run, or all of it. */
+static size_t key_of(const char *text, size_t n)
 {
-        size_t at = 0;
-        while (at < e->text.n) {
-                const char *line = e->text.s + at;
-                size_t n = strcspn(line, "\n");
-                int64_t ms;
-                if (!logline_parse_stamp(line, MIN(n, (size_t)LOGLINE_STAMP), &ms) || ms >= t_ms)
-                        return at;
-                at += n + 1;
+        const char *run = memmem(text, n, " run=", 5);
+        const char *end = run ? memchr(run + 1, ' ', n - (size_t)(run + 1 - text)) : NULL;
+        return end ? (size_t)(end - text) : n;
+}
+
+struct twin {
+        const char *text;
+        size_t n;
+        int64_t until_ms;
+        bool found;
+};
+
+static bool is_twin(void *user, const struct logline *line, int64_t offset)
+{
+        struct twin *t = user;
+        (void)offset;
+        t->found = line->source == LOG_SVCD && key_of(line->text, line->text_n) == t->n &&
+                   memcmp(line->text, t->text, t->n) == 0;
+        return !t->found && (!line->stamped || line->time_ms <= t->until_ms);
+}
+
+static bool is_in_log(struct logread *l, const struct logline *event)
+{
+        struct twin t = {event->text, key_of(event->text, event->text_n), event->time_ms + LATE_MS,
+                         false};
+        bool more = true;
+        for (size_t i = l->n; i-- > 0 && more;)
+                more = logseek_scan(&l->files[i], 0, l->files[i].size_bytes, LOGREAD_LINE_MAX,
+                                    is_twin, &t);
+        return t.found;
+}
+
+/* The lines that are older than the log. */
+static void older(const struct logevents *e, struct logread *l, struct strbuf *ret)
+{
+        int64_t first_ms;
+        bool any = logseek_first(l, &first_ms);
+        for (size_t at = 0, n; at < e->text.n; at += n + 1) {
+                struct logline event;
+                n = strcspn(e->text.s + at, "\n");
+                logline_parse(e->text.s + at, n, &event);
+                if (any && event.time_ms >= first_ms)
+                        return;
+                if (!any || event.time_ms < first_ms - LATE_MS || !is_in_log(l, &event))
+                        strbuf_addn(ret, e->text.s + at, n + 1);
         }
-        return at;
 }
 
 bool logevents_add(const struct logevents *e, struct logread *l)
 {
-        int64_t first_ms;
         struct stat st;
-        size_t n = logseek_first(l, &first_ms) ? older_than(e, first_ms) : e->text.n;
-        if (n == 0)
+        _cleanup_strbuf_ struct strbuf text = {0};
+        older(e, l, &text);
+        if (text.n == 0)
                 return false;
         _cleanup_close_ int fd = memfd_create("events", MFD_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0 || pwrite(fd, e->text.s, n, 0) != (ssize_t)n)
+        if (fd < 0 || fstat(fd, &st) < 0 || pwrite(fd, text.s, text.n, 0) != (ssize_t)text.n)
                 return false;
         GROW(l->files, l->n, l->cap);
         l->files[l->n++] = (struct logpart){.fd = TAKE_FD(fd),
                                             .dev = st.st_dev,
                                             .ino = st.st_ino,
-                                            .size_bytes = (int64_t)n,
+                                            .size_bytes = (int64_t)text.n,
                                             .mtime_ms = INT64_MAX,
                                             .pipe = -1};
         return true;

@@ -40,6 +40,19 @@ int logline_parse_sources(const char *text, unsigned *ret)
         return 0;
 }
 
+unsigned logline_continued(const struct logline *line)
+{
+        static const char words[] = "line continued source=";
+        size_t n = sizeof(words) - 1;
+        if (line->source != LOG_SVCD || line->text_n <= n || memcmp(line->text, words, n) != 0)
+                return 0;
+        for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+                if (strlen(sources[i]) == line->text_n - n &&
+                    memcmp(line->text + n, sources[i], line->text_n - n) == 0)
+                        return 1u << i;
+        return 0;
+}
+
 /* Exactly N digits at *S, before END; moves on. */
 static bool digits(const char **s, const char *end, int n, int *ret)
 {

@@ -94,6 +94,8 @@ static void print_json(struct logprint *p, const char *name, const struct logrea
         json_t *time = line->stamp ? text_json(line->stamp, LOGLINE_STAMP) : json_null();
         json_t *o = json_pack("{s:o, s:s?, s:o, s:s}", "time", time, "source", source, "text",
                               text_json(line->parsed.text, line->parsed.text_n), "service", name);
+        if (line->is_rest && line->begins)
+                json_object_set_new(o, "rest", json_true());
         if (!line->ends)
                 json_object_set_new(o, "continued", json_true());
         if (p->ndjson) {

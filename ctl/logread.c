@@ -257,6 +257,9 @@ static bool judge(struct logread *l, struct logread_line *x)
                         memcpy(l->stamp, x->s, LOGLINE_STAMP);
                 else
                         l->bare = true;
+                x->is_rest = l->cut >> x->parsed.source & 1;
+                l->cut &= ~(1u << x->parsed.source);
+                l->cut |= logline_continued(&x->parsed);
                 l->wanted = logread_passes(&l->filter, &x->parsed);
                 if (l->wanted && l->skip) {
                         l->skip--;

@@ -65,6 +65,7 @@ struct logread {
         bool wanted;          /* the line that it belongs to passes the filter */
         struct logline first; /* of that line, without its text */
         char stamp[LOGLINE_STAMP];
+        unsigned cut;    /* bits of sources whose next line is the rest of their last one */
         int64_t last_ms; /* time of the line given out last */
         bool bare;       /* there were lines without a time among those that were looked at */
 };
@@ -76,6 +77,7 @@ struct logread_line {
             parsed;        /* of a later piece: its text is all of it, the rest that of the line */
         const char *stamp; /* LOGLINE_STAMP bytes, or NULL if it has no time */
         bool begins, ends; /* not both: a piece of a line */
+        bool is_rest;      /* of what its source wrote as one line, see logline_continued */
         int64_t time_ms;   /* its own, or that of the last one given out */
 };
 

@@ -208,6 +208,8 @@ static bool file_grew(struct logtail *t)
                 t->rest = true;
                 return more;
         }
+        if (st.st_nlink == 0 && st.st_size < t->l.to.offset)
+                return false; /* what the writer cuts off a deleted file is in the next one */
         if (!is_as_read(t, st.st_size))
                 begin_at(t, 0); /* emptied, perhaps written again: from the beginning */
         t->seen = MIN(t->seen, (int64_t)st.st_size); /* a line that was begun has been taken back */
@@ -240,10 +242,87 @@ static bool is_current(struct logtail *t)
         return p && st.st_dev == p->dev && st.st_ino == p->ino;
 }
 
+/* ---- what a writer takes along ---- */
+
+/* A writer that finds its file deleted, or rotates in the middle of a line, copies to the next file what must
+ * not be lost, and then cuts it off here. Until it has done so it is in both. */
+#define TAKEN_MAX ((size_t)512 * 1024)
+#define LOOKS     500 /* ms, if the writer was interrupted just there */
+
+/* Whether all of the N bytes at NEW are what the current file ends with. */
+static bool ends_with(struct logtail *t, const char *new, size_t n)
+{
+        if ((int64_t)n > t->seen)
+                return false;
+        char *old = xmalloc(n + 1);
+        bool same =
+            logpart_read(part(t), old, n, t->seen - (int64_t)n) == n && memcmp(old, new, n) == 0;
+        free(old);
+        return same;
+}
+
+/* The file was cut at SIZE: how much of what was given out comes once more in NEW. */
+static int64_t given_twice(struct logtail *t, struct logpart *new, int64_t size)
+{
+        char there[LOGTAIL_MARK];
+        int64_t twice = t->l.to.offset - size;
+        t->seen = MIN(t->seen, MAX(size, t->l.to.offset));
+        if (twice <= 0)
+                return 0;
+        size_t n = (size_t)MIN(twice, (int64_t)t->mark_n);
+        bool same = logpart_read(new, there, n, twice - (int64_t)n) == n &&
+                    memcmp(there, t->mark + t->mark_n - n, n) == 0;
+        return same ? twice : 0;
+}
+
+/* How much of NEW, which follows the current file, has been given out already. What the current file has is
+ * looked at last: a writer goes on in the next file only when it has cut this one. */
+static int64_t taken_along(struct logtail *t, struct logpart *new)
+{
+        struct stat st;
+        struct logpart *p = part(t);
+        if (!p || p->zip || new->zip || fstat(p->fd, &st) < 0 ||
+            (st.st_nlink > 0 && t->seen == t->l.to.offset))
+                return 0;
+        char *head = xmalloc(TAKEN_MAX);
+        int64_t twice = 0;
+        for (int looks = 0; looks < LOOKS; looks++) {
+                size_t n = logpart_read(new, head, TAKEN_MAX, 0);
+                bool undecided = n < TAKEN_MAX && ends_with(t, head, n);
+                if (fstat(p->fd, &st) < 0)
+                        break;
+                if (st.st_size < t->seen) {
+                        twice = given_twice(t, new, st.st_size);
+                        break;
+                }
+                if (!undecided)
+                        break;
+                usleep(1000);
+        }
+        free(head);
+        return twice;
+}
+
+/* Goes on in the next file, if there is one: 1, 0 or -errno. */
+static int next_part(struct logtail *t, int inotify)
+{
+        struct logpart p;
+        if (open_newer(t, &p) < 0)
+                return 0; /* it has gone again */
+        int64_t from = taken_along(t, &p);
+        if (part(t) && give_rest(t)) {
+                logpart_close(&p);
+                return 1;
+        }
+        int r = take_file(t, inotify, &p);
+        if (from > 0)
+                begin_at(t, from);
+        return r < 0 ? r : 1;
+}
+
 int logtail_next(struct logtail *t, int inotify, struct logread_line *ret)
 {
         for (;;) {
-                struct logpart p;
                 if (part(t) && logread_next(&t->l, ret))
                         return 1;
                 if (file_grew(t))
@@ -251,12 +330,10 @@ int logtail_next(struct logtail *t, int inotify, struct logread_line *ret)
                 if (is_current(t))
                         return 0;
                 /* A newer file exists, so this one has got its last line: now it can be read whole. */
-                if (part(t) && (file_grew(t) || give_rest(t)))
+                if (file_grew(t))
                         continue;
-                if (open_newer(t, &p) < 0)
-                        return 0; /* it has gone again */
-                int r = take_file(t, inotify, &p);
-                if (r < 0)
+                int r = next_part(t, inotify);
+                if (r <= 0)
                         return r;
         }
 }

@@ -83,7 +83,7 @@ static void expand(struct strbuf *b, const uint8_t *p, size_t n)
                         if (word >= 4) /* numbers that grow, mostly */
                                 strbuf_addf(b, "%zu", 1 + (size_t)(p[i] / 70) + b->n / 90);
                 } else if (p[i] == 2 && i + 1 < n) {
-                        for (size_t k = (size_t)p[++i] * 97; k > 0; k--)
+                        for (size_t k = (size_t)p[++i] * 7; k > 0; k--)
                                 strbuf_addc(b, 'x');
                 } else {
                         strbuf_addc(b, (char)p[i]);

@@ -711,6 +711,38 @@ class Logs(Case):
         os.kill(p.pid, signal.SIGCONT)
         self.assertEqual([read() for _ in range(1000)], [f"{i} again" for i in range(1000)])
 
+    def test_follow_what_a_writer_takes_along(self):
+        """Into the next file, when it finds its file deleted, or rotates in the middle of a line."""
+        path = self.folder + "/a.log"
+        self.write("a.log", "begin\n")
+        p = self.follow("a")
+        read = lambda: p.stdout.readline().rstrip("\n")
+        self.assertEqual(read(), "begin")
+        for i in range(20):
+            with open(path, "a", encoding="utf-8", buffering=1) as old:
+                os.unlink(path)
+                size = os.fstat(old.fileno()).st_size
+                old.write(f"{i} one\n{i} two\n")
+                self.assertEqual([read(), read()], [f"{i} one", f"{i} two"])
+                if i % 2:
+                    old.write(f"{i} three\nhal")
+                self.write("a.log", "")
+                self.write("a.log", f"{i} one\n{i} two\n", "a")
+                if i % 2:
+                    self.write("a.log", f"{i} three\nhal", "a")
+                old.truncate(size)
+                self.write("a.log", "f a line\n" if i % 2 else f"{i} four\n", "a")
+            self.assertEqual([read(), read()] if i % 2 else read(),
+                             [f"{i} three", "half a line"] if i % 2 else f"{i} four")
+            size = os.path.getsize(path)
+            self.write("a.log", "rot", "a")
+            self.write("next", "rot")
+            self.rotate("a.log")
+            os.rename(self.folder + "/next", path)
+            os.truncate(path + ".1", size)
+            self.write("a.log", "ated\n", "a")
+            self.assertEqual(read(), "rotated")
+
     def test_follow_far_behind(self):
         """What has been rotated, compressed or deleted meanwhile: each line that is left, once."""
         self.write("a.log", f"{stamp(0)} out 0\n")

@@ -401,6 +401,8 @@ static void test_names(void **state)
         strv_done(&names);
 }
 
+#define T(m) "2026-11-20T10:" #m ":00.000+01:00 "
+
 /* ---- seeking ---- */
 
 /* Minute M of a log whose lines are a minute apart, in a zone that changes on the way. */
@@ -621,6 +623,25 @@ static void test_compressed_meanwhile(void **state)
         free(got);
 }
 
+/* What the writer had to cut. */
+static void test_rest(void **state)
+{
+        (void)state;
+        struct logread l;
+        struct logread_line x;
+        put("c.log",
+            LINE "\n" T(01) "err a\n" T(02) "svcd line continued source=out\n" T(03) "err b\n" T(
+                04) "out c\n" T(05) "out d\n" T(06) "out line continued source=out\n" T(07) "out "
+                                                                                            "e\n");
+        assert_int_equal(logread_open(&l, &paths, "c", &all), 0);
+        logseek_last(&l, LOGSEEK_ALL);
+        for (int i = 0; i < 8; i++) {
+                assert_true(logread_next(&l, &x));
+                assert_int_equal(x.is_rest, i == 4);
+        }
+        logread_done(&l);
+}
+
 static void test_grep(void **state)
 {
         (void)state;
@@ -657,8 +678,6 @@ static void test_grep(void **state)
 }
 
 /* ---- runs ---- */
-
-#define T(m) "2026-11-20T10:" #m ":00.000+01:00 "
 
 /* The texts of what is found, joined by "|": "cut:" or "gone:" first if some of it has rotated away. */
 static void expect_run(int64_t which, const char *wanted)
@@ -743,6 +762,15 @@ static void test_runs_of_the_record(void **state)
         expect_run(3, "started run=3|y|");
         expect_run(-2, "cut:started run=2 pid=8|x|exited run=2|");
         expect_run(77, "none");
+        put("events.ndjson",
+            E(03, "started", 2,
+              ",\"pid\":8") "{\"at\":\"2026-11-20T10:05:59.000+01:00\",\"event\":\"exited\","
+                            "\"service\":\"r\",\"run\":2,\"code\":1}\n" E(07, "started", 3, ""));
+        put("r.log",
+            T(06) "out x\n" T(06) "svcd exited run=2 code=1\n" T(07) "svcd started run=3\n");
+        expect_run(2, "cut:started run=2 pid=8|x|exited run=2 code=1|"); /* the end only once */
+        put("events.ndjson",
+            E(03, "started", 2, ",\"pid\":8") E(06, "exited", 2, "") E(07, "started", 3, ""));
         put("r.log", T(08) "out y\n");
         expect_run(0, "cut:started run=3|y|");
         expect_run(2, "gone:started run=2 pid=8|exited run=2|");
@@ -774,6 +802,7 @@ int main(void)
             FILES(test_bisection_reads_little),
             FILES(test_compressed),
             FILES(test_compressed_meanwhile),
+            FILES(test_rest),
             FILES(test_grep),
             FILES(test_runs),
             FILES(test_runs_of_the_record),
