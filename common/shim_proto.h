@@ -150,7 +150,7 @@ enum shim_frame {
         /* svcd to shim */
         SHIM_INIT = 1,    /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
         SHIM_START = 2,   /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE CGROUP
-                            CGROUP_SET… RLIMIT_ELSE… SOCKET… FDNAMES */
+                            CGROUP_SET… RLIMIT_ELSE… SOCKET… FDNAMES WATCHDOG */
         SHIM_ORDER = 3,   /* FLAGS MIN_RAN_MS INTENT */
         SHIM_SIGNAL = 4,  /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
         SHIM_KILL = 5,    /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
@@ -169,7 +169,7 @@ enum shim_frame {
         SHIM_HELLO = 64,        /* VERSION NAME PID RUN MAIN_PID STARTED_MS STARTED_WALL_MS READY
                                    LEFTOVER STATUS COOKIE FLAGS (of the order, 0 if none) INTENT
                                    CGROUP CGROUP_ERRNO SIGNALLED SOCKETS_N
-                                   OLD_OP (the last that it knows) */
+                                   OLD_OP (the last that it knows) RELOADING WATCHDOG_US EXTENDED_MS */
         SHIM_STARTED = 65,      /* RUN MAIN_PID STARTED_MS STARTED_WALL_MS RESTARTED CGROUP
                                    CGROUP_ERRNO */
         SHIM_START_FAILED = 66, /* REPORT RUN STAGE ERRNO WALL_MS RESOURCE */
@@ -281,6 +281,12 @@ enum shim_tag {
         SHIM_T_FDNAMES = 86,   /* START: their names, with colons between them */
         SHIM_T_SOCKETS_N = 87, /* HELLO: open sockets */
         SHIM_T_PENDING = 88,   /* SOCKETS, EXITED: a connection waits to be accepted */
+        SHIM_T_WATCHDOG = 93,  /* START: 1 = give the run a WATCHDOG_PID */
+        /* HELLO, of what the run has said by NOTIFY: */
+        SHIM_T_RELOADING = 94,   /* RELOADING=1, and READY=1 not since */
+        SHIM_T_WATCHDOG_US = 95, /* the last WATCHDOG_USEC= + 1; 0 = none */
+        SHIM_T_EXTENDED_MS =
+            96, /* CLOCK_MONOTONIC: up to when EXTEND_TIMEOUT_USEC= asks for patience */
 };
 
 struct shim_socket {

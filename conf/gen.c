@@ -393,6 +393,8 @@ static const char *example(enum conf_setting s)
                 return "[redis]";
         case SETTING_ready:
                 return "port";
+        case SETTING_watchdog:
+                return "30s";
         case SETTING_restart_retry_after:
                 return "15m";
         case SETTING_restart_no_restart_status:

@@ -1,4 +1,4 @@
-/* notify: see notify.h. Understands READY and STATUS only; the rest is svcd's. */
+/* notify: see notify.h. Understands as much as HELLO tells; the rest is svcd's. */
 #include "shim/notify.h"
 
 #include <errno.h>
@@ -10,11 +10,14 @@
 
 #include "shim/link.h"
 #include "shim/text.h"
+#include "shim/tree.h"
 
 #define MESSAGE_MAX  4096
 #define MESSAGES_MAX 16 /* a turn */
 #define VARIABLE     "NOTIFY_SOCKET="
 #define BIND_TRIES   8
+#define FDS_MAX      253                /* SCM_MAX_FD */
+#define NUMBER_MAX   (INT64_C(1) << 52) /* microseconds, some 140 years */
 
 void notify_init(struct shim *s)
 {
@@ -76,62 +79,116 @@ int notify_prepare(struct shim *s)
 
 void notify_reset(struct shim *s)
 {
-        s->notify.ready = false;
+        s->notify.ready = s->notify.reloading = false;
         s->notify.status_n = 0;
+        s->notify.watchdog_us = s->notify.extended_ms = 0;
 }
 
-/* Returns whether READY is new. */
-static bool understand(struct shim *s, const char *p, size_t n)
+/* ---- messages ---- */
+
+struct message {
+        const char *p;
+        size_t n;
+        pid_t pid; /* of its sender */
+        int fds[FDS_MAX];
+        int fds_n;
+        bool news; /* something that svcd must hear */
+};
+
+/* The number behind KEY; *ret is left alone if there is none. */
+static bool number_after(const char *line, size_t n, const char *key, int64_t *ret)
 {
-        bool was_ready = s->notify.ready;
-        for (const char *end = p + n; p < end;) {
-                const char *newline = (const char *)memchr(p, '\n', (size_t)(end - p));
-                size_t len = (size_t)((newline ? newline : end) - p);
-                if (len == 7 && memcmp(p, "READY=1", 7) == 0) {
-                        s->notify.ready = true;
-                } else if (len >= 7 && memcmp(p, "STATUS=", 7) == 0) {
-                        size_t keep = len - 7 < SHIM_STATUS_MAX ? len - 7 : SHIM_STATUS_MAX;
-                        memcpy(s->notify.status, p + 7, keep);
-                        s->notify.status_n = keep;
-                }
-                p += len + 1;
-        }
-        return s->notify.ready && !was_ready;
+        size_t key_n = strlen(key), used;
+        if (n <= key_n || memcmp(line, key, key_n) != 0)
+                return false;
+        int64_t v = text_number(line + key_n, n - key_n, &used);
+        if (!used || used != n - key_n || v > NUMBER_MAX)
+                return false;
+        *ret = v;
+        return true;
 }
 
-static void forward(struct shim *s, pid_t pid, const char *p, size_t n)
+static bool is_word(const char *line, size_t n, const char *word)
+{
+        return n == strlen(word) && memcmp(line, word, n) == 0;
+}
+
+static void understand_line(struct shim *s, struct message *m, const char *line, size_t n)
+{
+        int64_t v;
+        if (is_word(line, n, "READY=1")) {
+                m->news = m->news || !s->notify.ready || s->notify.reloading;
+                s->notify.ready = true;
+                s->notify.reloading = false;
+        } else if (is_word(line, n, "RELOADING=1")) {
+                m->news = s->notify.reloading = true;
+        } else if (number_after(line, n, "WATCHDOG_USEC=", &v)) {
+                m->news = true;
+                s->notify.watchdog_us = v + 1;
+        } else if (number_after(line, n, "EXTEND_TIMEOUT_USEC=", &v)) {
+                m->news = true;
+                s->notify.extended_ms = stamp_mono_us() / MS + v / 1000;
+        } else if (n >= 9 && memcmp(line, "WATCHDOG=", 9) == 0) {
+                m->news = true;
+        } else if (n >= 7 && memcmp(line, "STATUS=", 7) == 0) {
+                size_t keep = n - 7 < SHIM_STATUS_MAX ? n - 7 : SHIM_STATUS_MAX;
+                memcpy(s->notify.status, line + 7, keep);
+                s->notify.status_n = keep;
+        }
+}
+
+static void understand(struct shim *s, struct message *m)
+{
+        for (const char *p = m->p, *end = m->p + m->n; p < end;) {
+                const char *newline = (const char *)memchr(p, '\n', (size_t)(end - p));
+                size_t n = (size_t)((newline ? newline : end) - p);
+                understand_line(s, m, p, n);
+                p += n + 1;
+        }
+}
+
+static void forward(struct shim *s, struct message *m)
 {
         struct shim_writer w;
-        bool news = understand(s, p, n);
+        understand(s, m);
         if (!link_begin(s, &w, SHIM_NOTIFY))
                 return;
         shim_put_int(&w, SHIM_T_RUN, s->run);
-        shim_put_int(&w, SHIM_T_PID, pid);
-        shim_put(&w, SHIM_T_TEXT, p, n);
-        if (!link_end_or_drop(s, &w) && news)
+        shim_put_int(&w, SHIM_T_PID, m->pid);
+        shim_put(&w, SHIM_T_TEXT, m->p, m->n);
+        if (!link_end_or_drop(s, &w) && m->news)
                 link_lose(s); /* HELLO will tell */
 }
 
-/* The sender's credentials; descriptors that came along are closed. */
-static bool credentials(struct msghdr *m, struct ucred *ret)
+/* What came along: who has sent it, and descriptors. */
+static bool take_control(struct msghdr *h, struct message *m, struct ucred *ret)
 {
         bool found = false;
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
                 if (c->cmsg_level != SOL_SOCKET)
                         continue;
                 if (c->cmsg_type == SCM_CREDENTIALS) {
                         memcpy(ret, CMSG_DATA(c), sizeof(*ret));
                         found = true;
                 } else if (c->cmsg_type == SCM_RIGHTS) {
-                        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                        for (size_t i = 0; i < n; i++) {
-                                int fd;
-                                memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-                                close(fd);
-                        }
+                        m->fds_n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+                        memcpy(m->fds, CMSG_DATA(c), (size_t)m->fds_n * sizeof(int));
                 }
         }
         return found;
+}
+
+/* Closed last: who waits for the end of a barrier (BARRIER=1) knows then that all before it was heard. */
+static void close_fds(struct message *m)
+{
+        for (int i = 0; i < m->fds_n; i++)
+                close(m->fds[i]);
+}
+
+static bool is_from_service(const struct shim *s, const struct ucred *sender)
+{
+        return (sender->uid == 0 || sender->uid == geteuid()) && s->phase != PHASE_NONE &&
+               tree_has(sender->pid, s->tag);
 }
 
 void notify_turn(struct shim *s)
@@ -141,20 +198,24 @@ void notify_turn(struct shim *s)
         for (int i = 0; i < MESSAGES_MAX; i++) {
                 union {
                         struct cmsghdr align;
-                        char room[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(253 * sizeof(int))];
+                        char room[CMSG_SPACE(sizeof(struct ucred)) +
+                                  CMSG_SPACE(FDS_MAX * sizeof(int))];
                 } control;
                 struct ucred sender = {0};
+                struct message m = {.p = big.scratch};
                 struct iovec iov = {big.scratch, MESSAGE_MAX};
-                struct msghdr m = {.msg_iov = &iov,
+                struct msghdr h = {.msg_iov = &iov,
                                    .msg_iovlen = 1,
                                    .msg_control = &control,
                                    .msg_controllen = sizeof(control)};
-                ssize_t n = recvmsg(s->notify.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+                ssize_t n = recvmsg(s->notify.fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
                 if (n < 0)
                         return;
-                bool known = credentials(&m, &sender);
-                if (known && (sender.uid == 0 || sender.uid == geteuid()) && n > 0 &&
-                    !(m.msg_flags & MSG_TRUNC) && s->phase != PHASE_NONE)
-                        forward(s, sender.pid, big.scratch, (size_t)n);
+                bool known = take_control(&h, &m, &sender);
+                m.n = (size_t)n;
+                m.pid = sender.pid;
+                if (known && n > 0 && !(h.msg_flags & MSG_TRUNC) && is_from_service(s, &sender))
+                        forward(s, &m);
+                close_fds(&m);
         }
 }

@@ -1,8 +1,9 @@
 /* notify: the socket that the service reports to with sd_notify: READY=1, STATUS=…
  *
- * One abstract address for each shim, so that its sender is the service by construction; the kernel's
- * credentials only keep other users out. Messages go to svcd as they come. What must survive a
- * svcd that is away, or does not keep up, is kept: READY, and the last STATUS.
+ * One abstract address for each shim. Messages count only if they come from a process of the service: the
+ * kernel's credentials say who has sent one; who has ended meanwhile, as systemd-notify does, is believed,
+ * since the address cannot be guessed. They go to svcd as they come. What must survive a svcd that is away,
+ * or does not keep up, is kept: READY, RELOADING, the last STATUS, and what was said of timeouts.
  */
 #ifndef SVCD_SHIM_NOTIFY_H
 #define SVCD_SHIM_NOTIFY_H

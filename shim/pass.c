@@ -30,7 +30,13 @@ static char *begin(struct text *t, const char *name)
 
 void pass_prepare(struct shim *s)
 {
-        struct text t = text_on(big.scratch, sizeof(big.scratch) - PID_ROOM);
+        struct text t = text_on(big.scratch, sizeof(big.scratch) - 2 * PID_ROOM);
+        s->listen_pid = s->watchdog_pid = NULL;
+        if (s->launch.watchdog) {
+                launch_env(&s->launch, begin(&t, "WATCHDOG_PID="));
+                s->watchdog_pid = t.s + t.n;
+                t.n += PID_ROOM;
+        }
         if (!pass_count(s))
                 return;
         launch_env(&s->launch, begin(&t, "LISTEN_FDS="));
@@ -43,14 +49,20 @@ void pass_prepare(struct shim *s)
         s->listen_pid = t.s + t.n;
 }
 
+static void put_pid(char *at)
+{
+        struct text t = text_on(at, PID_ROOM);
+        if (!at)
+                return;
+        text_int(&t, getpid());
+        text_end(&t);
+}
+
 int pass_become(struct shim *s)
 {
         int n = pass_count(s), moved[SOCKETS_MAX];
-        if (!n)
-                return 0;
-        struct text t = text_on(s->listen_pid, PID_ROOM);
-        text_int(&t, getpid());
-        text_end(&t);
+        put_pid(s->watchdog_pid);
+        put_pid(s->listen_pid);
         /* Out of the way of each other first. */
         for (int i = 0; i < n; i++) {
                 moved[i] = fcntl(pass_fd(s, i), F_DUPFD_CLOEXEC, FIRST_FD + n);

@@ -5,11 +5,11 @@
 
 #include "shim/shim.h"
 
-/* LISTEN_FDS, LISTEN_FDNAMES and a LISTEN_PID without its number go into the environment of s->launch; none if
- * there is nothing to pass. Their text is in big.scratch, which must stay as it is until the program runs. */
+/* LISTEN_FDS, LISTEN_FDNAMES and a LISTEN_PID without its number go into the environment of s->launch, none if
+ * there is nothing to pass; and WATCHDOG_PID likewise if it is wanted. Their text is in big.scratch, which must stay as it is until the program runs. */
 void pass_prepare(struct shim *s);
 
-/* In the child, when it needs none of the shim's descriptors any more: the number of LISTEN_PID, and the
+/* In the child, when it needs none of the shim's descriptors any more: its number where it is missing, and the
  * descriptors themselves. 0 or -errno. */
 int pass_become(struct shim *s);
 

@@ -122,6 +122,9 @@ void report_hello(struct shim *s)
         shim_put_int(&w, SHIM_T_DROPPED_LINES, s->log.dropped);
         put_cgroup(s, &w);
         shim_put_int(&w, SHIM_T_SIGNALLED, s->signalled);
+        shim_put_int(&w, SHIM_T_RELOADING, s->notify.reloading);
+        shim_put_int(&w, SHIM_T_WATCHDOG_US, s->notify.watchdog_us);
+        shim_put_int(&w, SHIM_T_EXTENDED_MS, s->notify.extended_ms);
         shim_put_int(&w, SHIM_T_SOCKETS_N, s->sockets.n);
         shim_put_int(&w, SHIM_T_OLD_OP, SHIM_OLD_ROTATE);
         link_end(s, &w);

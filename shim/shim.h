@@ -100,8 +100,9 @@ struct gate {
 
 struct notify {
         int fd;
-        bool ready;
-        char variable[48]; /* NOTIFY_SOCKET=@… */
+        bool ready, reloading;
+        int64_t watchdog_us, extended_ms; /* as in HELLO */
+        char variable[48];                /* NOTIFY_SOCKET=@… */
         size_t status_n;
         char status[SHIM_STATUS_MAX];
 };
@@ -178,7 +179,7 @@ struct shim {
         volatile bool child_born; /* it has run at all */
         struct launch launch;
         struct sockets sockets;
-        char *listen_pid; /* where the child writes its pid */
+        char *listen_pid, *watchdog_pid; /* where the child writes its pid; NULL = nowhere */
         size_t cookie_n;
         char cookie[SHIM_COOKIE_MAX];
         char arena[ARENA_BYTES] __attribute__((aligned(8))); /* INIT's strings, then START's area */

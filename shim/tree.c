@@ -8,12 +8,15 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/shim_proto.h"
 #include "shim/text.h"
 
-#define TREE_MAX 65536 /* processes that get one signal */
+#define TREE_MAX      65536 /* processes that get one signal */
+#define ANCESTORS_MAX 1024
 
 typedef void pid_cb(pid_t pid, void *ctx);
 
@@ -272,6 +275,28 @@ void tree_signal_all(int signo)
                 let_act(f.v[i].pid, signo);
         }
         drop(&f);
+}
+
+/* Processes of other users, such as root's, do not tell their limits; their parents are known to everybody. */
+static bool is_below(pid_t pid)
+{
+        pid_t self = getpid(), parent = 0;
+        for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++, pid = parent) {
+                if (pid == self)
+                        return true;
+                if (!stat_of(pid, &parent))
+                        return false;
+        }
+        return false;
+}
+
+bool tree_has(pid_t pid, int64_t tag)
+{
+        struct rlimit l = {0, 0};
+        if (tag && prlimit(pid, (__typeof__(RLIMIT_CPU))SHIM_TAG_RLIMIT, NULL, &l) == 0)
+                return (int64_t)l.rlim_cur == tag;
+        pid_t parent = 0;
+        return (tag && errno == ESRCH) || !stat_of(pid, &parent) || is_below(pid);
 }
 
 struct others {

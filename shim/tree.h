@@ -22,6 +22,10 @@ struct tree_left tree_kill(void);
 void tree_signal(pid_t main, int signo);
 void tree_signal_all(int signo);
 
+/* Whether PID, as far as that can still be seen, is one of those below this process, which all carry TAG (0 =
+ * none) in the limit that is there for it. One that has ended meanwhile is taken for one. */
+bool tree_has(pid_t pid, int64_t tag);
+
 /* Whether there are processes besides MAIN, a child of ours. */
 bool tree_others(pid_t main);
 

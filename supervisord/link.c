@@ -20,6 +20,7 @@
 #include "supervisord/downlog.h"
 #include "supervisord/logshim.h"
 #include "supervisord/memwatch.h"
+#include "supervisord/notify.h"
 #include "supervisord/orphans.h"
 #include "supervisord/ports.h"
 #include "supervisord/record.h"
@@ -341,29 +342,6 @@ static bool held_by_another(const struct shimio_frame *f, const struct core_even
                (ev->error == EAGAIN || ev->error == EACCES);
 }
 
-static void notify(struct link *l, const struct shimio_frame *f)
-{
-        if (f->v[SHIM_T_RUN] != l->svc->run)
-                return;
-        const char *p = f->s[SHIM_T_TEXT].p ? f->s[SHIM_T_TEXT].p : "";
-        for (const char *end = p + f->s[SHIM_T_TEXT].n; p < end;) {
-                const char *newline = memchr(p, '\n', (size_t)(end - p));
-                size_t n = (size_t)((newline ? newline : end) - p);
-                /* A NUL ends what is shown, and makes a READY=1 with one in it something else. */
-                _cleanup_free_ char *line = xstrndup(p, n);
-                struct core_event ev = {.uid = -1, .run = l->svc->run};
-                if (n == strlen("READY=1") && strcmp(line, "READY=1") == 0) {
-                        ev.type = CORE_EV_READY;
-                        daemon_post(l->d, l->svc, &ev);
-                } else if (str_starts(line, "STATUS=")) {
-                        ev.type = CORE_EV_STATUS;
-                        ev.text = line + strlen("STATUS=");
-                        daemon_post(l->d, l->svc, &ev);
-                }
-                p += n + 1;
-        }
-}
-
 static void stuck(struct link *l, const struct shimio_frame *f)
 {
         char text[CLEANING_WHY_MAX];
@@ -428,7 +406,8 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 post(l, &ev);
                 break;
         case SHIM_NOTIFY:
-                notify(l, f);
+                if (f->v[SHIM_T_RUN] == l->svc->run)
+                        notify_read(l->d, l->svc, f->s[SHIM_T_TEXT].p, f->s[SHIM_T_TEXT].n);
                 break;
         case SHIM_LOST:
                 logshim_lost(l, f);

@@ -1,6 +1,7 @@
 /* report.c: shim frames to core events; no state, no input or output. */
 #include "supervisord/report.h"
 
+#include "supervisord/notify.h"
 #include "supervisord/spec.h"
 
 /* A time, a size or a pid. */
@@ -93,6 +94,10 @@ bool report_adopted(const struct shimio_frame *f, struct core_event *ret)
             .armed = (f->v[SHIM_T_FLAGS] & SHIM_ORDER_ARMED) != 0,
             .intent = small_number(f, SHIM_T_INTENT),
             .signalled = f->v[SHIM_T_SIGNALLED] == -1 ? -1 : small_number(f, SHIM_T_SIGNALLED),
+            .reloading = f->v[SHIM_T_RELOADING] != 0,
+            .extended_ms = number(f, SHIM_T_EXTENDED_MS),
+            .watchdog_said = f->v[SHIM_T_WATCHDOG_US] > 0,
+            .for_ms = notify_ms(number(f, SHIM_T_WATCHDOG_US) - 1),
             .digest = spec_cookie_digest(f->s[SHIM_T_COOKIE].p, f->s[SHIM_T_COOKIE].n),
         };
         return has_run(f) && (ret->run > 0 || !ret->pid);

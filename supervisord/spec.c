@@ -235,6 +235,18 @@ static void put_environ(struct shim_writer *w, const struct conf_environ *env)
         }
 }
 
+static void put_notify(struct shim_writer *w, const struct conf_service *def)
+{
+        if (def->ready.v == CONF_READY_NOTIFY || def->watchdog.set)
+                shim_put_int(w, SHIM_T_NOTIFY, 1);
+        if (!def->watchdog.set)
+                return;
+        _cleanup_free_ char *us =
+            xasprintf("WATCHDOG_USEC=%lld", (long long)def->watchdog.v * 1000);
+        shim_put_str(w, SHIM_T_ENV, us);
+        shim_put_int(w, SHIM_T_WATCHDOG, 1);
+}
+
 int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
                const struct conf_user *user, const struct spec_cgroup *cgroup, int64_t run,
                uint64_t digest, const struct conf_command *check, char **ret_error)
@@ -261,9 +273,8 @@ int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_se
         put_limits(&w, def, cgroup, false);
         if (*prefix)
                 shim_put_str(&w, SHIM_T_CGROUP, prefix);
-        if (!check && def->ready.v == CONF_READY_NOTIFY)
-                shim_put_int(&w, SHIM_T_NOTIFY, 1);
         if (!check) {
+                put_notify(&w, def);
                 put_sockets(&w, def);
                 put_socket_names(&w, def);
         }

@@ -46,6 +46,7 @@ struct svc *svc_new(struct core *c, const char *name)
         x->s.id = c->free_ids.n ? c->free_ids.v[--c->free_ids.n] : c->next_id++;
         x->s.name = xstrdup(name);
         x->s.deadline_ms = x->s.check_at_ms = x->s.calm_at_ms = CORE_NEVER;
+        x->s.watchdog_at_ms = CORE_NEVER;
         x->checking = -1;
         x->s.since_ms = c->now_ms;
         x->s.since_wall_ms = c->wall_ms;
@@ -244,6 +245,8 @@ static void observe(struct svc *x, const struct core_event *ev)
                 machine(x, M_READY, ev);
         else if (ev->type == CORE_EV_STATUS)
                 svc_status(x, ev->text);
+        else if (ev->type == CORE_EV_NOTICE)
+                notice(x, ev);
         else if (ev->type == CORE_EV_STUCK)
                 run_stuck(x, ev);
         else if (ev->type == CORE_EV_EMPTY)
@@ -291,6 +294,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
                 break;
         case CORE_EV_READY:
         case CORE_EV_STATUS:
+        case CORE_EV_NOTICE:
         case CORE_EV_STUCK:
         case CORE_EV_EMPTY:
         case CORE_EV_CHECK:
@@ -319,6 +323,9 @@ void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms)
                 if (x->s.deadline_ms <= now_ms) {
                         deadline_set(x, CORE_NEVER);
                         machine(x, M_DEADLINE, NULL);
+                } else if (x->s.watchdog_at_ms <= now_ms) {
+                        deadline_watchdog_set(x, CORE_NEVER);
+                        machine(x, M_WATCHDOG, NULL);
                 } else if (x->s.calm_at_ms <= now_ms) {
                         deadline_calm_set(x, CORE_NEVER);
                         incident_calm(x);

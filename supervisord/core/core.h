@@ -84,6 +84,14 @@
  *   So that the checks of many services spread, each is a little late at first and a little off its interval,
  *   by a hash of names and seed.
  *
+ * NOTICES
+ *   What a run says of itself (sd_notify). With `watchdog`, or after it has asked for that itself
+ *   (WATCHDOG_USEC), one that is RUNNING or RELOADING has to say that it is ALIVE within that time again and
+ *   again; else it gets ABRT instead of stop.signal, and that is a failure. One that says that it is RELOADING
+ *   is, until READY or, without a word, for ready_timeout. One that is STOPPING by itself has stop.timeout for
+ *   it, gets no signal, and has ended by itself. EXTEND puts off the end of ready_timeout, stop.timeout and
+ *   of a reload; it has to be said again before that is over.
+ *
  * STANDING ORDER
  *   After STARTED the core sends ORDER with armed=true if the next exit would be answered by a new
  *   run at once, provided that the run lasts at least `min_ran_ms` (the current delay): policy and
@@ -179,6 +187,7 @@ enum core_cause {
         CORE_CAUSE_DAEMONIZED, /* its main process ended and left descendants */
         CORE_CAUSE_SHIM,       /* its shim was lost */
         CORE_CAUSE_MEMORY,     /* above limits.memory, as svcd found by looking */
+        CORE_CAUSE_WATCHDOG,   /* it was not heard of for longer than `watchdog` */
         CORE_CAUSE_STOP,       /* asked for: stop, disable, removed, shutdown, requires */
         CORE_CAUSE_RESTART,    /* asked for: restart, replace, changed definition */
         CORE_CAUSE_COUNT
@@ -308,6 +317,8 @@ struct core_service {
         enum core_health health;
         struct core_check *checks; /* those of `def`, in its order */
         int checks_n;
+        int64_t
+            watchdog_at_ms;  /* until then it must have been heard of; CORE_NEVER = no watchdog */
         int64_t check_at_ms; /* when the next one is looked after; CORE_NEVER = not by time */
         bool check_running;
 };
@@ -338,13 +349,15 @@ enum core_event_type {
                                  it saw, exit.run 0 = not known */
         CORE_EV_ADOPTED, /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
                                  ready, leftover, digest, intent + armed (of its standing order),
-                                 text (STATUS); reports of exits follow as EXITED */
+                                 text (STATUS), reloading, extended_ms, watchdog_said + for_ms; reports of
+                                 exits follow as EXITED */
         CORE_EV_AWAY,    /* the shim lives, but there is no connection to it: ADOPTED or LOST will
                             follow; what was ordered since it last spoke may be lost. pid of the
                             shim, 0 = not known */
         /* observations */
-        CORE_EV_READY,  /* READY=1, or the port listens */
+        CORE_EV_READY,  /* the port listens */
         CORE_EV_STATUS, /* text */
+        CORE_EV_NOTICE, /* notice, with for_ms or pid */
         CORE_EV_CHECK, /* of the one that runs: ok, or degraded; code; text = why it is neither, output =
                            what it said; error != 0: it could not be run for lack of something, which says
                            nothing of the service */
@@ -359,6 +372,18 @@ enum core_event_type {
 
 enum core_intent { CORE_INTENT_NONE, CORE_INTENT_RESTART };
 
+/* What a run can say of itself. */
+enum core_notice {
+        CORE_NOTICE_READY, /* it counts with `ready: notify`, and for the end of a reload */
+        CORE_NOTICE_RELOADING,
+        CORE_NOTICE_STOPPING,
+        CORE_NOTICE_ALIVE,
+        CORE_NOTICE_HUNG,     /* it finds itself to be of no use any more: WATCHDOG=trigger */
+        CORE_NOTICE_WATCHDOG, /* for_ms: from now on; 0 = no watchdog */
+        CORE_NOTICE_EXTEND,   /* for_ms */
+        CORE_NOTICE_MAINPID,  /* pid: refused */
+};
+
 struct core_event {
         enum core_event_type type;
         uint64_t op;
@@ -367,7 +392,12 @@ struct core_event {
         int64_t run, pid, at_ms, at_wall_ms;
         bool restarted, leftover, ready, armed, ok, degraded;
         int intent, stage, error, resource;
-        int signalled; /* ADOPTED: the last signal that it was sent; -1 = none, 0 = not known */
+        enum core_notice notice;
+        int64_t for_ms;
+        int64_t extended_ms; /* ADOPTED: EXTEND asks for patience up to then; 0 = it does not */
+        bool reloading,
+            watchdog_said; /* ADOPTED: it reloads by itself; for_ms is its own watchdog */
+        int signalled;     /* ADOPTED: the last signal that it was sent; -1 = none, 0 = not known */
         uint64_t digest;
         int64_t used_bytes, limit_bytes; /* MEMORY */
         int64_t report;   /* EXITED, START_FAILED: the shim's number, handed on to FX_ACK */

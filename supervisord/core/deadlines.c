@@ -1,11 +1,12 @@
 /* deadlines.c: which service has the next deadline: a binary heap of services, each with the earliest
- * of its times (state, check, end of an incident). What happens then is machine.c's, monitor.c's and
- * incident.c's. */
+ * of its times (state, check, end of an incident, watchdog). What happens then is machine.c's, monitor.c's,
+ * incident.c's and notice.c's. */
 #include "supervisord/core/internal.h"
 
 int64_t deadline_of(const struct svc *x)
 {
-        return MIN(MIN(x->s.deadline_ms, x->s.check_at_ms), x->s.calm_at_ms);
+        return MIN(MIN(x->s.deadline_ms, x->s.check_at_ms),
+                   MIN(x->s.calm_at_ms, x->s.watchdog_at_ms));
 }
 
 /* Ids break ties, so that the order of effects depends on nothing else. */
@@ -94,6 +95,14 @@ void deadline_check_set(struct svc *x, int64_t at_ms)
         if (x->s.check_at_ms == at_ms)
                 return;
         x->s.check_at_ms = at_ms;
+        replace(x);
+}
+
+void deadline_watchdog_set(struct svc *x, int64_t at_ms)
+{
+        if (x->s.watchdog_at_ms == at_ms)
+                return;
+        x->s.watchdog_at_ms = at_ms;
         replace(x);
 }
 

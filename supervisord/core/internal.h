@@ -18,11 +18,14 @@
 /* A shim that has answered without a run must send the report of the last run directly after. */
 #define CORE_REPORT_MS 2000
 /* For one that was taken over while it started, even if ready_timeout is over. */
-#define CORE_LOOK_MS 10000
+#define CORE_LOOK_MS      10000
+#define CORE_LOOK_PORT_MS 1000
 /* First check and time between checks while a service with `ready: monitoring` starts. */
 #define CORE_READY_FIRST_MS 100
 #define CORE_READY_AGAIN_MS 500
 #define CORE_TEXT_MAX       400 /* bytes of other people's text (check output, STATUS=) that are kept */
+
+#define NOTICE_EXTEND_MAX_MS (INT64_C(24) * 60 * 60 * 1000)
 
 /* Holds for which those that require the service are stopped first. FAILURES and DONE come when it
  * has ended already; INVALID never had a run of its own. */
@@ -104,6 +107,10 @@ struct svc {
         int checking;        /* index of the check that runs; -1 = none */
         bool check_ending;   /* one was cancelled, and something of it may be left */
         bool in_checks;      /* it stands in core.checks */
+        int64_t watchdog_ms; /* of this run; 0 = none */
+        bool reload_told;    /* RELOADING: it has said so, and says READY when it is done */
+        bool reload_own;     /* RELOADING: nobody has asked for it */
+        bool main_told;      /* that MAINPID is refused, in this run */
         char *check_text;    /* why the last check was no good */
         char *start_error;   /* more than errno about the last failed start */
         char *stuck;         /* what does not end, and why; NULL = nothing is known to be so */
@@ -259,7 +266,8 @@ void incident_tell_again(struct svc *x);
 void incident_told(struct svc *x, enum core_alert kind);
 
 /* ---- deadlines.c ---- */
-int64_t deadline_of(const struct svc *x);              /* the earliest */
+int64_t deadline_of(const struct svc *x); /* the earliest */
+void deadline_watchdog_set(struct svc *x, int64_t at_ms);
 void deadline_calm_set(struct svc *x, int64_t at_ms);  /* calm_at_ms */
 void deadline_set(struct svc *x, int64_t at_ms);       /* s.deadline_ms */
 void deadline_check_set(struct svc *x, int64_t at_ms); /* s.check_at_ms */
@@ -330,6 +338,16 @@ void run_lost_end(struct svc *x); /* the end of the run that was up is known to 
 void run_log_started(struct svc *x, const struct core_exit *run, bool restarted);
 void run_stuck(struct svc *x, const struct core_event *ev);
 void run_log_restart(struct svc *x, const char *reason);
+
+int run_stop_signal(const struct svc *x, enum core_cause why);
+
+/* ---- notice.c ---- */
+void notice(struct svc *x, const struct core_event *ev);
+void notice_begun(struct svc *x); /* a run has */
+void notice_moved(struct svc *x); /* `actual` has changed */
+/* SAME: the run that was known before. */
+void notice_adopted(struct svc *x, const struct core_event *ev, bool same);
+void notice_extended(struct svc *x, int64_t until_ms);
 
 /* ---- monitor.c ---- */
 void monitor_begin(struct svc *x); /* STARTING or RUNNING was entered */

@@ -47,6 +47,7 @@ void machine_go(struct svc *x, enum core_actual to)
         x->c->not_down += (size_t)(to != CORE_DOWN) - (size_t)(from != CORE_DOWN);
         svc_dirty(x, CORE_DIRTY_SOON);
         incident_moved(x);
+        notice_moved(x);
         turn_update(x);
         order_update(x);
 }
@@ -76,6 +77,8 @@ void machine_go(struct svc *x, enum core_actual to)
            "stopping if held or what it requires is being stopped, once nothing that "             \
            "requires it is up; else order, checks and port watch are brought up to date")
 #define OVER_LIMIT    DO(on_over_limit, "stopping: it holds more memory than it may, a failure")
+#define SELF_STOP     DO(on_self_stop, "stopping; what ends has ended by itself")
+#define WATCHDOG      DO(on_watchdog, "stopping by ABRT: it was not heard of for too long, a failure")
 #define REPLACE       DO(on_up_replace, "stopping, then a new run")
 #define STARTED_NEWER DO(on_started_newer, "starting, if the run is a newer one")
 
@@ -94,6 +97,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_down, "as from adopting"),
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
         },
@@ -111,6 +117,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_idle, "nothing, if nothing runs; else as from adopting"),
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
         },
@@ -128,6 +137,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_idle, "nothing, if nothing runs; else as from adopting"),
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
         },
@@ -147,6 +159,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
         },
@@ -165,6 +180,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = DO(on_ready, "running"),
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = SELF_STOP,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = OVER_LIMIT,
         },
@@ -182,6 +200,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = DO(on_self_reload, "reloading, until ready or ready_timeout"),
+            [M_SELF_STOP] = SELF_STOP,
+            [M_WATCHDOG] = WATCHDOG,
             [M_UNHEALTHY] = DO(on_unhealthy, "stopping: monitoring failed, a failure"),
             [M_OVER_LIMIT] = OVER_LIMIT,
         },
@@ -199,7 +220,10 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_LOST] = ENDED,
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
-            [M_READY] = IGNORE,
+            [M_READY] = DO(on_reload_ready, "running, if it has said that it reloads"),
+            [M_SELF_RELOAD] = DO(on_reload_told, "reloading, until ready or ready_timeout"),
+            [M_SELF_STOP] = SELF_STOP,
+            [M_WATCHDOG] = WATCHDOG,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = OVER_LIMIT,
         },
@@ -219,6 +243,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
         },
@@ -237,6 +264,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
         },
@@ -258,6 +288,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
                                "run: down, waiting, backoff or spawning"),
             [M_AWAY] = DO(on_adopting_away, "what was said no longer counts"),
             [M_READY] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
         },

@@ -22,6 +22,9 @@
         X(ADOPTED, "adopted")                                                                      \
         X(AWAY, "shim away")                                                                       \
         X(READY, "ready")                                                                          \
+        X(SELF_RELOAD, "reloads by itself")                                                        \
+        X(SELF_STOP, "stops by itself")                                                            \
+        X(WATCHDOG, "watchdog") /* EV: it says so itself */                                        \
         X(UNHEALTHY, "unhealthy")                                                                  \
         X(OVER_LIMIT, "memory limit exceeded") /* used_bytes, limit_bytes */
 enum machine_event {

@@ -174,6 +174,8 @@ static void note_stopping(struct strbuf *b, const struct svc *x, int64_t now_ms)
         static const char *const why[CORE_CAUSE_COUNT] = {
             [CORE_CAUSE_READY] = "was not ready in time",
             [CORE_CAUSE_MONITORING] = "monitoring failed",
+            [CORE_CAUSE_WATCHDOG] = "had not said for too long that it was alive",
+            [CORE_CAUSE_EXIT] = "stops by itself",
             [CORE_CAUSE_MEMORY] = "held more memory than limits.memory",
             [CORE_CAUSE_DAEMONIZED] = "put itself in the background",
             [CORE_CAUSE_RESTART] = "is being replaced",

@@ -2,6 +2,7 @@
  * keep the shim's standing order right. Which of it happens when is the table's business. */
 #include "supervisord/core/internal.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,9 +34,10 @@ struct order run_restart_order(const struct svc *x)
 
 void run_order_fit(struct svc *x)
 {
-        bool restarting = x->s.actual == CORE_RELOADING ||
+        bool restarting = (x->s.actual == CORE_RELOADING && !x->reload_own) ||
                           (x->s.actual == CORE_RUNNING && x->s.restart_grace_ms > x->c->now_ms);
-        if (x->s.pid && (restarting || x->s.actual == CORE_RUNNING || x->s.actual == CORE_STARTING))
+        if (x->s.pid && (x->s.actual == CORE_RELOADING || x->s.actual == CORE_RUNNING ||
+                         x->s.actual == CORE_STARTING))
                 run_order(x, run_out_of_date(x, x->digest) ? (struct order){0}
                              : restarting                  ? run_restart_order(x)
                                                            : failure_order(x));
@@ -148,6 +150,12 @@ void run_stopping(struct svc *x, enum core_cause why)
                 deadline_set(x, x->c->now_ms + def->stop_timeout.v);
 }
 
+int run_stop_signal(const struct svc *x, enum core_cause why)
+{
+        /* What hangs is to say where: most runtimes do on ABRT, at least by a core dump. */
+        return why == CORE_CAUSE_WATCHDOG ? SIGABRT : (int)svc_def(x)->stop_signal.v;
+}
+
 /* Does not wait for dependents: callers that must have done so. */
 void run_stop(struct svc *x, enum core_cause why)
 {
@@ -158,7 +166,7 @@ void run_stop(struct svc *x, enum core_cause why)
                 return;
         }
         struct core_effect *e = fx_add(x, CORE_FX_SIGNAL);
-        e->signo = (int)def->stop_signal.v;
+        e->signo = run_stop_signal(x, why);
         e->tree = def->stop_scope.v == CONF_SCOPE_TREE;
 }
 
@@ -175,11 +183,14 @@ static enum core_actual state_of(const struct svc *x, int64_t run)
 static enum core_cause asked_for(const struct svc *x, int64_t run, int64_t at_ms)
 {
         enum core_actual in = state_of(x, run);
-        if (in == CORE_STOPPING || in == CORE_KILLING)
+        bool stopping = in == CORE_STOPPING || in == CORE_KILLING;
+        /* EXIT: it stops by itself, and whoever has asked for that meanwhile has it now. */
+        if (stopping && x->s.ending != CORE_CAUSE_EXIT)
                 return x->s.ending == CORE_CAUSE_NONE ? CORE_CAUSE_STOP : x->s.ending;
         if (order_must_stop(x))
                 return CORE_CAUSE_STOP;
-        if (in == CORE_RELOADING || (x->s.restart_grace_ms && at_ms <= x->s.restart_grace_ms))
+        if ((in == CORE_RELOADING && !x->reload_own) ||
+            (x->s.restart_grace_ms && at_ms <= x->s.restart_grace_ms))
                 return CORE_CAUSE_RESTART;
         return CORE_CAUSE_NONE;
 }

@@ -127,6 +127,9 @@ static void save_run(const struct svc *x, json_t *o)
         put_int(o, "started_wall_ms", s->started_wall_ms);
         put_hex(o, "digest", s->digest);
         put_int(o, "restart_grace_ms", s->restart_grace_ms);
+        put_int(o, "watchdog_ms", x->watchdog_ms);
+        put_bool(o, "reload_told", actual == CORE_RELOADING && x->reload_told);
+        put_bool(o, "reload_own", actual == CORE_RELOADING && x->reload_own);
         put_int(o, "restarts", s->restarts);
         put_bool(o, "again", x->again);
         put_int(o, "over_bytes", x->over_bytes);
@@ -465,6 +468,9 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         s->started_ms = get_int(o, "started_ms");
         s->digest = get_hex(o, "digest");
         s->restart_grace_ms = get_int(o, "restart_grace_ms");
+        x->watchdog_ms = get_int(o, "watchdog_ms");
+        x->reload_told = get_bool(o, "reload_told");
+        x->reload_own = get_bool(o, "reload_own");
         s->restarts = MIN(get_int(o, "restarts"), s->run);
         x->again = get_bool(o, "again");
         x->over_bytes = get_int(o, "over_bytes");

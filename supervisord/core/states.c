@@ -113,6 +113,7 @@ static void take_started(struct svc *x, const struct core_event *ev)
         s->restarts += x->again;
         x->again = false;
         x->not_before_ms = x->short_delay_ms = 0;
+        notice_begun(x);
         x->shim = true;
         svc_dirty(x, CORE_DIRTY_SOON);
         log_started(x, ev->restarted);
@@ -143,8 +144,9 @@ void on_started_newer(struct svc *x, const struct core_event *ev)
 static bool ended_in_time(const struct svc *x)
 {
         enum core_cause why = x->s.ending;
-        bool unwell =
-            why == CORE_CAUSE_MONITORING || why == CORE_CAUSE_READY || why == CORE_CAUSE_MEMORY;
+        bool unwell = why == CORE_CAUSE_MONITORING || why == CORE_CAUSE_READY ||
+                      why == CORE_CAUSE_MEMORY || why == CORE_CAUSE_WATCHDOG ||
+                      why == CORE_CAUSE_EXIT;
         return unwell && !x->s.holds && !x->replace && !order_must_stop(x);
 }
 
@@ -235,6 +237,7 @@ static void send_restart_signal(struct svc *x, bool caught)
 {
         const struct conf_service *def = svc_def(x);
         x->s.signal_caught = caught;
+        x->reload_told = x->reload_own = false; /* what it has said before was another one */
         x->s.restart_grace_ms = x->c->now_ms + def->stop_timeout.v;
         run_order(x, run_restart_order(x));
         machine_go(x, CORE_RELOADING);
@@ -254,9 +257,50 @@ void on_up_reload(struct svc *x, const struct core_event *ev)
                 send_restart_signal(x, ev->caught);
 }
 
+/* It has kept its pid and is RUNNING again. */
+static void end_reload(struct svc *x)
+{
+        int64_t grace_ms = x->s.restart_grace_ms;
+        machine_go(x, CORE_RUNNING);
+        if (grace_ms > x->c->now_ms)
+                deadline_set(x, grace_ms);
+        monitor_begin(x);
+        run_order_fit(x);
+}
+
+static void log_reloaded(struct svc *x, const char *event)
+{
+        struct line l = line_new(event);
+        line_int(&l, "run", x->s.run);
+        line_int(&l, "pid", x->s.pid);
+        line_log(x, &l, true);
+}
+
+void on_reload_ready(struct svc *x, const struct core_event *ev UNUSED)
+{
+        if (!x->reload_told)
+                return;
+        log_reloaded(x, "reloaded");
+        end_reload(x);
+        op_running(x, true);
+}
+
+/* It has said that it reloads, and not that it is ready again. It runs, that much is known. */
+static void reload_overdue(struct svc *x)
+{
+        log_reloaded(x, "reload not finished");
+        end_reload(x);
+        op_end(x, true, CORE_FAILED,
+               "it has said that it reloads, and not within ready_timeout that it is ready again");
+}
+
 void on_reloading_deadline(struct svc *x, const struct core_event *ev UNUSED)
 {
         struct core_service *s = &x->s;
+        if (x->reload_told) {
+                reload_overdue(x);
+                return;
+        }
         if (!s->signal_caught) {
                 /* Neither caught nor ended: it blocks the signal, or is stuck. */
                 svc_dirty(x, CORE_DIRTY_SOON);
@@ -266,15 +310,8 @@ void on_reloading_deadline(struct svc *x, const struct core_event *ev UNUSED)
                         run_stop(x, CORE_CAUSE_RESTART);
                 return;
         }
-        struct line l = line_new("reloaded");
-        line_int(&l, "run", s->run);
-        line_int(&l, "pid", s->pid);
-        machine_go(x, CORE_RUNNING);
-        line_log(x, &l, true);
-        if (s->restart_grace_ms > x->c->now_ms)
-                deadline_set(x, s->restart_grace_ms);
-        monitor_begin(x);
-        run_order_fit(x);
+        log_reloaded(x, "reloaded");
+        end_reload(x);
         op_running(x, true);
 }
 
@@ -392,7 +429,9 @@ static void stop_on(struct svc *x, int signalled)
                 return;
         }
         /* Many programs take a second signal for impatience, and drop what they were saving. */
-        if (signalled == (int)svc_def(x)->stop_signal.v && svc_def(x)->stop_timeout.v > 0)
+        bool by_itself = x->s.ending == CORE_CAUSE_EXIT && !order_must_stop(x);
+        bool told = signalled == run_stop_signal(x, x->s.ending) || by_itself;
+        if (told && svc_def(x)->stop_timeout.v > 0)
                 run_stopping(x, x->s.ending);
         else
                 run_stop(x, x->s.ending);
@@ -407,19 +446,42 @@ static void adopt_leftover(struct svc *x, bool stopping, int signalled)
                 stop_on(x, signalled);
                 return;
         }
-        bool asked = x->was_same_boot && x->was == CORE_RELOADING;
+        bool asked = x->was_same_boot && x->was == CORE_RELOADING && !x->reload_own;
         stop_leftover(x, asked ? CORE_CAUSE_RESTART : CORE_CAUSE_DAEMONIZED);
 }
 
-/* Not longer than it had, but long enough to find out whether it has become ready meanwhile. */
+/* How long it takes to find out whether it has become ready while no svcd was there: its shim has just said so,
+ * a port is looked at at once, a check takes its time. */
+static int64_t look_ms(const struct conf_service *def)
+{
+        int64_t kind = def->ready.v;
+        int64_t ms = kind == CONF_READY_NOTIFY ? 0
+                     : kind == CONF_READY_PORT ? CORE_LOOK_PORT_MS
+                                               : CORE_LOOK_MS;
+        return MIN(def->ready_timeout.v, ms);
+}
+
+/* Not longer than it had, but long enough to find out. */
 static void adopt_starting(struct svc *x)
 {
+        const struct conf_service *def = svc_def(x);
         begin_starting(x);
         if (x->s.actual != CORE_STARTING)
                 return;
-        int64_t due_ms = x->s.started_ms + svc_def(x)->ready_timeout.v;
-        int64_t least_ms = x->c->now_ms + MIN(svc_def(x)->ready_timeout.v, CORE_LOOK_MS);
-        deadline_set(x, MAX(due_ms, least_ms));
+        x->ready_by_ms = MAX(x->s.started_ms + def->ready_timeout.v, x->c->now_ms + look_ms(def));
+        deadline_set(x, x->slot ? MIN(x->ready_by_ms, x->c->now_ms + TURN_MS) : x->ready_by_ms);
+}
+
+/* It has said that it reloads, and has not finished. */
+static void adopt_told(struct svc *x)
+{
+        bool known = x->was == CORE_RELOADING && x->reload_told;
+        int64_t until_ms = x->c->now_ms + svc_def(x)->ready_timeout.v;
+        x->reload_own = x->was != CORE_RELOADING || x->reload_own;
+        machine_go(x, CORE_RELOADING);
+        x->reload_told = true;
+        deadline_set(x, known && x->was_deadline_ms ? MIN(x->was_deadline_ms, until_ms) : until_ms);
+        run_order_fit(x);
 }
 
 /* The restart signal may or may not have been sent: the order, which goes first, tells. */
@@ -448,7 +510,9 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
         } else if (replace && !must_stop) {
                 machine_go(x, CORE_STARTING);
                 run_stop(x, CORE_CAUSE_RESTART);
-        } else if (same && x->was == CORE_RELOADING && s->def && !must_stop) {
+        } else if (was_ready && ev->reloading && s->def && !must_stop) {
+                adopt_told(x);
+        } else if (same && x->was == CORE_RELOADING && !x->reload_told && s->def && !must_stop) {
                 adopt_reloading(x, ev);
         } else if (was_ready) {
                 machine_go(x, CORE_RUNNING);
@@ -457,12 +521,13 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
                 monitor_adopted(x);
                 run_order_fit(x);
                 if (!replace)
-                        op_running(x, false);
-        } else if (ev->ready) {
+                        op_running(x, x->was == CORE_RELOADING);
+        } else if (ev->ready && svc_def(x)->ready.v == CONF_READY_NOTIFY) {
                 become_ready(x);
         } else {
                 adopt_starting(x);
         }
+        notice_extended(x, ev->extended_ms);
         x->replace = replace && must_stop;
         svc_post(x);
 }
@@ -531,6 +596,7 @@ void on_adopted(struct svc *x, const struct core_event *ev)
                 else
                         run_next(x);
         } else {
+                notice_adopted(x, ev, same);
                 adopt_up(x, ev, stopping, same);
         }
 }

@@ -72,6 +72,7 @@ const char *core_cause_name(enum core_cause cause)
             [CORE_CAUSE_DAEMONIZED] = "daemonized",
             [CORE_CAUSE_SHIM] = "shim lost",
             [CORE_CAUSE_MEMORY] = "memory",
+            [CORE_CAUSE_WATCHDOG] = "watchdog",
             [CORE_CAUSE_STOP] = "stop",
             [CORE_CAUSE_RESTART] = "restart",
         };
@@ -134,6 +135,8 @@ static const char *exit_why(enum core_cause cause)
                 return " (not ready in time)";
         case CORE_CAUSE_MONITORING:
                 return " (monitoring failed)";
+        case CORE_CAUSE_WATCHDOG:
+                return " (watchdog: it had not said for too long that it was alive)";
         case CORE_CAUSE_DAEMONIZED:
                 return " and left descendants in the background";
         default:

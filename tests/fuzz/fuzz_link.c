@@ -329,7 +329,17 @@ static void say(struct core_service *s, const void *data, size_t n)
 /* One sd_notify message, which svcd must understand as a plain reader does. */
 static void say_notify(struct core_service *s)
 {
-        static const char *const words[] = {"READY=1", "\n", "STATUS=", "READY=1\n", "STOPPING=1"};
+        static const char *const words[] = {"READY=1",
+                                            "\n",
+                                            "STATUS=",
+                                            "READY=1\n",
+                                            "STOPPING=1",
+                                            "WATCHDOG=1",
+                                            "RELOADING=1\n",
+                                            "WATCHDOG_USEC=3000000",
+                                            "EXTEND_TIMEOUT_USEC=1",
+                                            "\nMAINPID=1",
+                                            "FDSTORE=1"};
         unsigned char buf[4096];
         char text[1024];
         size_t n = 0, len, before = queue_n;
@@ -354,7 +364,8 @@ static void say_notify(struct core_service *s)
         const char *status = NULL;
         bool ready = false;
         for (size_t i = before; i < queue_n; i++) {
-                ready |= queue[i].ev.type == CORE_EV_READY;
+                ready |=
+                    queue[i].ev.type == CORE_EV_NOTICE && queue[i].ev.notice == CORE_NOTICE_READY;
                 if (queue[i].ev.type == CORE_EV_STATUS)
                         status = queue[i].ev.text;
         }

@@ -488,7 +488,8 @@ void check_call_ended(struct sim *w)
         for (size_t i = 0; i < core_count(w->core); i++) {
                 const struct core_service *s = core_at(w->core, i);
                 int who = sim_who(s->name);
-                first = MIN(first, MIN(MIN(s->deadline_ms, s->check_at_ms), s->calm_at_ms));
+                first = MIN(first, MIN(MIN(s->deadline_ms, s->check_at_ms),
+                                       MIN(s->calm_at_ms, s->watchdog_at_ms)));
                 bool run = s->actual == CORE_STARTING || s->actual == CORE_RUNNING ||
                            s->actual == CORE_RELOADING;
                 if (s->actual == CORE_DOWN)
