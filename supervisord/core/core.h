@@ -73,6 +73,8 @@
  *   Of the services that have to become ready (`ready` is not exec) no more than start_concurrency are
  *   SPAWNING or STARTING at once; the next one, WAITING meanwhile, is spawned when one is ready, has
  *   ended, or has taken longer than ten seconds. One that a client waits for does not wait for a turn.
+ *   Of those whose `ready` is exec no more than start_concurrency are tried again, after a failure or a
+ *   shortage, within a quarter of a second; the others are in BACKOFF for that much longer.
  *
  * CHECKS
  *   A service has any number of checks (conf_check_get), each with its own times and counts. None runs before

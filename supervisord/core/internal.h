@@ -101,6 +101,7 @@ struct svc {
         int64_t last_run;       /* highest number ever given */
         int64_t not_before_ms;  /* back-off: no new run before; 0 = none */
         int64_t short_delay_ms; /* the next back-off of a shortage; 0 = the first */
+        int64_t paced_ms;       /* when turn_pace lets it be tried again; 0 = was not asked yet */
         int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
         int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
         int64_t ready_by_ms; /* STARTING: when ready_timeout is over */
@@ -169,6 +170,8 @@ struct core {
         struct svcs turns;  /* those that wait for a slot, in this order */
         size_t starting;    /* slots that are taken */
         int start_max;      /* start_concurrency; 0 = no limit */
+        int64_t pace_ms;    /* turn_pace: the last time that was given, */
+        int paced;          /* and to how many */
         struct svcs checks; /* those with a check that is due, in this order */
         int checking;       /* checks of which something may be alive */
         int check_max;      /* monitoring.concurrency; 0 = no limit */
@@ -289,12 +292,15 @@ void hold_set(struct svc *x, unsigned holds);
 void hold_clear(struct svc *x, unsigned holds);
 
 /* ---- turn.c: start_concurrency ---- */
-#define TURN_MS 10000 /* the longest that a service which is not ready keeps others waiting */
+#define TURN_MS      10000 /* the longest that a service which is not ready keeps others waiting */
+#define TURN_PACE_MS 250   /* see turn_pace */
 bool turn_has_come(const struct svc *x); /* it may be spawned now */
 void turn_wait(struct svc *x);           /* it is WAITING for that */
 void turn_update(struct svc *x);         /* after `actual` changed */
 void turn_give_up(struct svc *x);
 void turn_forget(struct svc *x);
+/* When it may be tried again: now, unless many others are, too. */
+int64_t turn_pace(struct svc *x);
 bool turn_next(struct core *c); /* posts the next one if it may start; false if there is none */
 char *turn_text(const struct svc *x);
 

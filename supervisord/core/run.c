@@ -88,6 +88,7 @@ static void spawn(struct svc *x)
         svc_status(x, NULL);
         x->replace = false;
         x->shim = true;
+        x->paced_ms = 0;
         machine_go(x, CORE_SPAWNING);
         svc_dirty(x, CORE_DIRTY_NOW);
         fx_add(x, CORE_FX_SPAWN);
@@ -104,6 +105,14 @@ static void wait_required(struct svc *x, bool told)
         strbuf_addf(&l.text, " for %s", r ? r->s.name : "what it requires");
         json_object_set_new(l.fields, "for", json_string(r ? r->s.name : ""));
         line_log(x, &l, true);
+}
+
+/* Until x->not_before_ms. */
+static bool must_back_off(struct svc *x)
+{
+        if (x->not_before_ms <= x->c->now_ms)
+                x->not_before_ms = turn_pace(x);
+        return x->not_before_ms > x->c->now_ms;
 }
 
 void run_next(struct svc *x)
@@ -128,7 +137,7 @@ void run_next(struct svc *x)
                 go_down(x);
         } else if (x->unready > 0) {
                 wait_required(x, told == CORE_WAITING);
-        } else if (x->not_before_ms > x->c->now_ms) {
+        } else if (must_back_off(x)) {
                 machine_go(x, CORE_BACKOFF);
                 deadline_set(x, x->not_before_ms);
         } else if (!turn_has_come(x)) {

@@ -7,7 +7,12 @@
  * all slots taken is WAITING and stands in `turns`, first come, first served. A slot is given up after
  * TURN_MS even if the service is not ready by then: one that never will be must not keep the others down.
  * What somebody has asked for and waits for, what a shim starts by itself and what a new svcd finds
- * starting takes a slot without asking. */
+ * starting takes a slot without asking.
+ *
+ * One that needs no slot is paced when it is tried again, after a failure or a shortage: what a hundred services
+ * depend on is away for all of them at once, and their delays end together, too. No more than start_concurrency
+ * of them begin within TURN_PACE_MS; the others get a later time. A first start is not paced, nor is what somebody
+ * asks for. */
 #include "supervisord/core/internal.h"
 
 #include <string.h>
@@ -25,6 +30,26 @@ static bool is_full(const struct core *c)
 bool turn_has_come(const struct svc *x)
 {
         return !needs_slot(x) || !is_full(x->c) || x->ops.n > 0;
+}
+
+/* Each is given a time once: it does not stand in line again when that has come. */
+int64_t turn_pace(struct svc *x)
+{
+        struct core *c = x->c;
+        bool tried_again = x->again || x->short_delay_ms > 0;
+        if (!tried_again || c->start_max == 0 || needs_slot(x) || x->ops.n > 0)
+                return c->now_ms;
+        if (x->paced_ms)
+                return x->paced_ms;
+        if (c->pace_ms + TURN_PACE_MS <= c->now_ms) {
+                c->pace_ms = c->now_ms;
+                c->paced = 0;
+        } else if (c->paced >= c->start_max) {
+                c->pace_ms += TURN_PACE_MS;
+                c->paced = 0;
+        }
+        c->paced++;
+        return x->paced_ms = c->pace_ms;
 }
 
 void turn_wait(struct svc *x)

@@ -124,6 +124,77 @@ static void started_by_the_shim(void **state)
         bench_done(&b);
 }
 
+/* How many of all services are SPAWNING. */
+static int spawning(const struct bench *b)
+{
+        int n = 0;
+        for (size_t i = 0; i < core_count(b->c); i++)
+                n += core_at(b->c, i)->actual == CORE_SPAWNING;
+        return n;
+}
+
+/* What ten services depend on goes away: all of them fail together, and their delays end together. */
+static void no_herd_is_tried_again(void **state)
+{
+        static const char names[] = "abcdefghij";
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        for (const char *p = names; *p; p++)
+                defs_add(b.conf, (char[]){*p, '\0'});
+        b.conf->account.start_concurrency.v = 4;
+        bench_apply(&b);
+        assert_int_equal(spawning(&b), 10); /* a first start is not paced */
+        for (const char *p = names; *p; p++)
+                bench_started(&b, (char[]){*p, '\0'});
+        for (const char *p = names; *p; p++)
+                bench_exited(&b, (char[]){*p, '\0'}, EXIT(1));
+        assert_int_equal(spawning(&b), 0);
+        bench_pass(&b, 999);
+        assert_int_equal(spawning(&b), 0);
+        bench_pass(&b, 1);
+        assert_int_equal(spawning(&b), 4);
+        expect_note(&b, "e", "next start in 250ms: exited with code 1 after 0ms");
+        bench_pass(&b, 249);
+        assert_int_equal(spawning(&b), 4);
+        bench_pass(&b, 1);
+        assert_int_equal(spawning(&b), 8);
+        expect_state(&b, "j", "backoff");
+        bench_ask(&b, "j", CORE_EV_START); /* somebody wants that one now */
+        assert_int_equal(spawning(&b), 9);
+        bench_pass(&b, 250);
+        assert_int_equal(spawning(&b), 10);
+        bench_done(&b);
+}
+
+/* One alone is tried again when its time has come, and so is each of many without a limit. */
+static void one_alone_is_not_paced(void **state)
+{
+        (void)state;
+        for (int max = 0; max < 2; max++) {
+                struct bench b;
+                bench_init(&b);
+                defs_add(b.conf, "a");
+                if (max == 0)
+                        defs_add(b.conf, "b");
+                b.conf->account.start_concurrency.v = max;
+                bench_apply(&b);
+                for (int run = 0, delay_ms = 1000; run < 3; run++, delay_ms *= 2) {
+                        bench_started(&b, "a");
+                        bench_exited(&b, "a", EXIT(1));
+                        if (max == 0) {
+                                bench_started(&b, "b");
+                                bench_exited(&b, "b", EXIT(1));
+                        }
+                        bench_pass(&b, delay_ms - 1);
+                        assert_int_equal(spawning(&b), 0);
+                        bench_pass(&b, 1);
+                        assert_int_equal(spawning(&b), max ? 1 : 2);
+                }
+                bench_done(&b);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -134,6 +205,8 @@ int main(void)
             cmocka_unit_test(a_person_first),
             cmocka_unit_test(leaves_the_row),
             cmocka_unit_test(started_by_the_shim),
+            cmocka_unit_test(no_herd_is_tried_again),
+            cmocka_unit_test(one_alone_is_not_paced),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,14 @@ static void expect(const char *policy, const char *definitions, const char *mess
 
 /* ---- reading ---- */
 
+static bool is_account_setting(const char *path)
+{
+        for (int i = 0; i < ACCOUNT_COUNT; i++)
+                if (strcmp(conf_account_settings[i].path, path) == 0)
+                        return true;
+        return false;
+}
+
 static void test_reading(void **state)
 {
         (void)state;
@@ -68,6 +76,9 @@ static void test_reading(void **state)
         assert_int_equal(policy_place(p, POLICY_max_memory).line, 5);
         assert_int_equal(policy_limit_of(p, "limits.memory"), POLICY_max_memory);
         assert_int_equal(policy_limit_of(p, "limits.cpu"), -1);
+        for (int i = 0; i < POLICY_COUNT; i++) /* what a rule limits is there */
+                assert_true(!policy_caps[i] || conf_find_setting(policy_caps[i]) >= 0 ||
+                            is_account_setting(policy_caps[i]));
         assert_int_equal(policy_limit_of(NULL, "limits.memory"), -1);
         free(host);
         free(memory);
@@ -183,6 +194,43 @@ static void test_the_limit_is_the_value(void **state)
         assert_int_equal(a->origin[SETTING_limits_memory].place.line, 2);
         assert_int_equal(b->origin[SETTING_limits_memory].source, CONF_FROM_SERVICE);
         helper_done(&l);
+}
+
+static void account_has(const char *definitions, const char *messages, const char *value,
+                        enum conf_source source)
+{
+        struct loaded l = under("max: {log_quota: 500M}\n", definitions);
+        char *got = helper_messages(&l.diag);
+        char *quota = conf_print_account(l.conf, ACCOUNT_logs_quota);
+        assert_string_equal(got, messages);
+        assert_string_equal(quota, value);
+        assert_int_equal(l.conf->account.origin[ACCOUNT_logs_quota].source, source);
+        helper_valid(&l, "a");
+        free(quota);
+        free(got);
+        helper_done(&l);
+}
+
+static void test_of_the_account(void **state)
+{
+        static const char a[] = "services: {a: {command: x}}\n";
+        (void)state;
+        account_has(a, "", "500M", CONF_FROM_POLICY); /* svcd's own default is more */
+        char *less = xasprintf("logs: {quota: 100M}\n%s", a),
+             *more = xasprintf("logs: {quota: 2G}\n%s", a),
+             *no_limit = xasprintf("logs: {quota: 0}\n%s", a);
+        account_has(less, "", "100M", CONF_FROM_SERVICE);
+        account_has(more,
+                    "1:8: logs.quota: 2G is too much, the host's policy allows 500M (" FILE_NAME
+                    ":1)",
+                    "500M", CONF_FROM_POLICY);
+        account_has(no_limit,
+                    "1:8: logs.quota: 0 is too much, the host's policy allows 500M (" FILE_NAME
+                    ":1)",
+                    "500M", CONF_FROM_POLICY);
+        free(less);
+        free(more);
+        free(no_limit);
 }
 
 static void test_too_many_services(void **state)
@@ -394,6 +442,7 @@ int main(void)
             cmocka_unit_test(test_too_much),
             cmocka_unit_test(test_too_much_by_default),
             cmocka_unit_test(test_the_limit_is_the_value),
+            cmocka_unit_test(test_of_the_account),
             cmocka_unit_test(test_too_many_services),
             cmocka_unit_test(test_ports),
             cmocka_unit_test(test_kept_definitions_are_not_judged),
