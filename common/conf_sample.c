@@ -44,6 +44,8 @@ const char conf_sample[] =
     "#  command: bin/alert\n"
     "#  # Where each alert is sent by `sendmail -t`.\n"
     "#  email: me@example.org\n"
+    "#  # What takes longer to send an alert is killed, and tried again later.\n"
+    "#  timeout: 30s\n"
     "#  # What an alert is sent for: a service was disabled by failures; it runs well again after that;\n"
     "#  # its checks find it degraded. One for each incident, however often it is tried again meanwhile.\n"
     "#  on: [disabled, recovered, degraded]\n"

@@ -178,7 +178,7 @@ void daemon_turn(struct daemon *d)
                 tell_manager(d);
         selflog_flush(&d->log);
         arm(d);
-        if ((d->finishing && !has_links(d) && !check_busy()) || upgrade_due(d))
+        if ((d->finishing && !has_links(d) && !check_busy() && !alerts_busy(d)) || upgrade_due(d))
                 ev_break(d->loop, EVBREAK_ALL);
 }
 
@@ -307,6 +307,7 @@ static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
                 nursery_reaped(&d->nursery, pid);
                 proof_reaped(&d->upgrade.proof, pid, wstatus);
                 logkeep_reaped(d, pid, wstatus);
+                alerts_reaped(d, pid, wstatus);
         }
 }
 
@@ -373,6 +374,7 @@ static int listen_here(struct daemon *d, const struct handover *h)
 static void begin(struct daemon *d)
 {
         load(d, NULL);
+        alerts_init(d);
         link_wake_shims(d);
         for (size_t i = 0; i < core_count(d->core); i++)
                 programs_fit(d, core_at(d->core, i));
@@ -406,6 +408,7 @@ static int run(struct daemon *d, char **argv, struct handover *h)
 static void done(struct daemon *d)
 {
         upgrade_done(d);
+        alerts_done(d);
         server_done(&d->server);
         watch_done(&d->watch, d);
         check_done(d);

@@ -14,6 +14,7 @@
 
 #include "common/conf.h"
 #include "common/paths.h"
+#include "supervisord/alerts.h"
 #include "supervisord/cgroup.h"
 #include "supervisord/core/core.h"
 #include "supervisord/downlog.h"
@@ -55,6 +56,7 @@ struct daemon {
         struct logroom logroom;
         struct state state;
         struct watch watch;
+        struct alerts alerts;
         struct programs programs;
         struct places places;
         struct link **links; /* by core_service.id; NULL = no shim */

@@ -44,12 +44,6 @@ static void conf_fx(struct daemon *d, const struct core_effect *fx)
         link_live(d, fx->svc);
 }
 
-static void alert_fx(struct daemon *d, const struct core_effect *fx)
-{
-        struct core_event ev = {.type = CORE_EV_ALERTED, .uid = -1, .alert = fx->alert};
-        daemon_post(d, fx->svc, &ev);
-}
-
 static void log_fx(struct daemon *d, const struct core_effect *fx)
 {
         int64_t now = clock_wall_ms();
@@ -97,7 +91,7 @@ static void (*const perform[CORE_FX_TYPE_COUNT])(struct daemon *, const struct c
     [CORE_FX_LOG] = log_fx,
     [CORE_FX_REPLY] = methods_reply,
     [CORE_FX_KEEP] = rollback_keep,
-    [CORE_FX_ALERT] = alert_fx,
+    [CORE_FX_ALERT] = alerts_take,
     [CORE_FX_FORGET] = forget_fx,
     [CORE_FX_SHUTDOWN_DONE] = shutdown_done_fx,
 };

@@ -484,11 +484,11 @@ static void test_wrong_tops(void **state)
              "it)",
              false, true},
             {"alerts: 1\nservices: {a: {command: x}}\n",
-             "1:9: alerts: expected a map with the keys command, email and on", false, true},
+             "1:9: alerts: expected a map with the keys command, email, timeout and on", false, true},
             {"alerts: {emial: me@example.org}\nservices: {a: {command: x}}\n",
              "1:10: alerts.emial: unknown key (did you mean \"email\"?)", false, true},
             {"alerts: {to: me@example.org}\nservices: {a: {command: x}}\n",
-             "1:10: alerts.to: unknown key (known are command, email and on)", false, true},
+             "1:10: alerts.to: unknown key (known are command, email, timeout and on)", false, true},
             {"alerts.email: me@example.org\nservices: {a: {command: x}}\n",
              "1:1: alerts.email: unknown key (known are services, defaults, environment, "
              "start_concurrency, logs, alerts "

@@ -1,0 +1,513 @@
+/* alerts.c: the spool of alerts, and which of them is sent when, and how. What is worth an alert is the core's
+ * to say. */
+#include "supervisord/alerts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/policy.h"
+#include "common/whypage.h"
+#include "supervisord/daemon.h"
+#include "supervisord/mail.h"
+#include "supervisord/methods.h"
+#include "supervisord/view.h"
+#include "supervisord/why.h"
+
+#define SPOOL_MAX (1024u * 1024) /* bytes of one file */
+
+enum way { BY_EMAIL, BY_COMMAND, WAYS };
+static const char *const way_names[WAYS] = {[BY_EMAIL] = "email", [BY_COMMAND] = "command"};
+
+struct alert {
+        struct alert *next;
+        char *id, *service, *event;
+        json_t
+            *doc; /* subject, body; of one that is in the spool NULL while it is not being sent */
+        unsigned left; /* bits of enum way */
+        enum way way;  /* while it is being sent */
+        int64_t at_wall_ms, next_ms, wait_ms;
+        bool spooled;
+};
+
+static void send_next(struct daemon *d);
+
+/* ---- telling ---- */
+
+static void tell(struct daemon *d, const struct alert *a, const char *event, const char *error)
+{
+        int64_t now = clock_wall_ms();
+        json_t *fields = json_pack("{s:s, s:s}", "alert", a->event, "by", way_names[a->way]);
+        if (error)
+                json_object_set_new(fields, "error", view_text(error));
+        selflog_add(&d->log, "%s: %s: %s, by %s%s%s", a->service, event, a->event,
+                    way_names[a->way], error ? ": " : "", error ? error : "");
+        json_t *e = events_add(&d->events, a->service, event, fields, now);
+        state_commit(d, false);
+        methods_event(d, a->service, e);
+        json_decref(e);
+        json_decref(fields);
+}
+
+/* ---- the spool ---- */
+
+static char *spool_path(const struct daemon *d, const char *id)
+{
+        return xasprintf("%s/alerts/%s.json", d->paths.state, id);
+}
+
+static void alert_free(struct alert *a)
+{
+        free(a->id);
+        free(a->service);
+        free(a->event);
+        json_decref(a->doc);
+        free(a);
+}
+
+static bool spool_write(struct daemon *d, struct alert *a, pid_t sending)
+{
+        _cleanup_free_ char *folder = path_join(d->paths.state, "alerts");
+        _cleanup_free_ char *path = spool_path(d, a->id);
+        json_object_set_new(a->doc, "left", json_integer((json_int_t)a->left));
+        json_object_set_new(a->doc, "sending_pid", json_integer(sending));
+        json_object_set_new(a->doc, "way", json_integer(a->way));
+        char *text = json_dumps(a->doc, JSON_COMPACT);
+        if (!text)
+                util_oom();
+        int r = dir_make(folder, 0700);
+        if (r == 0)
+                r = file_write_atomic(path, text, strlen(text), 0600, false);
+        free(text);
+        if (r < 0 && !d->alerts.folder_error)
+                selflog_add(&d->log,
+                            "cannot keep alerts in %s: %s; they are sent as long as svcd lives",
+                            folder, strerror(-r));
+        d->alerts.folder_error = r < 0;
+        return r == 0;
+}
+
+static json_t *spool_read(const struct daemon *d, const char *id)
+{
+        _cleanup_free_ char *path = spool_path(d, id), *text = NULL;
+        size_t n = 0;
+        if (file_read(path, SPOOL_MAX, &text, &n) < 0)
+                return NULL;
+        return json_loadb(text, n, 0, NULL);
+}
+
+static void forget(struct daemon *d, struct alert *a)
+{
+        _cleanup_free_ char *path = spool_path(d, a->id);
+        struct alert **p = &d->alerts.first;
+        while (*p != a)
+                p = &(*p)->next;
+        *p = a->next;
+        unlink(path);
+        if (d->alerts.sending == a)
+                d->alerts.sending = NULL;
+        alert_free(a);
+}
+
+static void answer(struct daemon *d, const struct alert *a)
+{
+        struct core_service *s = core_find(d->core, a->service);
+        for (unsigned kind = 0; s && kind < CORE_ALERT_COUNT; kind++) {
+                struct core_event ev = {.type = CORE_EV_ALERTED,
+                                        .uid = -1,
+                                        .alert = (enum core_alert)kind};
+                if (str_eq(a->event, core_alert_name((enum core_alert)kind)))
+                        daemon_post(d, s, &ev);
+        }
+}
+
+/* ---- sending ---- */
+
+static const char *find_sendmail(const struct daemon *d)
+{
+        static const char *const places[] = {"/usr/sbin/sendmail", "/usr/lib/sendmail",
+                                             "/usr/bin/sendmail", "/usr/local/sbin/sendmail",
+                                             "/usr/local/bin/sendmail"};
+        const char *own = getenv("SVCD_SENDMAIL");
+        if (own && own[0] == '/')
+                return own;
+        if (d->conf->policy && d->conf->policy->sendmail)
+                return d->conf->policy->sendmail;
+        for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+                if (access(places[i], X_OK) == 0)
+                        return places[i];
+        return NULL;
+}
+
+/* The program of a command, as a shell would find it. Caller frees. */
+static char *find_program(const struct daemon *d, const char *name, const char *path)
+{
+        if (strchr(name, '/'))
+                return path_join(d->paths.home, name);
+        _cleanup_free_ char *folders = xstrdup(path ? path : "");
+        char *save = NULL;
+        for (char *dir = strtok_r(folders, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+                char *file = path_join(dir, name);
+                if (access(file, X_OK) == 0)
+                        return file;
+                free(file);
+        }
+        return NULL;
+}
+
+/* The account's, and what the alert is about. */
+static void make_environment(const struct daemon *d, const struct alert *a, const char *subject,
+                             struct conf_environ *env, struct strv *ret)
+{
+        struct conf_service about = {.name = a->service};
+        _cleanup_free_ char *error = NULL, *safe = mail_subject(subject);
+        if (conf_environ_build(d->conf, &about, &d->user, env, &error) < 0)
+                *env = (struct conf_environ){0}; /* its variables need a service's: without them */
+        for (size_t i = 0; i < env->n; i++)
+                strv_take(ret, xasprintf("%s=%s", env->v[i].name, env->v[i].value));
+        if (env->n == 0) {
+                strv_take(ret, xasprintf("HOME=%s", d->paths.home));
+                strv_take(ret, xasprintf("SVCD_SERVICE=%s", a->service));
+                strv_add(ret, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
+        }
+        strv_take(ret, xasprintf("SVCD_EVENT=%s", a->event));
+        strv_take(ret, xasprintf("SVCD_SUBJECT=%s", safe));
+        strv_take(ret, xasprintf("SVCD_ROOT=%s", d->paths.root));
+}
+
+/* 0, or -errno with a sentence in *ret_error. */
+static int run(struct daemon *d, const struct alert *a, struct strv *argv, const char *input,
+               size_t n, char **ret_error)
+{
+        struct conf_environ env = {0};
+        _cleanup_strv_ struct strv envp = {0};
+        const char *subject = json_string_value(json_object_get(a->doc, "subject"));
+        make_environment(d, a, subject ? subject : "", &env, &envp);
+        _cleanup_free_ char *program = find_program(d, argv->v[0], conf_environ_get(&env, "PATH"));
+        int r = program ? sender_start(&d->alerts.sender, program, argv->v, envp.v, input, n,
+                                       d->conf->account.alerts_timeout.v)
+                        : -ENOENT;
+        if (r < 0)
+                *ret_error =
+                    xasprintf("cannot run %s: %s", program ? program : argv->v[0], strerror(-r));
+        conf_environ_done(&env);
+        return r;
+}
+
+static int send_mail(struct daemon *d, const struct alert *a, char **ret_error)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+        _cleanup_strv_ struct strv argv = {0};
+        const char *sendmail = find_sendmail(d);
+        const char *subject = json_string_value(json_object_get(a->doc, "subject"));
+        const char *body = json_string_value(json_object_get(a->doc, "body"));
+        struct mail m = {d->conf->account.alerts_email, subject ? subject : "", a->service,
+                         a->event, body ? body : ""};
+        if (!sendmail) {
+                *ret_error =
+                    xstrdup("there is no sendmail on this machine (such as /usr/sbin/sendmail); "
+                            "alerts.command needs none");
+                return -ENOENT;
+        }
+        mail_text(&m, &text);
+        strv_add(&argv, sendmail);
+        strv_add(&argv, "-t");
+        strv_add(&argv, "-i");
+        return run(d, a, &argv, text.s, text.n, ret_error);
+}
+
+static int send_to_command(struct daemon *d, const struct alert *a, char **ret_error)
+{
+        _cleanup_strv_ struct strv argv = {0};
+        const char *body = json_string_value(json_object_get(a->doc, "body"));
+        body = body ? body : "";
+        strv_copy(&argv, &d->conf->account.alerts_command.argv);
+        return run(d, a, &argv, body, strlen(body), ret_error);
+}
+
+/* The ways that the definitions have. */
+static unsigned ways(const struct daemon *d)
+{
+        return (d->conf->account.alerts_email ? 1u << BY_EMAIL : 0) |
+               (d->conf->account.alerts_command.argv.n > 0 ? 1u << BY_COMMAND : 0);
+}
+
+static void arm(struct daemon *d)
+{
+        int64_t next_ms = CORE_NEVER, now_ms = clock_mono_ms();
+        ev_timer_stop(d->loop, &d->alerts.timer);
+        for (const struct alert *a = d->alerts.first; a && !d->alerts.sending; a = a->next)
+                next_ms = MIN(next_ms, a->next_ms);
+        if (next_ms == CORE_NEVER)
+                return;
+        ev_now_update(d->loop);
+        ev_timer_set(&d->alerts.timer, (double)MAX(next_ms - now_ms, 0) / 1000.0, 0);
+        ev_timer_start(d->loop, &d->alerts.timer);
+}
+
+static void later(struct daemon *d, struct alert *a, const char *error)
+{
+        d->alerts.sending = NULL;
+        tell(d, a, "alert failed", error);
+        if (clock_wall_ms() - a->at_wall_ms > ALERTS_KEPT_MS) {
+                tell(d, a, "alert given up", error);
+                forget(d, a);
+                return;
+        }
+        a->wait_ms = a->wait_ms ? MIN(2 * a->wait_ms, (int64_t)ALERTS_MOST_MS) : ALERTS_FIRST_MS;
+        a->next_ms = clock_mono_ms() + a->wait_ms;
+        if (!a->spooled && spool_write(d, a, 0)) {
+                a->spooled = true;
+                answer(d, a);
+        }
+        if (a->spooled) {
+                json_decref(a->doc);
+                a->doc = NULL;
+        }
+}
+
+/* It has been sent in one way: there may be another. */
+static void sent(struct daemon *d, struct alert *a)
+{
+        d->alerts.sending = NULL;
+        tell(d, a, "alert sent", NULL);
+        a->left &= ~(1u << a->way);
+        a->wait_ms = 0;
+        a->next_ms = clock_mono_ms();
+        if (!a->spooled)
+                answer(d, a);
+        if (a->left)
+                spool_write(d, a, 0);
+        else
+                forget(d, a);
+}
+
+static void done_cb(struct daemon *d, const char *error)
+{
+        struct alert *a = d->alerts.sending;
+        if (a && error)
+                later(d, a, error);
+        else if (a)
+                sent(d, a);
+        send_next(d);
+}
+
+static void begin(struct daemon *d, struct alert *a)
+{
+        _cleanup_free_ char *error = NULL;
+        if (!a->doc)
+                a->doc = spool_read(d, a->id);
+        a->left &= ways(d);
+        if (!a->doc || !a->left) { /* nobody is to get it any more, or its file is gone */
+                answer(d, a);
+                forget(d, a);
+                return;
+        }
+        a->way = a->left & 1u << BY_EMAIL ? BY_EMAIL : BY_COMMAND;
+        d->alerts.sending = a;
+        int r = a->way == BY_EMAIL ? send_mail(d, a, &error) : send_to_command(d, a, &error);
+        if (r < 0)
+                later(d, a, error);
+        else if (a->spooled)
+                spool_write(d, a, d->alerts.sender.pid);
+}
+
+static void send_next(struct daemon *d)
+{
+        while (!d->alerts.sending && !d->stopping && !sender_busy(&d->alerts.sender)) {
+                struct alert *a = d->alerts.first;
+                while (a && a->next_ms > clock_mono_ms())
+                        a = a->next;
+                if (!a)
+                        break;
+                begin(d, a);
+        }
+        arm(d);
+}
+
+static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        send_next(CONTAINER_OF(w, struct daemon, alerts.timer));
+}
+
+/* ---- what comes in ---- */
+
+static struct alert *find(const struct daemon *d, const char *id)
+{
+        struct alert *a = d->alerts.first;
+        while (a && !str_eq(a->id, id))
+                a = a->next;
+        return a;
+}
+
+static void append(struct daemon *d, struct alert *a)
+{
+        struct alert **p = &d->alerts.first;
+        size_t n = 0;
+        for (; *p; p = &(*p)->next)
+                n++;
+        *p = a;
+        struct alert *oldest = d->alerts.first;
+        if (oldest == d->alerts.sending)
+                oldest = oldest->next;
+        if (n < ALERTS_MAX)
+                return;
+        tell(d, oldest, "alert given up", "too many wait to be sent");
+        forget(d, oldest);
+}
+
+static char *make_subject(const struct daemon *d, const struct alert *a)
+{
+        static const char *const says[] = {[CORE_ALERT_DISABLED] = "is disabled after failures",
+                                           [CORE_ALERT_RECOVERED] = "runs well again",
+                                           [CORE_ALERT_DEGRADED] = "is degraded"};
+        char host[256] = "?";
+        const char *what = a->event;
+        for (size_t i = 0; i < ARRAY_SIZE(says); i++)
+                if (str_eq(a->event, core_alert_name((enum core_alert)i)))
+                        what = says[i];
+        gethostname(host, sizeof(host) - 1);
+        return xasprintf("[svcd] %s %s (%s@%s)", a->service, what, d->user.name, host);
+}
+
+static char *make_body(const struct daemon *d, const struct core_service *s)
+{
+        struct strbuf b = {0};
+        json_t *why = why_object(d, s);
+        const char *at = json_string_value(json_object_get(why, "at"));
+        whypage_text(why, &whypage_plain, &b);
+        if (b.n > ALERTS_BODY_MAX)
+                b.s[b.n = ALERTS_BODY_MAX] = '\0';
+        strbuf_addf(&b, "\n-- \nsvcd %s for %s, at %s; now: svcctl why %s\n", view_version(),
+                    d->paths.root, at ? at : "?", s->name);
+        json_decref(why);
+        return strbuf_take(&b);
+}
+
+static json_t *make_doc(const struct daemon *d, const struct alert *a, const struct core_service *s)
+{
+        _cleanup_free_ char *subject = make_subject(d, a), *body = make_body(d, s);
+        return json_pack("{s:s, s:s, s:I, s:o, s:o}", "service", a->service, "event", a->event,
+                         "at_wall_ms", (json_int_t)a->at_wall_ms, "subject", view_text(subject),
+                         "body", view_text(body));
+}
+
+void alerts_take(struct daemon *d, const struct core_effect *fx)
+{
+        const char *event = core_alert_name(fx->alert);
+        _cleanup_free_ char *id =
+            xasprintf("%s.%lld.%s", fx->svc->name, (long long)fx->number, event);
+        struct alert *a = xcalloc(1, sizeof(*a));
+        *a = (struct alert){.id = xstrdup(id),
+                            .service = xstrdup(fx->svc->name),
+                            .event = xstrdup(event),
+                            .left = ways(d),
+                            .at_wall_ms = clock_wall_ms(),
+                            .next_ms = clock_mono_ms()};
+        bool wanted = a->left && (d->conf->account.alerts_on.v & INT64_C(1) << fx->alert);
+        if (!wanted || find(d, id)) {
+                answer(d, a);
+                alert_free(a);
+                return;
+        }
+        a->doc = make_doc(d, a, fx->svc);
+        append(d, a);
+        a->spooled = spool_write(d, a, 0);
+        if (a->spooled)
+                answer(d, a);
+        arm(d);
+}
+
+/* ---- start-up and end ---- */
+
+static void load_one(struct daemon *d, const char *id)
+{
+        json_t *o = spool_read(d, id);
+        const char *service = json_string_value(json_object_get(o, "service"));
+        const char *event = json_string_value(json_object_get(o, "event"));
+        json_int_t left = json_integer_value(json_object_get(o, "left"));
+        pid_t pid = (pid_t)json_integer_value(json_object_get(o, "sending_pid"));
+        if (!service || !event || !conf_name_ok(service) || left <= 0 || left >= 1 << WAYS) {
+                _cleanup_free_ char *path = spool_path(d, id);
+                selflog_add(&d->log, "%s is no alert of svcd's, or damaged: left out", path);
+                unlink(path);
+                json_decref(o);
+                return;
+        }
+        struct alert *a = xcalloc(1, sizeof(*a));
+        *a = (struct alert){.id = xstrdup(id),
+                            .service = xstrdup(service),
+                            .event = xstrdup(event),
+                            .left = (unsigned)left,
+                            .at_wall_ms = json_integer_value(json_object_get(o, "at_wall_ms")),
+                            .next_ms = clock_mono_ms(),
+                            .spooled = true};
+        append(d, a);
+        /* Of an upgrade: the child is still this process's. */
+        if (pid > 0 && !d->alerts.sending &&
+            sender_take_over(&d->alerts.sender, pid, d->conf->account.alerts_timeout.v)) {
+                a->way = json_integer_value(json_object_get(o, "way")) == BY_COMMAND ? BY_COMMAND
+                                                                                     : BY_EMAIL;
+                a->doc = json_incref(o);
+                d->alerts.sending = a;
+        }
+        json_decref(o);
+}
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void load(struct daemon *d)
+{
+        _cleanup_free_ char *folder = path_join(d->paths.state, "alerts");
+        _cleanup_strv_ struct strv ids = {0};
+        DIR *dir = opendir(folder);
+        if (!dir)
+                return;
+        for (struct dirent *e; (e = readdir(dir)) && ids.n < 2 * ALERTS_MAX;)
+                if (str_ends(e->d_name, ".json"))
+                        strv_take(&ids, xstrndup(e->d_name, strlen(e->d_name) - 5));
+        closedir(dir);
+        if (ids.n > 0)
+                qsort(ids.v, ids.n, sizeof(*ids.v), by_name);
+        for (size_t i = 0; i < ids.n; i++)
+                load_one(d, ids.v[i]);
+}
+
+void alerts_init(struct daemon *d)
+{
+        sender_init(&d->alerts.sender, d, done_cb);
+        ev_timer_init(&d->alerts.timer, timer_cb, 0, 0);
+        load(d);
+        arm(d);
+}
+
+bool alerts_busy(const struct daemon *d)
+{
+        return sender_busy(&d->alerts.sender);
+}
+
+void alerts_reaped(struct daemon *d, pid_t pid, int wstatus)
+{
+        sender_reaped(&d->alerts.sender, pid, wstatus);
+}
+
+void alerts_done(struct daemon *d)
+{
+        if (!d->alerts.sender.d)
+                return;
+        sender_done(&d->alerts.sender);
+        ev_timer_stop(d->loop, &d->alerts.timer);
+        while (d->alerts.first) {
+                struct alert *a = d->alerts.first;
+                d->alerts.first = a->next;
+                alert_free(a);
+        }
+}
