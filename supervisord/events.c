@@ -176,6 +176,11 @@ void events_restore_one(struct events *e, int64_t seq, const char *line)
         e->seq = MAX(e->seq, seq);
 }
 
+void events_restore_none(struct events *e)
+{
+        drop_oldest(e, e->kept_n);
+}
+
 static int64_t seq_of(const char *line)
 {
         json_t *o = json_loads(line, 0, NULL);

@@ -44,6 +44,8 @@ void events_done(struct events *e);
 void events_restore(struct events *e, int64_t seq, int64_t written);
 void events_restore_one(struct events *e, int64_t seq, const char *line);
 int events_resume(struct events *e);
+/* There is no state after all: nothing of it goes into the file. */
+void events_restore_none(struct events *e);
 
 /* Adds one; FIELDS is borrowed, may be NULL. Returns the complete object (caller owns a reference). */
 json_t *events_add(struct events *e, const char *service, const char *event, json_t *fields,

@@ -58,25 +58,67 @@ int journal_write_at_end(int fd, off_t at, const void *data, size_t n_bytes)
         return 0;
 }
 
-int journal_append(struct journal *j, const char *line, size_t n_bytes)
+/* Taken in large steps: there is always half of it left. What cannot be had is no error yet. */
+static void take_room(struct journal *j)
+{
+        if (j->room_bytes - j->bytes > JOURNAL_AHEAD_BYTES / 2)
+                return;
+        int64_t more = j->bytes + JOURNAL_AHEAD_BYTES;
+        if (fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, more) == 0)
+                j->room_bytes = more;
+}
+
+bool journal_is_there(const struct journal *j)
 {
         struct stat st, there;
-        if (j->fd < 0)
-                return -ESTALE;
-        if (fstat(j->fd, &st) < 0)
-                return -errno;
-        if (st.st_nlink == 0 || st.st_size != j->bytes || lstat(j->path, &there) < 0 ||
-            there.st_ino != st.st_ino || there.st_dev != st.st_dev)
+        return j->fd >= 0 && fstat(j->fd, &st) == 0 && st.st_nlink > 0 && st.st_size == j->bytes &&
+               lstat(j->path, &there) == 0 && there.st_ino == st.st_ino &&
+               there.st_dev == st.st_dev;
+}
+
+int journal_append(struct journal *j, const char *line, size_t n_bytes)
+{
+        if (!journal_is_there(j))
                 return -ESTALE;
         int r = journal_write_at_end(j->fd, j->bytes, line, n_bytes);
-        if (r == 0)
+        if (r == 0) {
                 j->bytes += (int64_t)n_bytes;
+                take_room(j);
+        }
         return r;
+}
+
+int journal_sync(const struct journal *j)
+{
+        if (j->fd < 0)
+                return -ESTALE;
+        return fdatasync(j->fd) < 0 ? -errno : 0;
+}
+
+int journal_resume(struct journal *j)
+{
+        _cleanup_close_ int fd = journal_open_file(j->path);
+        struct stat st;
+        char last = '\n';
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0 || (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1))
+                return -EIO;
+        if (last != '\n')
+                return -EBADMSG;
+        util_close(j->fd);
+        j->fd = TAKE_FD(fd);
+        j->bytes = st.st_size;
+        j->room_bytes = 0;
+        take_room(j);
+        return 0;
 }
 
 void journal_reset(struct journal *j)
 {
         _cleanup_free_ char *old = xasprintf("%s.1", j->path);
+        if (j->fd >= 0)
+                (void)!ftruncate(j->fd, j->bytes); /* gives back what was ahead */
         j->fd = util_close(j->fd);
         if (rename(j->path, old) < 0 && errno != ENOENT) {
                 remove(old); /* no file, and none of ours */
@@ -87,7 +129,9 @@ void journal_reset(struct journal *j)
         j->fd = journal_open_file(j->path);
         if (j->fd >= 0 && ftruncate(j->fd, 0) < 0)
                 j->fd = util_close(j->fd);
-        j->bytes = 0;
+        j->bytes = j->room_bytes = 0;
+        if (j->fd >= 0)
+                take_room(j);
 }
 
 int journal_read(const char *path, json_t **ret, size_t *ret_bad)

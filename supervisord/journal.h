@@ -4,6 +4,9 @@
  * before anything else happens because of them, and either whole or not at all, so that a svcd that dies
  * has either done nothing or left word of all of it. state.c knows what is in a line; here are
  * the files.
+ *
+ * Room for the next lines is taken before they are written (JOURNAL_AHEAD_BYTES, where the file system can do
+ * that): on a disk that has become full runs still begin and end on record for a while.
  */
 #ifndef SVCD_SUPERVISORD_JOURNAL_H
 #define SVCD_SUPERVISORD_JOURNAL_H
@@ -16,10 +19,12 @@
 
 #define JOURNAL_MAX_BYTES (1024 * 1024) /* then state.json is written anew */
 
+#define JOURNAL_AHEAD_BYTES (128 * 1024)
+
 struct journal {
         char *path;
         int fd; /* -1 = not open */
-        int64_t bytes;
+        int64_t bytes, room_bytes;
 };
 
 void journal_init(struct journal *j, const char *path);
@@ -28,6 +33,15 @@ void journal_done(struct journal *j);
 /* Adds a line. 0 or -errno; -ESTALE if the file is not there any more (or not the one that was written to):
  * then what it held is lost, and the state has to be written as a whole. */
 int journal_append(struct journal *j, const char *line, size_t n_bytes);
+
+/* Whether what was added is where the next svcd looks for it. */
+bool journal_is_there(const struct journal *j);
+
+/* What was added is on the disk itself. 0 or -errno. */
+int journal_sync(const struct journal *j);
+
+/* Goes on with the file that is there, if its last line is whole. */
+int journal_resume(struct journal *j);
 
 /* Begins anew, as state.json holds everything; what there was is kept as PATH.1, beside the state before. */
 void journal_reset(struct journal *j);

@@ -85,6 +85,8 @@ static int load_one(struct daemon *d, const char *path)
         if (r < 0) {
                 selflog_add(&d->log, "%s: %s", path, error ? error : "not a state of svcd");
         } else {
+                const char *boot = json_string_value(json_object_get(state, "boot_id"));
+                d->state.resume = boot && str_eq(boot, clock_boot_id());
                 d->state.number = number_of(state);
                 restore_events(d, state);
         }
@@ -104,6 +106,7 @@ static int load_journal(struct daemon *d, const char *path)
                             path, strerror(-r));
         if (r < 0)
                 return is_passing(r) ? r : 0;
+        d->state.resume = d->state.resume && bad == 0;
         if (bad > 0)
                 selflog_add(&d->log, "%s: %zu line%s damaged: left out", path, bad,
                             bad == 1 ? " is" : "s are");
@@ -125,6 +128,7 @@ static int try_load(struct daemon *d)
 {
         _cleanup_free_ char *path = state_path(d, "state.json");
         _cleanup_free_ char *safe = state_path(d, "state.json.safe");
+        d->state.resume = false;
         int r = load_one(d, path);
         if (is_passing(r))
                 return r;
@@ -139,6 +143,7 @@ static int try_load(struct daemon *d)
                         return r;
                 if (r == 0)
                         selflog_add(&d->log, "the state was taken from %s", safe);
+                d->state.resume = false;
         }
         _cleanup_free_ char *old = state_path(d, "state.journal.1");
         r = load_journal(d, old);
@@ -154,7 +159,6 @@ int state_load(struct daemon *d)
 {
         _cleanup_free_ char *journal = state_path(d, "state.journal");
         journal_init(&d->state.journal, journal);
-        d->state.whole = true; /* the journal begins with a state.json of this svcd */
         int64_t until_ms = clock_mono_ms() + STATE_WAIT_MS;
         int r;
         while ((r = try_load(d)) < 0 && clock_mono_ms() < until_ms) {
@@ -168,8 +172,11 @@ int state_load(struct daemon *d)
                     "cannot read the state in %s: %s; without it svcd does not know what was "
                     "stopped, disabled or is running, and does not start",
                     d->paths.state, strerror(-r));
+                events_restore_none(&d->events);
                 return r;
         }
+        d->state.whole = !d->state.resume || journal_resume(&d->state.journal) < 0;
+        d->state.journaled = d->state.tried = d->events.seq;
         int e = events_resume(&d->events);
         if (e < 0)
                 selflog_add(&d->log, "cannot read %s: %s", d->events.path, strerror(-e));
@@ -274,21 +281,14 @@ static int write_state(struct daemon *d, bool sync)
         return r;
 }
 
-void state_save(struct daemon *d, bool sync)
+/* The journal has everything, and state.json could not be replaced (R) or was. */
+static void json_told(struct daemon *d, int r)
 {
-        int r = write_state(d, sync);
-        d->state.whole = r < 0;
-        if (r == 0) {
-                d->state.number++;
-                d->state.journaled = d->events.seq;
-                journal_reset(&d->state.journal);
-        }
-        told(d, r);
-        /* An event that is told must be known: those of a state that is not saved wait for it. */
-        if (r < 0)
-                try_again_later(d);
-        else
-                flush_events(d);
+        if (r < 0 && r != d->state.json_error)
+                selflog_add(&d->log,
+                            "cannot replace state.json in %s: %s; its journal is gone on with",
+                            d->paths.state, strerror(-r));
+        d->state.json_error = r;
 }
 
 static int write_line(struct daemon *d)
@@ -308,6 +308,40 @@ static int write_line(struct daemon *d)
         return journal_append(&d->state.journal, b.s, b.n);
 }
 
+/* Whether the journal has everything now. */
+static bool put_line(struct daemon *d)
+{
+        if (d->state.whole || write_line(d) < 0)
+                return false;
+        d->state.journaled = d->state.tried = d->events.seq;
+        return true;
+}
+
+/* LINED: the journal has everything that this is to save. */
+static void save(struct daemon *d, bool sync, bool lined)
+{
+        d->state.tried = d->events.seq;
+        /* What is forgotten takes a second line, to which a state that could be written puts an end. */
+        if (lined && core_dirty(d->core) != CORE_CLEAN)
+                lined = put_line(d);
+        int r = write_state(d, sync);
+        bool enough = r < 0 && lined && journal_is_there(&d->state.journal) &&
+                      (!sync || journal_sync(&d->state.journal) == 0);
+        d->state.whole = r < 0 && !enough;
+        if (r == 0) {
+                d->state.number++;
+                d->state.journaled = d->events.seq;
+                journal_reset(&d->state.journal);
+        }
+        json_told(d, enough ? r : 0);
+        told(d, enough ? 0 : r);
+        /* An event that is told must be known: those of a state that is not saved wait for it. */
+        if (r == 0 || enough)
+                flush_events(d);
+        if (r < 0)
+                try_again_later(d);
+}
+
 /* Numbers the events that the core is about to tell. */
 static void take_events(struct daemon *d)
 {
@@ -323,19 +357,23 @@ static void take_events(struct daemon *d)
         d->effects = n;
 }
 
+void state_save(struct daemon *d, bool sync)
+{
+        bool news = core_dirty(d->core) != CORE_CLEAN || d->events.seq != d->state.journaled;
+        save(d, sync, news ? put_line(d) : !d->state.whole);
+}
+
 void state_commit(struct daemon *d, bool sync)
 {
         take_events(d);
         bool now = core_dirty(d->core) == CORE_DIRTY_NOW;
-        if (!now && d->events.seq == d->state.journaled)
-                return;
-        if (d->state.whole || (sync && now) || d->state.journal.bytes > JOURNAL_MAX_BYTES ||
-            write_line(d) < 0) {
-                state_save(d, sync && now);
-                return;
-        }
-        d->state.journaled = d->events.seq;
-        flush_events(d);
+        if (!now && d->events.seq == d->state.tried)
+                return; /* what could not be saved has a time of its own */
+        bool lined = put_line(d);
+        if (!lined || (sync && now) || d->state.journal.bytes > JOURNAL_MAX_BYTES)
+                save(d, sync && now, lined);
+        else
+                flush_events(d);
 }
 
 void state_done(struct daemon *d)

@@ -9,6 +9,8 @@
  *   journal      the journal's lines of this number or a higher one come after it,
  *   seq          of the last event; written: of the last one that is in events.ndjson,
  *   events       those between.
+ * As long as the journal takes a line, what has happened is on record, even if state.json cannot be replaced,
+ * for want of room; that is tried again.
  * state.json.safe is the state.json before, and after what a person asked for the same.
  *
  * The journal before is state.journal.1: with it and the journal the safe state is as good as the other.
@@ -32,8 +34,11 @@ struct state {
         struct journal journal;
         int64_t number;    /* of the journal that state.json names */
         int64_t journaled; /* seq of the last event that is in the journal or in state.json */
+        int64_t tried;     /* of the last one that was to be put there */
         bool whole;        /* the journal will not do: the next time everything is written */
-        int events_error;  /* of the last try to write events, for saying it once */
+        bool resume;       /* at the start: it would, as it was found */
+        int json_error; /* of the last try to replace state.json, if the journal has it all; else 0 */
+        int events_error; /* of the last try to write events, for saying it once */
 };
 
 /* Loads it into the core. A missing file is an empty state. 0, or -errno if it cannot be read now. */

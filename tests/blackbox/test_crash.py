@@ -192,8 +192,7 @@ class Crash(SvcdTest):
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "stopped")
         self.kill_svcd()
-        obstacle = os.path.join(self.root, "svcd/state.json.tmp")
-        os.mkdir(obstacle)
+        obstacle = self.cannot_save()
         self.start()
         self.svcctl("start", "--no-wait", "a")
         a = self.running("a")
@@ -217,8 +216,7 @@ class Crash(SvcdTest):
         self.start()
         shims = [self.shim_of(self.running(n)["pid"]) for n in "abc"]
         self.kill_svcd()
-        obstacle = os.path.join(self.root, "svcd/state.json.tmp")
-        os.mkdir(obstacle)
+        obstacle = self.cannot_save()
         self.start()
         for n in "abc":
             self.running(n)
@@ -240,7 +238,7 @@ class Crash(SvcdTest):
         self.start()
         shim = self.shim_of(self.running("a")["pid"])
         self.kill_svcd()
-        os.mkdir(os.path.join(self.root, "svcd/state.json.tmp"))
+        self.cannot_save()
         self.start()
         self.running("a")
         self.run_svcctl("stop", "a")

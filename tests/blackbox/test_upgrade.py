@@ -624,6 +624,7 @@ class Refused(UpgradeTest):
     @unittest.skipIf(os.getuid() == 0, "root may write anywhere")
     def test_state_cannot_be_saved(self):
         folder = os.path.join(self.root, "svcd")
+        os.unlink(os.path.join(folder, "state.journal"))  # which would do
         os.chmod(folder, 0o500)
         self.install_newer()
         try:

@@ -468,6 +468,14 @@ class SvcdTest(unittest.TestCase):
         self.svcd.kill()
         self.svcd.wait()
 
+    def cannot_save(self):
+        """While no svcd runs: the next can save nothing, until the folder that this returns is removed."""
+        obstacle = os.path.join(self.root, "svcd/state.json.tmp")
+        os.mkdir(obstacle)
+        with open(os.path.join(self.root, "svcd/state.journal"), "a", encoding="utf-8") as f:
+            f.write("{")  # cut short: it is not gone on with
+        return obstacle
+
     def end_svcd(self, how=signal.SIGTERM):
         """Ends svcd by a signal; returns its exit status."""
         self.svcd.send_signal(how)
