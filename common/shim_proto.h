@@ -80,8 +80,8 @@
  *   padded with newlines to SHIM_RECORD_BYTES. On a disk that is full the file may have no content: then it has a hole of N
  *   bytes, which needs no room, and once there is some it is as above. A shim that cannot get the lock
  *   reports START_FAILED (stage "lock") and ends. The file stays when the shim dies (its run number
- *   counts); it is removed on EXIT. A shim whose record was deleted makes it again when svcd says so
- *   (RECORD), and before each attempt to connect.
+ *   counts); it is removed on EXIT, unless that says otherwise. The next shim goes on from what it says. A shim whose record was deleted makes it again when svcd says so
+ *   (RECORD), before each attempt to connect, and when there is something new to say.
  *
  * CGROUPS
  *   With a CGROUP in START each run, also one by standing order, gets a fresh cgroup v2 folder of its
@@ -159,7 +159,8 @@ enum shim_frame {
         SHIM_LOGCONF = 7, /* the LOG_ settings, from now on */
         SHIM_ACK = 8, /* REPORT TEXT KEEP: the report is safe; TEXT is the `exited` line's text */
         SHIM_COOKIE = 9, /* COOKIE: replaces START's */
-        SHIM_EXIT = 10,  /* end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
+        SHIM_EXIT =
+            10, /* FLAGS: end; answered by BYE. Refused (BYE with ERRNO EBUSY, and the shim stays)
                              while anything of a run is alive */
         SHIM_RECORD = 12, /* RUN was deleted: make RUN/shims/NAME again, and lock it */
         SHIM_LIMITS = 11, /* RLIMIT… NICE for the main process that is up (prlimit); RLIMIT_ELSE…
@@ -306,6 +307,7 @@ enum shim_flags {
         SHIM_ORDER_ARMED = 1,  /* ORDER, HELLO */
         SHIM_ORDER_FAILED = 2, /* ORDER: only if the exit code is not 0 */
         SHIM_LOST_UNTOLD = 1,  /* LOST */
+        SHIM_EXIT_RECORD = 1,  /* EXIT: the record stays, svcd cannot save what it says */
 };
 
 /* What an OLDLOG frame is about. */

@@ -224,7 +224,7 @@ static void on_ack(struct shim *s, const struct items *it)
                 r->number = 0;
 }
 
-static void on_exit(struct shim *s)
+static void on_exit(struct shim *s, const struct items *it)
 {
         bool alive = s->phase != PHASE_NONE;
         if (!alive) {
@@ -232,7 +232,8 @@ static void on_exit(struct shim *s)
                 log_flush(&s->log);
                 report_lost(s, true);
                 sockets_close(s);
-                record_remove(s);
+                if (!(it->flags & SHIM_EXIT_RECORD))
+                        record_remove(s);
                 s->ending = true;
         }
         report_bye(s, alive ? EBUSY : 0);
@@ -330,7 +331,7 @@ static void dispatch(struct shim *s, unsigned type, const struct items *it, cons
                 record_renew(s);
                 break;
         case SHIM_EXIT:
-                on_exit(s);
+                on_exit(s, it);
                 break;
         case SHIM_LOST:
                 lost_inherit(&s->log, it->lost, (int)it->error);

@@ -43,20 +43,38 @@ static int64_t own_starttime(void)
         return p ? text_number(p, (size_t)(end - p), &used) : 0;
 }
 
-/* The run of the shim before this one. */
-static int64_t earlier_run(int fd)
+/* Numbers behind KEY in a line of the record; without that line they stay as they are. */
+static void read_numbers(const char *p, const char *end, const char *key, int64_t *v, size_t v_n)
 {
-        char buf[SHIM_RECORD_BYTES];
-        ssize_t n = pread(fd, buf, sizeof(buf), 0);
-        const char *end = buf + (n > 0 ? n : 0);
-        for (const char *p = buf; p < end;) {
-                size_t used;
-                if (end - p > 4 && memcmp(p, "run=", 4) == 0)
-                        return text_number(p + 4, (size_t)(end - p - 4), &used);
+        size_t key_n = strlen(key), used;
+        while (p < end && ((size_t)(end - p) <= key_n || memcmp(p, key, key_n) != 0)) {
                 p = (const char *)memchr(p, '\n', (size_t)(end - p));
                 p = p ? p + 1 : end;
         }
-        return 0;
+        if (p == end)
+                return;
+        p += key_n;
+        for (size_t i = 0; i < v_n; i++) {
+                v[i] = text_number(p, (size_t)(end - p), &used);
+                p += used;
+                p += p < end && *p == ' ';
+        }
+}
+
+/* What the shim before this one has left word of: somebody may not know it yet. */
+static void inherit(struct shim *s)
+{
+        char buf[SHIM_RECORD_BYTES];
+        struct stat st;
+        int64_t ended[ENDED_N] = {0};
+        ssize_t n = pread(s->record.fd, buf, sizeof(buf), 0);
+        const char *end = buf + (n > 0 ? n : 0);
+        if (n > 0 && !buf[0]) /* a size is all there is */
+                s->record.run = fstat(s->record.fd, &st) == 0 ? st.st_size : 0;
+        read_numbers(buf, end, "run=", &s->record.run, 1);
+        read_numbers(buf, end, "logged=", &s->record.logged, 1);
+        read_numbers(buf, end, "ended=", ended, ENDED_N);
+        memcpy(s->record.ended, ended, sizeof(ended));
 }
 
 /* The locked file, or -errno. */
@@ -71,6 +89,7 @@ static int open_record(const struct shim *s)
                 rmdir(path.s); /* what is no file is none of ours */
         int fd = open(path_of(&path, s, true), flags, 0600);
         if (fd < 0 && errno == ENOENT) {
+                mkdir(s->run_dir, 0700);
                 mkdir(path_of(&path, s, false), 0700);
                 fd = open(path_of(&path, s, true), flags, 0600);
         }
@@ -90,7 +109,7 @@ int record_lock(struct shim *s)
         if (fd < 0)
                 return fd;
         s->record.fd = fd;
-        s->record.run = earlier_run(fd);
+        inherit(s);
         s->record.starttime = own_starttime();
         s->record.dirty = true;
         return 0;
@@ -122,12 +141,10 @@ void record_renew(struct shim *s)
 
 static void text_ended(struct text *t, const struct shim *s)
 {
-        const int64_t v[] = {s->record.ended.run, s->record.ended.pid, s->record.ended.wstatus,
-                             s->record.ended.ran_ms, s->record.ended.wall_ms};
         text_str(t, "\nended=");
-        for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+        for (size_t i = 0; i < ENDED_N; i++) {
                 text_str(t, i ? " " : "");
-                text_int(t, v[i]);
+                text_int(t, s->record.ended[i]);
         }
 }
 
@@ -152,7 +169,7 @@ static void write_record(const struct shim *s, int64_t run)
         text_int(&t, (int64_t)s->drain.err.inode);
         text_str(&t, "\nlogged=");
         text_int(&t, s->record.logged);
-        if (s->record.ended.run)
+        if (s->record.ended[0])
                 text_ended(&t, s);
         ssize_t n;
         while ((n = pwrite(s->record.fd, buf, sizeof(buf), 0)) < 0 && errno == EINTR)
@@ -165,6 +182,14 @@ static void write_record(const struct shim *s, int64_t run)
         (void)r;
 }
 
+void record_begins(struct shim *s, int64_t run)
+{
+        if (run - 1 <= s->record.logged)
+                return;
+        s->record.logged = run - 1;
+        s->record.dirty = true;
+}
+
 void record_announce(struct shim *s, int64_t run)
 {
         if (s->record.fd >= 0)
@@ -173,11 +198,8 @@ void record_announce(struct shim *s, int64_t run)
 
 void record_ended(struct shim *s, const struct report *r)
 {
-        s->record.ended.run = r->run;
-        s->record.ended.pid = r->pid;
-        s->record.ended.wstatus = r->wstatus;
-        s->record.ended.ran_ms = r->ran_ms;
-        s->record.ended.wall_ms = r->wall_ms;
+        const int64_t ended[ENDED_N] = {r->run, r->pid, r->wstatus, r->ran_ms, r->wall_ms};
+        memcpy(s->record.ended, ended, sizeof(ended));
         s->record.dirty = true;
 }
 
@@ -195,6 +217,7 @@ void record_flush(struct shim *s)
         look_at_log(s);
         if (!s->record.dirty || s->record.fd < 0)
                 return;
+        record_renew(s);
         s->record.dirty = false;
         if (s->run)
                 s->record.run = s->run;
@@ -204,7 +227,10 @@ void record_flush(struct shim *s)
 void record_remove(struct shim *s)
 {
         struct path path;
-        if (s->record.fd >= 0 && !is_deleted(s))
+        if (s->record.fd < 0)
+                return;
+        if (!is_deleted(s))
                 unlink(path_of(&path, s, true));
-        s->record.dirty = false;
+        close(s->record.fd);
+        s->record.fd = -1;
 }

@@ -6,8 +6,11 @@
 
 #include "shim/shim.h"
 
-/* Takes the lock. -EAGAIN or -EACCES if another shim has it, other -errno if it cannot be had. */
+/* Takes the lock, and over what the shim before has left word of. -EAGAIN or -EACCES if another shim has it, other -errno if it cannot be had. */
 int record_lock(struct shim *s);
+
+/* RUN begins because svcd says so: then it has seen to it that the log tells of all earlier ones. */
+void record_begins(struct shim *s, int64_t run);
 
 /* RUN is about to begin by standing order: should the shim die just then, its number is not given twice. */
 void record_announce(struct shim *s, int64_t run);
@@ -22,7 +25,7 @@ void record_flush(struct shim *s);
 /* If the file was deleted: a new one, locked. Without success everything is as before. */
 void record_renew(struct shim *s);
 
-/* Removes the file, if it is still this shim's. */
+/* Removes the file, if it is still this shim's, which has none from now on. */
 void record_remove(struct shim *s);
 
 #endif

@@ -96,6 +96,7 @@ void run_start(struct shim *s, const void *payload, size_t n)
         } else if (s->phase != PHASE_NONE) {
                 why = (struct failure){SHIM_STAGE_BUSY, EBUSY};
         } else {
+                record_begins(s, run);
                 if (prepare(s, payload, n, &why) && spawn(s, run, &why)) {
                         gate_started(s);
                         report_started(s, false);

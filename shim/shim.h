@@ -37,6 +37,7 @@
 #define MS             INT64_C(1000) /* in us */
 #define SETTLE_US      (20 * MS)
 #define TRIM_US        (2000 * MS)
+#define ENDED_N        5
 #define REPORTS_MAX    6
 #define NAME_BYTES     72
 #define PAGE_BYTES     4096u
@@ -113,9 +114,8 @@ struct record {
         int64_t run; /* the last one that the file tells of */
         int64_t starttime;
         int64_t logged; /* the last run whose end is in the log */
-        struct {
-                int64_t run, pid, wstatus, ran_ms, wall_ms;
-        } ended; /* the last run of this shim that has; 0 = none */
+        int64_t
+            ended[ENDED_N]; /* the last run that has: RUN PID WSTATUS RAN_MS WALL_MS; 0 = none */
 };
 
 struct order {

@@ -21,7 +21,14 @@ struct services {
 };
 void services_done(struct services *s);
 
-enum call_kind { CALL_PLAIN, CALL_OPERATIONS, CALL_WAIT, CALL_EVENTS, CALL_UPGRADE };
+enum call_kind {
+        CALL_PLAIN,
+        CALL_OPERATIONS,
+        CALL_REQUESTED, /* until what is asked for is on record */
+        CALL_WAIT,
+        CALL_EVENTS,
+        CALL_UPGRADE
+};
 
 struct call {
         struct client *c;
@@ -32,7 +39,7 @@ struct call {
 
         /* OPERATIONS: ids first_op … first_op + n - 1, one for each name */
         uint64_t first_op;
-        struct strv names; /* WAIT, EVENTS: the services meant; EVENTS: none = all */
+        struct strv names; /* REQUESTED, WAIT, EVENTS: the services meant; EVENTS: none = all */
         size_t left;
         json_t *results;
         bool stale;   /* the definitions have changed since they were loaded: said with each text */

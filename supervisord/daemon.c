@@ -168,8 +168,10 @@ void daemon_turn(struct daemon *d)
                 bool asked = step(d);
                 state_commit(d, asked);
                 effects_perform(d);
+                methods_requested(d);
                 methods_settled(d);
                 upgrade_settle(d);
+                link_forget_records(d);
                 server_flush(&d->server);
                 if (!d->first && !core_queued(d->core) && core_deadline(d->core) > clock_mono_ms())
                         break;
@@ -400,7 +402,9 @@ static int run(struct daemon *d, char **argv, struct handover *h)
                 upgrade_exec(d); /* returns if this svcd goes on */
                 ev_run(d->loop, 0);
         }
+        downlog_close_all(d);
         state_save(d, true);
+        link_forget_records(d);
         selflog_add(&d->log, "everything is stopped");
         return 0;
 }
@@ -415,12 +419,13 @@ static void done(struct daemon *d)
         portwatch_done(d);
         logkeep_done(d);
         link_done(d);
+        strv_done(&d->records);
         while (d->first) {
                 struct posted *p = d->first;
                 d->first = p->next;
                 posted_free(p);
         }
-        downlog_done(d);
+        downlog_close_all(d);
         core_free(d->core);
         conf_unref(d->conf);
         diag_done(&d->diag);

@@ -59,6 +59,8 @@ struct daemon {
         struct alerts alerts;
         struct programs programs;
         struct places places;
+        struct strv records; /* of shims that are gone: what they tell is not saved yet */
+        size_t records_noted;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;
         struct posted *first, **last;

@@ -33,7 +33,7 @@ static struct downlog_item *find(const struct daemon *d, const struct core_servi
         return i;
 }
 
-void downlog_forget(struct daemon *d, const struct core_service *s)
+static void forget(struct daemon *d, const struct core_service *s)
 {
         struct downlog_item **p = &d->downlog.items;
         while (*p && (*p)->svc != s)
@@ -133,7 +133,7 @@ static bool settle(struct daemon *d, const struct core_service *s)
                 i->error = -r;
                 return false;
         }
-        downlog_forget(d, s);
+        forget(d, s);
         downlog_told(d, s, lost, error);
         return true;
 }
@@ -221,7 +221,7 @@ int64_t downlog_take(struct daemon *d, const struct core_service *s, int *ret_er
         const struct downlog_item *i = find(d, s);
         int64_t lost = i ? i->lost : 0;
         *ret_error = i ? i->error : 0;
-        downlog_forget(d, s);
+        forget(d, s);
         return lost;
 }
 
@@ -244,11 +244,17 @@ void downlog_init(struct daemon *d)
         ev_timer_init(&d->downlog.again, again_cb, 0, 0);
 }
 
-void downlog_done(struct daemon *d)
+void downlog_close(struct daemon *d, const struct core_service *s)
 {
-        while (d->downlog.items) {
-                const struct core_service *s = d->downlog.items->svc;
-                settle(d, s);
-                downlog_forget(d, s);
-        }
+        struct downlog_item *i = find(d, s);
+        if (settle(d, s))
+                return;
+        downlog_told(d, s, i->lost, i->error);
+        forget(d, s);
+}
+
+void downlog_close_all(struct daemon *d)
+{
+        while (d->downlog.items)
+                downlog_close(d, d->downlog.items->svc);
 }

@@ -58,6 +58,8 @@ void downlog_owe(struct daemon *d, const struct core_service *s, int64_t lines, 
 /* A new shim takes over: what the log of S has still to tell. */
 int64_t downlog_take(struct daemon *d, const struct core_service *s, int *ret_error);
 
-void downlog_forget(struct daemon *d, const struct core_service *s);
+/* S goes away, or svcd: what its log owes is told by it now, or else by the events alone. */
+void downlog_close(struct daemon *d, const struct core_service *s);
+void downlog_close_all(struct daemon *d);
 
 #endif

@@ -66,7 +66,7 @@ static void forget_fx(struct daemon *d, const struct core_effect *fx)
         programs_forget(d, fx->svc);
         rollback_forget(d, fx->svc->name);
         link_forget(d, fx->svc);
-        downlog_forget(d, fx->svc);
+        downlog_close(d, fx->svc);
         daemon_forget(d, fx->svc);
 }
 

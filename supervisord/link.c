@@ -114,11 +114,11 @@ static void cleaned_cb(struct cleaning *c)
         complete_log(l, ev.logged);
         if (l->ended)
                 ev.logged = MAX(ev.logged, l->ended_run);
-        record_remove(&l->d->paths, l->svc->name);
         if (l->spawn_after) { /* the shim was idle: no run was lost */
                 start_again(l);
                 return;
         }
+        strv_add(&l->d->records, l->svc->name); /* until the loss is on record itself */
         daemon_post(l->d, l->svc, &ev);
         link_free(l);
 }
@@ -606,12 +606,17 @@ void link_ack(struct daemon *d, const struct core_effect *fx)
         }
 }
 
+/* A record that stays tells the next svcd what could not be saved. */
 static void send_exit(struct link *l)
 {
         char buf[SMALL_FRAME_BYTES];
         struct shim_writer w;
         l->release_after = false;
         shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
+        if (l->d->save_error) {
+                shim_put_int(&w, SHIM_T_FLAGS, SHIM_EXIT_RECORD);
+                strv_add(&l->d->records, l->svc->name);
+        }
         send_frame(l, &w);
         if (l->state == LINK_UP)
                 l->state = LINK_LEAVING;
@@ -681,6 +686,30 @@ void link_log(struct daemon *d, struct core_service *s, const char *source, cons
         if (source)
                 shim_put_str(&w, SHIM_T_SOURCE, source);
         send_frame(l, &w);
+}
+
+/* What they tell of is in the log by now. */
+static void note_logged(struct daemon *d, const char *name)
+{
+        const struct core_service *s = core_find(d->core, name);
+        if (s && s->exits_n > 0)
+                record_set_logged(&d->paths, name, s->exits[0].run);
+}
+
+void link_forget_records(struct daemon *d)
+{
+        if (core_dirty(d->core) == CORE_DIRTY_NOW || d->first)
+                return;
+        for (; d->records_noted < d->records.n; d->records_noted++)
+                if (d->save_error)
+                        note_logged(d, d->records.v[d->records_noted]);
+        if (d->save_error)
+                return;
+        for (size_t i = 0; i < d->records.n; i++)
+                if (record_look(&d->paths, d->records.v[i]).holder <= 0)
+                        record_remove(&d->paths, d->records.v[i]);
+        strv_done(&d->records);
+        d->records_noted = 0;
 }
 
 /* ---- shims of an earlier svcd ---- */

@@ -95,6 +95,9 @@ void link_wake_shims(struct daemon *d);
 bool link_is_connected(const struct daemon *d, const struct core_service *s);
 void link_take(struct daemon *d, struct core_service *s, int fd, const void *in, size_t n_bytes);
 
+/* At the end of a turn: records of shims that are gone go as well, once what they tell is saved. */
+void link_forget_records(struct daemon *d);
+
 /* RUN was deleted and is back: the shims make their records again. */
 void link_renew_records(struct daemon *d);
 

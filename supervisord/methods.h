@@ -15,8 +15,10 @@
 void methods_call(struct client *c, const char *text);
 void methods_call_free(struct call *call);
 
-/* From the turn: an operation has ended; something happened; services have changed. */
+/* From the turn: an operation has ended; what was asked for is on record; something happened; services have
+ * changed. */
 void methods_reply(struct daemon *d, const struct core_effect *fx);
+void methods_requested(struct daemon *d);
 void methods_event(struct daemon *d, const char *service, json_t *event);
 void methods_settled(struct daemon *d);
 

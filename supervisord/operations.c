@@ -20,7 +20,7 @@ static json_t *result(const char *name, const char *outcome, const char *text,
 }
 
 static void post_all(struct call *call, const struct services *list, enum core_event_type type,
-                     bool wait, bool undo)
+                     bool undo)
 {
         struct daemon *d = call->c->d;
         for (size_t i = 0; i < list->n; i++) {
@@ -34,23 +34,12 @@ static void post_all(struct call *call, const struct services *list, enum core_e
                 if (type == CORE_EV_RESTART && s->def)
                         proc_signal((pid_t)s->pid, (int)s->def->restart_signal.v, &ev.ignored,
                                     &ev.caught);
-                if (wait) {
-                        ev.op = daemon_op(d);
-                        if (i == 0)
-                                call->first_op = ev.op;
-                        strv_add(&call->names, s->name);
-                }
+                ev.op = daemon_op(d);
+                if (i == 0)
+                        call->first_op = ev.op;
+                strv_add(&call->names, s->name);
                 daemon_post(d, s, &ev);
         }
-}
-
-static void reply_requested(struct call *call, const struct services *list)
-{
-        json_t *results = json_array();
-        for (size_t i = 0; i < list->n; i++)
-                json_array_append_new(results,
-                                      result(list->v[i]->name, "ok", "requested", list->v[i]));
-        call_reply(call, json_pack("{s:o}", "results", results));
 }
 
 static void operate(struct call *call, json_t *names, bool wait, enum core_event_type type,
@@ -59,21 +48,17 @@ static void operate(struct call *call, json_t *names, bool wait, enum core_event
         struct services list = {0};
         if (!call_services(call, names, false, &list))
                 return;
-        if (list.n == 0)
-                wait = false;
-        if (wait && !call_may_stay(call)) {
-                services_done(&list);
+        if (list.n == 0) {
+                call_reply(call, json_pack("{s:[]}", "results"));
                 return;
         }
-        post_all(call, &list, type, wait, undo);
-        if (wait) {
+        if (!wait || call_may_stay(call)) {
+                post_all(call, &list, type, undo);
                 call->left = list.n;
                 call->results = json_array();
                 for (size_t i = 0; i < list.n; i++)
                         json_array_append_new(call->results, json_null());
-                call_stay(call, CALL_OPERATIONS);
-        } else {
-                reply_requested(call, &list);
+                call_stay(call, wait ? CALL_OPERATIONS : CALL_REQUESTED);
         }
         services_done(&list);
 }
@@ -139,10 +124,46 @@ static const char *outcome_name(enum core_outcome o)
 static struct call *find_call(const struct server *s, uint64_t op)
 {
         for (struct call *c = s->calls; c; c = c->next)
-                if (c->kind == CALL_OPERATIONS && op >= c->first_op &&
-                    op < c->first_op + c->names.n)
+                if ((c->kind == CALL_OPERATIONS || c->kind == CALL_REQUESTED) &&
+                    op >= c->first_op && op < c->first_op + c->names.n)
                         return c;
         return NULL;
+}
+
+/* How it ended for the service at INDEX of the call's. */
+static json_t *outcome(const struct call *call, size_t index, const struct core_service *s,
+                       enum core_outcome o, const char *said)
+{
+        const struct daemon *d = call->c->d;
+        bool unsaved = call->lasting && d->save_error && o <= CORE_NOTHING;
+        _cleanup_free_ char *text =
+            xasprintf("%s%s%s%s", said ? said : "",
+                      call->stale ? "; the definitions have changed since they were loaded, "
+                                    "`svcctl reload` puts them into use"
+                                  : "",
+                      unsaved ? "; but that could not be saved and is forgotten when svcd ends: "
+                              : "",
+                      unsaved ? strerror(-d->save_error) : "");
+        return result(call->names.v[index], outcome_name(unsaved ? CORE_FAILED : o), text, s);
+}
+
+/* Nobody waits for what comes of it, but it is not told before it is saved; nor is what was refused at once. */
+void methods_requested(struct daemon *d)
+{
+        struct call *next;
+        for (struct call *call = d->server.calls; call; call = next) {
+                next = call->next;
+                if (call->kind != CALL_REQUESTED)
+                        continue;
+                for (size_t i = 0; i < call->names.n; i++) {
+                        const struct core_service *s = core_find(d->core, call->names.v[i]);
+                        if (!json_is_null(json_array_get(call->results, i)))
+                                continue;
+                        json_array_set_new(call->results, i,
+                                           outcome(call, i, s, CORE_OK, "requested"));
+                }
+                call_reply(call, json_pack("{s:O}", "results", call->results));
+        }
 }
 
 void methods_reply(struct daemon *d, const struct core_effect *fx)
@@ -150,17 +171,13 @@ void methods_reply(struct daemon *d, const struct core_effect *fx)
         struct call *call = find_call(&d->server, fx->op);
         if (!call)
                 return; /* the client has gone away */
-        bool unsaved = call->lasting && d->save_error && fx->outcome <= CORE_NOTHING;
-        _cleanup_free_ char *text =
-            xasprintf("%s%s%s%s", fx->text ? fx->text : "",
-                      call->stale ? "; the definitions have changed since they were loaded, "
-                                    "`svcctl reload` puts them into use"
-                                  : "",
-                      unsaved ? "; but that could not be saved and is forgotten when svcd ends: "
-                              : "",
-                      unsaved ? strerror(-d->save_error) : "");
-        json_t *r = result(call->names.v[fx->op - call->first_op],
-                           outcome_name(unsaved ? CORE_FAILED : fx->outcome), text, fx->svc);
+        json_t *r = outcome(call, fx->op - call->first_op, fx->svc, fx->outcome, fx->text);
+        if (call->kind == CALL_REQUESTED) {
+                if (fx->outcome == CORE_REFUSED)
+                        json_array_set(call->results, fx->op - call->first_op, r);
+                json_decref(r);
+                return;
+        }
         call->left--;
         if (call->more && call->left > 0) {
                 server_reply(call->c, json_pack("{s:[o]}", "results", r), true);

@@ -94,6 +94,26 @@ struct record record_look(const struct paths *p, const char *service)
         return r;
 }
 
+void record_set_logged(const struct paths *p, const char *service, int64_t run)
+{
+        _cleanup_free_ char *path = path_join(p->shims, service);
+        _cleanup_free_ char *text = NULL;
+        _cleanup_strbuf_ struct strbuf b = {0};
+        struct record r = record_look(p, service);
+        if (!r.tells || r.holder > 0 || r.logged >= run || file_read(path, 4096, &text, NULL) < 0)
+                return;
+        char *save = NULL;
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                if (!str_starts(line, "logged="))
+                        strbuf_addf(&b, "%s\n", line);
+        strbuf_addf(&b, "logged=%lld\n", (long long)run);
+        while (b.n < SHIM_RECORD_BYTES)
+                strbuf_addc(&b, '\n');
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd >= 0) /* in its place, which needs no room */
+                (void)!pwrite(fd, b.s, b.n, 0);
+}
+
 void record_remove(const struct paths *p, const char *service)
 {
         _cleanup_free_ char *path = path_join(p->shims, service);

@@ -30,6 +30,9 @@ struct record {
 int64_t record_run(const char *text);
 
 struct record record_look(const struct paths *p, const char *service);
+/* Of a shim that is gone: the log has been told of the end of RUN. */
+void record_set_logged(const struct paths *p, const char *service, int64_t run);
+
 /* Removes it; what is missing is no error. */
 void record_remove(const struct paths *p, const char *service);
 

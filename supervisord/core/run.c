@@ -441,7 +441,7 @@ void run_lost(struct svc *x, const struct core_event *ev)
                 : s->actual >= CORE_SPAWNING; /* in which a run may have followed another */
         x->last_run = MAX(x->last_run, ev->run);
         x->logged_run = MAX(x->logged_run, ev->logged);
-        svc_dirty(x, CORE_DIRTY_SOON);
+        svc_dirty(x, CORE_DIRTY_NOW); /* nobody else will know of that run */
         complete_log(x, ev);
         if (ev->run > s->run && known)
                 take_unseen(x, ev);

@@ -167,11 +167,11 @@ class Full(Disk):
         self.start()
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "stopped")
+        self.until(lambda: not os.path.exists(os.path.join(self.run_dir, "shims/a")), what="a's shim to leave")
         self.kill_svcd()
-        obstacle = os.path.join(self.root, "svcd/state.json.tmp")
-        os.mkdir(obstacle)
+        obstacle = self.cannot_save()
         self.start()
-        self.fill()
+        self.fill_for_good()
         self.svcctl("start", "--no-wait", "a")
         a = self.running("a")
         with open(os.path.join(self.run_dir, "shims/a"), "rb") as f:
@@ -256,7 +256,19 @@ class FullState(Disk):
 
         with at_rest(self, self.svcd.pid):
             self.run_svcctl("disable", "b")
-            self.complained("cannot save the state")
+            self.in_state("b", "disabled")
+            never_less(state)
+            never_less(state + ".safe")
+        # The journal has room of its own, but not for ever.
+        for n in range(500):
+            r = self.run_svcctl("enable" if n % 2 == 0 else "disable", "b", "--no-wait")
+            if r.status != 0:
+                break
+        self.assertGreater(n, 10)
+        self.assertIn("could not be saved and is forgotten when svcd ends: No space left on device", r.err)
+        self.complained("cannot save the state")
+        with at_rest(self, self.svcd.pid):
+            self.run_svcctl("disable", "b")
             self.in_state("b", "disabled")
             never_less(state)
             never_less(state + ".safe")
@@ -266,6 +278,44 @@ class FullState(Disk):
         self.until(lambda: [json.loads(self.read(state))["services"][n].get("holds") for n in "abc"] == want,
                    what="the state to be saved", limit=20)
         self.until(lambda: "the state can be saved again" in self.svcd_log(), what="the news")
+
+    def test_the_journal_has_room(self):
+        """What happens on a full disk is on record, and what is asked for: svcds that are killed know of it."""
+        self.config("""
+          services:
+            a: {command: sleep 1000, restart: {delay: 0s, max_failures: 0}}
+            b: {command: sleep 1000}
+        """)
+        self.start()
+        a = self.running("a")
+        self.running("b")
+        self.fill_for_good()
+        self.svcctl("disable", "b")
+        for run in range(2, 8):
+            os.kill(a["pid"], signal.SIGKILL)
+            a = self.new_run("a", a["pid"])
+            self.assertEqual(a["run"], run)
+            if run % 2:
+                self.kill_svcd()
+                self.start()
+                self.assertEqual(self.running("a")["pid"], a["pid"])
+                self.assertEqual(self.state("b"), "disabled")
+        self.assertNotIn("cannot save the state", self.stderr())
+        self.assertIn("cannot replace state.json", self.stderr())
+        # All of them are lost at once, with their shims and what these have written down.
+        pids = [a["pid"], self.shim_of(a["pid"])]
+        self.kill_svcd()
+        for p in reversed(pids):
+            os.kill(p, signal.SIGKILL)
+        self.gone(*pids)
+        shutil.rmtree(self.run_dir)
+        shutil.rmtree(os.path.join(self.root, "logs"))
+        self.start()
+        self.assertEqual(self.running("a")["run"], 8)
+        self.assertEqual(self.state("b"), "disabled")
+        self.free()
+        self.until(lambda: [e["run"] for e in self.events("a") if e["event"] == "exited"] == list(range(1, 8)),
+                   what="all ends in the events")
 
 
 class FullLogs(Disk):

@@ -435,7 +435,7 @@ class Record(Helpers):
         for i, name in enumerate(pipes, 1):
             pipe = os.readlink(f"/proc/{started.main_pid}/fd/{i}")
             pipes[name] = re.fullmatch(r"pipe:\[(\d+)\]", pipe)[1]
-        want.update(run="41", main=str(started.main_pid), **pipes)
+        want.update(run="41", main=str(started.main_pid), logged="40", **pipes)
         self.assertEqual(self.record(), want)
         self.assertEqual(lock_holder(os.path.join(self.run_dir, "shims", "a")), shim.pid)
         shim.send("SIGNAL", signo=9)

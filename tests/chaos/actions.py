@@ -66,6 +66,8 @@ def kill_shim(w, on):
         return None
     w.excuses.torn[on].update(f"{p}.{start_ticks(p)}" for p in children(pid))
     w.excuses.torn[on].update(w.witness.runs(on)[-1:])
+    if not os.path.exists(os.path.join(w.run_dir, "shims", on)):
+        w.excuses.unseen.add(on)
     kill(pid, signal.SIGKILL)
     return pid
 
@@ -115,6 +117,9 @@ def delete_socket(w):
 
 
 def delete_run(w):
+    """Shims make their records again; those that were left for the next svcd, which was not told, are gone."""
+    shims = os.path.join(w.run_dir, "shims")
+    w.excuses.unseen.update(n for n in (os.listdir(shims) if os.path.isdir(shims) else []) if not w.shim(n))
     shutil.rmtree(w.run_dir, ignore_errors=True)
 
 

@@ -149,7 +149,7 @@ class Chaos:
             counts, started = w.witness.counts(name), w.witness.runs(name)
             for text in Output(log, w.events_file, counts, w.excuses).check():
                 w.violation("no line lost or doubled", text)
-            for text in check_numbers(log, w.events_file):
+            for text in check_numbers(log, w.events_file, w.excuses):
                 w.violation("run numbers", text)
             for text in check_exits(log, w.events_file, started, w.excuses):
                 w.violation("exits on record once", text)

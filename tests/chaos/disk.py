@@ -48,7 +48,8 @@ class Tmpfs:
 
 
 class FileSize:
-    """Anybody's: no file of svcd's and the shims' may grow beyond a few pages."""
+    """Anybody's: no file of svcd's and the shims' may grow beyond a few pages. The first can always be written
+    again, as on a disk that is full: a limit of nothing would forbid that, too."""
 
     name = "RLIMIT_FSIZE"
 
@@ -68,7 +69,7 @@ class FileSize:
                 pass
 
     def fill(self, _, room):
-        self._limit(room * PAGE)
+        self._limit(max(room, 1) * PAGE)
 
     def free(self, _):
         self._limit(None)

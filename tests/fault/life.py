@@ -267,5 +267,5 @@ class Life(SvcdTest):
             if self.case and self.case.who == "shim" and self.case.how == "KILL":
                 self.excuses.torn[name].update(counts)
             self.wrong += Output(log, self.records, counts, self.excuses).check()
-            self.wrong += check_numbers(log, self.records)
+            self.wrong += check_numbers(log, self.records, self.excuses)
             self.wrong += check_exits(log, self.records, self.witness.runs(name), self.excuses)

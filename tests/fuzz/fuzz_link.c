@@ -74,6 +74,13 @@ static void our_record(const struct paths *p, const char *service)
         (void)service;
 }
 
+static void our_logged(const struct paths *p, const char *service, int64_t run)
+{
+        (void)p;
+        (void)service;
+        (void)run;
+}
+
 static int our_append(const char *path, const void *data, size_t n_bytes, int64_t max_bytes,
                       int keep, mode_t mode)
 {
@@ -106,19 +113,20 @@ static void our_subscribers(struct daemon *daemon, const char *service, json_t *
 static int our_fork(struct nursery *n, int *ret_fd);
 static void our_post(struct daemon *d, struct core_service *s, const struct core_event *ev);
 
-#define clock_mono_ms    our_clock_ms
-#define cleaning_begin   our_cleaning_begin
-#define cleaning_cancel  our_cleaning_cancel
-#define orphans_tags     our_orphans_tags
-#define record_look      our_record_look
-#define record_remove    our_record
-#define record_nudge     our_record
-#define nursery_fork     our_fork
-#define appendfile_write our_append
-#define events_add       our_event
-#define methods_event    our_subscribers
-#define daemon_post      our_post
-#define find             downlog_find
+#define clock_mono_ms     our_clock_ms
+#define cleaning_begin    our_cleaning_begin
+#define cleaning_cancel   our_cleaning_cancel
+#define orphans_tags      our_orphans_tags
+#define record_look       our_record_look
+#define record_remove     our_record
+#define record_nudge      our_record
+#define record_set_logged our_logged
+#define nursery_fork      our_fork
+#define appendfile_write  our_append
+#define events_add        our_event
+#define methods_event     our_subscribers
+#define daemon_post       our_post
+#define find              downlog_find
 #include "supervisord/downlog.c"
 #undef find
 #include "supervisord/link.c"
@@ -562,7 +570,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         end();
         link_done(&d);
-        downlog_done(&d);
+        downlog_close_all(&d);
         core_free(d.core);
         while (peers_n > 0)
                 close(peers[--peers_n]);

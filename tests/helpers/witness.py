@@ -184,10 +184,11 @@ class Log:
         return [pairs(text) for _, source, text in self.entries
                 if source == "svcd" and text.startswith(event + " ")]
 
-    def exited_in(self, run):
-        """The folders in which it is said how a run ended."""
-        return {folder for folder, (_, source, text) in zip(self.folders, self.entries)
-                if source == "svcd" and text.startswith(f"exited run={run} ")}
+    def taken_between(self, event, run):
+        """Whether it is told twice of a run, and the log was taken away after the first time."""
+        found = [folder for folder, (_, source, text) in zip(self.folders, self.entries)
+                 if source == "svcd" and text.startswith(f"{event} run={run} ")]
+        return len(found) == len(set(found)) == 2
 
     def lost(self, events):
         """How many lines are said to be missing: by the log, or, of its very end, by the events."""
@@ -201,11 +202,14 @@ class Excuses:
     """What was done to a service that its contract allows to cost something.
     torn     runs (PID.TICKS) whose shim was killed: what it held of their output is gone,
              and with a full disk the ends of the runs that only it and svcd knew of
+    unseen   services whose shim was killed while its record was deleted, or had gone and its record was: what
+             had happened since svcd could save something is told by the log alone, if that is where it was
     windows  [from, to] of wall time in which nothing could be written: lines may be missing
     counting lines may be missing at any time, if it is told how many"""
 
     def __init__(self, slack_s=3, counting=False):
-        self.torn, self.windows, self.slack, self.counting = defaultdict(set), [], slack_s, counting
+        self.torn, self.unseen = defaultdict(set), set()
+        self.windows, self.slack, self.counting = [], slack_s, counting
 
     def full(self, begin, end=None):
         """Whether the time from BEGIN to END touches a window. None: not known, any window will do."""
@@ -277,14 +281,15 @@ def when(at):
     return datetime.datetime.fromtimestamp(at).isoformat(timespec="milliseconds")
 
 
-def check_numbers(log, events):
+def check_numbers(log, events, excuses):
     """Run numbers only grow, and no start is told twice."""
     wrong = []
     for where, told in (("log", log.told("started")), ("events", events.of(log.name, "started"))):
         last, last_pid = 0, None
         for p in told:
             run = int(p["run"])
-            if run <= last:
+            gone = where == "log" and log.name in excuses.unseen and log.taken_between("started", run)
+            if run <= last and not gone:
                 wrong.append(f"{log.name}: {where}: started run={run} pid={p.get('pid')} after"
                              f" run={last} pid={last_pid}")
             last, last_pid = max(run, last), p.get("pid")
@@ -304,16 +309,12 @@ def check_exits(log, events, runs, excuses):
     for e in events.of(name, "started"):
         started.setdefault(int(e["run"]), str(e.get("pid")))
     for where, told in (("log", log.told("exited")), ("events", events.of(name, "exited"))):
-        ends, lost = defaultdict(int), set()
+        ends = defaultdict(int)
         for p in told:
             ends[int(p["run"])] += 1
-            if "shim lost" in p.get("cause", ""):
-                lost.add(int(p["run"]))
         for run, n in sorted(ends.items()):
-            # A shim that wrote the end itself, with no svcd to tell it to, and was then killed, and the log with
-            # that line was taken away: the next svcd knows of nothing but the loss.
-            gone = where == "log" and n == 2 and len(log.exited_in(run)) == 2
-            if n > 1 and not (gone and run in lost and excuses.torn[name]):
+            gone = where == "log" and name in excuses.unseen and log.taken_between("exited", run)
+            if n > 1 and not gone:
                 wrong.append(f"{name}: {where}: the end of run {run} is told {n} times")
         for run, pid in sorted(started.items()):
             if where == "log" and (excuses.full(ended_at.get(run)) or excuses.counting and log.lost(events)):
