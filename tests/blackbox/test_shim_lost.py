@@ -56,7 +56,8 @@ class ShimLost(SvcdTest):
         self.assertRegex(e["text"], r"^shim lost after \d+m?s$")
         self.assertRegex(s["note"], r"^next start in \d+s: shim lost after \d+m?s$")
         self.assertEqual(s["failures"], 1)
-        self.assertIn(f"exited run=1 pid={pid} cause=\"shim lost\"", self.read(os.path.join(self.root, "svcd/svcd.log")))
+        self.until(lambda: f"exited run=1 pid={pid} cause=\"shim lost\"" in
+                   self.read(os.path.join(self.root, "svcd/svcd.log")), what="svcd.log")
         # It is the same after svcd has read it back.
         self.kill_svcd()
         self.start()
