@@ -2,12 +2,11 @@
  * with its origin. NOTIFY_SOCKET is the shim's and not added here. */
 #include "common/conf_private.h"
 #include "common/policy.h"
+#include "common/program.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 struct builder {
         struct conf_environ e;
@@ -165,7 +164,7 @@ int conf_environ_build(const struct conf *c, const struct conf_service *s,
         set_base(&b, "USER", user->name);
         set_base(&b, "LOGNAME", user->name);
         set_base(&b, "SHELL", user->shell);
-        set_base(&b, "PATH", user->path ? user->path : DEFAULT_PATH);
+        set_base(&b, "PATH", user->path ? user->path : PROGRAM_PATH);
         set_base(&b, "LANG", user->lang);
         set_base(&b, "TZ", user->tz);
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/policy.h"
+#include "common/program.h"
 #include "common/whypage.h"
 #include "supervisord/daemon.h"
 #include "supervisord/mail.h"
@@ -126,38 +126,6 @@ static void answer(struct daemon *d, const struct alert *a)
 
 /* ---- sending ---- */
 
-static const char *find_sendmail(const struct daemon *d)
-{
-        static const char *const places[] = {"/usr/sbin/sendmail", "/usr/lib/sendmail",
-                                             "/usr/bin/sendmail", "/usr/local/sbin/sendmail",
-                                             "/usr/local/bin/sendmail"};
-        const char *own = getenv("SVCD_SENDMAIL");
-        if (own && own[0] == '/')
-                return own;
-        if (d->conf->policy && d->conf->policy->sendmail)
-                return d->conf->policy->sendmail;
-        for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-                if (access(places[i], X_OK) == 0)
-                        return places[i];
-        return NULL;
-}
-
-/* The program of a command, as a shell would find it. Caller frees. */
-static char *find_program(const struct daemon *d, const char *name, const char *path)
-{
-        if (strchr(name, '/'))
-                return path_join(d->paths.home, name);
-        _cleanup_free_ char *folders = xstrdup(path ? path : "");
-        char *save = NULL;
-        for (char *dir = strtok_r(folders, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-                char *file = path_join(dir, name);
-                if (access(file, X_OK) == 0)
-                        return file;
-                free(file);
-        }
-        return NULL;
-}
-
 /* The account's, and what the alert is about. */
 static void make_environment(const struct daemon *d, const struct alert *a, const char *subject,
                              struct conf_environ *env, struct strv *ret)
@@ -171,7 +139,7 @@ static void make_environment(const struct daemon *d, const struct alert *a, cons
         if (env->n == 0) {
                 strv_take(ret, xasprintf("HOME=%s", d->paths.home));
                 strv_take(ret, xasprintf("SVCD_SERVICE=%s", a->service));
-                strv_add(ret, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
+                strv_add(ret, "PATH=" PROGRAM_PATH);
         }
         strv_take(ret, xasprintf("SVCD_EVENT=%s", a->event));
         strv_take(ret, xasprintf("SVCD_SUBJECT=%s", safe));
@@ -186,7 +154,8 @@ static int run(struct daemon *d, const struct alert *a, struct strv *argv, const
         _cleanup_strv_ struct strv envp = {0};
         const char *subject = json_string_value(json_object_get(a->doc, "subject"));
         make_environment(d, a, subject ? subject : "", &env, &envp);
-        _cleanup_free_ char *program = find_program(d, argv->v[0], conf_environ_get(&env, "PATH"));
+        _cleanup_free_ char *program =
+            program_find(argv->v[0], d->paths.home, conf_environ_get(&env, "PATH"));
         int r = program ? sender_start(&d->alerts.sender, program, argv->v, envp.v, input, n,
                                        d->conf->account.alerts_timeout.v)
                         : -ENOENT;
@@ -201,7 +170,7 @@ static int send_mail(struct daemon *d, const struct alert *a, char **ret_error)
 {
         _cleanup_strbuf_ struct strbuf text = {0};
         _cleanup_strv_ struct strv argv = {0};
-        const char *sendmail = find_sendmail(d);
+        const char *sendmail = program_sendmail(d->conf->policy);
         const char *subject = json_string_value(json_object_get(a->doc, "subject"));
         const char *body = json_string_value(json_object_get(a->doc, "body"));
         struct mail m = {d->conf->account.alerts_email, subject ? subject : "", a->service,

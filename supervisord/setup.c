@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/conf_sample.h"
+#include "common/program.h"
 #include "supervisord/daemon.h"
 #include "supervisord/handover.h"
 #include "supervisord/sdnotify.h"
@@ -20,7 +21,6 @@
 #ifndef SVCD_DATADIR
 #define SVCD_DATADIR "/usr/local/share/svcd"
 #endif
-#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 static void find_user(struct daemon *d)
 {
@@ -36,7 +36,7 @@ static void find_user(struct daemon *d)
             .shell = d->strings[1],
             .lang = d->strings[2],
             .tz = d->strings[3],
-            .path = DEFAULT_PATH,
+            .path = PROGRAM_PATH,
         };
 }
 
@@ -83,6 +83,21 @@ static void raise_limits(void)
         signal(SIGXFSZ,
                SIG_IGN); /* a limit on file sizes is an error of write, as a full disk is */
         umask(0077);
+}
+
+/* Whoever can write there can run what he likes as this account. */
+static void judge_folders(struct daemon *d)
+{
+        const char *const folders[] = {d->paths.state, d->paths.run, d->paths.shims, d->paths.logs};
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+                struct stat st;
+                if (stat(folders[i], &st) == 0 && (st.st_mode & 022))
+                        selflog_add(&d->log,
+                                    "%s can be written to by others (mode %03o): chmod go-w it, "
+                                    "and look at what "
+                                    "is in it",
+                                    folders[i], (unsigned)st.st_mode & 0777);
+        }
 }
 
 static void write_sample(struct daemon *d)
@@ -158,6 +173,7 @@ int setup(struct daemon *d, const char *root_option, const char *policy_option,
                 selflog_add(&d->log, "%s", late);
         if (getuid() == 0 && !h)
                 selflog_add(&d->log, "running as root: supervising root's own account only");
+        judge_folders(d);
         write_sample(d);
         return 0;
 }

@@ -1,0 +1,53 @@
+/* program.c: looking for programs. What a run executes is found by the kernel, in the run's own environment; this is
+ * for programs of svcd's own, and for saying beforehand that one is missing. */
+#include "common/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/policy.h"
+#include "common/util.h"
+
+static bool is_program(const char *file)
+{
+        struct stat st;
+        return access(file, X_OK) == 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+char *program_find(const char *name, const char *folder, const char *path)
+{
+        if (strchr(name, '/')) {
+                char *file = path_join(folder, name);
+                if (is_program(file))
+                        return file;
+                free(file);
+                return NULL;
+        }
+        _cleanup_free_ char *folders = xstrdup(path ? path : PROGRAM_PATH);
+        char *save = NULL;
+        for (char *dir = strtok_r(folders, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+                char *file = path_join(dir, name);
+                if (is_program(file))
+                        return file;
+                free(file);
+        }
+        return NULL;
+}
+
+const char *program_sendmail(const struct policy *policy)
+{
+        static const char *const places[] = {"/usr/sbin/sendmail", "/usr/lib/sendmail",
+                                             "/usr/bin/sendmail", "/usr/local/sbin/sendmail",
+                                             "/usr/local/bin/sendmail"};
+        const char *own = getenv("SVCD_SENDMAIL");
+        if (own && own[0] == '/')
+                return own;
+        if (policy && policy->sendmail)
+                return policy->sendmail;
+        for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+                if (is_program(places[i]))
+                        return places[i];
+        return NULL;
+}

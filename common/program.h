@@ -1,0 +1,18 @@
+/* program: which file a name of a program means, as execvp(3) would find it.
+ */
+#ifndef SVCD_COMMON_PROGRAM_H
+#define SVCD_COMMON_PROGRAM_H
+
+struct policy;
+
+#define PROGRAM_PATH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+/* NAME with a slash, relative to FOLDER; else what is executable in the folders of PATH (NULL: PROGRAM_PATH).
+ * NULL if there is none that may be executed. Caller frees. */
+char *program_find(const char *name, const char *folder, const char *path);
+
+/* The program that takes mail: $SVCD_SENDMAIL, what the host's policy says, or where it usually is. NULL if there is
+ * none; what is said to be one need not be there. Borrowed. */
+const char *program_sendmail(const struct policy *policy);
+
+#endif

@@ -1,0 +1,193 @@
+"""svcctl doctor: the set-up, looked at end to end. What each finding says is shown by unit/test_ctl_doctor.c; here
+is shown that it is found."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import unittest
+
+from svcdtest import SvcdTest, free_port
+
+
+class Doctor(SvcdTest):
+    def doctor(self, status=None, **env):
+        """What was found, by check."""
+        r = self.run_svcctl("--json", "doctor", env=env)
+        if status is not None:
+            self.assertEqual(r.status, status, r)
+        return {f["check"]: f for f in json.loads(r.out)}
+
+    def codes(self, **env):
+        return {check: f["code"] for check, f in self.doctor(**env).items()}
+
+    def begin(self, text="services: {a: {command: sleep 1000}}\n"):
+        self.config(text)
+        self.start()
+        self.until(lambda: all(s["state"] != "starting" for s in self.services().values()), what="the services")
+
+    def test_all_is_well(self):
+        self.begin()
+        found = self.doctor(status=0)
+        for check, code in (("svcd", "svcd-ok"), ("folders", "folders-ok"), ("disk", "disk-ok"),
+                            ("definitions", "definitions-ok"), ("programs", "programs-ok"), ("ports", "ports-ok"),
+                            ("shims", "shims-ok"), ("open files", "files-ok"), ("clock", "clock-ok"),
+                            ("journal", "journal-ok")):
+            self.assertEqual(found[check]["code"], code, found[check])
+        self.assertEqual(found["alerts"]["code"], "alerts-off")
+        page = self.svcctl("doctor").out
+        self.assertRegex(page, r"(?m)^ok +svcd +\S+ runs for ")
+        self.assertEqual(os.listdir(os.path.join(self.root, "svcd/alerts"))
+                         if os.path.exists(os.path.join(self.root, "svcd/alerts")) else [], [])
+        self.assertFalse([n for n in os.listdir(os.path.join(self.root, "svcd")) if "doctor" in n])
+
+    def test_svcd_is_down(self):
+        self.begin()
+        self.end_svcd()
+        found = self.doctor(status=1)
+        self.assertEqual((found["svcd"]["code"], found["svcd"]["state"]), ("svcd-down", "problem"))
+        self.assertEqual(found["cgroups"]["code"], "cgroups-unknown")
+
+    def test_svcd_was_killed(self):
+        self.begin()
+        self.kill_svcd()
+        found = self.doctor(status=1)
+        self.assertEqual((found["svcd"]["code"], found["shims"]["code"]), ("svcd-down", "shims-alone"))
+        self.assertEqual(found["shims"]["text"], "1 service goes on without svcd")
+
+    def test_svcd_is_silent(self):
+        self.begin()
+        self.svcd.send_signal(signal.SIGSTOP)
+        try:
+            r = self.run_svcctl("--json", "--timeout", "500ms", "doctor")
+        finally:
+            self.svcd.send_signal(signal.SIGCONT)
+        found = {f["check"]: f["code"] for f in json.loads(r.out)}
+        self.assertEqual((r.status, found["svcd"]), (1, "svcd-silent"))
+
+    def test_socket_is_gone(self):
+        self.begin()
+        self.svcd.send_signal(signal.SIGSTOP)
+        try:
+            os.unlink(os.path.join(self.run_dir, "control.sock"))
+            self.assertEqual(self.codes()["svcd"], "svcd-no-socket")
+        finally:
+            self.svcd.send_signal(signal.SIGCONT)
+        self.until(lambda: self.codes()["svcd"] == "svcd-ok", what="the socket")
+
+    def test_few_descriptors(self):
+        """A svcd that cannot take connections is not called one that does not run."""
+        self.svcd_becomes = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        self.begin()
+        self.assertEqual(self.codes()["open files"], "files-few")
+
+    def test_folders(self):
+        self.begin()
+        for folder in ("logs", "logs/services", "svcd", "run"):
+            path = os.path.join(self.root, folder)
+            os.chmod(path, 0o777)
+            found = self.doctor(status=1)["folders"]
+            self.assertEqual(found["code"], "folders-wrong")
+            self.assertIn(f"{path} can be written to by others (mode 777)", found["text"])
+            os.chmod(path, 0o700)
+        self.assertEqual(self.codes()["folders"], "folders-ok")
+
+    def test_svcd_says_so_too(self):
+        """Whoever can write to ROOT/svcd or RUN could do anything: svcd does not pass over that in silence."""
+        self.begin()
+        self.end_svcd()
+        os.chmod(os.path.join(self.root, "svcd"), 0o777)
+        os.chmod(os.path.join(self.root, "run"), 0o770)
+        self.start()
+        said = self.stderr()
+        self.assertIn(f"{self.root}/svcd can be written to by others", said)
+        self.assertIn(f"{self.root}/run can be written to by others", said)
+
+    def test_disk(self):
+        if os.geteuid() == 0:
+            self.skipTest("root may write anywhere")
+        self.begin()
+        os.chmod(os.path.join(self.root, "svcd"), 0o500)
+        try:
+            found = self.doctor(status=1)["disk"]
+        finally:
+            os.chmod(os.path.join(self.root, "svcd"), 0o700)
+        self.assertEqual(found["code"], "disk-refuses")
+        self.assertIn("Permission denied", found["text"])
+
+    def test_definitions(self):
+        self.begin()
+        self.config("services: {a: {command: sleep 1001}}\n")
+        self.assertEqual(self.codes()["definitions"], "definitions-changed")
+        self.config("services: {a: {comand: sleep 1001}}\n")
+        self.assertEqual(self.codes()["definitions"], "definitions-errors")
+        self.config("services: {}\n")
+        self.svcctl("reload")
+        self.assertEqual(self.codes()["definitions"], "definitions-none")
+
+    def test_programs(self):
+        self.script("there.sh", "exec sleep 1000\n")
+        self.begin("""
+          services:
+            a: {command: ./missing.sh, restart: never}
+            b: {command: no-such-program-anywhere x, restart: never}
+            c: {command: ./there.sh}
+            d: {command: "no-such-program-anywhere | cat", enabled: false}
+        """)
+        found = self.doctor()["programs"]
+        self.assertEqual(found["code"], "programs-missing")
+        self.assertEqual(found["text"], "not found: a (./missing.sh), b (no-such-program-anywhere)")
+
+    def test_ports(self):
+        mine, others = free_port(), free_port()
+        program = self.python("listen.py", f"""
+            import socket, time
+            s = socket.create_server(("127.0.0.1", {mine}))
+            time.sleep(1000)
+        """)
+        self.begin(f"""
+          services:
+            a: {{command: '{program}', port: {mine}}}
+            b: {{command: sleep 1000, port: {others}, ready: exec}}
+        """)
+        self.running("a")
+        self.svcctl("stop", "b")
+        found = self.doctor()["ports"]
+        self.assertEqual((found["code"], found["text"]),
+                         ("ports-local", f"listened on locally only, not reachable from outside: a {mine}"))
+        with socket.create_server(("127.0.0.1", others)):
+            found = self.doctor()["ports"]
+            self.assertEqual((found["code"], found["text"]), ("ports-held", f"held by somebody else: b {others}"))
+
+    def test_alerts(self):
+        sendmail = self.script("sendmail", "exit 1\n")
+        self.svcd_env["SVCD_SENDMAIL"] = sendmail
+        self.script("bad.sh", "exit 1\n")
+        self.begin("alerts: {email: me@example.org}\nservices: {a: {command: ./bad.sh, restart: {max_failures: 1}}}\n")
+        self.in_state("a", "disabled")
+        self.until(lambda: self.codes()["alerts"] == "alerts-wait", what="an alert that cannot be sent")
+        self.assertEqual(self.codes(SVCD_SENDMAIL="/nowhere/sendmail")["alerts"], "alerts-no-sendmail")
+        shutil.rmtree(os.path.join(self.root, "svcd/alerts"))
+        self.assertEqual(self.codes()["alerts"], "alerts-ok")
+        self.config("alerts: {command: ./missing.sh}\nservices: {}\n")
+        self.assertEqual(self.codes()["alerts"], "alerts-no-command")
+
+    def test_clock(self):
+        self.begin()
+        self.end_svcd()
+        with open(os.path.join(self.root, "svcd/events.ndjson"), "a", encoding="utf-8") as f:
+            f.write('{"seq":999,"at":"2999-01-01T00:00:00.000+00:00","event":"x"}\n')
+        self.assertEqual(self.codes()["clock"], "clock-back")
+
+    def test_boot(self):
+        self.begin()
+        user = os.path.join(self.home, ".config/systemd/user/default.target.wants")
+        os.makedirs(user)
+        os.symlink("/usr/lib/systemd/user/svcd.service", os.path.join(user, "svcd.service"))
+        self.assertIn(self.codes()["boot"], ("boot-linger", "boot-ok"))
+
+
+if __name__ == "__main__":
+    unittest.main()
