@@ -50,6 +50,27 @@ static size_t add_matches(struct logs *l, const struct strv *there, const char *
         return found;
 }
 
+/* Why a service that is defined has no log. */
+static const char *reason(const struct conf_service *s)
+{
+        if (!s->log_file.v)
+                return s->log_journal.v
+                           ? "log.file is false, what it says is in the journal: journalctl "
+                             "SVCD_SERVICE="
+                           : "log.file is false, what it says is not kept";
+        if (!s->enabled.v)
+                return "enabled is false, it has not been started";
+        return "it has not been started yet, or its files were deleted";
+}
+
+static void say_no_log(struct ctl *ctl, const struct conf_service *s)
+{
+        const char *why = reason(s);
+        if (!ctl->quiet)
+                ctl_warn(ctl, "%s: has no log: %s%s", s->name, why,
+                         str_ends(why, "=") ? s->name : "");
+}
+
 /* A service that has no log: defined but never started, or none at all. */
 static int no_log(struct logs *l, const char *name, const struct strv *there)
 {
@@ -58,7 +79,7 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
         struct conf *conf = conf_load(&ctl->paths, ctl->paths.home, &diag);
         const char **known = xcalloc(conf->n + there->n + 1, sizeof(*known));
         size_t n = 0;
-        bool defined = conf_find(conf, name) != NULL;
+        const struct conf_service *defined = conf_find(conf, name);
         for (size_t i = 0; i < conf->n; i++)
                 known[n++] = conf->services[i]->name;
         for (size_t i = 0; i < there->n; i++)
@@ -71,10 +92,10 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
                                   near ? "%s: no such service, and no log of one (did you mean %s?)"
                                        : "%s: no such service, and no log of one",
                                   safe, near);
-        else if (l->query.follow)
+        else
+                say_no_log(ctl, defined);
+        if (defined && l->query.follow)
                 add_once(&l->names, name);
-        else if (!ctl->quiet)
-                ctl_warn(ctl, "%s: has no log yet", safe);
         free(known);
         conf_unref(conf);
         diag_done(&diag);
@@ -95,7 +116,10 @@ static int find_names(struct logs *l)
         struct ctl *ctl = l->ctl;
         _cleanup_strv_ struct strv there = {0};
         int status = STATUS_DONE;
-        logread_names(&ctl->paths, &there);
+        int r = logread_names(&ctl->paths, &there);
+        if (r < 0 && r != -ENOENT)
+                return ctl_fail(ctl, STATUS_REFUSED, "failed", "cannot read %s: %s",
+                                ctl->paths.logs, strerror(-r));
         if (options_get(&ctl->options, "all"))
                 add_matches(l, &there, "*");
         for (size_t i = 0; i < ctl->names_n && status == STATUS_DONE; i++) {

@@ -527,9 +527,23 @@ class Logs(Case):
         self.assertEqual(self.expect_json(4, "logs", "nobody")["error"]["code"], "no-such-service")
         os.makedirs(self.root + "/config", mode=0o700)
         with open(self.root + "/config/services.yaml", "w") as f:
-            f.write("services: {fresh: {command: 'true'}}\n")
+            f.write("services: {fresh: {command: 'true'}, off: {command: 'true', enabled: false}, "
+                    "none: {command: 'true', log: {file: false}}, "
+                    "away: {command: 'true', log: {file: false, journal: true}}}\n")
         os.chmod(self.root + "/config/services.yaml", 0o600)
-        self.expect(0, "logs", "fresh", out="", err="fresh: has no log yet")
+        for name, why in (("fresh", "it has not been started yet, or its files were deleted"),
+                          ("off", "enabled is false, it has not been started"),
+                          ("none", "log.file is false, what it says is not kept"),
+                          ("away", "log.file is false, what it says is in the journal: journalctl SVCD_SERVICE=away")):
+            self.assertEqual(self.run_svcctl("logs", name), (0, "", f"{name}: has no log: {why}\n"))
+        self.assertEqual(self.expect_json(0, "logs", "fresh"), [])
+        self.expect(4, "logs", "fres", err="fres: no such service, and no log of one (did you mean fresh?)")
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read everything")
+    def test_a_folder_that_cannot_be_read(self):
+        os.chmod(self.folder, 0)
+        self.addCleanup(os.chmod, self.folder, 0o700)
+        self.expect(1, "logs", "a", out="", err=f"cannot read {self.folder}: Permission denied")
 
     def test_a_huge_log_is_not_read(self):
         path = self.folder + "/a.log"
@@ -539,6 +553,40 @@ class Logs(Case):
             f.write("".join(f"\n{stamp(i)} out {i}" for i in range(200)).encode() + b"\n")
         self.assertEqual(self.lines("a", "-n2"), [f"{stamp(i)} out {i}" for i in (198, 199)])
         self.assertEqual(len(self.lines("a", "--since", stamp(100), "--source", "out")), 100)
+
+    def read_for(self, *arguments):
+        """The lines of svcctl logs, and how many bytes it and what it started have read."""
+        with tempfile.TemporaryFile() as out:
+            p = subprocess.Popen([SVCCTL, "logs", "-q", *arguments], env=self.env, stdout=out, stderr=subprocess.DEVNULL)
+            os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOWAIT)
+            with open(f"/proc/{p.pid}/io", encoding="ascii") as f:
+                count = int(f.readline().split()[1])
+            self.assertEqual(p.wait(), 0)
+            out.seek(0)
+            return out.read().decode().splitlines(), count
+
+    def test_of_ten_gigabytes_little_is_read(self):
+        """101 files of 100 MB, mostly holes: whatever is asked for, it is sought."""
+        def name(i):
+            return "a.log" if i == 100 else f"a.log.{100 - i}"
+
+        def at(i, k):  # line k of 0 to 29 of file i
+            return f"2026-11-{1 + i // 24:02}T{i % 24:02}:{2 * k:02}:00.000+01:00"
+        for i in range(101):
+            with open(os.path.join(self.folder, name(i)), "wb") as f:
+                for k in range(30):
+                    f.seek(k * 3_500_000)
+                    f.write(f"\n{at(i, k)} {'svcd' if k == 0 else 'out'} {i}.{k}\n".encode())
+            os.utime(os.path.join(self.folder, name(i)), ns=(0, 1793487600 * 10 ** 9 + (i + 1) * 3600 * 10 ** 9))
+        limit = 2_000_000 + self.read_for("a", "-n0")[1]  # what a sanitizer and the C library read
+        lines, count = self.read_for("a", "-n1")
+        self.assertEqual(lines, [f"{at(100, 29)} out 100.29"])
+        self.assertLess(count, limit)
+        for i in (100, 99, 57, 3, 0):
+            # A hole is a line: where one is met, up to its end.
+            lines, count = self.read_for("a", "--since", at(i, 29), "--until", at(i, 29), "--source", "out", "-n1")
+            self.assertEqual(lines, [f"{at(i, 29)} out {i}.29"])
+            self.assertLess(count, limit + 18_000_000, i)
 
     def follow(self, *arguments):
         p = subprocess.Popen([SVCCTL, "logs", "-f", *arguments], env=self.env, stdout=subprocess.PIPE,
