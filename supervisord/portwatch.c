@@ -1,11 +1,12 @@
-/* portwatch.c: is a port listened on? Asked for, more and more seldom, until it is (netdiag.h): no
- * connection that the service would notice. */
+/* portwatch.c: does a service listen on its port? Asked for, more and more seldom, until it does (listeners.h):
+ * no connection that the service would notice. */
 #include "supervisord/portwatch.h"
 
 #include <stdlib.h>
 
-#include "common/netdiag.h"
 #include "supervisord/daemon.h"
+#include "supervisord/listeners.h"
+#include "supervisord/ports.h"
 
 #define FIRST_MS 2
 #define LAST_MS  100
@@ -16,6 +17,7 @@ struct portwatch {
         struct core_service *svc;
         ev_timer timer;
         int64_t wait_ms;
+        bool told; /* who else listens on it */
 };
 
 static struct portwatch *watches;
@@ -31,17 +33,34 @@ static void watch_free(struct portwatch *w)
         free(w);
 }
 
-static bool is_listened_on(int port)
+/* Once: all of /proc is looked at for that. */
+static void tell_holder(struct portwatch *w)
 {
-        _cleanup_netdiag_ struct netdiag l = {0};
-        return netdiag_listeners(port, &l) == 0 && l.n > 0;
+        _cleanup_free_ char *who = w->told ? NULL : ports_holder(w->d, (int)w->svc->def->port.v);
+        struct core_event ev = {.type = CORE_EV_PORT_HELD,
+                                .uid = -1,
+                                .run = w->svc->run,
+                                .text = who};
+        w->told = w->told || who;
+        if (who)
+                daemon_post(w->d, w->svc, &ev);
+}
+
+/* Where it cannot be known who listens, he is believed to be the service. */
+static bool is_listened_on(struct portwatch *w)
+{
+        enum listeners_whose whose =
+            listeners_port(link_pid(w->d, w->svc), (int)w->svc->def->port.v);
+        if (whose == LISTENERS_OTHER)
+                tell_holder(w);
+        return whose == LISTENERS_OWN || whose == LISTENERS_UNSURE;
 }
 
 static void timer_cb(struct ev_loop *loop, ev_timer *t, int revents)
 {
         (void)revents;
         struct portwatch *w = CONTAINER_OF(t, struct portwatch, timer);
-        if (is_listened_on((int)w->svc->def->port.v)) {
+        if (is_listened_on(w)) {
                 struct core_event ev = {.type = CORE_EV_READY, .uid = -1, .run = w->svc->run};
                 daemon_post(w->d, w->svc, &ev);
                 watch_free(w);

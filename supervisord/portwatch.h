@@ -1,5 +1,5 @@
-/* portwatch: readiness by port: looks, more and more seldom, whether somebody listens on a
- * service's TCP port, and posts READY. Who it is does not matter here.
+/* portwatch: readiness by port: looks, more and more seldom, whether a process of the service listens on its TCP
+ * port, and posts READY. If somebody else does, PORT_HELD is posted once, and it goes on.
  */
 #ifndef SVCD_SUPERVISORD_PORTWATCH_H
 #define SVCD_SUPERVISORD_PORTWATCH_H

@@ -68,6 +68,7 @@ void svc_free(struct svc *x)
         monitor_forget(x);
         free(x->s.checks);
         free(x->check_text);
+        free(x->port_holder);
         free(x->start_error);
         free(x->stuck);
         free(x->file);
@@ -245,6 +246,8 @@ static void observe(struct svc *x, const struct core_event *ev)
                 machine(x, M_READY, ev);
         else if (ev->type == CORE_EV_STATUS)
                 svc_status(x, ev->text);
+        else if (ev->type == CORE_EV_PORT_HELD)
+                machine(x, M_PORT_HELD, ev);
         else if (ev->type == CORE_EV_NOTICE)
                 notice(x, ev);
         else if (ev->type == CORE_EV_STUCK)
@@ -294,6 +297,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
                 break;
         case CORE_EV_READY:
         case CORE_EV_STATUS:
+        case CORE_EV_PORT_HELD:
         case CORE_EV_NOTICE:
         case CORE_EV_STUCK:
         case CORE_EV_EMPTY:

@@ -357,9 +357,10 @@ enum core_event_type {
                             follow; what was ordered since it last spoke may be lost. pid of the
                             shim, 0 = not known */
         /* observations */
-        CORE_EV_READY,  /* the port listens */
-        CORE_EV_STATUS, /* text */
-        CORE_EV_NOTICE, /* notice, with for_ms or pid */
+        CORE_EV_READY,     /* it listens on its port */
+        CORE_EV_PORT_HELD, /* somebody else listens on its port: text */
+        CORE_EV_STATUS,    /* text */
+        CORE_EV_NOTICE,    /* notice, with for_ms or pid */
         CORE_EV_CHECK, /* of the one that runs: ok, or degraded; code; text = why it is neither, output =
                            what it said; error != 0: it could not be run for lack of something, which says
                            nothing of the service */
@@ -424,7 +425,7 @@ enum core_effect_type {
         CORE_FX_RELEASE, /* no shim is needed any more */
         CORE_FX_ACK, /* report; text = the `exited` line's text, e.g. exited run=4 pid=…; report 0: the
                             shim is gone, and the line is all that is missing */
-        CORE_FX_WATCH_PORT, /* readiness: tell READY once def->port listens; until UNWATCH */
+        CORE_FX_WATCH_PORT, /* readiness: tell READY once it listens on def->port; until UNWATCH */
         CORE_FX_UNWATCH_PORT,
         CORE_FX_CHECK,        /* run the check that is called `text` once, answer CHECK */
         CORE_FX_CHECK_CANCEL, /* end it; answered by CHECK_GONE when nothing of it is left, not by CHECK */

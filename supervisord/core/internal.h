@@ -112,9 +112,11 @@ struct svc {
         bool reload_told;    /* RELOADING: it has said so, and says READY when it is done */
         bool reload_own;     /* RELOADING: nobody has asked for it */
         bool main_told;      /* that MAINPID is refused, in this run */
-        char *check_text;    /* why the last check was no good */
-        char *start_error;   /* more than errno about the last failed start */
-        char *stuck;         /* what does not end, and why; NULL = nothing is known to be so */
+        char *
+            port_holder; /* STARTING: who else listens on its port; NULL = nobody, as far as known */
+        char *check_text;  /* why the last check was no good */
+        char *start_error; /* more than errno about the last failed start */
+        char *stuck;       /* what does not end, and why; NULL = nothing is known to be so */
         char *file; /* of the user's, that defines it; `def` may come from the last good ones */
         uint64_t
             digest; /* conf_digest of `def`; s.digest is that of what the run was started with */

@@ -40,8 +40,11 @@ void machine_go(struct svc *x, enum core_actual to)
         x->stuck = NULL;
         x->s.actual = to;
         deadline_set(x, CORE_NEVER);
-        if (to != CORE_STARTING)
+        if (to != CORE_STARTING) {
                 machine_watch_port(x, false);
+                free(x->port_holder);
+                x->port_holder = NULL;
+        }
         if (to != CORE_STARTING && to != CORE_RUNNING)
                 monitor_end(x);
         x->c->not_down += (size_t)(to != CORE_DOWN) - (size_t)(from != CORE_DOWN);
@@ -97,6 +100,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_down, "as from adopting"),
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,
@@ -117,6 +121,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_idle, "nothing, if nothing runs; else as from adopting"),
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,
@@ -137,6 +142,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_idle, "nothing, if nothing runs; else as from adopting"),
             [M_AWAY] = IGNORE,
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,
@@ -159,6 +165,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,
@@ -180,6 +187,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = DO(on_ready, "running"),
+            [M_PORT_HELD] = DO(on_port_held, "starting: waiting goes on, and why is told"),
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = SELF_STOP,
             [M_WATCHDOG] = IGNORE,
@@ -200,6 +208,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = DO(on_self_reload, "reloading, until ready or ready_timeout"),
             [M_SELF_STOP] = SELF_STOP,
             [M_WATCHDOG] = WATCHDOG,
@@ -221,6 +230,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = DO(on_reload_ready, "running, if it has said that it reloads"),
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = DO(on_reload_told, "reloading, until ready or ready_timeout"),
             [M_SELF_STOP] = SELF_STOP,
             [M_WATCHDOG] = WATCHDOG,
@@ -243,6 +253,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,
@@ -264,6 +275,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,
@@ -288,6 +300,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
                                "run: down, waiting, backoff or spawning"),
             [M_AWAY] = DO(on_adopting_away, "what was said no longer counts"),
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,

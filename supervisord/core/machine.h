@@ -22,6 +22,7 @@
         X(ADOPTED, "adopted")                                                                      \
         X(AWAY, "shim away")                                                                       \
         X(READY, "ready")                                                                          \
+        X(PORT_HELD, "port held") /* by somebody else: text */                                     \
         X(SELF_RELOAD, "reloads by itself")                                                        \
         X(SELF_STOP, "stops by itself")                                                            \
         X(WATCHDOG, "watchdog") /* EV: it says so itself */                                        \

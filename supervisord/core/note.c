@@ -104,7 +104,10 @@ static void note_backoff(struct strbuf *b, const struct svc *x, int64_t now_ms)
 static void note_starting(struct strbuf *b, const struct svc *x)
 {
         const struct conf_service *def = svc_def(x);
-        if (def->ready.v == CONF_READY_PORT && def->port.set)
+        if (x->port_holder)
+                strbuf_addf(b, "port %lld is held by %s, not by this service",
+                            (long long)def->port.v, x->port_holder);
+        else if (def->ready.v == CONF_READY_PORT && def->port.set)
                 strbuf_addf(b, "waiting for port %lld to be listened on", (long long)def->port.v);
         else if (def->ready.v == CONF_READY_NOTIFY)
                 strbuf_add(b, "waiting for READY=1");

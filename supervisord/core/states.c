@@ -172,6 +172,19 @@ void on_started_killing(struct svc *x, const struct core_event *ev)
         fx_add(x, CORE_FX_KILL);
 }
 
+/* Most programs end by themselves when they cannot have their port, and say so; one that does not is waited
+ * for: the other may go. */
+void on_port_held(struct svc *x, const struct core_event *ev)
+{
+        struct line l = line_new("port held");
+        line_int(&l, "run", x->s.run);
+        line_int(&l, "port", svc_def(x)->port.v);
+        line_str(&l, "by", ev->text ? ev->text : "?");
+        line_log(x, &l, true);
+        free(x->port_holder);
+        x->port_holder = xstrndup(ev->text ? ev->text : "?", CORE_TEXT_MAX);
+}
+
 void on_not_ready(struct svc *x, const struct core_event *ev UNUSED)
 {
         if (x->ready_by_ms > x->c->now_ms) {

@@ -35,6 +35,7 @@ void on_stopping_exited(struct svc *x, const struct core_event *ev);
 void on_stopping_restart(struct svc *x, const struct core_event *ev);
 void on_unhealthy(struct svc *x, const struct core_event *ev);
 void on_over_limit(struct svc *x, const struct core_event *ev);
+void on_port_held(struct svc *x, const struct core_event *ev);
 void on_reload_ready(struct svc *x, const struct core_event *ev);
 void on_self_reload(struct svc *x,
                     const struct core_event *ev); /* notice.c, as are the next three */

@@ -1,6 +1,7 @@
 """When a service counts as running: executed, notified, its port listens, its first check passes."""
 
 import os
+import signal
 
 from svcdtest import SvcdTest, free_port
 
@@ -36,6 +37,51 @@ class Ready(SvcdTest):
         self.config(f"services: {{a: {{command: {self.notify(body)}, ready: notify}}}}\n")
         self.start()
         self.write("go", "")
+        self.running("a")
+
+    def test_another_ones_port_is_not_its_own(self):
+        """Whoever else listens on the port does not make it ready, and is named."""
+        port = free_port()
+        serve = self.python("p.py", """
+            import os, signal, socket, sys, time
+            signal.signal(signal.SIGUSR1, lambda *_: s.close())
+            while len(sys.argv) > 1 and not os.path.exists(sys.argv[1]): time.sleep(0.01)
+            s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            while True:
+                try:
+                    s.bind(("127.0.0.1", int(os.environ.get("PORT") or os.environ["P"]))); s.listen()
+                    break
+                except OSError:
+                    time.sleep(0.02)
+            while True: signal.pause()
+        """)
+        self.config(f"""
+            services:
+              thief: {{command: {serve}, environment: {{P: "{port}"}}}}
+              a: {{command: {serve} go, port: {port}, requires: [thief]}}
+        """)
+        self.start()
+        thief = self.running("thief")["pid"]
+        self.logged("a", rf' svcd port held run=1 port={port} by="service thief \(pid {thief}, python')
+        s = self.in_state("a", "starting")
+        self.assertRegex(s["note"], rf"^port {port} is held by service thief \(pid {thief}, python.*\), not by this")
+        self.write("go", "")
+        os.kill(thief, signal.SIGUSR1)
+        self.assertEqual(self.running("a")["pid"], s["pid"])
+
+    def test_its_port_may_be_a_daemonized_childs(self):
+        port = free_port()
+        serve = self.python("p.py", """
+            import os, signal, socket
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork(): os._exit(0)
+                s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", int(os.environ["PORT"]))); s.listen()
+            while True: signal.pause()
+        """)
+        self.config(f"services: {{a: {{command: {serve}, port: {port}}}}}\n")
+        self.start()
         self.running("a")
 
     def test_port(self):

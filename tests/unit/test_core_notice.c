@@ -455,6 +455,25 @@ static void ready_is_what_the_definition_says(void **state)
         bench_done(&b);
 }
 
+/* Somebody else has its port: told once, and waited for. */
+static void port_of_another(void **state)
+{
+        struct bench b;
+        (void)state;
+        struct conf_service *def = with_watchdog(&b, 0);
+        def->ready.v = CONF_READY_PORT;
+        def->port = (struct conf_int){8300, true};
+        up(&b);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_PORT_HELD, .run = 9, .text = "x"});
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_PORT_HELD, .run = 1, .text = "pid 7 (nginx)"});
+        expect_log(&b, "a: port held run=1 port=8300 by=\"pid 7 (nginx)\"");
+        expect_note(&b, "a", "port 8300 is held by pid 7 (nginx), not by this service");
+        bench_event(&b, "a", CORE_EV_READY);
+        expect_state(&b, "a", "running");
+        expect_note(&b, "a", "");
+        bench_done(&b);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -476,6 +495,7 @@ int main(void)
             cmocka_unit_test(not_for_ever),
             cmocka_unit_test(another_main_process),
             cmocka_unit_test(ready_is_what_the_definition_says),
+            cmocka_unit_test(port_of_another),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
