@@ -102,6 +102,11 @@
  *   while a run is up. Each of these is told once, and only to the svcd that asked. A shim that knows of all this
  *   says how many sockets it has open in HELLO.
  *
+ * STORED DESCRIPTORS
+ *   With FDSTORE in START the shim keeps up to so many descriptors that the service sends along with FDSTORE=1
+ *   (sd_pid_notify_with_fds(3); FDNAME=, FDPOLL=0, FDSTOREREMOVE=1), and hands them to the next run behind its
+ *   sockets. EXIT closes them.
+ *
  * CHECKS
  *   With SHIM_INIT_CHECK a shim runs one monitoring command and nothing else: no record, no log; it
  *   keeps the last SHIM_OUTPUT_MAX bytes of output and puts them into EXITED as OUTPUT. Whatever
@@ -150,7 +155,7 @@ enum shim_frame {
         /* svcd to shim */
         SHIM_INIT = 1,    /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
         SHIM_START = 2,   /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE CGROUP
-                            CGROUP_SET… RLIMIT_ELSE… SOCKET… FDNAMES WATCHDOG */
+                            CGROUP_SET… RLIMIT_ELSE… SOCKET… FDNAMES WATCHDOG FDSTORE */
         SHIM_ORDER = 3,   /* FLAGS MIN_RAN_MS INTENT */
         SHIM_SIGNAL = 4,  /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
         SHIM_KILL = 5,    /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
@@ -178,8 +183,10 @@ enum shim_frame {
                              MAXRSS_BYTES LEFTOVER RESTARTED INTENT LOGGED OUTPUT TREE_USER_MS
                              TREE_SYSTEM_MS PEAK_BYTES OOM PENDING */
         SHIM_EMPTY = 68,  /* RUN: the last descendant is gone and the pipes are drained */
-        SHIM_NOTIFY = 69, /* RUN PID TEXT: one sd_notify message of the service, as it came */
-        SHIM_BYE = 70,    /* ERRNO: 0 = ends now */
+        SHIM_NOTIFY =
+            69, /* RUN PID TEXT: one sd_notify message of the service, as it came; ERRNO: why its
+                             descriptors were not kept */
+        SHIM_BYE = 70, /* ERRNO: 0 = ends now */
         SHIM_STUCK =
             16, /* RUN PID ERRNO: SIGKILL could not be sent to that process (ERRNO), or was (0)
                              and it lives on; once for each KILL and connection, after some seconds.
@@ -282,6 +289,7 @@ enum shim_tag {
         SHIM_T_FDNAMES = 86,   /* START: their names, with colons between them */
         SHIM_T_SOCKETS_N = 87, /* HELLO: open sockets */
         SHIM_T_PENDING = 88,   /* SOCKETS, EXITED: a connection waits to be accepted */
+        SHIM_T_FDSTORE = 97,   /* START: so many descriptors may be kept for the next run */
         SHIM_T_WATCHDOG = 93,  /* START: 1 = give the run a WATCHDOG_PID */
         /* HELLO, of what the run has said by NOTIFY: */
         SHIM_T_RELOADING = 94,   /* RELOADING=1, and READY=1 not since */

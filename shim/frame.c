@@ -19,6 +19,7 @@
 #include "shim/run.h"
 #include "shim/text.h"
 #include "shim/sockets.h"
+#include "shim/store.h"
 
 #define LOCK_WAIT_US (1000 * MS)
 #define WALL_MAX_MS  INT64_C(253402300799999) /* the end of the year 9999 */
@@ -232,6 +233,7 @@ static void on_exit(struct shim *s, const struct items *it)
                 log_flush(&s->log);
                 report_lost(s, true);
                 sockets_close(s);
+                store_close(s);
                 if (!(it->flags & SHIM_EXIT_RECORD))
                         record_remove(s);
                 s->ending = true;

@@ -40,6 +40,7 @@ struct launch {
         uint32_t limits_else; /* of these: only for a run without a cgroup */
         const char *cgroup;   /* "" = none */
         size_t set_n;
+        int64_t fdstore;
         bool nice_set, notify, watchdog;
         struct launch_limit limit[LAUNCH_LIMITS];
         char set[LAUNCH_SET_BYTES]; /* FILE=VALUE, each with its NUL */

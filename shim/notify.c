@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shim/link.h"
+#include "shim/store.h"
 #include "shim/text.h"
 #include "shim/tree.h"
 
@@ -93,6 +94,10 @@ struct message {
         int fds[FDS_MAX];
         int fds_n;
         bool news; /* something that svcd must hear */
+        bool store, unstore, no_poll;
+        const char *name; /* FDNAME=, or NULL */
+        size_t name_n;
+        int store_error;
 };
 
 /* The number behind KEY; *ret is left alone if there is none. */
@@ -128,6 +133,15 @@ static void understand_line(struct shim *s, struct message *m, const char *line,
         } else if (number_after(line, n, "EXTEND_TIMEOUT_USEC=", &v)) {
                 m->news = true;
                 s->notify.extended_ms = stamp_mono_us() / MS + v / 1000;
+        } else if (is_word(line, n, "FDSTORE=1")) {
+                m->store = true;
+        } else if (is_word(line, n, "FDSTOREREMOVE=1")) {
+                m->unstore = true;
+        } else if (is_word(line, n, "FDPOLL=0")) {
+                m->no_poll = true;
+        } else if (n >= 7 && memcmp(line, "FDNAME=", 7) == 0) {
+                m->name = line + 7;
+                m->name_n = n - 7;
         } else if (n >= 9 && memcmp(line, "WATCHDOG=", 9) == 0) {
                 m->news = true;
         } else if (n >= 7 && memcmp(line, "STATUS=", 7) == 0) {
@@ -147,15 +161,35 @@ static void understand(struct shim *s, struct message *m)
         }
 }
 
+/* What is not kept is closed with everything else. */
+static void store(struct shim *s, struct message *m)
+{
+        int kept = 0;
+        for (int i = 0; m->store && i < m->fds_n; i++) {
+                int error = store_add(s, m->fds[i], m->name, m->name_n, !m->no_poll);
+                if (!error)
+                        continue;
+                m->store_error = error;
+                m->fds[kept++] = m->fds[i];
+        }
+        if (m->store)
+                m->fds_n = kept;
+        if (m->unstore && m->name)
+                store_remove(s, m->name, m->name_n);
+}
+
 static void forward(struct shim *s, struct message *m)
 {
         struct shim_writer w;
         understand(s, m);
+        store(s, m);
         if (!link_begin(s, &w, SHIM_NOTIFY))
                 return;
         shim_put_int(&w, SHIM_T_RUN, s->run);
         shim_put_int(&w, SHIM_T_PID, m->pid);
         shim_put(&w, SHIM_T_TEXT, m->p, m->n);
+        if (m->store_error)
+                shim_put_int(&w, SHIM_T_ERRNO, m->store_error);
         if (!link_end_or_drop(s, &w) && m->news)
                 link_lose(s); /* HELLO will tell */
 }

@@ -1,10 +1,11 @@
-/* pass: see pass.h. What is passed: the service's sockets, in the order of the definition. */
+/* pass: see pass.h. What is passed: the service's sockets, in the order of the definition, then what it has stored. */
 #include "shim/pass.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "shim/store.h"
 #include "shim/text.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
@@ -12,12 +13,12 @@
 
 static int pass_count(const struct shim *s)
 {
-        return s->sockets.n;
+        return s->sockets.n + s->store.n;
 }
 
 static int pass_fd(const struct shim *s, int i)
 {
-        return s->sockets.fd[i];
+        return i < s->sockets.n ? s->sockets.fd[i] : store_fd(s, i - s->sockets.n);
 }
 
 /* One more variable behind the last; returns where its text begins. */
@@ -43,7 +44,11 @@ void pass_prepare(struct shim *s)
         text_int(&t, pass_count(s));
         text_bytes(&t, "", 1);
         launch_env(&s->launch, begin(&t, "LISTEN_FDNAMES="));
-        text_str(&t, s->launch.fd_names);
+        text_str(&t, s->sockets.n ? s->launch.fd_names : "");
+        for (int i = 0; i < s->store.n; i++) {
+                text_str(&t, s->sockets.n || i ? ":" : "");
+                text_str(&t, store_name(s, i));
+        }
         text_bytes(&t, "", 1);
         launch_env(&s->launch, begin(&t, "LISTEN_PID="));
         s->listen_pid = t.s + t.n;
@@ -60,7 +65,7 @@ static void put_pid(char *at)
 
 int pass_become(struct shim *s)
 {
-        int n = pass_count(s), moved[SOCKETS_MAX];
+        int n = pass_count(s), moved[SOCKETS_MAX + STORE_MAX];
         put_pid(s->watchdog_pid);
         put_pid(s->listen_pid);
         /* Out of the way of each other first. */

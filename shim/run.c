@@ -16,6 +16,7 @@
 #include "shim/record.h"
 #include "shim/report.h"
 #include "shim/sockets.h"
+#include "shim/store.h"
 #include "shim/tree.h"
 
 #define KILL_WAIT_MIN_US (1 * MS)
@@ -73,6 +74,7 @@ static bool prepare(struct shim *s, const void *payload, size_t n, struct failur
                 *ret_why = (struct failure){r == -ENOMEM ? SHIM_STAGE_FORK : SHIM_STAGE_EXEC, -r};
                 return false;
         }
+        store_limit(s, s->launch.fdstore);
         r = sockets_open(s, payload, n, &which);
         s->child_resource = which + 1;
         if (r < 0)

@@ -19,6 +19,7 @@
 #include "shim/report.h"
 #include "shim/run.h"
 #include "shim/sockets.h"
+#include "shim/store.h"
 #include "shim/text.h"
 
 #define STACK_USED 512u          /* below that frame, by what it calls */
@@ -133,15 +134,15 @@ static void trim(struct shim *s)
 }
 
 struct events {
-        bool link, drain, notify, sockets, any;
+        bool link, drain, notify, sockets, store, any;
 };
 
 /* One wait. */
 static struct events wait_turn(struct shim *s)
 {
-        struct pollfd p[4 + SOCKETS_MAX];
+        struct pollfd p[4 + SOCKETS_MAX + STORE_MAX];
         struct events ev = {0};
-        int n = 0, drains, sockets_at, link_at = -1, notify_at = -1;
+        int n = 0, drains, sockets_at, store_at, link_at = -1, notify_at = -1;
         n = drains = drain_poll(s, p);
         if (s->link.fd >= 0) {
                 short events = (short)(POLLIN | (link_pending(s) ? POLLOUT : 0));
@@ -154,6 +155,8 @@ static struct events wait_turn(struct shim *s)
         }
         sockets_at = n;
         n += sockets_poll(s, p + n);
+        store_at = n;
+        n += store_poll(s, p + n);
         int64_t at = deadline_us(s);
         int64_t wait_us = at == NEVER ? NEVER : at > stamp_mono_us() ? at - stamp_mono_us() : 0;
         int r = wait_for_events(p, (nfds_t)n, wait_us < 0 ? 0 : wait_us);
@@ -169,8 +172,10 @@ static struct events wait_turn(struct shim *s)
                         ev.drain = ev.drain || p[i].revents;
                 ev.link = link_at >= 0 && p[link_at].revents;
                 ev.notify = notify_at >= 0 && p[notify_at].revents;
-                for (int i = sockets_at; i < n; i++)
+                for (int i = sockets_at; i < store_at; i++)
                         ev.sockets = ev.sockets || p[i].revents;
+                for (int i = store_at; i < n; i++)
+                        ev.store = ev.store || p[i].revents;
         }
         ev.any = woken || at != s->trim_at_us;
         s->now_us = stamp_mono_us();
@@ -201,6 +206,8 @@ static void serve(struct shim *s, const struct events *ev)
         }
         if (ev->notify)
                 notify_turn(s);
+        if (ev->store)
+                store_turn(s);
         if (ev->sockets && s->sockets.polled && s->phase == PHASE_NONE)
                 sockets_turn(s);
         if (s->arrived) {

@@ -49,6 +49,7 @@
 #define SCRATCH_BYTES  (20u * 1024u)
 #define ARENA_BYTES    (14u * 1024u)
 #define SOCKETS_MAX    16
+#define STORE_MAX      64
 
 enum phase { PHASE_NONE, PHASE_UP, PHASE_ENDED, PHASE_LEFT };
 
@@ -134,6 +135,11 @@ struct sockets {
         uint64_t key[SOCKETS_MAX]; /* of the item that described it */
 };
 
+struct store {
+        int n, max;
+        struct stored *v; /* mapped while there are any */
+};
+
 struct shim {
         bool inited, check, ending;
         volatile sig_atomic_t child_ended, nudged, arrived; /* written by the signals' handler */
@@ -179,6 +185,7 @@ struct shim {
         volatile bool child_born; /* it has run at all */
         struct launch launch;
         struct sockets sockets;
+        struct store store;
         char *listen_pid, *watchdog_pid; /* where the child writes its pid; NULL = nowhere */
         size_t cookie_n;
         char cookie[SHIM_COOKIE_MAX];

@@ -407,7 +407,8 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 break;
         case SHIM_NOTIFY:
                 if (f->v[SHIM_T_RUN] == l->svc->run)
-                        notify_read(l->d, l->svc, f->s[SHIM_T_TEXT].p, f->s[SHIM_T_TEXT].n);
+                        notify_read(l->d, l->svc, f->s[SHIM_T_TEXT].p, f->s[SHIM_T_TEXT].n,
+                                    (int)f->v[SHIM_T_ERRNO]);
                 break;
         case SHIM_LOST:
                 logshim_lost(l, f);

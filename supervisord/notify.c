@@ -70,8 +70,16 @@ static bool event_of(const char *line, struct core_event *ret)
         return ret->text || notice_of(line, ret);
 }
 
-void notify_read(struct daemon *d, struct core_service *s, const char *p, size_t n)
+void notify_read(struct daemon *d, struct core_service *s, const char *p, size_t n, int store_error)
 {
+        if (store_error) {
+                struct core_event ev = {.type = CORE_EV_NOTICE,
+                                        .uid = -1,
+                                        .run = s->run,
+                                        .notice = CORE_NOTICE_NOT_STORED,
+                                        .error = store_error};
+                daemon_post(d, s, &ev);
+        }
         for (const char *end = p + n; p < end;) {
                 const char *newline = memchr(p, '\n', (size_t)(end - p));
                 size_t len = (size_t)((newline ? newline : end) - p);

@@ -14,8 +14,10 @@
 
 struct daemon;
 
-/* Of the run that is up: N bytes at P, lines without an order. */
-void notify_read(struct daemon *d, struct core_service *s, const char *p, size_t n);
+/* Of the run that is up: N bytes at P, lines without an order. STORE_ERROR: why descriptors that came along were
+ * not kept; 0 = they were, or there were none. */
+void notify_read(struct daemon *d, struct core_service *s, const char *p, size_t n,
+                 int store_error);
 
 /* Microseconds as milliseconds, upwards: what is more than nothing stays more. */
 static inline int64_t notify_ms(int64_t us)

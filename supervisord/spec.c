@@ -237,7 +237,9 @@ static void put_environ(struct shim_writer *w, const struct conf_environ *env)
 
 static void put_notify(struct shim_writer *w, const struct conf_service *def)
 {
-        if (def->ready.v == CONF_READY_NOTIFY || def->watchdog.set)
+        if (def->fdstore.v > 0)
+                shim_put_int(w, SHIM_T_FDSTORE, def->fdstore.v);
+        if (def->ready.v == CONF_READY_NOTIFY || def->watchdog.set || def->fdstore.v > 0)
                 shim_put_int(w, SHIM_T_NOTIFY, 1);
         if (!def->watchdog.set)
                 return;

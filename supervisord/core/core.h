@@ -381,10 +381,11 @@ enum core_notice {
         CORE_NOTICE_RELOADING,
         CORE_NOTICE_STOPPING,
         CORE_NOTICE_ALIVE,
-        CORE_NOTICE_HUNG,     /* it finds itself to be of no use any more: WATCHDOG=trigger */
-        CORE_NOTICE_WATCHDOG, /* for_ms: from now on; 0 = no watchdog */
-        CORE_NOTICE_EXTEND,   /* for_ms */
-        CORE_NOTICE_MAINPID,  /* pid: refused */
+        CORE_NOTICE_HUNG,       /* it finds itself to be of no use any more: WATCHDOG=trigger */
+        CORE_NOTICE_WATCHDOG,   /* for_ms: from now on; 0 = no watchdog */
+        CORE_NOTICE_EXTEND,     /* for_ms */
+        CORE_NOTICE_MAINPID,    /* pid: refused */
+        CORE_NOTICE_NOT_STORED, /* error: descriptors that it has sent to be stored were not kept */
 };
 
 struct core_event {

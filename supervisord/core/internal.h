@@ -112,6 +112,7 @@ struct svc {
         bool reload_told;    /* RELOADING: it has said so, and says READY when it is done */
         bool reload_own;     /* RELOADING: nobody has asked for it */
         bool main_told;      /* that MAINPID is refused, in this run */
+        bool store_told;     /* and that descriptors are not kept */
         char *
             port_holder; /* STARTING: who else listens on its port; NULL = nobody, as far as known */
         char *check_text;  /* why the last check was no good */

@@ -2,6 +2,10 @@
  * is alive, how long it needs. The rules are in core.h, "NOTICES"; how it is said is svcd's business. */
 #include "supervisord/core/internal.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "supervisord/core/machine.h"
 #include "supervisord/core/states.h"
 
@@ -27,7 +31,7 @@ void notice_begun(struct svc *x)
 {
         const struct conf_int *setting = &svc_def(x)->watchdog;
         x->watchdog_ms = setting->set ? setting->v : 0;
-        x->reload_told = x->reload_own = x->main_told = false;
+        x->reload_told = x->reload_own = x->main_told = x->store_told = false;
 }
 
 /* What the run was started with, or has said since. A definition that is newer than the run says nothing of
@@ -119,21 +123,41 @@ void notice_extended(struct svc *x, int64_t until_ms)
                 extend(x, MIN(until_ms, x->c->now_ms + NOTICE_EXTEND_MAX_MS));
 }
 
+/* Each kind is told once in a run. */
+static void refuse(struct svc *x, bool *told, const char *text, const char *reason)
+{
+        if (*told)
+                return;
+        *told = true;
+        struct line l = line_new("notification refused");
+        line_int(&l, "run", x->s.run);
+        line_str(&l, "text", text);
+        line_str(&l, "reason", reason);
+        line_log(x, &l, true);
+}
+
 /* Its own pid is what many programs send. */
 static void refuse_main(struct svc *x, int64_t pid)
 {
         char text[32];
-        if (pid == x->s.pid || x->main_told)
-                return;
-        x->main_told = true;
         snprintf(text, sizeof(text), "MAINPID=%lld", (long long)pid);
-        struct line l = line_new("notification refused");
-        line_int(&l, "run", x->s.run);
-        line_str(&l, "text", text);
-        line_str(&l, "reason",
-                 "the main process is the one that svcd has started; a program that hands over to "
-                 "another one has to stay in the foreground");
-        line_log(x, &l, true);
+        if (pid != x->s.pid)
+                refuse(x, &x->main_told, text,
+                       "the main process is the one that svcd has started; a program that hands "
+                       "over to "
+                       "another one has to stay in the foreground");
+}
+
+static void refuse_store(struct svc *x, int error)
+{
+        _cleanup_free_ char *full = xasprintf("as many are stored as may be (fdstore: %lld)",
+                                              (long long)svc_def(x)->fdstore.v);
+        refuse(x, &x->store_told, "FDSTORE=1",
+               error == EPERM    ? "fdstore is not set"
+               : error == ENOSPC ? full
+               : error == EINVAL
+                   ? "FDNAME is longer than 255 bytes, or has a colon or what is no ASCII in it"
+                   : strerror(error));
 }
 
 void notice(struct svc *x, const struct core_event *ev)
@@ -162,6 +186,9 @@ void notice(struct svc *x, const struct core_event *ev)
                 break;
         case CORE_NOTICE_EXTEND:
                 notice_extended(x, x->c->now_ms + ev->for_ms);
+                break;
+        case CORE_NOTICE_NOT_STORED:
+                refuse_store(x, ev->error);
                 break;
         case CORE_NOTICE_MAINPID:
                 refuse_main(x, ev->pid);
