@@ -130,6 +130,7 @@ static void our_post(struct daemon *d, struct core_service *s, const struct core
 #include "supervisord/downlog.c"
 #undef find
 #include "supervisord/link.c"
+#include "supervisord/notify.c"
 
 #define WALL_MS  INT64_C(1790000000000)
 #define OPS_MAX  120
