@@ -316,6 +316,7 @@ enum shim_flags {
         SHIM_ORDER_FAILED = 2, /* ORDER: only if the exit code is not 0 */
         SHIM_LOST_UNTOLD = 1,  /* LOST */
         SHIM_EXIT_RECORD = 1,  /* EXIT: the record stays, svcd cannot save what it says */
+        SHIM_LOST_JOURNAL = 2, /* LOST: the journal did not get them; the file may have them */
 };
 
 /* What an OLDLOG frame is about. */

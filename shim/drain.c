@@ -100,6 +100,7 @@ static void put_piece(struct shim *s, struct stream *st, int64_t wall_ms, const 
                 d->open = st;
                 d->open_until_us = s->now_us + LINE_HOLD_US;
         }
+        journal_piece(&s->journal, source(s, st), p, end);
         log_raw(&s->log, p, (size_t)(end - p));
 }
 
@@ -109,6 +110,7 @@ static const unsigned char *feed_open(struct shim *s, const unsigned char *p,
 {
         const unsigned char *newline = (const unsigned char *)memchr(p, '\n', (size_t)(end - p));
         const unsigned char *stop = newline ? newline + 1 : end;
+        journal_piece(&s->journal, source(s, s->drain.open), p, stop);
         log_raw(&s->log, p, (size_t)(stop - p));
         if (newline) {
                 s->drain.open = NULL;

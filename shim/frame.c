@@ -31,7 +31,7 @@ struct items {
         struct bytes {
                 const char *p;
                 size_t n;
-        } name, run_dir, log_path, text, source, cookie;
+        } name, run_dir, log_path, text, source, cookie, journal;
 };
 
 static int64_t *number_of(struct items *it, enum shim_tag tag)
@@ -101,6 +101,8 @@ static struct bytes *bytes_of(struct items *it, enum shim_tag tag)
                 return &it->source;
         case SHIM_T_COOKIE:
                 return &it->cookie;
+        case SHIM_T_LOG_JOURNAL:
+                return &it->journal;
         default:
                 return NULL;
         }
@@ -132,6 +134,7 @@ static void log_settings(struct shim *s, const struct items *it)
         s->log.plain = plain;
         s->log.min_free = it->min_free;
         s->log.room_at_us = 0;
+        journal_at(&s->journal, it->journal.p, it->journal.n);
         log_mode(&s->log, (unsigned)it->mode & 0777);
         log_off(&s->log, off);
         rate_limit(s, it->rate);
@@ -160,7 +163,8 @@ static void on_init(struct shim *s, const struct items *it)
         s->check = (it->flags & SHIM_INIT_CHECK) != 0;
         s->tag = it->tag;
         carry_tag(s);
-        log_init(&s->log, big.log, path);
+        journal_init(&s->journal, s->name);
+        log_init(&s->log, big.log, path, &s->journal);
         log_settings(s, it);
         shim_title(s);
         launch_init(&s->launch, s->arena + s->arena_n, sizeof(s->arena) - s->arena_n);

@@ -230,7 +230,7 @@ void link_retry(struct shim *s)
         }
         /* Starts again at the shortest time once the peer has proved to be a svcd. */
         l->retry_ms = l->retry_ms * 2 < SHIM_RETRY_MAX_MS ? l->retry_ms * 2 : SHIM_RETRY_MAX_MS;
-        s->losing = s->rotation_told = false;
+        s->losing = s->journal_losing = s->rotation_told = false;
         if (fd >= 0)
                 report_all(s);
 }

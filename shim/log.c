@@ -15,11 +15,12 @@
 #define PREFIX_LEN       (STAMP_LEN + 4) /* the time, "out " */
 #define PREFIX_ROOM      48              /* a multiple of what one move takes */
 
-void log_init(struct log *l, char *buf, const char *path)
+void log_init(struct log *l, char *buf, const char *path, struct journal *journal)
 {
         memset(l, 0, sizeof(*l));
         l->buf = buf;
         l->path = path;
+        l->journal = journal;
         l->fd = -1;
         l->retry_at_us = INT64_MAX;
 }
@@ -103,6 +104,7 @@ const unsigned char *log_lines(struct log *l, const char *source, int64_t wall_m
                                const unsigned char *p, const unsigned char *end)
 {
         char prefix[PREFIX_ROOM];
+        journal_lines(l->journal, source, p, end);
         if (l->off || l->plain)
                 return plain_lines(l, p, end);
         make_prefix(l, prefix, source, wall_ms);
@@ -165,6 +167,7 @@ void log_event(struct log *l, const char *source, size_t source_n, int64_t wall_
         do {
                 const char *newline = n ? (const char *)memchr(text, '\n', n) : NULL;
                 size_t part = newline ? (size_t)(newline - text) : n;
+                journal_event(l->journal, source, source_n, text, part);
                 make_room(l, STAMP_LEN + LOG_SOURCE_MAX + 1); /* not in two batches */
                 log_raw(l, stamp_at(&l->stamp, wall_ms), STAMP_LEN);
                 log_raw(l, source, source_n);

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "shim/journal.h"
 #include "shim/stamp.h"
 
 #define LOG_LINE_MAX   (128u * 1024u) /* the longest piece that log_lines is given */
@@ -36,6 +37,7 @@ struct log {
         char *buf;
         size_t n; /* bytes in the batch */
         const char *path;
+        struct journal *journal; /* where lines go too; the caller's */
         int fd;
         bool off;     /* no file: lines go nowhere */
         bool plain;   /* output without time and source */
@@ -68,7 +70,7 @@ struct log {
         struct stamp stamp;
 };
 
-void log_init(struct log *l, char *buf, const char *path);
+void log_init(struct log *l, char *buf, const char *path, struct journal *journal);
 
 /* Output: the whole lines between P and END, each with time and SOURCE ("out", "err") in front unless
  * plain. Returns where the rest begins that has no newline yet. At most LOG_LINE_MAX bytes, and

@@ -26,6 +26,8 @@ static void text_error(struct text *t, int error)
             {EISDIR, "Is a directory"},
             {EMFILE, "Too many open files"},
             {ENFILE, "Too many open files in system"},
+            {ECONNREFUSED, "Connection refused"},
+            {EAGAIN, "Resource temporarily unavailable"},
             {ENOMEM, "Cannot allocate memory"},
             {SHIM_ERRNO_ROOM, "logs.min_free: too little is free"},
         };
@@ -82,15 +84,25 @@ const char *lost_skip(struct log *l, const char *p, const char *end)
         return newline ? newline + 1 : end;
 }
 
+size_t lost_words(char buf[LOST_NOTICE_BYTES], int64_t lines, int error)
+{
+        struct text t = text_on(buf, LOST_NOTICE_BYTES);
+        text_str(&t, "lines lost=");
+        text_int(&t, lines);
+        text_str(&t, " reason=\"");
+        text_error(&t, error);
+        text_str(&t, "\"");
+        return t.n;
+}
+
 size_t lost_notice(struct log *l, char buf[LOST_NOTICE_BYTES])
 {
         struct text t = text_on(buf, LOST_NOTICE_BYTES);
+        char words[LOST_NOTICE_BYTES];
         text_bytes(&t, stamp_at(&l->stamp, l->lost_wall_ms), STAMP_LEN);
-        text_str(&t, "svcd lines lost=");
-        text_int(&t, l->lost);
-        text_str(&t, " reason=\"");
-        text_error(&t, l->lost_error);
-        text_str(&t, "\"\n");
+        text_str(&t, "svcd ");
+        text_bytes(&t, words, lost_words(words, l->lost, l->lost_error));
+        text_str(&t, "\n");
         return t.n;
 }
 

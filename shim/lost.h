@@ -27,6 +27,9 @@ void lost_inherit(struct log *l, int64_t lines, int error);
 /* The rest of a line whose beginning was dropped: returns where the next line begins. */
 const char *lost_skip(struct log *l, const char *p, const char *end);
 
+/* Its words without time and source; returns their size. */
+size_t lost_words(char buf[LOST_NOTICE_BYTES], int64_t lines, int error);
+
 /* The line that tells it; returns its size. */
 size_t lost_notice(struct log *l, char buf[LOST_NOTICE_BYTES]);
 

@@ -164,16 +164,33 @@ static bool send_lost(struct shim *s, int64_t lines, int error, int64_t flags)
         return link_end_or_drop(s, &w);
 }
 
+/* FLAGS: of which kind they are. Whether svcd knows that some are being lost. */
+static bool tell_lost(struct shim *s, int64_t lost, int error, bool losing, bool final,
+                      int64_t flags)
+{
+        if (!lost || (losing && !final))
+                return losing;
+        return send_lost(s, final ? lost : 0, error, flags | (final ? SHIM_LOST_UNTOLD : 0));
+}
+
 void report_lost(struct shim *s, bool final)
 {
         struct log *l = &s->log;
+        struct journal *j = &s->journal;
+        int64_t told = final ? j->told : journal_told(j, s->now_us);
         if (l->told && send_lost(s, l->told, l->told_error, 0)) {
                 l->told = 0;
                 s->losing = false;
         }
-        if (!l->lost || (s->losing && !final))
-                return;
-        s->losing = send_lost(s, final ? l->lost : 0, l->lost_error, final ? SHIM_LOST_UNTOLD : 0);
+        if (told && send_lost(s, told, j->error, SHIM_LOST_JOURNAL)) {
+                j->told = 0;
+                s->journal_losing = false;
+        } else if (told) {
+                j->calm_at_us = s->now_us + JOURNAL_CALM_US; /* it does not keep up */
+        }
+        s->losing = tell_lost(s, l->lost, l->lost_error, s->losing, final, 0);
+        s->journal_losing =
+            tell_lost(s, j->lost, j->error, s->journal_losing, final, SHIM_LOST_JOURNAL);
 }
 
 void report_rotated(struct shim *s)

@@ -55,7 +55,7 @@ static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
                 cgroup_remove(s);
         s->phase = PHASE_UP;
         s->main = pid;
-        s->run = run;
+        s->run = s->journal.run = run;
         s->started_ms = started_us / MS;
         s->started_wall_ms = stamp_wall_ms();
         s->killing = false;

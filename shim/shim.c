@@ -99,7 +99,8 @@ static int64_t deadline_us(const struct shim *s)
         const int64_t all[] = {run_deadline_us(s),  drain_deadline_us(s),
                                rate_deadline_us(s), s->gate.report ? s->gate.until_us : NEVER,
                                s->link.retry_at_us, s->lock_error ? s->lock_until_us : NEVER,
-                               s->log.retry_at_us,  s->trim_at_us};
+                               s->log.retry_at_us,  journal_deadline_us(&s->journal, link_is_up(s)),
+                               s->trim_at_us};
         int64_t at = NEVER;
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
                 at = all[i] < at ? all[i] : at;
@@ -185,6 +186,7 @@ static struct events wait_turn(struct shim *s)
 static void flush(struct shim *s)
 {
         log_flush(&s->log);
+        journal_turn(&s->journal, s->now_us);
         report_lost(s, false);
         report_rotated(s);
         record_flush(s);

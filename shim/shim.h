@@ -173,6 +173,8 @@ struct shim {
         struct gate gate;
         struct record record;
         struct log log;
+        struct journal journal;
+        bool journal_losing; /* svcd knows that lines do not reach the journal */
         struct rate rate;
         bool losing;        /* svcd knows that lines are being lost */
         bool rotation_told; /* and has not said that it has seen it */

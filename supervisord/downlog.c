@@ -70,21 +70,35 @@ void downlog_begun(struct daemon *d, const struct core_service *s, int error)
                             strerror(error));
 }
 
-void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error)
+static void tell(struct daemon *d, const struct core_service *s, const char *what, int64_t lines,
+                 int error)
 {
         int64_t now = clock_wall_ms();
-        if (error == SHIM_ERRNO_ROOM) {
-                logroom_told(d, s, lines);
-                return;
-        }
-        selflog_add(&d->log, "%s: lines lost=%lld reason=\"%s\"", s->name, (long long)lines,
+        selflog_add(&d->log, "%s: %s=%lld reason=\"%s\"", s->name, what, (long long)lines,
                     strerror(error));
         json_t *fields =
             json_pack("{s:I, s:s}", "lost", (json_int_t)lines, "reason", strerror(error));
-        json_t *event = events_add(&d->events, s->name, "lines lost", fields, now);
+        json_t *event = events_add(&d->events, s->name, what, fields, now);
         json_decref(fields);
         methods_event(d, s->name, event);
         json_decref(event);
+}
+
+void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error)
+{
+        if (error == SHIM_ERRNO_ROOM)
+                logroom_told(d, s, lines);
+        else
+                tell(d, s, "lines lost", lines, error);
+}
+
+void downlog_journal(struct daemon *d, const struct core_service *s, int64_t lines, int error)
+{
+        if (lines > 0)
+                tell(d, s, "journal lines lost", lines, error);
+        else
+                selflog_add(&d->log, "%s: lines do not reach the journal at %s: %s", s->name,
+                            journald_socket(), strerror(error));
 }
 
 static void plan(struct daemon *d, bool first)

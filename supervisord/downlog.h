@@ -55,6 +55,8 @@ void downlog_begun(struct daemon *d, const struct core_service *s, int error);
 void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error);
 /* They were, and the shim that lost them has ended: the log is to tell it. */
 void downlog_owe(struct daemon *d, const struct core_service *s, int64_t lines, int error);
+/* The same of the journal, which tells it itself; LINES == 0: some are being lost. */
+void downlog_journal(struct daemon *d, const struct core_service *s, int64_t lines, int error);
 /* A new shim takes over: what the log of S has still to tell. */
 int64_t downlog_take(struct daemon *d, const struct core_service *s, int *ret_error);
 
