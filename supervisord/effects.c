@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "supervisord/check.h"
 #include "supervisord/daemon.h"
+#include "supervisord/idle.h"
 #include "supervisord/methods.h"
 #include "supervisord/portwatch.h"
 #include "supervisord/rollback.h"
@@ -22,6 +23,11 @@ static void kill_fx(struct daemon *d, const struct core_effect *fx)
 static void release_fx(struct daemon *d, const struct core_effect *fx)
 {
         link_release(d, fx->svc);
+}
+
+static void connections_fx(struct daemon *d, const struct core_effect *fx)
+{
+        idle_look(d, fx->svc);
 }
 
 static void watch_port_fx(struct daemon *d, const struct core_effect *fx)
@@ -78,6 +84,8 @@ static void shutdown_done_fx(struct daemon *d, const struct core_effect *fx)
 
 static void (*const perform[CORE_FX_TYPE_COUNT])(struct daemon *, const struct core_effect *) = {
     [CORE_FX_SPAWN] = link_spawn,
+    [CORE_FX_LISTEN] = link_spawn,
+    [CORE_FX_CONNECTIONS] = connections_fx,
     [CORE_FX_SIGNAL] = signal_fx,
     [CORE_FX_KILL] = kill_fx,
     [CORE_FX_ORDER] = link_order,

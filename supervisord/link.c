@@ -23,6 +23,7 @@
 #include "supervisord/notify.h"
 #include "supervisord/orphans.h"
 #include "supervisord/ports.h"
+#include "supervisord/proc.h"
 #include "supervisord/record.h"
 #include "supervisord/report.h"
 #include "supervisord/spec.h"
@@ -74,6 +75,7 @@ static void set_timer(struct link *l, int64_t ms)
 }
 
 static void start_again(struct link *l);
+static void send_exit(struct link *l);
 
 /* What the shim had not read, and the line that it had not written. LOGGED: up to which run the log tells how
  * it ended. */
@@ -88,29 +90,10 @@ static void complete_log(struct link *l, int64_t logged)
                 downlog_write(l->d, l->svc, "svcd", l->ended, clock_wall_ms());
 }
 
-/* What the shim's record and the log tell of it. The log may be another by now than the shim's was. */
-static struct core_event lost_event(const struct link *l)
-{
-        struct record r = record_look(&l->d->paths, l->svc->name);
-        _cleanup_free_ char *log = paths_log(&l->d->paths, l->svc->name);
-        return (struct core_event){
-            .type = CORE_EV_LOST,
-            .uid = -1,
-            .run = MAX(r.run, rescue_last_run(log, RESCUE_MAX_BYTES)),
-            .logged = MAX(r.logged, rescue_last_end(log, RESCUE_MAX_BYTES)),
-            .logged_sure = r.tells,
-            .exit = {.run = r.ended.run,
-                     .pid = r.ended.pid,
-                     .wstatus = (int)r.ended.wstatus,
-                     .ran_ms = r.ended.ran_ms,
-                     .at_wall_ms = r.ended.wall_ms},
-        };
-}
-
 static void cleaned_cb(struct cleaning *c)
 {
         struct link *l = CONTAINER_OF(c, struct link, cleaning);
-        struct core_event ev = lost_event(l);
+        struct core_event ev = rescue_event(&l->d->paths, l->svc->name);
         complete_log(l, ev.logged);
         if (l->ended)
                 ev.logged = MAX(ev.logged, l->ended_run);
@@ -171,18 +154,6 @@ static bool has_processes(const struct link *l)
         return orphans_has(tags, n, spec_tag(&l->d->paths, l->svc->name));
 }
 
-/* Where the record cannot be read just now (no descriptors), the pid tells: a zombie child of ours, or
- * nobody's. */
-static bool has_ended(const struct link *l)
-{
-        siginfo_t info = {0};
-        if (l->pid <= 0)
-                return false;
-        if (waitid(P_PID, (id_t)l->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
-                return info.si_pid == l->pid;
-        return errno == ECHILD && kill(l->pid, 0) < 0 && errno == ESRCH;
-}
-
 static void look_for_shim(struct link *l)
 {
         if (l->state == LINK_CLEANING)
@@ -194,7 +165,7 @@ static void look_for_shim(struct link *l)
                 deaf_away(l, r.holder);
                 record_nudge(&l->d->paths, l->svc->name);
                 set_timer(l, LINK_RETRY_MS);
-        } else if (r.unknown && !has_ended(l)) {
+        } else if (r.unknown && !proc_has_ended(l->pid)) {
                 set_timer(l, LINK_UNKNOWN_MS);
         } else if (l->state == LINK_LEAVING) {
                 left(l);
@@ -308,6 +279,7 @@ static void hello(struct link *l, const struct shimio_frame *f)
         struct core_event ev;
         inforce_told(l->d, l, f);
         l->pid = (pid_t)f->v[SHIM_T_PID];
+        l->knows_no_sockets = !f->s[SHIM_T_SOCKETS_N].p;
         logshim_hello(l->d, l, f);
         if (!adopted) {
                 logshim_give_lost(l);
@@ -379,11 +351,12 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
         case SHIM_START_FAILED:
         case SHIM_EXITED:
         case SHIM_EMPTY:
+        case SHIM_SOCKETS:
                 if (!report_event(f, &ev)) {
                         disbelieve(l, f);
                         break;
                 }
-                if (!ev.leftover)
+                if (!ev.leftover && f->type != SHIM_SOCKETS)
                         deaf_end(l);
                 /* It answers START, which was sent after the line. */
                 if (f->type == SHIM_STARTED && l->spawning) {
@@ -392,7 +365,8 @@ static void frame_cb(struct shimio *io, const struct shimio_frame *f)
                 }
                 if (f->type == SHIM_STARTED)
                         inforce_told(l->d, l, f);
-                if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED)
+                if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED ||
+                    (f->type == SHIM_SOCKETS && ev.run == l->spawn_run))
                         answered(l);
                 if (held_by_another(f, &ev)) {
                         away(l);
@@ -497,6 +471,9 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
 {
         struct core_service *s = fx->svc;
         struct link *l = find(d, s);
+        /* A shim of an earlier release makes room for one that knows of sockets. */
+        if (l && l->state == LINK_UP && l->knows_no_sockets && s->def->sockets.n)
+                send_exit(l);
         bool later = l && (l->state == LINK_LEAVING || l->state == LINK_CLEANING);
         bool fresh = !l || later;
         if (!l)
@@ -512,8 +489,12 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
         else
                 spec_live(&l->start, s->def, &log, &cgroup);
         _cleanup_free_ char *error = NULL;
-        int r = spec_start(&l->start, s->conf, s->def, &d->user, &cgroup, fx->run,
-                           conf_digest(s->conf, s->def), NULL, &error);
+        int r = 0;
+        if (fx->type == CORE_FX_LISTEN)
+                spec_listen(&l->start, s->def, fx->run);
+        else
+                r = spec_start(&l->start, s->conf, s->def, &d->user, &cgroup, fx->run,
+                               conf_digest(s->conf, s->def), NULL, &error);
         if (r < 0) {
                 post_start_failed(l, fx->run, SHIM_STAGE_NONE, -r, error);
                 if (fresh && l->state == LINK_UP)
@@ -543,17 +524,28 @@ void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree)
         send_frame(l, &w);
 }
 
-void link_kill(struct daemon *d, struct core_service *s)
+/* A frame that says no more than which run it is about. */
+static struct link *send_run(struct daemon *d, struct core_service *s, enum shim_frame type)
 {
         struct link *l = find(d, s);
-        if (!l)
-                return;
         char buf[SMALL_FRAME_BYTES];
         struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_KILL);
+        shim_begin(&w, buf, sizeof(buf), type);
         shim_put_int(&w, SHIM_T_RUN, s->run);
-        send_frame(l, &w);
-        if (l->state == LINK_UP)
+        if (l)
+                send_frame(l, &w);
+        return l;
+}
+
+void link_watch(struct daemon *d, struct core_service *s)
+{
+        send_run(d, s, SHIM_WATCH);
+}
+
+void link_kill(struct daemon *d, struct core_service *s)
+{
+        struct link *l = send_run(d, s, SHIM_KILL);
+        if (l && l->state == LINK_UP)
                 deaf_wait(l);
 }
 

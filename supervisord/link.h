@@ -55,7 +55,8 @@ struct link {
         bool oldlogs;       /* it does what is asked of rotated files */
         bool rotated;       /* it has, and does not tell of the next time before svcd has seen it */
         bool short_of_room; /* it counts lines instead of writing them: logroom.h */
-        bool disbelieved;   /* it said what cannot be; svcd.log has been told */
+        bool knows_no_sockets; /* it is of an earlier release, as HELLO shows */
+        bool disbelieved;      /* it said what cannot be; svcd.log has been told */
         struct inforce inforce;
         struct cleaning cleaning;
         int64_t kept[LINK_KEPT_MAX]; /* reports that were answered with KEEP, oldest first */
@@ -69,7 +70,7 @@ struct link {
 };
 
 /* Effects. */
-void link_spawn(struct daemon *d, const struct core_effect *fx);
+void link_spawn(struct daemon *d, const struct core_effect *fx); /* SPAWN, LISTEN */
 void link_order(struct daemon *d, const struct core_effect *fx);
 void link_ack(struct daemon *d, const struct core_effect *fx);
 /* What could not be put on record when it was answered is on record now: shims may forget it, and go. */
@@ -78,6 +79,8 @@ void link_ack_kept(struct daemon *d);
 void link_release_kept(struct daemon *d);
 void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree);
 void link_kill(struct daemon *d, struct core_service *s);
+/* The next connection to its sockets is told, although a run is up. */
+void link_watch(struct daemon *d, struct core_service *s);
 void link_release(struct daemon *d, struct core_service *s);
 void link_live(struct daemon *d, struct core_service *s);
 

@@ -2,10 +2,13 @@
 #include "supervisord/proc.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/util.h"
@@ -160,6 +163,16 @@ void proc_signal(pid_t pid, int signo, bool *ret_ignored, bool *ret_caught)
                 return;
         *ret_ignored = mask_has(buf, "\nSigIgn:", signo);
         *ret_caught = mask_has(buf, "\nSigCgt:", signo);
+}
+
+bool proc_has_ended(pid_t pid)
+{
+        siginfo_t info = {0};
+        if (pid <= 0)
+                return false;
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+                return info.si_pid == pid;
+        return errno == ECHILD && kill(pid, 0) < 0 && errno == ESRCH;
 }
 
 void proc_stat(pid_t pid, char *name, size_t cap, char *ret_state)

@@ -26,6 +26,9 @@ size_t proc_pids(pid_t shim, pid_t **ret);
 /* The name of PID and the letter of its state (proc_pid_stat(5)); both "?" if it cannot be read. */
 void proc_stat(pid_t pid, char *name, size_t cap, char *ret_state);
 
+/* Whether PID is a zombie child of ours, or nobody's; for 0 nobody knows. */
+bool proc_has_ended(pid_t pid);
+
 /* What PID does with signal SIGNO. Both false if it cannot be read. */
 void proc_signal(pid_t pid, int signo, bool *ret_ignored, bool *ret_caught);
 

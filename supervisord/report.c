@@ -36,6 +36,7 @@ static void report_exit(const struct shimio_frame *f, struct core_event *ev)
                 ev->exit.user_ms = number(f, SHIM_T_TREE_USER_MS);
                 ev->exit.system_ms = number(f, SHIM_T_TREE_SYSTEM_MS);
         }
+        ev->exit.pending = f->v[SHIM_T_PENDING] != 0;
         ev->exit.peak_bytes = number(f, SHIM_T_PEAK_BYTES);
         ev->exit.oom = f->v[SHIM_T_OOM] == SHIM_OOM_LIMIT   ? CORE_OOM_LIMIT
                        : f->v[SHIM_T_OOM] == SHIM_OOM_OTHER ? CORE_OOM_OTHER
@@ -52,6 +53,8 @@ static enum core_event_type event_type(enum shim_frame type)
                 return CORE_EV_START_FAILED;
         case SHIM_EXITED:
                 return CORE_EV_EXITED;
+        case SHIM_SOCKETS:
+                return CORE_EV_LISTENING;
         default:
                 return CORE_EV_EMPTY;
         }
@@ -69,6 +72,7 @@ bool report_event(const struct shimio_frame *f, struct core_event *ret)
                                                   : number(f, SHIM_T_WALL_MS),
             .restarted = f->v[SHIM_T_RESTARTED] != 0,
             .leftover = f->v[SHIM_T_LEFTOVER] != 0,
+            .pending = f->v[SHIM_T_PENDING] != 0,
             .intent = small_number(f, SHIM_T_INTENT),
             .stage = small_number(f, SHIM_T_STAGE),
             .error = small_number(f, SHIM_T_ERRNO),

@@ -157,3 +157,21 @@ int64_t rescue_last_end(const char *path, size_t most)
         return MAX(last_told(path, most, " svcd exited run="),
                    last_told(path, most, " svcd start failed run="));
 }
+
+struct core_event rescue_event(const struct paths *paths, const char *service)
+{
+        struct record r = record_look(paths, service);
+        _cleanup_free_ char *log = paths_log(paths, service);
+        return (struct core_event){
+            .type = CORE_EV_LOST,
+            .uid = -1,
+            .run = MAX(r.run, rescue_last_run(log, RESCUE_MAX_BYTES)),
+            .logged = MAX(r.logged, rescue_last_end(log, RESCUE_MAX_BYTES)),
+            .logged_sure = r.tells,
+            .exit = {.run = r.ended.run,
+                     .pid = r.ended.pid,
+                     .wstatus = (int)r.ended.wstatus,
+                     .ran_ms = r.ended.ran_ms,
+                     .at_wall_ms = r.ended.wall_ms},
+        };
+}

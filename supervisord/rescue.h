@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/conf.h"
+#include "supervisord/core/core.h"
 #include "supervisord/record.h"
 
 #define RESCUE_MAX_BYTES (1024 * 1024) /* of a pipe */
@@ -37,5 +38,8 @@ void rescue_done(struct rescue *rescue);
 int64_t rescue_last_run(const char *path, size_t most);
 /* The same of its last run whose end it tells: that it has exited, or could not be started. */
 int64_t rescue_last_end(const char *path, size_t most);
+
+/* What the shim's record and the log tell of it. The log may be another by now than the shim's was. */
+struct core_event rescue_event(const struct paths *paths, const char *service);
 
 #endif

@@ -277,7 +277,8 @@ static void settle_loaded(struct svc *x)
 {
         bool adopt = x->adopt || end_is_missing(x);
         believe_no_future(x);
-        if (x->loaded && x->was_same_boot && (x->was == CORE_DOWN || x->was == CORE_WAITING))
+        if (x->loaded && x->was_same_boot &&
+            (x->was == CORE_DOWN || x->was == CORE_WAITING || x->was == CORE_LISTENING))
                 x->told = x->was;
         x->loaded = x->adopt = false;
         conf_unref(x->rolled_conf);
@@ -301,8 +302,13 @@ static void carry_out(struct svc *x)
                 fx_add(x, CORE_FX_CONF);
         if (class >= APPLY_LIVE && x->s.actual == CORE_STARTING)
                 deadline_set(x, x->c->now_ms + svc_def(x)->ready_timeout.v);
-        if (class >= APPLY_LIVE)
+        if (class >= APPLY_LIVE) {
+                demand_fit(x);
                 monitor_replan(x);
+        }
+        if (class >= APPLY_RESTART && (x->s.actual == CORE_LISTENING || x->s.opening))
+                x->replace = true; /* its sockets */
+        order_update(x);
         if (class < APPLY_RESTART || !x->is_up)
                 return;
         if (!order_must_stop(x))

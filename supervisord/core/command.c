@@ -73,6 +73,7 @@ static void start(struct svc *x, const struct core_event *ev)
                 return;
         }
         log_by(x, "start requested", NULL, ev->uid);
+        demand_set(x, true);
         clear_for_start(x, CORE_HOLD_STOPPED | CORE_HOLD_FAILURES | CORE_HOLD_DONE, ev->uid);
         if (x->s.actual == CORE_STOPPING || x->s.actual == CORE_KILLING)
                 machine(x, M_REPLACE, ev);
@@ -103,8 +104,10 @@ static void restart(struct svc *x, const struct core_event *ev)
                 return;
         }
         op_end(x, false, CORE_SUPERSEDED, "superseded by a later restart");
-        bool down = x->s.actual == CORE_DOWN || x->s.actual == CORE_WAITING;
+        bool down = x->s.actual == CORE_DOWN || x->s.actual == CORE_WAITING ||
+                    x->s.actual == CORE_LISTENING;
         log_restart(x, ev);
+        demand_set(x, true);
         clear_for_start(x, CORE_HOLD_STOPPED | CORE_HOLD_FAILURES | CORE_HOLD_DONE, ev->uid);
         op_add(x, ev->op, down ? OP_START : OP_RESTART);
         machine(x, ev->type == CORE_EV_REPLACE ? M_REPLACE : M_RELOAD, ev);

@@ -45,7 +45,7 @@ struct svc *svc_new(struct core *c, const char *name)
         x->told = CORE_ACTUAL_COUNT;
         x->s.id = c->free_ids.n ? c->free_ids.v[--c->free_ids.n] : c->next_id++;
         x->s.name = xstrdup(name);
-        x->s.deadline_ms = x->s.check_at_ms = x->s.calm_at_ms = CORE_NEVER;
+        x->s.deadline_ms = x->s.check_at_ms = x->s.calm_at_ms = x->s.idle_at_ms = CORE_NEVER;
         x->s.watchdog_at_ms = CORE_NEVER;
         x->checking = -1;
         x->s.since_ms = c->now_ms;
@@ -256,6 +256,8 @@ static void observe(struct svc *x, const struct core_event *ev)
                 machine(x, M_EMPTY, ev);
         else if (ev->type == CORE_EV_MEMORY)
                 machine(x, M_OVER_LIMIT, ev);
+        else if (ev->type == CORE_EV_CONNECTIONS)
+                demand_count(x, ev);
         else
                 monitor_result(x, ev);
 }
@@ -291,6 +293,9 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         case CORE_EV_ADOPTED:
                 machine(x, M_ADOPTED, ev);
                 break;
+        case CORE_EV_LISTENING:
+                machine(x, M_LISTENING, ev);
+                break;
         case CORE_EV_AWAY:
                 s->shim_pid = ev->pid;
                 machine(x, M_AWAY, ev);
@@ -303,6 +308,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         case CORE_EV_EMPTY:
         case CORE_EV_CHECK:
         case CORE_EV_MEMORY:
+        case CORE_EV_CONNECTIONS:
                 observe(x, ev);
                 break;
         case CORE_EV_KEPT:
@@ -333,6 +339,8 @@ void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms)
                 } else if (x->s.calm_at_ms <= now_ms) {
                         deadline_calm_set(x, CORE_NEVER);
                         incident_calm(x);
+                } else if (x->s.idle_at_ms <= now_ms) {
+                        demand_look(x);
                 } else {
                         deadline_check_set(x, CORE_NEVER);
                         monitor_due(x);

@@ -12,7 +12,8 @@
  *   DOWN       nothing of it runs and nothing is under way
  *   WAITING    wanted up, but a service that it requires is not ready
  *   BACKOFF    wanted up, the next run starts at the deadline
- *   SPAWNING   SPAWN was sent to the shim and is not answered yet
+ *   LISTENING  wanted up, and nothing asks for a run: its sockets are open, the shim tells of a connection
+ *   SPAWNING   SPAWN, or LISTEN, was sent to the shim and is not answered yet
  *   STARTING   the main process runs and is not ready yet (deadline: ready_timeout)
  *   RUNNING    ready
  *   RELOADING  RUNNING, and restart.signal was sent less than CORE_RELOAD_MS ago
@@ -28,7 +29,7 @@
  * DOWN, WAITING, BACKOFF and SPAWNING. A new run is never started before that.
  *
  * What people see (core_state_name) is derived: DOWN shows as invalid, disabled or stopped by its
- * holds, SPAWNING as starting, KILLING as stopping, ADOPTING as starting.
+ * holds, LISTENING as waiting, SPAWNING as starting, KILLING as stopping, ADOPTING as starting.
  *
  * HOLDS
  *   STOPPED     `svcctl stop`; until `start`, `restart` or the next boot
@@ -68,6 +69,15 @@
  *   be stopped (a hold), the services that require it are stopped first; having no hold of their own
  *   they go to WAITING, and start again when it is back. A required service that fails or restarts
  *   does not touch those that run. Restart of a required service does not touch them either.
+ *
+ * DEMAND
+ *   A service with `start: on-demand` that nothing asks for is LISTENING instead of being spawned. A
+ *   connection asks for a run, and so do start and restart; that lasts until a run has ended by idle_timeout, or
+ *   by itself with code 0, or it goes down. Those that require it take it for ready while it is LISTENING: they
+ *   can connect. An end by itself is no failure then, unless somebody waits to be served after a run not longer
+ *   than restart.window: one that never serves anybody is a crash loop.
+ *   idle_timeout: while such a run is RUNNING its connections are counted every quarter of that time, and
+ *   those that come in between are told; it is stopped when there has been none for as long.
  *
  * TURNS
  *   Of the services that have to become ready (`ready` is not exec) no more than start_concurrency are
@@ -158,6 +168,7 @@ enum core_actual {
         CORE_DOWN,
         CORE_WAITING,
         CORE_BACKOFF,
+        CORE_LISTENING,
         CORE_SPAWNING,
         CORE_STARTING,
         CORE_RUNNING,
@@ -191,6 +202,7 @@ enum core_cause {
         CORE_CAUSE_MEMORY,     /* above limits.memory, as svcd found by looking */
         CORE_CAUSE_WATCHDOG,   /* it was not heard of for longer than `watchdog` */
         CORE_CAUSE_STOP,       /* asked for: stop, disable, removed, shutdown, requires */
+        CORE_CAUSE_IDLE,       /* asked for by svcd: idle_timeout */
         CORE_CAUSE_RESTART,    /* asked for: restart, replace, changed definition */
         CORE_CAUSE_COUNT
 };
@@ -210,6 +222,7 @@ struct core_exit {
         int stage, error; /* of CORE_CAUSE_START: enum shim_stage and errno */
         int resource;     /* in the stage "limits": RLIMIT_… + 1, 0 = not known */
         bool failure;
+        bool pending;  /* a connection to its sockets waited to be accepted */
         bool shortage; /* of CORE_CAUSE_START: the machine's, not the service's; is tried again */
         int64_t retry_ms;           /* of a shortage: how long it waits before that */
         int failures, max_failures; /* "failure=2/5"; 0/0 when it was none */
@@ -289,12 +302,14 @@ struct core_service {
         unsigned holds;
         int64_t since_ms, since_wall_ms; /* of `actual` as people see it */
         int64_t deadline_ms;             /* CORE_NEVER = none */
+        int64_t idle_at_ms;              /* connections are counted then; CORE_NEVER = not at all */
 
         int64_t run; /* number of the current or last run; 0 = never started */
         int64_t pid; /* of the main process; 0 = none */
         int64_t started_ms, started_wall_ms; /* of the current or last run */
         uint64_t digest;          /* conf_digest of what the current run was started with */
         int64_t shim_pid;         /* ADOPTING: of the shim that is waited for; 0 = not known */
+        bool opening;             /* SPAWNING: it is LISTEN that is not answered */
         bool leftover;            /* the main process has ended, descendants are alive */
         bool signal_caught;       /* RELOADING: the main process catches the signal */
         int64_t restart_grace_ms; /* until then an exit is the end of a requested restart */
@@ -353,7 +368,9 @@ enum core_event_type {
                                  ready, leftover, digest, intent + armed (of its standing order),
                                  text (STATUS), reloading, extended_ms, watchdog_said + for_ms; reports of
                                  exits follow as EXITED */
-        CORE_EV_AWAY,    /* the shim lives, but there is no connection to it: ADOPTED or LOST will
+        CORE_EV_LISTENING, /* run, pending: the sockets are open (the answer to LISTEN), or a connection
+                              has come, be it for a run that is up */
+        CORE_EV_AWAY,      /* the shim lives, but there is no connection to it: ADOPTED or LOST will
                             follow; what was ordered since it last spoke may be lost. pid of the
                             shim, 0 = not known */
         /* observations */
@@ -368,8 +385,9 @@ enum core_event_type {
                                it was forgotten meanwhile */
         CORE_EV_MEMORY, /* limit_bytes was exceeded for some time: used_bytes */
         /* answers to effects */
-        CORE_EV_KEPT,    /* the definition with this hash (digest) is on disk */
-        CORE_EV_ALERTED, /* alert: it will be sent, whatever svcd dies of */
+        CORE_EV_KEPT,        /* the definition with this hash (digest) is on disk */
+        CORE_EV_ALERTED,     /* alert: it will be sent, whatever svcd dies of */
+        CORE_EV_CONNECTIONS, /* count: so many there are just now; -1 = nobody knows */
         CORE_EV_TYPE_COUNT
 };
 
@@ -394,8 +412,8 @@ struct core_event {
         int64_t uid;          /* who asked, for the log; -1 = svcd itself */
         bool ignored, caught; /* RESTART */
         int64_t run, pid, at_ms, at_wall_ms;
-        bool restarted, leftover, ready, armed, ok, degraded;
-        int intent, stage, error, resource;
+        bool restarted, leftover, ready, armed, ok, degraded, pending;
+        int intent, stage, error, resource, count;
         enum core_notice notice;
         int64_t for_ms;
         int64_t extended_ms; /* ADOPTED: EXTEND asks for patience up to then; 0 = it does not */
@@ -418,11 +436,16 @@ struct core_event {
 /* ---- effects ---- */
 
 enum core_effect_type {
-        CORE_FX_SPAWN,   /* start run `run` with svc->def; answered by exactly one of STARTED,
+        CORE_FX_SPAWN,       /* start run `run` with svc->def; answered by exactly one of STARTED,
                             START_FAILED, LOST */
-        CORE_FX_SIGNAL,  /* signo, tree */
-        CORE_FX_KILL,    /* answered by EXITED/EMPTY or LOST */
-        CORE_FX_ORDER,   /* armed, min_ran_ms, only_failed, intent */
+        CORE_FX_LISTEN,      /* open the sockets of svc->def, for the next run, `run`; answered by
+                                LISTENING, START_FAILED or LOST; a LISTENING with `pending` follows once
+                                somebody connects */
+        CORE_FX_CONNECTIONS, /* count the connections to its sockets, answer CONNECTIONS; and tell of the
+                                next one (LISTENING) */
+        CORE_FX_SIGNAL,      /* signo, tree */
+        CORE_FX_KILL,        /* answered by EXITED/EMPTY or LOST */
+        CORE_FX_ORDER,       /* armed, min_ran_ms, only_failed, intent */
         CORE_FX_RELEASE, /* no shim is needed any more */
         CORE_FX_ACK, /* report; text = the `exited` line's text, e.g. exited run=4 pid=…; report 0: the
                             shim is gone, and the line is all that is missing */

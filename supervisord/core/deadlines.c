@@ -5,8 +5,9 @@
 
 int64_t deadline_of(const struct svc *x)
 {
-        return MIN(MIN(x->s.deadline_ms, x->s.check_at_ms),
-                   MIN(x->s.calm_at_ms, x->s.watchdog_at_ms));
+        int64_t a = MIN(x->s.deadline_ms, x->s.check_at_ms);
+        int64_t b = MIN(x->s.calm_at_ms, x->s.watchdog_at_ms);
+        return MIN(MIN(a, b), x->s.idle_at_ms);
 }
 
 /* Ids break ties, so that the order of effects depends on nothing else. */
@@ -87,6 +88,14 @@ void deadline_set(struct svc *x, int64_t at_ms)
         if (x->s.deadline_ms == at_ms)
                 return;
         x->s.deadline_ms = at_ms;
+        replace(x);
+}
+
+void deadline_idle_set(struct svc *x, int64_t at_ms)
+{
+        if (x->s.idle_at_ms == at_ms)
+                return;
+        x->s.idle_at_ms = at_ms;
         replace(x);
 }
 

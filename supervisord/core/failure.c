@@ -69,15 +69,20 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
         const struct conf_service *def = svc_def(x);
         struct core_service *s = &x->s;
         int64_t max = def->restart_max_failures.v;
+        bool on_demand = def->start.v == CONF_START_ON_DEMAND;
         e->failure = false;
         e->failures = e->max_failures = 0;
         if (e->ran_ms > def->restart_window.v) {
                 s->delay_ms = def->restart_delay.v;
                 x->retry_ms = 0;
         }
+        if (e->cause == CORE_CAUSE_IDLE || demand_accepts(x, e)) {
+                demand_set(x, false);
+                return 0;
+        }
         if (e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART)
                 return 0;
-        if (policy_accepts(def, e))
+        if (!on_demand && policy_accepts(def, e))
                 return CORE_HOLD_DONE;
         e->shortage = e->cause == CORE_CAUSE_START && shortage_is(e->stage, e->error);
         if (e->shortage) {
@@ -90,7 +95,7 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
         e->failure = true;
         e->failures = count_since(s, at_ms, def->restart_window.v);
         e->max_failures = (int)max;
-        if (def->restart_policy.v == CONF_POLICY_NEVER)
+        if (def->restart_policy.v == CONF_POLICY_NEVER && !on_demand)
                 return CORE_HOLD_DONE;
         if ((max > 0 && e->failures >= max) || text_no_restart(def, e))
                 return CORE_HOLD_FAILURES;
@@ -161,7 +166,8 @@ struct order failure_order(const struct svc *x)
             def->restart_policy.v == CONF_POLICY_NEVER || def->restart_no_restart_status.n)
                 return (struct order){0};
         struct order o = {.armed = true,
-                          .only_failed = def->restart_policy.v == CONF_POLICY_ON_FAILURE,
+                          .only_failed = def->restart_policy.v == CONF_POLICY_ON_FAILURE ||
+                                         def->start.v == CONF_START_ON_DEMAND,
                           .min_ran_ms = MAX(s->delay_ms, def->restart_delay.v)};
         if (max > 0 && s->tally_n >= max - 1) {
                 int64_t free_ms = s->tally[s->tally_n - (max - 1)] + def->restart_window.v;

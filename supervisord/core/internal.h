@@ -85,6 +85,8 @@ struct svc {
         bool loaded;               /* from core_load: `was` stands for `actual` until core_apply */
         bool watching;             /* FX_WATCH_PORT is in force */
         bool again;                /* the last run failed: the next is a restart by svcd itself */
+        bool demand;               /* something asks for a run, of one that starts on demand */
+        bool listen_told;          /* that it waits for a connection */
         bool replace;              /* end this run as soon as that is possible, and begin another */
         bool had_main;             /* EXITED: the main process was known to be up */
         bool gone;                 /* FX_FORGET is in the queue */
@@ -105,6 +107,7 @@ struct svc {
         int64_t retry_at_ms;    /* disabled by failures: tried again then; 0 = not planned */
         int64_t retry_ms;    /* restart.retry_after, doubled for each try that was of no use; 0 */
         int64_t ready_by_ms; /* STARTING: when ready_timeout is over */
+        int64_t active_ms;   /* when it had a connection, as far as is known */
         int checking;        /* index of the check that runs; -1 = none */
         bool check_ending;   /* one was cancelled, and something of it may be left */
         bool in_checks;      /* it stands in core.checks */
@@ -277,6 +280,7 @@ void deadline_watchdog_set(struct svc *x, int64_t at_ms);
 void deadline_calm_set(struct svc *x, int64_t at_ms);  /* calm_at_ms */
 void deadline_set(struct svc *x, int64_t at_ms);       /* s.deadline_ms */
 void deadline_check_set(struct svc *x, int64_t at_ms); /* s.check_at_ms */
+void deadline_idle_set(struct svc *x, int64_t at_ms);  /* s.idle_at_ms */
 void deadline_drop(struct svc *x);
 struct svc *deadline_first(const struct core *c); /* NULL = none */
 
@@ -382,10 +386,20 @@ void op_running(struct svc *x, bool reloaded); /* ready, or has reloaded itself 
 void op_down(struct svc *x);
 void op_failed(struct svc *x, const struct core_exit *e);
 void op_held(struct svc *x);
+void op_listening(struct svc *x);
 void op_blocked(struct svc *x);
 /* Ends all that want it up (UP) or down; text is copied. */
 void op_end(struct svc *x, bool up, enum core_outcome outcome, const char *text);
 void op_end_kind(struct svc *x, enum op_kind kind, enum core_outcome outcome, const char *text);
+
+/* ---- demand.c ---- */
+bool demand_waits(const struct svc *x); /* it starts on demand, and nothing asks for a run */
+void demand_set(struct svc *x, bool on);
+bool demand_accepts(const struct svc *x, const struct core_exit *e);
+char *demand_text(const struct svc *x);
+void demand_fit(struct svc *x);  /* counts connections, or does so no more */
+void demand_look(struct svc *x); /* it is time to count them */
+void demand_count(struct svc *x, const struct core_event *ev);
 
 /* ---- command.c ---- */
 void command(struct svc *x, const struct core_event *ev);

@@ -1,5 +1,5 @@
 /* machine.c: the table [actual][event], and the one function that writes `actual`. The handlers in the
- * cells are in states.c. */
+ * cells are in states.c and demand.c. */
 #include "supervisord/core/machine.h"
 #include "supervisord/core/states.h"
 
@@ -16,11 +16,12 @@ struct cell {
 const char *machine_name(enum core_actual a)
 {
         static const char *const names[CORE_ACTUAL_COUNT] = {
-            [CORE_DOWN] = "down",           [CORE_WAITING] = "waiting",
-            [CORE_BACKOFF] = "backoff",     [CORE_SPAWNING] = "spawning",
-            [CORE_STARTING] = "starting",   [CORE_RUNNING] = "running",
-            [CORE_RELOADING] = "reloading", [CORE_STOPPING] = "stopping",
-            [CORE_KILLING] = "killing",     [CORE_ADOPTING] = "adopting",
+            [CORE_DOWN] = "down",         [CORE_WAITING] = "waiting",
+            [CORE_BACKOFF] = "backoff",   [CORE_LISTENING] = "listening",
+            [CORE_SPAWNING] = "spawning", [CORE_STARTING] = "starting",
+            [CORE_RUNNING] = "running",   [CORE_RELOADING] = "reloading",
+            [CORE_STOPPING] = "stopping", [CORE_KILLING] = "killing",
+            [CORE_ADOPTING] = "adopting",
         };
         return names[a];
 }
@@ -51,6 +52,7 @@ void machine_go(struct svc *x, enum core_actual to)
         svc_dirty(x, CORE_DIRTY_SOON);
         incident_moved(x);
         notice_moved(x);
+        demand_fit(x);
         turn_update(x);
         order_update(x);
 }
@@ -83,6 +85,7 @@ void machine_go(struct svc *x, enum core_actual to)
 #define SELF_STOP     DO(on_self_stop, "stopping; what ends has ended by itself")
 #define WATCHDOG      DO(on_watchdog, "stopping by ABRT: it was not heard of for too long, a failure")
 #define REPLACE       DO(on_up_replace, "stopping, then a new run")
+#define SERVED        DO(on_served, "it is not idle")
 #define STARTED_NEWER DO(on_started_newer, "starting, if the run is a newer one")
 
 static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
@@ -106,6 +109,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
+            [M_LISTENING] = IGNORE,
+            [M_IDLE] = IMPOSSIBLE,
         },
     [CORE_WAITING] =
         {
@@ -127,6 +132,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
+            [M_LISTENING] = IGNORE,
+            [M_IDLE] = IMPOSSIBLE,
         },
     [CORE_BACKOFF] =
         {
@@ -148,6 +155,32 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
+            [M_LISTENING] = IGNORE,
+            [M_IDLE] = IMPOSSIBLE,
+        },
+    [CORE_LISTENING] =
+        {
+            [M_SETTLE] = DO(on_listening_settle,
+                            "held: down; a run is asked for: waiting or spawning; other sockets: "
+                            "spawning"),
+            [M_RELOAD] = IGNORE,
+            [M_REPLACE] = IGNORE,
+            [M_DEADLINE] = IMPOSSIBLE,
+            [M_STARTED] = DO(on_started, "starting (the shim knows better)"),
+            [M_START_FAILED] = IGNORE,
+            [M_EXITED] = IGNORE,
+            [M_EMPTY] = IGNORE,
+            [M_LOST] = DO(on_listening_lost, "backoff: the sockets are opened again"),
+            [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
+            [M_AWAY] = DO(on_away, "adopting"),
+            [M_READY] = IGNORE,
+            [M_UNHEALTHY] = IMPOSSIBLE,
+            [M_OVER_LIMIT] = IGNORE,
+            [M_SELF_RELOAD] = IGNORE,
+            [M_SELF_STOP] = IGNORE,
+            [M_WATCHDOG] = IGNORE,
+            [M_LISTENING] = DO(on_connection, "waiting or spawning, if somebody waits"),
+            [M_IDLE] = IMPOSSIBLE,
         },
     [CORE_SPAWNING] =
         {
@@ -171,6 +204,9 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
+            [M_LISTENING] = DO(on_opened, "listening, if its sockets are all that was asked for; "
+                                          "spawning if somebody waits"),
+            [M_IDLE] = IMPOSSIBLE,
         },
     [CORE_STARTING] =
         {
@@ -193,6 +229,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = OVER_LIMIT,
+            [M_LISTENING] = SERVED,
+            [M_IDLE] = IMPOSSIBLE,
         },
     [CORE_RUNNING] =
         {
@@ -214,6 +252,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = WATCHDOG,
             [M_UNHEALTHY] = DO(on_unhealthy, "stopping: monitoring failed, a failure"),
             [M_OVER_LIMIT] = OVER_LIMIT,
+            [M_LISTENING] = SERVED,
+            [M_IDLE] = DO(on_idle, "stopping: no connection for idle_timeout, no failure"),
         },
     [CORE_RELOADING] =
         {
@@ -236,6 +276,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = WATCHDOG,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = OVER_LIMIT,
+            [M_LISTENING] = SERVED,
+            [M_IDLE] = IGNORE,
         },
     [CORE_STOPPING] =
         {
@@ -259,6 +301,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
+            [M_LISTENING] = IGNORE,
+            [M_IDLE] = IMPOSSIBLE,
         },
     [CORE_KILLING] =
         {
@@ -281,6 +325,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
+            [M_LISTENING] = IGNORE,
+            [M_IDLE] = IMPOSSIBLE,
         },
     [CORE_ADOPTING] =
         {
@@ -306,6 +352,8 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_WATCHDOG] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
+            [M_LISTENING] = IGNORE,
+            [M_IDLE] = IMPOSSIBLE,
         },
 };
 

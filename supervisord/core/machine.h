@@ -27,7 +27,9 @@
         X(SELF_STOP, "stops by itself")                                                            \
         X(WATCHDOG, "watchdog") /* EV: it says so itself */                                        \
         X(UNHEALTHY, "unhealthy")                                                                  \
-        X(OVER_LIMIT, "memory limit exceeded") /* used_bytes, limit_bytes */
+        X(OVER_LIMIT, "memory limit exceeded") /* used_bytes, limit_bytes */                       \
+        X(LISTENING, "connection") /* the sockets are open; `pending`: somebody waits */           \
+        X(IDLE, "idle")
 enum machine_event {
 #define MACHINE_EVENT_ENUM(id, name) M_##id,
         MACHINE_EVENTS(MACHINE_EVENT_ENUM)

@@ -181,6 +181,7 @@ static void note_stopping(struct strbuf *b, const struct svc *x, int64_t now_ms)
             [CORE_CAUSE_EXIT] = "stops by itself",
             [CORE_CAUSE_MEMORY] = "held more memory than limits.memory",
             [CORE_CAUSE_DAEMONIZED] = "put itself in the background",
+            [CORE_CAUSE_IDLE] = "had no connection for idle_timeout",
             [CORE_CAUSE_RESTART] = "is being replaced",
         };
         char buf[CONF_DURATION_MAX];
@@ -220,6 +221,11 @@ char *core_note(const struct core *c UNUSED, const struct core_service *s, int64
                 break;
         case CORE_WAITING:
                 return x->in_turns ? turn_text(x) : order_waiting_text(x);
+        case CORE_LISTENING:
+                return demand_text(x);
+        case CORE_SPAWNING:
+                strbuf_add(&b, s->opening ? "opening its sockets" : "");
+                break;
         case CORE_BACKOFF:
                 note_backoff(&b, x, now_ms);
                 break;

@@ -93,6 +93,8 @@ static char *what_next(const struct svc *x)
                                  text_duration(x->not_before_ms - x->c->now_ms, buf));
         case CORE_WAITING:
                 return order_waiting_text(x);
+        case CORE_LISTENING:
+                return demand_text(x);
         case CORE_SPAWNING:
         case CORE_STARTING:
                 return xstrdup("it is being started again");
@@ -117,6 +119,17 @@ void op_failed(struct svc *x, const struct core_exit *e)
         _cleanup_free_ char *how = core_exit_text(&x->s, e), *next = what_next(x);
         _cleanup_free_ char *text = xasprintf("%s; %s", how, next);
         op_end(x, true, CORE_FAILED, text);
+}
+
+/* What was to be up is so as far as it can be without a connection. */
+void op_listening(struct svc *x)
+{
+        if (!x->ops.n)
+                return;
+        _cleanup_free_ char *waits = demand_text(x);
+        _cleanup_free_ char *enabled = xasprintf("enabled; %s", waits);
+        op_end_kind(x, OP_ENABLE, CORE_OK, enabled);
+        op_end(x, true, CORE_OK, waits);
 }
 
 void op_blocked(struct svc *x)

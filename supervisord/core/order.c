@@ -25,7 +25,14 @@ enum mark { NEW, ON_STACK, WALKED };
 static bool is_up(const struct svc *x)
 {
         return x->s.actual != CORE_DOWN && x->s.actual != CORE_WAITING &&
-               x->s.actual != CORE_BACKOFF;
+               x->s.actual != CORE_BACKOFF && x->s.actual != CORE_LISTENING &&
+               !(x->s.actual == CORE_SPAWNING && x->s.opening);
+}
+
+/* And stays so: nothing asks for a run, nor for other sockets. */
+static bool is_listening(const struct svc *x)
+{
+        return x->s.actual == CORE_LISTENING && demand_waits(x) && !x->replace;
 }
 
 /* One that runs on without a definition (INVALID alone) serves those that require it. One that is to be
@@ -33,7 +40,7 @@ static bool is_up(const struct svc *x)
 static bool is_ready(const struct svc *x)
 {
         return x->yielding_to == 0 &&
-               (x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING) &&
+               (x->s.actual == CORE_RUNNING || x->s.actual == CORE_RELOADING || is_listening(x)) &&
                !(x->s.holds & ~(unsigned)CORE_HOLD_INVALID);
 }
 

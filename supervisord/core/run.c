@@ -69,6 +69,8 @@ void run_log_restart(struct svc *x, const char *reason)
 static void go_down(struct svc *x)
 {
         x->not_before_ms = 0;
+        x->listen_told = false;
+        demand_set(x, false);
         machine_go(x, CORE_DOWN);
         if (x->shim)
                 fx_add(x, CORE_FX_RELEASE);
@@ -77,7 +79,8 @@ static void go_down(struct svc *x)
         svc_post(x); /* REMOVED is forgotten from there */
 }
 
-static void spawn(struct svc *x)
+/* LISTEN: a run only if it fails; then it is on record under the number that it has. */
+static void ask_shim(struct svc *x, bool listen)
 {
         struct core_service *s = &x->s;
         x->last_run = MAX(x->last_run, s->run) + 1;
@@ -89,9 +92,11 @@ static void spawn(struct svc *x)
         x->replace = false;
         x->shim = true;
         x->paced_ms = 0;
+        x->s.opening = listen;
         machine_go(x, CORE_SPAWNING);
         svc_dirty(x, CORE_DIRTY_NOW);
-        fx_add(x, CORE_FX_SPAWN);
+        struct core_effect *e = fx_add(x, listen ? CORE_FX_LISTEN : CORE_FX_SPAWN);
+        e->run = s->run;
 }
 
 static void wait_required(struct svc *x, bool told)
@@ -118,7 +123,7 @@ static bool must_back_off(struct svc *x)
 void run_next(struct svc *x)
 {
         struct core_service *s = &x->s;
-        bool asked = s->ending == CORE_CAUSE_STOP;
+        bool asked = s->ending == CORE_CAUSE_STOP || s->ending == CORE_CAUSE_IDLE;
         enum core_actual told = x->told;
         s->pid = 0;
         s->leftover = false;
@@ -126,7 +131,7 @@ void run_next(struct svc *x)
         s->ending = CORE_CAUSE_NONE;
         x->sent = (struct order){0};
         s->order_armed = false;
-        x->adopted = false;
+        x->adopted = x->s.opening = false;
         x->told = CORE_ACTUAL_COUNT;
         if (told != CORE_DOWN &&
             (asked || (s->holds & ~(unsigned)(CORE_HOLD_FAILURES | CORE_HOLD_DONE)))) {
@@ -135,16 +140,21 @@ void run_next(struct svc *x)
         }
         if (s->holds) {
                 go_down(x);
-        } else if (x->unready > 0) {
+        } else if (x->unready > 0 && !demand_waits(x)) {
+                x->listen_told = false;
                 wait_required(x, told == CORE_WAITING);
         } else if (must_back_off(x)) {
                 machine_go(x, CORE_BACKOFF);
                 deadline_set(x, x->not_before_ms);
+        } else if (demand_waits(x)) {
+                x->listen_told = x->listen_told || told == CORE_LISTENING;
+                ask_shim(x, true);
         } else if (!turn_has_come(x)) {
                 machine_go(x, CORE_WAITING);
                 turn_wait(x);
         } else {
-                spawn(x);
+                x->listen_told = false;
+                ask_shim(x, false);
         }
 }
 
@@ -399,7 +409,7 @@ static void take_end(struct svc *x, const struct core_event *ev)
 static bool lose(struct svc *x, const struct core_event *ev)
 {
         enum core_actual in = state_of(x, x->s.run);
-        if (in == CORE_DOWN || in == CORE_WAITING || in == CORE_BACKOFF ||
+        if (in == CORE_DOWN || in == CORE_WAITING || in == CORE_BACKOFF || in == CORE_LISTENING ||
             x->s.run <= x->exited_run)
                 return false;
         if (ev->exit.run == x->s.run)

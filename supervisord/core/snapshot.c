@@ -132,6 +132,7 @@ static void save_run(const struct svc *x, json_t *o)
         put_bool(o, "reload_own", actual == CORE_RELOADING && x->reload_own);
         put_int(o, "restarts", s->restarts);
         put_bool(o, "again", x->again);
+        put_bool(o, "demand", x->demand);
         put_int(o, "over_bytes", x->over_bytes);
         put_int(o, "over_limit_bytes", x->over_limit_bytes);
         put_int(o, "delay_ms", s->delay_ms);
@@ -473,6 +474,7 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->reload_own = get_bool(o, "reload_own");
         s->restarts = MIN(get_int(o, "restarts"), s->run);
         x->again = get_bool(o, "again");
+        x->demand = get_bool(o, "demand");
         x->over_bytes = get_int(o, "over_bytes");
         x->over_limit_bytes = get_int(o, "over_limit_bytes");
         s->delay_ms = get_small(o, "delay_ms");

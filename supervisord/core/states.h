@@ -1,4 +1,4 @@
-/* states: the handlers of the state machine. Only machine.c's table calls them; EV is NULL for events
+/* states: the handlers of the state machine, in states.c and demand.c. Only machine.c's table calls them; EV is NULL for events
  * that carry nothing. What each does stands beside it in the table.
  */
 #ifndef SVCD_CORE_STATES_H
@@ -18,13 +18,19 @@ void on_adopting_exited(struct svc *x, const struct core_event *ev);
 void on_adopting_replace(struct svc *x, const struct core_event *ev);
 void on_adopting_started(struct svc *x, const struct core_event *ev);
 void on_backoff_settle(struct svc *x, const struct core_event *ev);
+void on_connection(struct svc *x, const struct core_event *ev);
 void on_down_deadline(struct svc *x, const struct core_event *ev);
 void on_down_settle(struct svc *x, const struct core_event *ev);
 void on_grace_over(struct svc *x, const struct core_event *ev);
+void on_idle(struct svc *x, const struct core_event *ev);
+void on_listening_lost(struct svc *x, const struct core_event *ev);
+void on_listening_settle(struct svc *x, const struct core_event *ev);
 void on_next(struct svc *x, const struct core_event *ev);
 void on_not_ready(struct svc *x, const struct core_event *ev);
+void on_opened(struct svc *x, const struct core_event *ev);
 void on_ready(struct svc *x, const struct core_event *ev);
 void on_reloading_deadline(struct svc *x, const struct core_event *ev);
+void on_served(struct svc *x, const struct core_event *ev);
 void on_spawning_replace(struct svc *x, const struct core_event *ev);
 void on_started(struct svc *x, const struct core_event *ev);
 void on_started_killing(struct svc *x, const struct core_event *ev);

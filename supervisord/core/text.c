@@ -33,6 +33,7 @@ const char *core_state_name(const struct core_service *s)
         case CORE_DOWN:
                 return down_name(s);
         case CORE_WAITING:
+        case CORE_LISTENING:
                 return "waiting";
         case CORE_BACKOFF:
                 return "backoff";
@@ -43,6 +44,8 @@ const char *core_state_name(const struct core_service *s)
         case CORE_STOPPING:
         case CORE_KILLING:
                 return "stopping";
+        case CORE_SPAWNING:
+                return to_stop ? "stopping" : s->opening ? "waiting" : "starting";
         default:
                 return to_stop ? "stopping" : "starting";
         }
@@ -74,6 +77,7 @@ const char *core_cause_name(enum core_cause cause)
             [CORE_CAUSE_MEMORY] = "memory",
             [CORE_CAUSE_WATCHDOG] = "watchdog",
             [CORE_CAUSE_STOP] = "stop",
+            [CORE_CAUSE_IDLE] = "idle",
             [CORE_CAUSE_RESTART] = "restart",
         };
         return (unsigned)cause < CORE_CAUSE_COUNT ? names[cause] : "?";

@@ -73,7 +73,8 @@ static void leave(struct svc *x)
 
 void turn_update(struct svc *x)
 {
-        bool slot = (x->s.actual == CORE_SPAWNING || x->s.actual == CORE_STARTING) && needs_slot(x);
+        bool spawning = x->s.actual == CORE_SPAWNING && !x->s.opening;
+        bool slot = (spawning || x->s.actual == CORE_STARTING) && needs_slot(x);
         if (x->in_turns && x->s.actual != CORE_WAITING)
                 leave(x);
         if (x->slot == slot)

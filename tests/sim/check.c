@@ -9,12 +9,19 @@
 
 bool check_up(const struct core_service *s)
 {
-        return s->actual != CORE_DOWN && s->actual != CORE_WAITING && s->actual != CORE_BACKOFF;
+        return s->actual != CORE_DOWN && s->actual != CORE_WAITING && s->actual != CORE_BACKOFF &&
+               s->actual != CORE_LISTENING && !(s->actual == CORE_SPAWNING && s->opening);
 }
 
-static bool is_ready(const struct core_service *s)
+static bool is_running(const struct core_service *s)
 {
         return s->actual == CORE_RUNNING || s->actual == CORE_RELOADING;
+}
+
+/* Those that require it may start. */
+static bool is_ready(const struct core_service *s)
+{
+        return is_running(s) || s->actual == CORE_LISTENING;
 }
 
 static void forgive(struct rules *r, const struct core_service *s)
@@ -46,7 +53,7 @@ void check_command(struct sim *w, int who, const struct core_event *ev)
         if (s->holds & never)
                 return;
         bool start = ev->type == CORE_EV_START && !(s->holds & CORE_HOLD_COMMAND) &&
-                     (s->holds || !is_ready(s));
+                     (s->holds || !is_running(s));
         bool again = (ev->type == CORE_EV_RESTART || ev->type == CORE_EV_REPLACE) &&
                      !(s->holds & CORE_HOLD_COMMAND);
         bool enable = ev->type == CORE_EV_ENABLE && (s->holds & enabled);
@@ -148,6 +155,9 @@ static bool accepted(const struct conf_service *def, const struct core_exit *e)
 {
         if (!def || e->cause != CORE_CAUSE_EXIT)
                 return false;
+        if (def->start.v == CONF_START_ON_DEMAND)
+                return !e->lost && !(e->pending && e->ran_ms <= def->restart_window.v) &&
+                       (e->wstatus == 0 || def->restart_policy.v == CONF_POLICY_NEVER);
         return def->restart_policy.v == CONF_POLICY_NEVER ||
                (def->restart_policy.v == CONF_POLICY_ON_FAILURE && e->wstatus == 0);
 }
@@ -192,7 +202,8 @@ static void count_failure(struct sim *w, int who, const struct core_service *s,
         r->due_ms = MIN(start_ms, w->now_ms) + delay_ms;
         r->delay_ms = MIN(2 * delay_ms, MAX(most_ms, base_ms));
         r->must_hold = (max > 0 && n >= max) || no_restart(s->def, e);
-        if (s->def && s->def->restart_policy.v == CONF_POLICY_NEVER)
+        if (s->def && s->def->restart_policy.v == CONF_POLICY_NEVER &&
+            s->def->start.v != CONF_START_ON_DEMAND)
                 r->must_hold = false;
 }
 
@@ -227,7 +238,8 @@ static void check_ended(struct sim *w, int who, const struct core_service *s,
 {
         struct rules *r = &w->rules[who];
         r->ended_run = e->run;
-        bool asked = e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART;
+        bool asked = e->cause == CORE_CAUSE_STOP || e->cause == CORE_CAUSE_RESTART ||
+                     e->cause == CORE_CAUSE_IDLE;
         int64_t window_ms = s->def ? s->def->restart_window.v : 60000;
         bool shortage = is_shortage(e);
         SIM_CHECK(w, who, e->failure == (!asked && !shortage && !accepted(s->def, e)),
@@ -489,7 +501,7 @@ void check_call_ended(struct sim *w)
                 const struct core_service *s = core_at(w->core, i);
                 int who = sim_who(s->name);
                 first = MIN(first, MIN(MIN(s->deadline_ms, s->check_at_ms),
-                                       MIN(s->calm_at_ms, s->watchdog_at_ms)));
+                                       MIN(MIN(s->calm_at_ms, s->watchdog_at_ms), s->idle_at_ms)));
                 bool run = s->actual == CORE_STARTING || s->actual == CORE_RUNNING ||
                            s->actual == CORE_RELOADING;
                 if (s->actual == CORE_DOWN)
@@ -512,6 +524,13 @@ void check_call_ended(struct sim *w)
                 SIM_CHECK(w, who, s->actual != CORE_BACKOFF || s->deadline_ms != CORE_NEVER,
                           "back-off without an end");
                 SIM_CHECK(w, who, s->actual != CORE_DOWN || s->holds, "down and wanted up");
+                bool on_demand = s->def && s->def->start.v == CONF_START_ON_DEMAND;
+                SIM_CHECK(w, who, s->actual != CORE_LISTENING || on_demand, "listens for nothing");
+                SIM_CHECK(w, who,
+                          (s->idle_at_ms != CORE_NEVER) ==
+                              (on_demand && s->def->idle_timeout.set &&
+                               (s->actual == CORE_RUNNING || s->actual == CORE_RELOADING)),
+                          "connections are counted in state %d", s->actual);
                 bool retry = s->actual == CORE_DOWN && s->holds == CORE_HOLD_FAILURES && s->def &&
                              s->def->restart_retry_after.set;
                 SIM_CHECK(w, who, s->actual != CORE_DOWN || retry == (s->deadline_ms != CORE_NEVER),
@@ -558,7 +577,7 @@ void check_rest(struct sim *w)
                                   s->holds, s->actual);
                 else if (s->actual == CORE_WAITING)
                         SIM_CHECK(w, who, may_wait(w, s, 0), "waits for nothing");
-                else
+                else if (s->def->start.v != CONF_START_ON_DEMAND || s->actual != CORE_LISTENING)
                         SIM_CHECK(w, who, s->actual == CORE_RUNNING, "wanted up and in state %d",
                                   s->actual);
                 SIM_CHECK(w, who,

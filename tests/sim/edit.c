@@ -3,6 +3,7 @@
 #include "tests/sim/sim.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tests/helpers/defs.h"
 
@@ -34,6 +35,8 @@ static void draw(struct sim *w, int who)
         sp->window_ms = sim_chance(w, 30) ? 5000 : 60000;
         sp->stop_ms = sim_chance(w, 10) ? 0 : sim_chance(w, 30) ? 500 : 10000;
         sp->ready_ms = sim_chance(w, 30) ? 1000 : 60000;
+        sp->on_demand = sim_chance(w, 20);
+        sp->idle_ms = sim_chance(w, 50) ? 0 : sim_chance(w, 50) ? 1000 : 20000;
         sp->monitored = sp->ready == CONF_READY_MONITORING ? !sim_chance(w, 20) : sim_chance(w, 35);
         sp->interval_ms = sim_chance(w, 40) ? 700 : 30000;
         sp->start_delay_ms = sim_chance(w, 70) ? 0 : 2000;
@@ -126,6 +129,7 @@ void edit_calm(struct sim *w)
         w->broken = false;
         for (int i = 0; i < SIM_NAMES; i++) {
                 struct spec *sp = &w->spec[i];
+                sp->idle_ms = 0;
                 if (!sp->valid || (sp->monitored && !monitored)) {
                         sp->valid = true;
                         sp->monitored = monitored;
@@ -161,6 +165,17 @@ static void fill(const struct sim *w, int who, struct conf_service *s)
         set(&s->restart_max_delay, sp->max_delay_ms);
         set(&s->restart_max_failures, sp->max_failures);
         set(&s->restart_window, sp->window_ms);
+        if (sp->on_demand) {
+                set(&s->start, CONF_START_ON_DEMAND);
+                GROW(s->sockets.v, s->sockets.n, s->sockets.cap);
+                s->sockets.v[s->sockets.n++] =
+                    (struct conf_socket){.address = xasprintf("127.0.0.1:%d",
+                                                              8300 + who + 20 * (sp->variant % 2)),
+                                         .family = AF_INET,
+                                         .port = 8300 + who};
+        }
+        if (sp->on_demand && sp->idle_ms)
+                set(&s->idle_timeout, sp->idle_ms);
         if (sp->retry_ms)
                 set(&s->restart_retry_after, sp->retry_ms);
         set(&s->stop_timeout, sp->stop_ms);

@@ -32,7 +32,8 @@ static void send(struct sim *w, const struct core_effect *e)
 {
         int who = sim_who(e->svc->name);
         struct link *l = &w->link[who];
-        if (e->type == CORE_FX_SPAWN && !l->conn && w->shim[who].alive && !l->released) {
+        bool starts = e->type == CORE_FX_SPAWN || e->type == CORE_FX_LISTEN;
+        if (starts && !l->conn && w->shim[who].alive && !l->released) {
                 /* It holds the service's lock: a second one could not. */
                 if (!l->away)
                         world_break(w, who);
@@ -40,7 +41,7 @@ static void send(struct sim *w, const struct core_effect *e)
                                .at_ms = w->now_ms, .type = W_AWAY, .who = who, .gen = w->life});
                 return;
         }
-        if (e->type == CORE_FX_SPAWN && !l->conn) {
+        if (starts && !l->conn) {
                 l->conn = ++w->next_conn;
                 l->released = false;
                 w->shim[who].record = true;
@@ -67,7 +68,7 @@ static void send(struct sim *w, const struct core_effect *e)
                 l->conn = 0;
                 l->released = true;
         }
-        if (e->type == CORE_FX_SPAWN && !w->calm && sim_chance(w, 3))
+        if (starts && !w->calm && sim_chance(w, 3))
                 sim_add(w, (struct wev){.at_ms = l->in_ms + sim_pick(w, 0, 30000),
                                         .type = W_SHIM_DIES,
                                         .who = who,
@@ -118,6 +119,7 @@ static void perform(struct sim *w, const struct core_effect *e)
         int who = e->svc ? sim_who(e->svc->name) : -1;
         switch (e->type) {
         case CORE_FX_SPAWN:
+        case CORE_FX_LISTEN:
         case CORE_FX_SIGNAL:
         case CORE_FX_KILL:
         case CORE_FX_ORDER:
@@ -128,6 +130,12 @@ static void perform(struct sim *w, const struct core_effect *e)
         case CORE_FX_WATCH_PORT:
         case CORE_FX_UNWATCH_PORT:
                 watch(w, who, e->type == CORE_FX_WATCH_PORT);
+                break;
+        case CORE_FX_CONNECTIONS:
+                SIM_CHECK(w, who, e->svc->def->start.v == CONF_START_ON_DEMAND,
+                          "connections are counted for nothing");
+                sim_add(w, (struct wev){
+                               .at_ms = w->now_ms, .type = W_COUNT, .who = who, .gen = w->life});
                 break;
         case CORE_FX_CHECK:
                 run_check(w, who, e);

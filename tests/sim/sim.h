@@ -42,7 +42,7 @@ struct report {
         enum core_event_type type; /* EXITED, START_FAILED */
         int64_t number, run, pid, ran_ms, at_ms;
         int wstatus, stage, error, intent;
-        bool leftover, restarted;
+        bool leftover, restarted, pending;
 };
 
 struct shim {
@@ -58,6 +58,7 @@ struct shim {
         int64_t term_run; /* whose main process has got the stop signal */
         bool killing;
         bool ready;
+        bool listening; /* svcd wants to hear of a connection */
         uint64_t digest;
         bool armed, only_failed;
         int64_t min_ran_ms;
@@ -117,6 +118,8 @@ struct spec {
         int requires[3], requires_n;
         int ready, policy, scope, max_failures, no_restart;
         int64_t delay_ms, max_delay_ms, window_ms, stop_ms, ready_ms, retry_ms;
+        bool on_demand;
+        int64_t idle_ms; /* 0 = never */
         bool monitored;
         int checks; /* so many */
         int64_t interval_ms, start_delay_ms;
@@ -136,8 +139,10 @@ enum wtype {
         W_CHECK_GONE, /* nothing is left of one that was cancelled */
         W_OVER,       /* svcd has found it above its memory limit */
         W_SHIM_DIES,
-        W_AWAY,  /* svcd notices that the shim is not connected */
-        W_TAKEN, /* an alert (conn) has been taken */
+        W_CONNECT, /* somebody does */
+        W_COUNT,   /* connections have been counted */
+        W_AWAY,    /* svcd notices that the shim is not connected */
+        W_TAKEN,   /* an alert (conn) has been taken */
 };
 
 struct wev {

@@ -41,6 +41,7 @@ static void tell_report(struct sim *w, int who, const struct report *r)
                                 .at_wall_ms = w->wall_ms - (w->now_ms - r->at_ms),
                                 .leftover = r->leftover,
                                 .restarted = r->restarted,
+                                .pending = r->pending,
                                 .intent = r->intent,
                                 .stage = r->stage,
                                 .error = r->error};
@@ -48,6 +49,7 @@ static void tell_report(struct sim *w, int who, const struct report *r)
                                      .wstatus = r->wstatus,
                                      .pid = r->pid,
                                      .ran_ms = r->ran_ms,
+                                     .pending = r->pending,
                                      .at_wall_ms = ev.at_wall_ms};
         tell(w, who, ev);
 }
@@ -136,7 +138,7 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
         SIM_CHECK(w, who, run > s->run, "run %lld after %lld", (long long)run, (long long)s->run);
         s->run = run;
         s->armed = false;
-        s->killing = s->ready = false;
+        s->killing = s->ready = s->listening = false;
         s->gen++;
         if (start_fails(w, who, run, restarted))
                 return;
@@ -187,6 +189,7 @@ static void main_exit(struct sim *w, int who, int wstatus)
                                .ran_ms = ran_ms,
                                .at_ms = w->now_ms,
                                .wstatus = wstatus,
+                               .pending = !w->calm && w->spec[who].on_demand && sim_chance(w, 20),
                                .leftover = s->rest,
                                .restarted = again,
                                .intent = again ? s->intent : 0});
@@ -203,11 +206,12 @@ bool world_alive(const struct sim *w, int who)
 
 /* ---- what svcd tells a shim ---- */
 
-static void do_start(struct sim *w, const struct wev *e)
+/* Whether there is a shim to do what the service needs; a new one, if there was none. */
+static bool has_shim(struct sim *w, const struct wev *e)
 {
         struct shim *s = &w->shim[e->who];
         if (e->conn <= s->dead_conn)
-                return;
+                return false;
         if (!s->alive) {
                 SIM_CHECK(w, e->who, !world_alive(w, e->who), "new shim beside a live run");
                 s->alive = s->record = true;
@@ -216,6 +220,63 @@ static void do_start(struct sim *w, const struct wev *e)
         }
         SIM_CHECK(w, e->who, s->conn == e->conn, "start by a shim that is not the service's");
         SIM_CHECK(w, e->who, !world_alive(w, e->who), "start while the last run is alive");
+        return true;
+}
+
+static void connects(struct sim *w, int who)
+{
+        plan(w, who, W_CONNECT, w->calm ? 100 : sim_pick(w, 0, 60000), 0);
+}
+
+static void do_listen(struct sim *w, const struct wev *e)
+{
+        struct shim *s = &w->shim[e->who];
+        if (!has_shim(w, e))
+                return;
+        if (!w->calm && sim_chance(w, 5)) {
+                s->listening = false;
+                report(w, e->who,
+                       (struct report){.type = CORE_EV_START_FAILED,
+                                       .run = e->u.command.run,
+                                       .stage = SHIM_STAGE_LISTEN,
+                                       .error = EADDRINUSE,
+                                       .at_ms = w->now_ms});
+                return;
+        }
+        bool pending = sim_chance(w, 20);
+        s->listening = !pending;
+        tell(w, e->who,
+             (struct core_event){.type = CORE_EV_LISTENING,
+                                 .run = e->u.command.run,
+                                 .pending = pending});
+        connects(w, e->who);
+}
+
+static void connection(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        if (!s->alive || (!s->listening && !s->main))
+                return;
+        s->listening = false;
+        tell(w, who,
+             (struct core_event){.type = CORE_EV_LISTENING, .run = s->run, .pending = true});
+}
+
+static void count(struct sim *w, const struct wev *e)
+{
+        if (!w->core || e->gen != w->life)
+                return;
+        perform_event(w, e->who,
+                      &(struct core_event){.type = CORE_EV_CONNECTIONS,
+                                           .run = w->shim[e->who].run,
+                                           .count = sim_chance(w, 50) ? 0 : 1});
+}
+
+static void do_start(struct sim *w, const struct wev *e)
+{
+        struct shim *s = &w->shim[e->who];
+        if (!has_shim(w, e))
+                return;
         s->digest = e->u.command.digest;
         begin(w, e->who, e->u.command.run, false);
 }
@@ -268,6 +329,10 @@ static void do_command(struct sim *w, const struct wev *e)
         sim_note(w, e->who, "shim gets", e->u.command.type, e->u.command.run);
         if (e->u.command.type == CORE_FX_SPAWN) {
                 do_start(w, e);
+                return;
+        }
+        if (e->u.command.type == CORE_FX_LISTEN) {
+                do_listen(w, e);
                 return;
         }
         if (!s->alive || s->conn != e->conn)
@@ -493,6 +558,13 @@ void world_do(struct sim *w, const struct wev *e)
         case W_OVER:
                 if (!stale)
                         over_limit(w, e->who);
+                break;
+        case W_CONNECT:
+                if (!stale)
+                        connection(w, e->who);
+                break;
+        case W_COUNT:
+                count(w, e);
                 break;
         case W_CHECK:
                 check_done(w, e);

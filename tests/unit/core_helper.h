@@ -65,6 +65,9 @@ static inline void bench_effect(struct bench *b, const struct core_effect *e)
         case CORE_FX_SPAWN:
                 strbuf_addf(f, "spawn %lld", (long long)e->run);
                 break;
+        case CORE_FX_LISTEN:
+                strbuf_addf(f, "listen %lld", (long long)e->run);
+                break;
         case CORE_FX_SIGNAL:
                 strbuf_addf(f, "signal %s%s", conf_signal_name(e->signo), e->tree ? " tree" : "");
                 break;
@@ -87,10 +90,11 @@ static inline void bench_effect(struct bench *b, const struct core_effect *e)
                 break;
         default: {
                 static const char *const names[CORE_FX_TYPE_COUNT] = {
-                    [CORE_FX_RELEASE] = "release",      [CORE_FX_WATCH_PORT] = "watch",
-                    [CORE_FX_UNWATCH_PORT] = "unwatch", [CORE_FX_CHECK] = "check",
-                    [CORE_FX_CHECK_CANCEL] = "cancel",  [CORE_FX_CONF] = "conf",
-                    [CORE_FX_FORGET] = "forget",        [CORE_FX_SHUTDOWN_DONE] = "done"};
+                    [CORE_FX_CONNECTIONS] = "count", [CORE_FX_RELEASE] = "release",
+                    [CORE_FX_WATCH_PORT] = "watch",  [CORE_FX_UNWATCH_PORT] = "unwatch",
+                    [CORE_FX_CHECK] = "check",       [CORE_FX_CHECK_CANCEL] = "cancel",
+                    [CORE_FX_CONF] = "conf",         [CORE_FX_FORGET] = "forget",
+                    [CORE_FX_SHUTDOWN_DONE] = "done"};
                 strbuf_add(f, names[e->type]);
                 if (e->type == CORE_FX_CHECK && strcmp(e->text, "monitoring") != 0)
                         strbuf_addf(f, " %s", e->text);

@@ -175,8 +175,8 @@ static void names(void **state)
 {
         (void)state;
         static const char *const causes[] = {"none",       "exit",       "start",     "ready",
-                                             "monitoring", "daemonized", "shim lost", "memory", "watchdog",
-                                             "stop",       "restart"};
+                                             "monitoring", "daemonized", "shim lost", "memory",
+                                             "watchdog",   "stop",       "idle",      "restart"};
         for (int i = 0; i < CORE_CAUSE_COUNT; i++)
                 assert_string_equal(core_cause_name((enum core_cause)i), causes[i]);
         assert_string_equal(core_cause_name((enum core_cause)99), "?");
