@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define ROTATED_MAX 1000
+#define BEGUN_MAX   65536 /* bytes of a line without end that are searched for one again */
 
 static struct logpart *part(struct logtail *t)
 {
@@ -212,8 +213,10 @@ static bool file_grew(struct logtail *t)
                 return false; /* what the writer cuts off a deleted file is in the next one */
         if (!is_as_read(t, st.st_size))
                 begin_at(t, 0); /* emptied, perhaps written again: from the beginning */
-        t->seen = MIN(t->seen, (int64_t)st.st_size); /* a line that was begun has been taken back */
-        int64_t end = last_end(p, MAX(t->seen, t->l.to.offset), st.st_size);
+        /* A line that was begun may have been taken back, and others written in its place. */
+        if (st.st_size < t->seen || t->seen - t->l.to.offset < BEGUN_MAX)
+                t->seen = t->l.to.offset;
+        int64_t end = last_end(p, t->seen, st.st_size);
         if (end >= 0) {
                 allow(t, end);
                 t->seen = end;

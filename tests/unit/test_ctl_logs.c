@@ -740,6 +740,24 @@ static void test_runs(void **state)
         expect_run(2, "cut:x|exited run=2 pid=7 code=1|");
 }
 
+/* Several in one file that can only be read forwards. */
+static void test_runs_in_a_compressed_file(void **state)
+{
+        (void)state;
+        put("r.log.1",
+            T(01) "svcd started run=1\n" T(02) "out a\n" T(03) "svcd started run=2\n" T(
+                04) "out b\n" T(05) "svcd exited run=2\n" T(06) "svcd started run=3\n" T(07) "out "
+                                                                                             "c\n");
+        pack("r.log.1", "gzip");
+        put("r.log", T(08) "out d\n");
+        expect_run(1, "started run=1|a|");
+        expect_run(2, "started run=2|b|exited run=2|");
+        expect_run(3, "started run=3|c|d|");
+        expect_run(-2, "started run=2|b|exited run=2|");
+        expect_run(-3, "started run=1|a|");
+        expect_run(4, "none");
+}
+
 /* What has rotated away is in the record of events, which also tells where to look. */
 static void test_runs_of_the_record(void **state)
 {
@@ -780,6 +798,51 @@ static void test_runs_of_the_record(void **state)
         expect_run(3, "none");
 }
 
+/* The record tells when a run began, so that its output need not be read to find that. */
+static void test_a_long_run_is_not_read(void **state)
+{
+        (void)state;
+        struct strbuf log = {0}, events = {0};
+        for (int m = 0; m < 600; m++) {
+                char at[LOGLINE_STAMP + 1];
+                snprintf(at, sizeof(at), "2026-11-20T%02d:%02d:00.000+01:00", 10 + m / 60, m % 60);
+                if (m % 200 == 0) {
+                        strbuf_addf(&log, "%s svcd started run=%d pid=7\n", at, m / 200 + 1);
+                        strbuf_addf(
+                            &events,
+                            "{\"at\":\"%s\",\"event\":\"started\",\"service\":\"r\",\"run\":%d}\n",
+                            at, m / 200 + 1);
+                }
+                for (int i = 0; i < 1000; i++)
+                        strbuf_addf(&log, "%s out 0123456789\n", at);
+        }
+        put("r.log", log.s);
+        put("events.ndjson", events.s);
+        for (int run = 1; run <= 3; run++) {
+                struct paths p = {.logs = dir, .state = dir};
+                struct logread l;
+                struct logevents e;
+                struct logrun r;
+                struct logread_line line;
+                int64_t before = logpart_bytes_read();
+                assert_int_equal(logread_open(&l, &p, "r", &all), 0);
+                logevents_read(&e, &p, "r");
+                assert_false(logevents_add(&e, &l));
+                assert_int_equal(logrun_find(&l, &e, false, &p, run == 3 ? 0 : run, &r), 0);
+                assert_true(logpart_bytes_read() - before < 2 * 1024 * 1024);
+                logseek_bound(&l, &r.from, &r.to);
+                logseek_last(&l, LOGSEEK_ALL);
+                size_t lines = 0;
+                while (logread_next(&l, &line))
+                        lines++;
+                assert_int_equal(lines, 200 * 1000 + 1);
+                logevents_done(&e);
+                logread_done(&l);
+        }
+        strbuf_done(&log);
+        strbuf_done(&events);
+}
+
 #define FILES(f) cmocka_unit_test_setup(f, empty_folder)
 
 int main(void)
@@ -805,7 +868,9 @@ int main(void)
             FILES(test_rest),
             FILES(test_grep),
             FILES(test_runs),
+            FILES(test_runs_in_a_compressed_file),
             FILES(test_runs_of_the_record),
+            FILES(test_a_long_run_is_not_read),
         };
         return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
