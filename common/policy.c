@@ -89,6 +89,14 @@ static void check_path(struct conf_at *at, struct policy *p, const struct conf_n
         free(TAKE_PTR(p->path));
 }
 
+static void check_sendmail(struct conf_at *at, struct policy *p, const struct conf_node *value)
+{
+        if (p->sendmail[0] == '/')
+                return;
+        conf_fail(at, value, "expected the whole path of a program");
+        free(TAKE_PTR(p->sendmail));
+}
+
 struct known {
         const struct conf_env *env;
         size_t before;
@@ -159,6 +167,8 @@ static void read_value(struct conf_at *at, struct policy *p, enum policy_setting
                 check_host_name(at, p, pair->value);
         if (ok && s == POLICY_path)
                 check_path(at, p, pair->value);
+        if (ok && s == POLICY_sendmail)
+                check_sendmail(at, p, pair->value);
         if (!ok && info->type != CONF_ENVIRONMENT)
                 read_default(p, s);
         if (conf_value_set(info, member(p, s)))

@@ -57,6 +57,16 @@ class Executable(SvcdTest):
         os.rename(os.path.join(self.home, "next"), os.path.join(self.home, "current"))
         self.runs()
 
+    def test_replaced_behind_links(self):
+        """A link to a folder, and in there one to the program, which is somewhere else."""
+        self.put("store/p-1", False)
+        os.makedirs(os.path.join(self.home, "releases/1"))
+        os.symlink("../../store/p-1", os.path.join(self.home, "releases/1/p"))
+        os.symlink(os.path.join(self.home, "releases/1"), os.path.join(self.home, "current"))
+        self.crash("current/p")
+        self.put("store/p-1", True)
+        self.runs()
+
     def test_a_link_that_is_turned_while_svcd_is_away(self):
         self.put("releases/2/bin/p", True)
         self.put("releases/1/bin/p", False)

@@ -121,6 +121,7 @@ static void test_errors(void **state)
              "1:7: path: expected folders with their whole paths, separated by \":\""},
             {"path: \"/usr/bin:\"\n",
              "1:7: path: expected folders with their whole paths, separated by \":\""},
+            {"sendmail: mail\n", "1:11: sendmail: expected the whole path of a program"},
             {"environment: {A: \"${B}\"}\n",
              "1:15: environment.A: ${B} is not defined (write ${B:-} if it may be missing)"},
             {"path: /a\npath: /b\n", "2:1: path: given twice (first at line 1)"},
