@@ -39,8 +39,8 @@ const char *logline_source_name(enum log_source s); /* "out"; NULL for LOG_NO_SO
 int logline_parse_sources(const char *text, unsigned *ret);
 
 /* A line that no file could hold, or that another source had to interrupt, goes on in a further line of its
- * source, in front of which the writer says `svcd line continued source=out`: the bit of that source; 0 if
- * LINE is no such word. */
+ * source, directly in front of which the writer says `svcd line continued source=out`: the bit of that
+ * source; 0 if LINE does not say so. If a line of another source comes next, the rest was lost. */
 unsigned logline_continued(const struct logline *line);
 
 /* "2026-11-20T11:12:13.123+01:00" exactly, N bytes. False if it is none. */

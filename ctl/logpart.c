@@ -69,6 +69,8 @@ int logpart_open_rotated(const char *path, int k, struct logpart *ret)
                 _cleanup_free_ char *name = xasprintf("%s.%d%s", path, k, zips[i].suffix);
                 r = logpart_open(name, ret);
         }
+        if (r == 0)
+                ret->number = k;
         return r;
 }
 

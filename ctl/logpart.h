@@ -21,6 +21,7 @@ struct logpart {
         ino_t ino;
         int64_t size_bytes; /* when it was opened */
         int64_t mtime_ms;
+        int number; /* NAME.log.NUMBER, as it was when it was opened; 0: NAME.log */
         enum logpart_zip zip;
         /* a compressed one, while it is read */
         int pipe;

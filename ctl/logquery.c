@@ -187,22 +187,31 @@ static bool goes_by_heads(const struct logquery *q)
         return out != err || q->filter.since_ms != INT64_MIN || q->filter.until_ms != INT64_MAX;
 }
 
-void logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset *set)
+static int say_damage(struct ctl *ctl, const struct logread *l, const struct logpart *bad)
 {
-        for (size_t i = 0; i < set->n && !ctl->quiet; i++) {
+        if (bad->number)
+                ctl_warn(ctl, "%s: %s.%d%s cannot be read whole: %s", l->name, l->path, bad->number,
+                         logpart_suffix(bad), bad->error);
+        else
+                ctl_warn(ctl, "%s: %s cannot be read whole: %s", l->name, l->path, bad->error);
+        return STATUS_REFUSED;
+}
+
+int logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset *set)
+{
+        int status = STATUS_DONE;
+        for (size_t i = 0; i < set->n; i++) {
                 struct logread *l = set->v[i];
-                int k;
-                const char *why = logread_trouble(l, &k);
-                if (why && k)
-                        ctl_warn(ctl, "%s: %s.%d%s cannot be read whole: %s", l->name, l->path, k,
-                                 logpart_suffix(&l->files[k - !l->live]), why);
-                else if (why)
-                        ctl_warn(ctl, "%s: %s cannot be read whole: %s", l->name, l->path, why);
-                if (l->bare && goes_by_heads(q))
-                        ctl_warn(ctl,
-                                 "%s: has lines without time and source (log.timestamps: false): "
-                                 "they go with "
-                                 "the last line that has a time, and only with --source out,err",
-                                 l->name);
+                const struct logpart *bad = logread_trouble(l);
+                if (bad)
+                        status = say_damage(ctl, l, bad);
+                if (l->bare && goes_by_heads(q) && !ctl->quiet)
+                        ctl_warn(
+                            ctl,
+                            "%s: has lines without time and source (log.timestamps: false): they "
+                            "go "
+                            "with the last line that has a time, and only with --source out,err",
+                            l->name);
         }
+        return status;
 }

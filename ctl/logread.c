@@ -115,13 +115,11 @@ void logread_done(struct logread *l)
         *l = (struct logread){0};
 }
 
-const char *logread_trouble(const struct logread *l, int *ret_rotated)
+const struct logpart *logread_trouble(const struct logread *l)
 {
-        for (size_t i = 0; i < l->n; i++) {
-                *ret_rotated = (int)i + !l->live;
+        for (size_t i = 0; i < l->n; i++)
                 if (l->files[i].error)
-                        return l->files[i].error;
-        }
+                        return &l->files[i];
         return NULL;
 }
 
@@ -258,8 +256,7 @@ static bool judge(struct logread *l, struct logread_line *x)
                 else
                         l->bare = true;
                 x->is_rest = l->cut >> x->parsed.source & 1;
-                l->cut &= ~(1u << x->parsed.source);
-                l->cut |= logline_continued(&x->parsed);
+                l->cut = logline_continued(&x->parsed);
                 l->wanted = logread_passes(&l->filter, &x->parsed);
                 if (l->wanted && l->skip) {
                         l->skip--;

@@ -65,7 +65,8 @@ struct logread {
         bool wanted;          /* the line that it belongs to passes the filter */
         struct logline first; /* of that line, without its text */
         char stamp[LOGLINE_STAMP];
-        unsigned cut;    /* bits of sources whose next line is the rest of their last one */
+        unsigned
+            cut; /* bit of the source whose line, if it comes next, is the rest of its last one */
         int64_t last_ms; /* time of the line given out last */
         bool bare;       /* there were lines without a time among those that were looked at */
 };
@@ -93,8 +94,8 @@ bool logread_older(struct logread *l);
  * when it was opened. */
 bool logread_next(struct logread *l, struct logread_line *ret);
 
-/* A file of it that cannot be read (to the end), and why; NULL if all can be. */
-const char *logread_trouble(const struct logread *l, int *ret_rotated);
+/* A file of it that could not be read (to the end), see its `error`; NULL if all could be. */
+const struct logpart *logread_trouble(const struct logread *l);
 
 /* Whether a line passes; WHOLE or its head alone is at S, but with a `grep` all of it. */
 bool logread_passes(const struct logfilter *f, const struct logline *line);

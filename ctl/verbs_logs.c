@@ -223,7 +223,8 @@ static int show(struct logs *l, int status, int64_t until_ms)
         logset_last(&l->set, l->query.lines);
         print_set(l);
         logprint_end(&l->print);
-        logquery_say(&l->query, l->ctl, &l->set);
+        int read = logquery_say(&l->query, l->ctl, &l->set);
+        status = MAX(status, read);
         if (l->query.follow && (l->names.n || l->patterns.n))
                 return follow(l, until_ms);
         return status;

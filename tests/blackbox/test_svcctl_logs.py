@@ -1,15 +1,13 @@
 """svcctl logs on what svcd and its shims write: runs, rotation, compression, following whatever happens to
 the files, several services, JSON. What needs no svcd is in tests/golden/test_svcctl.py."""
 
-import gzip
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 
-from svcdtest import BIN, SLOW, SvcdTest
+from svcdtest import BIN, SvcdTest
 
 
 class Logs(SvcdTest):

@@ -840,7 +840,12 @@ class Logs(Case):
         self.expect(1, "logs", "a", "--run", "-5", err="a: --run -5: runs 2 to 3 are all that are left in the log")
         with open(self.folder + "/a.log.2.gz", "wb") as f:
             f.write(b"\x1f\x8b\x08no")
-        self.expect(0, "logs", "a", "-n", "all", out="out y", err="a.log.2.gz cannot be read whole: it is damaged")
+        self.expect(1, "logs", "a", "-n", "all", out="out y", err="a.log.2.gz cannot be read whole: it is damaged")
+        self.assertEqual([x["text"] for x in self.expect_json(1, "logs", "a", "-n", "all")][1:2], ["y"])
+        env = {**self.env, "PATH": self.root}
+        p = subprocess.run([SVCCTL, "logs", "a", "-n", "all"], env=env, capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual((p.returncode, p.stderr), (1, f"a: {self.folder}/a.log.2.gz cannot be read whole: gzip, which "
+                                                       "unpacks it, cannot be executed\n"))
 
     def test_wrong_options(self):
         self.write("a.log", "")
