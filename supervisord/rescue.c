@@ -14,7 +14,7 @@
 #include "supervisord/appendfile.h"
 #include "supervisord/orphans.h"
 
-#define TAIL_FILES 3 /* NAME.log and the newest of its rotated ones */
+#define TAIL_FILES 100 /* NAME.log and its rotated ones: an account's limits may keep them small */
 
 struct wanted {
         struct rescue *rescue;
@@ -138,6 +138,8 @@ static int64_t last_told(const char *path, size_t most, const char *what)
         for (int i = 0; i < TAIL_FILES && run == 0 && most > 0; i++) {
                 _cleanup_free_ char *file = i ? xasprintf("%s.%d", path, i) : xstrdup(path);
                 size_t n;
+                if (i > 1 && access(file, F_OK) < 0)
+                        break;
                 _cleanup_free_ char *text = tail(file, most, &n);
                 /* What begins in the middle of a line is not looked at. */
                 const char *begin = n == most ? memchr(text, '\n', n) : text;

@@ -3,8 +3,8 @@
     chaos.py [--seconds S] [--seed N] [--without ACTION]... [--replay FILE] [--keep]
 
 What is done and when comes from the seed alone. One TAP line a guarantee; the exit status says whether all
-were kept. After a failure the log of actions is printed, and kept in a file that --replay takes. SIGTERM
-ends it at once and leaves nothing. See README.md; used by `make check-chaos` and `make chaos`.
+were kept. After a failure what was done around it is printed (focus.py), and the log of actions is kept in a
+file that --replay takes. SIGTERM ends it at once and leaves nothing. See README.md; used by `make check-chaos` and `make chaos`.
 """
 
 import argparse
@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import actions
 from disk import FileSize, Tmpfs
+from focus import Focus
 from svcdtest import BIN, SLOW, command_line, descendants
 from witness import Log, Output, check_exits, check_numbers
 from world import SERVICES, World
@@ -39,6 +40,7 @@ class Story:
 
     def __init__(self, aloud):
         self.begin, self.lines, self.aloud = time.monotonic(), [], aloud
+        self.wall = time.time()
 
     def add(self, line):
         self.lines.append(line)
@@ -157,14 +159,21 @@ class Chaos:
             runs += len(started)
         return f"{self.done} actions, {runs} runs, {lines} lines"
 
+    def focus(self, wrong):
+        w, seen = self.world, []
+        focus = Focus(self.story.lines, self.story.wall, w.root)
+        for _, text, at in wrong[:3]:
+            lines = focus.of(text, at, lambda name: Log(name, w.logs_dir, w.archive), w.events_file)
+            if lines not in seen:
+                print("\n".join([f"==== {text[:300]}", *lines]))
+            seen.append(lines)
+
     def report(self, what):
         wrong, failed = self.world.wrong, False
         if wrong:
-            path = self.story.save(self.args.seed)
-            if not self.args.verbose:
-                print("\n".join(self.story.lines))
-            print(self.world.evidence()[-20000:])
-            print(f"replay with: --replay {path}")
+            print(self.world.evidence()[-10000:])
+            print(f"replay with: --replay {self.story.save(self.args.seed)}")
+            self.focus(wrong)
         print(f"# seed {self.args.seed}, uid {os.getuid()}, {self.world.disk.name}: {what}")
         for i, kind in enumerate(GUARANTEES, 1):
             mine = [(text, at) for k, text, at in wrong if k == kind]

@@ -3,6 +3,7 @@ and looks after svcctl's calls. What is done is actions.py's; this knows what mu
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -153,6 +154,9 @@ class World(SvcdTest):
             left = [n for n in self._names() if self.witness.holder(n)]
             if left:
                 self.violation("the end", f"svcd ended with 0, but something lives of {', '.join(left)}")
+        elif status == -signal.SIGTERM and self.ending and not re.search(
+                rf"svcd is up for .* pid {self.svcd.pid}\b", self.stderr()):
+            pass  # it had not yet begun to listen to anybody
         elif status == 1 and self.trouble:
             pass  # refused to start, or to go on, and said so
         else:

@@ -14,6 +14,7 @@ import struct
 import time
 from collections import defaultdict
 
+LOOKED_AT = 48 * 1024  # supervisord/rescue.h: RESCUE_LOG_BYTES, less the longest line
 COUNT = struct.Struct("=qqqq")  # struct count of subject.c
 FLOCK = struct.Struct("hhqqi4x")  # struct flock, 64 bit
 FILL = "abcdefghijklmnopqrstuvwxyz" * 2
@@ -162,6 +163,7 @@ class Log:
 
     def __init__(self, name, folder, archive=None):
         self.name, self.entries, self.folders, self.malformed = name, [], [], []
+        self.bytes, self.offsets = 0, []  # of each entry, over all files
         for i, data in archive.texts(name) if archive else ():
             self._add(data, i)
         for n in _in_order(name, os.listdir(folder) if os.path.isdir(folder) else []):
@@ -171,11 +173,13 @@ class Log:
     def _add(self, data, folder):
         at = None
         for line in data.decode(errors="replace").split("\n"):
+            self.bytes += len(line) + 1
             m = ENTRY.fullmatch(line)
             if m:
                 at = datetime.datetime.fromisoformat(m[1]).timestamp()
                 self.entries.append((at, m[2], m[3]))
                 self.folders.append(folder)
+                self.offsets.append(self.bytes)
             elif line:
                 self.malformed.append((at, line))
 
@@ -184,11 +188,13 @@ class Log:
         return [pairs(text) for _, source, text in self.entries
                 if source == "svcd" and text.startswith(event + " ")]
 
-    def taken_between(self, event, run):
-        """Whether it is told twice of a run, and the log was taken away after the first time."""
-        found = [folder for folder, (_, source, text) in zip(self.folders, self.entries)
+    def out_of_sight(self, event, run):
+        """Whether it is told twice of a run, and the first time could not be seen at the second: the log was taken
+        away between the two, or so much was written that nobody looks so far back."""
+        found = [i for i, (_, source, text) in enumerate(self.entries)
                  if source == "svcd" and text.startswith(f"{event} run={run} ")]
-        return len(found) == len(set(found)) == 2
+        return len(found) == 2 and (self.folders[found[0]] != self.folders[found[1]] or
+                                    self.offsets[found[1]] - self.offsets[found[0]] > LOOKED_AT)
 
     def lost(self, events):
         """How many lines are said to be missing: by the log, or, of its very end, by the events."""
@@ -288,7 +294,7 @@ def check_numbers(log, events, excuses):
         last, last_pid = 0, None
         for p in told:
             run = int(p["run"])
-            gone = where == "log" and log.name in excuses.unseen and log.taken_between("started", run)
+            gone = where == "log" and log.name in excuses.unseen and log.out_of_sight("started", run)
             if run <= last and not gone:
                 wrong.append(f"{log.name}: {where}: started run={run} pid={p.get('pid')} after"
                              f" run={last} pid={last_pid}")
@@ -313,7 +319,7 @@ def check_exits(log, events, runs, excuses):
         for p in told:
             ends[int(p["run"])] += 1
         for run, n in sorted(ends.items()):
-            gone = where == "log" and name in excuses.unseen and log.taken_between("exited", run)
+            gone = where == "log" and name in excuses.unseen and log.out_of_sight("exited", run)
             if n > 1 and not gone:
                 wrong.append(f"{name}: {where}: the end of run {run} is told {n} times")
         for run, pid in sorted(started.items()):
