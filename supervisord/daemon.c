@@ -15,6 +15,7 @@
 #include "supervisord/adopt.h"
 #include "supervisord/check.h"
 #include "supervisord/effects.h"
+#include "supervisord/farewell.h"
 #include "supervisord/handover.h"
 #include "supervisord/lastgood.h"
 #include "supervisord/loopio.h"
@@ -157,7 +158,7 @@ static bool has_links(const struct daemon *d)
         for (size_t i = 0; i < d->links_n; i++)
                 if (d->links[i])
                         return true;
-        return false;
+        return d->farewells != NULL;
 }
 
 void daemon_turn(struct daemon *d)
@@ -419,6 +420,7 @@ static void done(struct daemon *d)
         portwatch_done(d);
         logkeep_done(d);
         link_done(d);
+        farewell_done(d);
         strv_done(&d->records);
         while (d->first) {
                 struct posted *p = d->first;

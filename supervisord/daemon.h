@@ -61,6 +61,7 @@ struct daemon {
         struct places places;
         struct strv records; /* of shims that are gone: what they tell is not saved yet */
         size_t records_noted;
+        struct farewell *farewells;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;
         struct posted *first, **last;

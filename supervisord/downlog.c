@@ -70,17 +70,16 @@ void downlog_begun(struct daemon *d, const struct core_service *s, int error)
                             strerror(error));
 }
 
-static void tell(struct daemon *d, const struct core_service *s, const char *what, int64_t lines,
-                 int error)
+static void tell(struct daemon *d, const char *name, const char *what, int64_t lines, int error)
 {
         int64_t now = clock_wall_ms();
-        selflog_add(&d->log, "%s: %s=%lld reason=\"%s\"", s->name, what, (long long)lines,
+        selflog_add(&d->log, "%s: %s=%lld reason=\"%s\"", name, what, (long long)lines,
                     strerror(error));
         json_t *fields =
             json_pack("{s:I, s:s}", "lost", (json_int_t)lines, "reason", strerror(error));
-        json_t *event = events_add(&d->events, s->name, what, fields, now);
+        json_t *event = events_add(&d->events, name, what, fields, now);
         json_decref(fields);
-        methods_event(d, s->name, event);
+        methods_event(d, name, event);
         json_decref(event);
 }
 
@@ -89,13 +88,18 @@ void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines,
         if (error == SHIM_ERRNO_ROOM)
                 logroom_told(d, s, lines);
         else
-                tell(d, s, "lines lost", lines, error);
+                downlog_told_of(d, s->name, lines, error);
+}
+
+void downlog_told_of(struct daemon *d, const char *name, int64_t lines, int error)
+{
+        tell(d, name, "lines lost", lines, error);
 }
 
 void downlog_journal(struct daemon *d, const struct core_service *s, int64_t lines, int error)
 {
         if (lines > 0)
-                tell(d, s, "journal lines lost", lines, error);
+                tell(d, s->name, "journal lines lost", lines, error);
         else
                 selflog_add(&d->log, "%s: lines do not reach the journal at %s: %s", s->name,
                             journald_socket(), strerror(error));

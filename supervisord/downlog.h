@@ -53,6 +53,8 @@ void downlog_flush(struct daemon *d, struct core_service *s, struct downlog_late
 void downlog_begun(struct daemon *d, const struct core_service *s, int error);
 /* The log tells by now that LINES were lost. */
 void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error);
+/* … whose service is gone: nobody's log tells it. */
+void downlog_told_of(struct daemon *d, const char *name, int64_t lines, int error);
 /* They were, and the shim that lost them has ended: the log is to tell it. */
 void downlog_owe(struct daemon *d, const struct core_service *s, int64_t lines, int error);
 /* The same of the journal, which tells it itself; LINES == 0: some are being lost. */

@@ -18,6 +18,7 @@
 #include "supervisord/check.h"
 #include "supervisord/daemon.h"
 #include "supervisord/downlog.h"
+#include "supervisord/farewell.h"
 #include "supervisord/logshim.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/notify.h"
@@ -779,6 +780,8 @@ void link_forget(struct daemon *d, struct core_service *s)
         struct link *l = find(d, s);
         if (l && l->release_after)
                 send_exit(l);
+        if (l && l->state == LINK_LEAVING && l->io.fd >= 0)
+                farewell_begin(d, s->name, &l->io);
         if (find(d, s))
                 link_free(l);
 }

@@ -124,6 +124,17 @@ void shimio_poke(struct shimio *io)
                 flush(io);
 }
 
+void shimio_move(struct shimio *to, struct shimio *from)
+{
+        if (ev_is_active(&from->io))
+                ev_io_stop(from->loop, &from->io);
+        to->fd = TAKE_FD(from->fd);
+        to->in = from->in;
+        to->out = from->out;
+        from->in = from->out = (struct strbuf){0};
+        arm(to);
+}
+
 void shimio_close(struct shimio *io)
 {
         if (ev_is_active(&io->io))

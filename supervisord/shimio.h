@@ -40,6 +40,8 @@ void shimio_init(struct shimio *io, struct ev_loop *loop,
                  void (*end_cb)(struct shimio *));
 /* Takes FD over. IN: bytes that were read from it already. */
 void shimio_attach(struct shimio *io, int fd, const void *in, size_t n_bytes);
+/* The connection of FROM, with what waits to be sent, is TO's from now on; TO has none. */
+void shimio_move(struct shimio *to, struct shimio *from);
 void shimio_close(struct shimio *io); /* what waits to be sent is dropped */
 void shimio_done(struct shimio *io);
 

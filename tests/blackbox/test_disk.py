@@ -338,6 +338,19 @@ class FullLogs(Disk):
         self.assertEqual(lost, 3)  # stop requested, exited, stopped
         self.assertTrue(self.log("a")[-1].split(" ", 2)[2].startswith("lines lost="))
 
+    def test_lost_by_a_service_that_is_no_longer_defined(self):
+        """Nobody's log will tell it: the events do."""
+        self.config("services: {a: {command: 'echo out; exec sleep 1000'}, b: {command: sleep 1000}}")
+        self.start()
+        self.logged("a", "ready")
+        self.logged("a", "out out")
+        self.fill()
+        self.fill_log("a")
+        self.config("services: {b: {command: sleep 1000}}")
+        self.svcctl("reload")
+        self.until(lambda: [e["lost"] for e in self.events("a") if e["event"] == "lines lost"] == [3],
+                   what="what was lost: stop requested, exited, stopped")
+
     def test_lost_while_down_told_by_the_next_shim(self):
         self.config("services: {a: {command: sleep 1000}}")
         self.start()
