@@ -99,6 +99,7 @@ $(B)/gen: $(B)/conf/gen.o $(LIBCOMMON)
 
 $(filter $(B)/tests/unit/test_svcd_%,$(UNIT)): $(B)/libsvcdtest.a
 $(filter $(B)/tests/unit/test_ctl_%,$(UNIT)): $(B)/libctltest.a
+$(filter $(B)/tests/unit/test_shim_%,$(UNIT)): $(B)/libshimtest.a
 $(UNIT): $(B)/%: $(B)/%.o $(call objects,$(UNIT_HELP)) $(LIBCORE) $(LIBCOMMON)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %test.a,$^) \
@@ -115,6 +116,7 @@ FUZZ_WRAP_shim_orders := child_spawn child_limits tree_kill tree_signal tree_sig
 	wait4 _exit stamp_mono_us stamp_wall_ms logput_write logfile_rotate oldlog_pack oldlog_drop \
 	record_lock open mkdir rmdir unlink socket bind \
 	setsockopt getsockopt connect recv send recvmsg poll
+FUZZ_WRAP_shim_lines := stamp_mono_us stamp_wall_ms write
 FUZZER ?=
 FUZZ_MAIN := $(if $(FUZZER),,$(B)/tests/fuzz/replay.o)
 $(B)/tests/fuzz/shim/%.o: shim/%.c $(B)/flags

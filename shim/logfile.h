@@ -7,6 +7,7 @@
  *              into a new file, so nothing is lost
  *   moved      what is written until that is seen, within a second, is in the moved file
  *   truncated  O_APPEND: the next write is at the new end; the account of its size is put right before each write
+ *              (but for a file that others have made as long as it was)
  */
 #ifndef SVCD_SHIM_LOGFILE_H
 #define SVCD_SHIM_LOGFILE_H

@@ -138,10 +138,17 @@ static bool begin_rest(struct log *l, int64_t now_us, int *ret_error)
                 *ret_error = l->rotate_error;
                 return false;
         }
-        if (put(l, buf, t.n, now_us, ret_error) != t.n)
+        int64_t at = l->size_bytes;
+        if (logfile_append(l, buf, t.n, ret_error) != t.n) {
+                logfile_cut(l, at);
                 return false;
-        l->line_at = l->size_bytes - (int64_t)t.n;
-        return true;
+        }
+        l->mid = true;
+        l->line_at = at;
+        if (logfile_keep(l, at, now_us))
+                return true;
+        *ret_error = l->open_error;
+        return false;
 }
 
 /* Before anything else: the end of a line that was left without one, and what was lost. */
@@ -206,8 +213,10 @@ void logput_write(struct log *l, const char *p, size_t n)
         int error = 0;
         p = lost_skip(l, p, end);
         if (p == end && l->lost && !l->mid && logfile_ready(l, now_us) &&
-            !room_is_short(l, 0, now_us))
+            !room_is_short(l, 0, now_us)) {
+                logfile_refresh(l);
                 catch_up(l, now_us, &error);
+        }
         while (p < end) {
                 bool mid = l->mid;
                 size_t done = write_some(l, p, (size_t)(end - p), now_us, &error);

@@ -7,7 +7,7 @@
  * is cut: it fills one file after the other, each piece a line with the time of its writing and its source,
  * and before each but the first stands the line
  *     TIME svcd line continued source=out
- * which says that the next line of that source belongs to the last one before it. So each line of a log with
+ * which says that the one below it, if it has that source, belongs to the last one of it before. So each line of a log with
  * times begins with a time and a source, whatever a service writes. In one without them (`plain`) such a line is cut without any of that: the files one
  * after the other are what the service wrote.
  */

@@ -2,14 +2,19 @@
 service's output passes through elsewhere. All rotate at 10 MB and keep 5 files, but for cat, which does not
 rotate; none of them puts times in front of lines, but for svc-shim."""
 
+import datetime
 import os
+import re
 import signal
 import socket
+import statistics
 import subprocess
+import sys
 import time
 
 from bench import row
 import shimproto
+import svcdtest
 
 ROTATE, KEEP = 10_000_000, 5
 
@@ -184,3 +189,53 @@ def log_memory(b):
         finally:
             shim.end()
     return {"svc-shim": measure}
+
+
+TICKER = """
+import time
+while True:
+    print(time.time(), flush=True)
+    time.sleep(0.02)
+"""
+
+
+def neighbours(b, chatty):
+    """An svcd with a service that says little, and perhaps one that says all it can: what the others notice."""
+    root = os.path.join(b.folder, "root")
+    os.makedirs(os.path.join(root, "config"), 0o700)
+    ticker = os.path.join(b.folder, "ticker.py")
+    with open(ticker, "w", encoding="ascii") as f:
+        f.write(TICKER)
+    with open(os.path.join(root, "config/services.yaml"), "w", encoding="ascii") as f:
+        f.write(f"services:\n  ticker: {{command: [{sys.executable}, {ticker}]}}\n")
+        if chatty:
+            f.write(f"  chatty: {{command: [{flood(b)}, '{1 << 50}', '65536']}}\n")
+    os.chmod(os.path.join(root, "config/services.yaml"), 0o600)
+    svcd = subprocess.Popen([b.built("svcd"), "--root", root], stderr=subprocess.DEVNULL,
+                            env={"HOME": b.folder, "PATH": os.environ["PATH"]})
+    try:
+        answers = []
+        log = os.path.join(root, "logs/services/ticker.log")
+        while not (os.path.exists(log) and b" out " in open(log, "rb").read()):
+            time.sleep(0.05)
+        with svcdtest.Varlink(os.path.join(root, "run")) as v:
+            end = time.monotonic() + 3 * b.scale
+            while time.monotonic() < end:
+                begun = time.monotonic()
+                v.call("Status", {})
+                answers.append(1000 * (time.monotonic() - begun))
+                time.sleep(0.005)
+        with open(log, encoding="ascii") as f:
+            lines = re.findall(r"^(\S+) out ([0-9.]+)$", f.read(), re.M)
+        late = [1000 * (datetime.datetime.fromisoformat(at).timestamp() - float(said)) for at, said in lines]
+    finally:
+        svcd.terminate()
+        svcd.wait()
+    return {"answer, median": statistics.median(answers), "answer, 99 %": statistics.quantiles(answers, n=100)[98],
+            "line to log, 99 %": statistics.quantiles(late, n=100)[98]}
+
+
+@row("log-neighbours", "what svcd's answers and another service's log notice of a service that floods its log", "ms",
+     [("chatty: answer, median", "<=", 5, None)])
+def log_neighbours(b):
+    return {"quiet": lambda: neighbours(b, False), "chatty": lambda: neighbours(b, True)}

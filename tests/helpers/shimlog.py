@@ -47,12 +47,13 @@ class Writer(ShimTest):
             self.assertTrue(m, line[:200])
             if m[1] == b"svcd" and m[2] == mark:
                 goes_on = True
-            elif m[1] == source.encode():
+                continue
+            if m[1] == source.encode():
                 if goes_on:
                     lines[-1] += m[2]
                 else:
                     lines.append(m[2])
-                goes_on = False
+            goes_on = False
         return lines
 
     def same(self, found, expected):
