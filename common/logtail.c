@@ -114,10 +114,22 @@ static void choose(struct reader *r, struct logtail *ret)
         forget(r);
 }
 
+void logtail_parse(const char *text, size_t n, int64_t run, struct logtail *ret)
+{
+        struct reader r = {.run = run};
+        for (size_t at = 0; at < n;) {
+                const char *end = memchr(text + at, '\n', n - at);
+                size_t length = end ? (size_t)(end - text) - at : n - at;
+                line(&r, text + at, length);
+                at += length + 1;
+        }
+        *ret = (struct logtail){0};
+        choose(&r, ret);
+}
+
 int logtail_read(const char *path, int64_t run, struct logtail *ret)
 {
         _cleanup_strbuf_ struct strbuf text = {0}, newest = {0};
-        struct reader r = {.run = run};
         ssize_t n = file_read_end(path, LOGTAIL_BYTES, &newest);
         if (n < 0 && n != -ENOENT)
                 return (int)n;
@@ -128,14 +140,7 @@ int logtail_read(const char *path, int64_t run, struct logtail *ret)
                         strbuf_addc(&text, '\n');
         }
         strbuf_addn(&text, newest.s ? newest.s : "", newest.n);
-        for (size_t at = 0; at < text.n;) {
-                const char *end = memchr(text.s + at, '\n', text.n - at);
-                size_t length = end ? (size_t)(end - text.s) - at : text.n - at;
-                line(&r, text.s + at, length);
-                at += length + 1;
-        }
-        *ret = (struct logtail){0};
-        choose(&r, ret);
+        logtail_parse(text.s ? text.s : "", text.n, run, ret);
         return 0;
 }
 

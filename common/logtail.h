@@ -27,6 +27,8 @@ struct logtail {
 
 /* Of run RUN in the log at PATH (0: of whatever came last). A missing log is an empty one. 0 or -errno. */
 int logtail_read(const char *path, int64_t run, struct logtail *ret);
+/* The same of N bytes of TEXT. */
+void logtail_parse(const char *text, size_t n, int64_t run, struct logtail *ret);
 void logtail_done(struct logtail *t);
 
 #endif

@@ -314,12 +314,20 @@ static struct alert *find(const struct daemon *d, const char *id)
         return a;
 }
 
+static size_t count(const struct daemon *d)
+{
+        size_t n = 0;
+        for (const struct alert *a = d->alerts.first; a; a = a->next)
+                n++;
+        return n;
+}
+
 static void append(struct daemon *d, struct alert *a)
 {
         struct alert **p = &d->alerts.first;
-        size_t n = 0;
-        for (; *p; p = &(*p)->next)
-                n++;
+        size_t n = count(d);
+        while (*p)
+                p = &(*p)->next;
         *p = a;
         struct alert *oldest = d->alerts.first;
         if (oldest == d->alerts.sending)
@@ -344,17 +352,29 @@ static char *make_subject(const struct daemon *d, const struct alert *a)
         return xasprintf("[svcd] %s %s (%s@%s)", a->service, what, d->user.name, host);
 }
 
+static void add_page(struct strbuf *b, const struct daemon *d, const struct core_service *s)
+{
+        json_t *why = why_object(d, s);
+        whypage_text(why, &whypage_plain, b);
+        if (b->n > ALERTS_BODY_MAX)
+                b->s[b->n = ALERTS_BODY_MAX] = '\0';
+        json_decref(why);
+}
+
 static char *make_body(const struct daemon *d, const struct core_service *s)
 {
         struct strbuf b = {0};
-        json_t *why = why_object(d, s);
-        const char *at = json_string_value(json_object_get(why, "at"));
-        whypage_text(why, &whypage_plain, &b);
-        if (b.n > ALERTS_BODY_MAX)
-                b.s[b.n = ALERTS_BODY_MAX] = '\0';
+        char at[CLOCK_TEXT_MAX];
+        if (count(d) < ALERTS_WHOLE) {
+                add_page(&b, d, s);
+        } else {
+                _cleanup_free_ char *note = core_note(d->core, s, clock_mono_ms());
+                strbuf_addf(&b,
+                            "%s: %s\n  %s\n  (many alerts at once: `svcctl why %s` says more)\n",
+                            s->name, core_state_name(s), note, s->name);
+        }
         strbuf_addf(&b, "\n-- \nsvcd %s for %s, at %s; now: svcctl why %s\n", view_version(),
-                    d->paths.root, at ? at : "?", s->name);
-        json_decref(why);
+                    d->paths.root, clock_text(clock_wall_ms(), at), s->name);
         return strbuf_take(&b);
 }
 

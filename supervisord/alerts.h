@@ -7,7 +7,8 @@
  *
  * They are sent one after the other, by one child at a time (sender.h). What fails is tried again after
  * ALERTS_FIRST_MS, doubling up to ALERTS_MOST_MS, and given up after ALERTS_KEPT_MS; each of that is in svcd.log
- * and in the events. There are no more than ALERTS_MAX: the oldest make room. Nothing else ever waits for one.
+ * and in the events. There are no more than ALERTS_MAX: the oldest make room. Nothing else ever waits for one;
+ * of a great many at once (a host that fails) only the first ALERTS_WHOLE have the whole page.
  */
 #ifndef SVCD_SUPERVISORD_ALERTS_H
 #define SVCD_SUPERVISORD_ALERTS_H
@@ -22,6 +23,7 @@
 #define ALERTS_MOST_MS  (60 * 60 * 1000)
 #define ALERTS_KEPT_MS  (INT64_C(24) * 60 * 60 * 1000)
 #define ALERTS_BODY_MAX (48u * 1024)
+#define ALERTS_WHOLE    20 /* while more than that wait, new ones are short: a page takes some ms to make */
 
 struct daemon;
 struct alert;

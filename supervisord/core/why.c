@@ -96,6 +96,8 @@ static enum core_why state_of(const struct svc *x, int64_t now_ms)
         case CORE_BACKOFF:
                 return x->s.exits_n && x->s.exits[0].shortage ? CORE_WHY_SHORTAGE
                                                               : CORE_WHY_BACKOFF;
+        case CORE_LISTENING:
+                return CORE_WHY_LISTENING;
         case CORE_SPAWNING:
                 return CORE_WHY_STARTING;
         case CORE_STARTING:
@@ -129,6 +131,8 @@ static char *state_text(const struct ask *a)
         case CORE_WHY_UNHEALTHY:
         case CORE_WHY_DEGRADED:
                 return xasprintf("it runs, but %s", note);
+        case CORE_WHY_LISTENING:
+                return xasprintf("it is started when it is needed: it %s", note);
         case CORE_WHY_STARTING:
                 return xstrdup("it is being started");
         case CORE_WHY_NOT_READY_YET:
@@ -300,6 +304,15 @@ static char *checks(const struct ask *a)
                          a->x->check_text ? a->x->check_text : "");
 }
 
+static char *watchdog(const struct ask *a)
+{
+        if (!a->last || a->last->cause != CORE_CAUSE_WATCHDOG)
+                return NULL;
+        return xstrdup(
+            "it did not say in time that it is alive (watchdog: it must send WATCHDOG=1 more "
+            "often than that), so svcd has ended it");
+}
+
 static char *shim(const struct ask *a)
 {
         if (!a->last || a->last->cause != CORE_CAUSE_SHIM)
@@ -456,6 +469,7 @@ static char *(*const say[CORE_WHY_COUNT])(const struct ask *a) = {
     [CORE_WHY_CORE] = dumped,
     [CORE_WHY_NOT_READY] = not_ready,
     [CORE_WHY_CHECKS] = checks,
+    [CORE_WHY_WATCHDOG] = watchdog,
     [CORE_WHY_SHIM] = shim,
     [CORE_WHY_PORT_HELD] = port_held,
     [CORE_WHY_CHANGED] = changed,

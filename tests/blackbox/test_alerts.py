@@ -36,7 +36,8 @@ class Alerts(SvcdTest):
         if not os.path.exists(path):
             return []
         with open(path, encoding="utf-8") as f:
-            return [e for e in map(json.loads, f) if e["event"] == name]
+            whole = f.read().split("\n")[:-1]  # the last line may be about to be written
+        return [e for e in map(json.loads, whole) if e["event"] == name]
 
     def test_mail(self):
         self.sendmail()
@@ -159,6 +160,21 @@ class Alerts(SvcdTest):
         self.start()
         self.mails(8)
         self.assertFalse(os.path.exists(os.path.join(self.home, "overlap")))
+
+    def test_a_great_many(self):
+        """There is a bound to what waits; the oldest make room, and that is said."""
+        self.sendmail("cat > mail.$$; exit 1\n")
+        self.script("bad.sh", BAD)
+        text = "start_concurrency: 0\nalerts: {email: me@example.org}\nservices:\n"
+        for i in range(110):
+            text += f"  s{i}: {{command: ./bad.sh, restart: {{max_failures: 1}}}}\n"
+        self.config(text)
+        self.start()
+        self.until(lambda: self.events("alert given up"), limit=30, what="an alert that made room")
+        self.assertEqual(self.events("alert given up")[0]["error"], "too many wait to be sent")
+        self.assertLessEqual(len(self.spool()), 100)
+        self.until(lambda: any("many alerts at once" in self.read(os.path.join(self.root, "svcd/alerts", n))
+                               for n in self.spool()), what="a short one")
 
     def test_outlives_svcd(self):
         self.sendmail("cat > /dev/null; [ -e good ] || exit 1; touch mails/$$\n")

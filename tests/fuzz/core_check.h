@@ -28,6 +28,23 @@ static inline void core_check_exit(const struct core_service *s, const struct co
                      "a number of an exit is out of range", text);
 }
 
+/* Sentences, of which the first and no other says what it is doing. */
+static inline void core_check_why(const struct core *c, const struct core_service *s,
+                                  int64_t now_ms)
+{
+        struct core_facts facts = {.changes = "command", .holder = "pid 1"};
+        struct core_said *said;
+        size_t n = core_why(c, s, &facts, now_ms, &said);
+        fuzz_require(n > 0, "nothing is said of it", s->name);
+        for (size_t i = 0; i < n; i++) {
+                fuzz_require(said[i].text && *said[i].text, "an empty sentence", s->name);
+                fuzz_require((core_why_part(said[i].code) == CORE_WHY_STATE) == (i == 0),
+                             "the state is not said first, and once", core_why_code(said[i].code));
+                free(said[i].text);
+        }
+        free(said);
+}
+
 static inline void core_check_service(const struct core *c, const struct core_service *s,
                                       int64_t now_ms)
 {
@@ -38,6 +55,12 @@ static inline void core_check_service(const struct core *c, const struct core_se
         fuzz_require(core_check_number(s->run) && core_check_number(s->pid) &&
                          core_check_number(s->started_wall_ms) && core_check_number(s->restarts),
                      "a number of a service is out of range", s->name);
+        fuzz_require(core_check_number(s->good.ran_ms) &&
+                         core_check_number(s->good.until_wall_ms) &&
+                         core_check_number(s->changed_wall_ms) &&
+                         core_check_number(s->rolled_back_wall_ms),
+                     "a time of a definition is out of range", s->name);
+        core_check_why(c, s, now_ms);
         fuzz_require(s->exits_n >= 0 && s->exits_n <= CORE_EXITS, "exits", s->name);
         for (int i = 0; i < s->exits_n; i++)
                 core_check_exit(s, &s->exits[i]);

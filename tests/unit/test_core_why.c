@@ -3,6 +3,7 @@
 #include "tests/unit/core_helper.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "common/shim_proto.h"
 
@@ -298,6 +299,43 @@ static void down(void **state)
         bench_done(&b);
 }
 
+static void on_demand(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        struct conf_service *s = defs_add(b.conf, "a");
+        s->start = (struct conf_int){CONF_START_ON_DEMAND, true};
+        GROW(s->sockets.v, s->sockets.n, s->sockets.cap);
+        s->sockets.v[s->sockets.n++] = (struct conf_socket){.address = xstrdup("127.0.0.1:8300"),
+                                                            .family = AF_INET,
+                                                            .port = 8300};
+        bench_apply(&b);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_LISTENING, .run = 1});
+        check_why(&b, "listening: it is started when it is needed: it waits for a connection on "
+                      "127.0.0.1:8300");
+        bench_done(&b);
+}
+
+static void not_heard_of(void **state)
+{
+        struct bench b;
+        (void)state;
+        one_try(&b)->watchdog = (struct conf_int){10000, true};
+        bench_apply(&b);
+        bench_started(&b, "a");
+        bench_pass(&b, 10000);
+        bench_exited(&b, "a", SIGABRT);
+        check_why(
+            &b,
+            "failures: it is disabled: 1 failure within 60s: killed by signal 6 (ABRT) after 10s "
+            "(watchdog: it had not said for too long that it was alive)\n"
+            "watchdog: it did not say in time that it is alive (watchdog: it must send WATCHDOG=1 "
+            "more "
+            "often than that), so svcd has ended it" RELEASE NO_RETRY);
+        bench_done(&b);
+}
+
 static void adopting(void **state)
 {
         struct bench b;
@@ -520,7 +558,8 @@ int main(void)
             cmocka_unit_test(waits),        cmocka_unit_test(yields),
             cmocka_unit_test(stuck),        cmocka_unit_test(down_for_a_moment),
             cmocka_unit_test(disabled),     cmocka_unit_test(down),
-            cmocka_unit_test(adopting),     cmocka_unit_test(other),
+            cmocka_unit_test(adopting),     cmocka_unit_test(on_demand),
+            cmocka_unit_test(not_heard_of), cmocka_unit_test(other),
             cmocka_unit_test(start_failed), cmocka_unit_test(how_it_ended),
             cmocka_unit_test(shim_lost),    cmocka_unit_test(changed),
             cmocka_unit_test(definitions),  cmocka_unit_test(all_were_said), /* the last */
