@@ -23,6 +23,7 @@
 #include "supervisord/methods.h"
 #include "supervisord/ports.h"
 #include "supervisord/portwatch.h"
+#include "supervisord/reach.h"
 #include "supervisord/rollback.h"
 #include "supervisord/sdnotify.h"
 #include "supervisord/setup.h"
@@ -418,6 +419,7 @@ static void done(struct daemon *d)
         watch_done(&d->watch, d);
         check_done(d);
         portwatch_done(d);
+        reach_done(d);
         logkeep_done(d);
         link_done(d);
         farewell_done(d);

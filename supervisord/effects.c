@@ -7,12 +7,20 @@
 #include "supervisord/daemon.h"
 #include "supervisord/idle.h"
 #include "supervisord/methods.h"
+#include "supervisord/ports.h"
 #include "supervisord/portwatch.h"
+#include "supervisord/reach.h"
 #include "supervisord/rollback.h"
 
 static void signal_fx(struct daemon *d, const struct core_effect *fx)
 {
         link_signal(d, fx->svc, fx->signo, fx->tree);
+}
+
+static void spawn_fx(struct daemon *d, const struct core_effect *fx)
+{
+        ports_look(d, fx->svc);
+        link_spawn(d, fx);
 }
 
 static void kill_fx(struct daemon *d, const struct core_effect *fx)
@@ -69,6 +77,7 @@ static void forget_fx(struct daemon *d, const struct core_effect *fx)
 {
         check_forget(fx->svc);
         portwatch_stop(d, fx->svc);
+        reach_forget(fx->svc);
         programs_forget(d, fx->svc);
         rollback_forget(d, fx->svc->name);
         link_forget(d, fx->svc);
@@ -83,7 +92,7 @@ static void shutdown_done_fx(struct daemon *d, const struct core_effect *fx)
 }
 
 static void (*const perform[CORE_FX_TYPE_COUNT])(struct daemon *, const struct core_effect *) = {
-    [CORE_FX_SPAWN] = link_spawn,
+    [CORE_FX_SPAWN] = spawn_fx,
     [CORE_FX_LISTEN] = link_spawn,
     [CORE_FX_CONNECTIONS] = connections_fx,
     [CORE_FX_SIGNAL] = signal_fx,
@@ -113,5 +122,8 @@ void effects_perform(struct daemon *d)
                 perform[fx.type](d, &fx);
                 if (fx.svc && (fx.type == CORE_FX_LOG || fx.type == CORE_FX_REPLY))
                         programs_fit(d, fx.svc);
+                if (fx.svc && fx.type == CORE_FX_LOG &&
+                    (str_eq(fx.event, "ready") || str_eq(fx.event, "adopted")))
+                        reach_plan(d, fx.svc);
         }
 }

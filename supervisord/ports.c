@@ -101,3 +101,16 @@ char *ports_why_failed(const struct daemon *d, const struct core_service *s,
         _cleanup_free_ char *who = ports_holder(d, s->def->sockets.v[i].port);
         return who ? xasprintf("%s by %s", strerror(ev->error), who) : NULL;
 }
+
+void ports_look(struct daemon *d, struct core_service *s)
+{
+        if (!s->def || !s->def->port.set)
+                return;
+        for (size_t i = 0; i < s->def->sockets.n; i++)
+                if (s->def->sockets.v[i].port == s->def->port.v)
+                        return; /* its own, and open already */
+        _cleanup_free_ char *who = ports_holder(d, (int)s->def->port.v);
+        struct core_event ev = {.type = CORE_EV_PORT_HELD, .uid = -1, .run = s->run, .text = who};
+        if (who)
+                daemon_post(d, s, &ev);
+}

@@ -23,4 +23,8 @@ char *ports_holder(const struct daemon *d, int port);
 char *ports_why_failed(const struct daemon *d, const struct core_service *s,
                        const struct core_event *ev);
 
+/* Before a run of S starts: somebody who has its port is told to the core. It may be gone in a moment, so the
+ * start goes on. */
+void ports_look(struct daemon *d, struct core_service *s);
+
 #endif

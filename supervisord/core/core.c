@@ -69,6 +69,7 @@ void svc_free(struct svc *x)
         free(x->s.checks);
         free(x->check_text);
         free(x->port_holder);
+        free(x->reach);
         free(x->start_error);
         free(x->stuck);
         free(x->file);
@@ -237,6 +238,12 @@ static void gone_event(struct svc *x, const struct core_event *ev)
         }
 }
 
+static void svc_reach(struct svc *x, const char *text)
+{
+        free(x->reach);
+        x->reach = text ? xstrndup(text, CORE_TEXT_MAX) : NULL;
+}
+
 static void observe(struct svc *x, const struct core_event *ev)
 {
         /* 0 = the caller does not say; anything else must be the run that is up. */
@@ -248,6 +255,8 @@ static void observe(struct svc *x, const struct core_event *ev)
                 svc_status(x, ev->text);
         else if (ev->type == CORE_EV_PORT_HELD)
                 machine(x, M_PORT_HELD, ev);
+        else if (ev->type == CORE_EV_REACH)
+                svc_reach(x, ev->text);
         else if (ev->type == CORE_EV_NOTICE)
                 notice(x, ev);
         else if (ev->type == CORE_EV_STUCK)
@@ -303,6 +312,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         case CORE_EV_READY:
         case CORE_EV_STATUS:
         case CORE_EV_PORT_HELD:
+        case CORE_EV_REACH:
         case CORE_EV_NOTICE:
         case CORE_EV_STUCK:
         case CORE_EV_EMPTY:

@@ -117,7 +117,8 @@ struct svc {
         bool main_told;      /* that MAINPID is refused, in this run */
         bool store_told;     /* and that descriptors are not kept */
         char *
-            port_holder; /* STARTING: who else listens on its port; NULL = nobody, as far as known */
+            port_holder; /* of a run that is not, or was not, ready: who else listened on its port; NULL = nobody, as far as known */
+        char *reach; /* why what it listens on cannot be reached; NULL = nothing is to be said */
         char *check_text;  /* why the last check was no good */
         char *start_error; /* more than errno about the last failed start */
         char *stuck;       /* what does not end, and why; NULL = nothing is known to be so */

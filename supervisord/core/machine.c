@@ -41,8 +41,9 @@ void machine_go(struct svc *x, enum core_actual to)
         x->stuck = NULL;
         x->s.actual = to;
         deadline_set(x, CORE_NEVER);
-        if (to != CORE_STARTING) {
+        if (to != CORE_STARTING)
                 machine_watch_port(x, false);
+        if (to == CORE_RUNNING) {
                 free(x->port_holder);
                 x->port_holder = NULL;
         }
@@ -174,6 +175,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
+            [M_PORT_HELD] = IGNORE,
             [M_UNHEALTHY] = IMPOSSIBLE,
             [M_OVER_LIMIT] = IGNORE,
             [M_SELF_RELOAD] = IGNORE,
@@ -198,7 +200,7 @@ static const struct cell table[CORE_ACTUAL_COUNT][M_COUNT] = {
             [M_ADOPTED] = DO(on_adopted_again, "as from adopting"),
             [M_AWAY] = DO(on_away, "adopting"),
             [M_READY] = IGNORE,
-            [M_PORT_HELD] = IGNORE,
+            [M_PORT_HELD] = DO(on_port_held, "spawning: why it may fail is told"),
             [M_SELF_RELOAD] = IGNORE,
             [M_SELF_STOP] = IGNORE,
             [M_WATCHDOG] = IGNORE,

@@ -27,6 +27,13 @@ static void add_failures(struct strbuf *b, const struct svc *x)
         strbuf_add(b, text);
 }
 
+static void add_port_holder(struct strbuf *b, const struct svc *x)
+{
+        if (x->port_holder)
+                strbuf_addf(b, "; port %lld is held by %s", (long long)svc_def(x)->port.v,
+                            x->port_holder);
+}
+
 static void add_hint(struct strbuf *b, const struct svc *x)
 {
         if (!x->s.exits_n || x->s.exits[0].cause != CORE_CAUSE_DAEMONIZED)
@@ -48,6 +55,7 @@ static void note_failures(struct strbuf *b, const struct svc *x, int64_t now_ms)
                 strbuf_addf(b, "%d failure%s within %s: ", e->failures, e->failures == 1 ? "" : "s",
                             text_window(svc_def(x), buf));
         add_failures(b, x);
+        add_port_holder(b, x);
         add_hint(b, x);
         if (x->retry_at_ms)
                 strbuf_addf(b, "; tried again in %s",
@@ -98,6 +106,7 @@ static void note_backoff(struct strbuf *b, const struct svc *x, int64_t now_ms)
                 return;
         strbuf_add(b, ": ");
         add_failures(b, x);
+        add_port_holder(b, x);
         add_hint(b, x);
 }
 
@@ -169,6 +178,8 @@ static void note_up(struct strbuf *b, const struct svc *x)
                     "rolled back to the definition with which it ran well; %s still has the "
                     "other",
                     x->file ? x->file : "its file");
+        } else if (x->reach) {
+                strbuf_add(b, x->reach);
         }
 }
 

@@ -89,6 +89,8 @@ static void ask_shim(struct svc *x, bool listen)
         s->started_ms = x->c->now_ms;
         s->started_wall_ms = x->c->wall_ms;
         svc_status(x, NULL);
+        free(x->port_holder);
+        x->port_holder = NULL;
         x->replace = false;
         x->shim = true;
         x->paced_ms = 0;

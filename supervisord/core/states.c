@@ -55,6 +55,8 @@ static void become_ready(struct svc *x)
 {
         struct core_service *s = &x->s;
         struct line l = line_new("ready");
+        free(x->reach);
+        x->reach = NULL;
         line_int(&l, "run", s->run);
         line_ms(&l, "after", x->c->now_ms - s->started_ms);
         machine_go(x, CORE_RUNNING);
@@ -176,6 +178,8 @@ void on_started_killing(struct svc *x, const struct core_event *ev)
  * for: the other may go. */
 void on_port_held(struct svc *x, const struct core_event *ev)
 {
+        if (str_eq(x->port_holder, ev->text))
+                return; /* told when it was about to start */
         struct line l = line_new("port held");
         line_int(&l, "run", x->s.run);
         line_int(&l, "port", svc_def(x)->port.v);
