@@ -37,6 +37,9 @@ struct policy {
         struct conf_origin origin[POLICY_COUNT]; /* CONF_FROM_BUILTIN or CONF_FROM_POLICY */
 };
 
+/* How each message of policy_find begins. */
+#define POLICY_SAYS "the host's policy: "
+
 extern const struct conf_setting_info policy_settings[POLICY_COUNT];
 extern const char *const policy_caps[POLICY_COUNT];
 

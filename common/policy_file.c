@@ -138,7 +138,7 @@ static void add_warnings(struct diag *to, const struct diag *from, const char *t
                 const struct diag_item *it = &from->v[i];
                 struct diag_item *w =
                     diag_add(to, DIAG_WARNING, it->file, it->line, it->column, it->path, NULL,
-                             "the host's policy: %s; %s", it->message, then);
+                             POLICY_SAYS "%s; %s", it->message, then);
                 if (w && it->source)
                         w->source = xstrdup(it->source);
         }

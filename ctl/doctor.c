@@ -23,7 +23,8 @@ void doctor_facts_done(struct doctor_facts *f)
 {
         char *const strings[] = {f->root,        f->run,        f->version,  f->boot,
                                  f->folders,     f->disk_error, f->programs, f->ports_held,
-                                 f->ports_local, f->sendmail,   f->command};
+                                 f->ports_local, f->sendmail,   f->command,  f->policy,
+                                 f->policy_wrong};
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         json_decref(f->info);
@@ -220,6 +221,19 @@ static char *ports_ok(const struct doctor_facts *f)
         return f->ports > 0
                    ? xasprintf("%lld service%s with a port", (long long)f->ports, s_of(f->ports))
                    : xstrdup("no service that runs has one");
+}
+
+/* ---- the host's policy: where there is one ---- */
+
+static char *policy_wrong(const struct doctor_facts *f)
+{
+        return f->policy_wrong ? xstrdup(f->policy_wrong) : NULL;
+}
+
+static char *policy_ok(const struct doctor_facts *f)
+{
+        return f->policy ? xasprintf("%s is in force; `svcctl show` lists its rules", f->policy)
+                         : NULL;
 }
 
 /* ---- alerts ---- */
@@ -431,6 +445,8 @@ static char *(*const say[DOCTOR_COUNT])(const struct doctor_facts *f) = {
     [DOCTOR_DEFINITIONS_CHANGED] = definitions_changed,
     [DOCTOR_DEFINITIONS_NONE] = definitions_none,
     [DOCTOR_DEFINITIONS_OK] = definitions_ok,
+    [DOCTOR_POLICY_WRONG] = policy_wrong,
+    [DOCTOR_POLICY_OK] = policy_ok,
     [DOCTOR_PROGRAMS_MISSING] = programs_missing,
     [DOCTOR_PROGRAMS_OK] = programs_ok,
     [DOCTOR_PORTS_HELD] = ports_held,

@@ -48,7 +48,8 @@ struct doctor_facts {
         char *disk_error;       /* of an attempt to write below ROOT */
         int64_t disk_free, inodes_free;
         int64_t services,
-            errors;     /* of the definitions; errors, then messages on alerts do not count */
+            errors; /* of the definitions; errors, then messages on alerts do not count */
+        char *policy, *policy_wrong; /* the host's that is in force; what is wrong with it */
         char *programs; /* services whose program is not there: "redis (redis-server)" */
         char *ports_held, *ports_local; /* "web 8300" */
         int64_t ports;                  /* services that have one and run */

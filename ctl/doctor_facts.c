@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/netdiag.h"
+#include "common/policy.h"
 #include "common/program.h"
 #include "ctl/client.h"
 #include "ctl/doctor.h"
@@ -264,6 +265,32 @@ static void look_at_ports(struct gather *g)
         }
 }
 
+/* ---- the host's policy ---- */
+
+/* What svcd has found, as long as there is one: it may have been given another file. */
+static void look_at_policy(struct gather *g)
+{
+        const char *file = jget_string(g->f->info, "policy");
+        const json_t *e;
+        size_t i;
+        if (!g->f->info && g->conf->policy)
+                file = g->conf->policy->file;
+        g->f->policy = file ? xstrdup(file) : NULL;
+        json_array_foreach(json_object_get(g->f->info, "errors"), i, e)
+        {
+                const char *at = jget_string(e, "file"), *what = jget_string(e, "message");
+                if (at && what && str_starts(what, POLICY_SAYS) && !g->f->policy_wrong)
+                        g->f->policy_wrong = xasprintf("%s: %s", at, what + strlen(POLICY_SAYS));
+        }
+        struct diag diag = {0};
+        if (!g->f->info)
+                policy_unref(policy_find(g->paths, &diag));
+        if (diag.n)
+                g->f->policy_wrong =
+                    xasprintf("%s: %s", diag.v[0].file, diag.v[0].message + strlen(POLICY_SAYS));
+        diag_done(&diag);
+}
+
 /* ---- alerts ---- */
 
 static int64_t count_files(const char *folder, const char *end)
@@ -404,6 +431,7 @@ void doctor_gather(struct ctl *ctl, struct doctor_facts *ret)
         look_at_folders(&g);
         look_at_disk(&g);
         look_at_definitions(&g);
+        look_at_policy(&g);
         look_at_programs(&g);
         look_at_ports(&g);
         look_at_alerts(&g);

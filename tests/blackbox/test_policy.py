@@ -91,6 +91,7 @@ class Limits(PolicyTest):
         self.assertEqual(got["b"]["limits.memory"], ("1G", rule % 2))
         self.assertEqual(got["b"]["log.max_size"], ("5M", rule % 3))
         self.assertEqual(got["a"]["limits.memory"][0], "64M")
+        self.assertRegex(self.run_svcctl("doctor").out, rf"ok +policy +{self.file} is in force")
         shown = self.svcctl("show").out
         self.assertRegex(shown, rf"policy\.max\.memory +1G +{self.file}:2")
 
@@ -104,8 +105,8 @@ class Limits(PolicyTest):
         self.assertIn("2G is too much, the host's policy allows 1G", said.err)
         self.assertIn("policy.max.memory: 2G -> 1G", said.out)
         for _ in range(2):  # and the svcd after that one
-            s = self.service("a")
-            self.assertEqual((s["state"], s["pid"]), ("running", pid))
+            s = self.running("a")  # once its shim has answered
+            self.assertEqual(s["pid"], pid)
             self.assertIn("goes on with its last good definition", s["note"])
             self.kill_svcd()
             self.start()
@@ -203,6 +204,7 @@ class Trust(PolicyTest):
         self.start()
         self.assertEqual(self.running("a")["error"], None)
         self.assertIn(f"the host's policy: {why}", self.stderr())
+        self.assertRegex(self.run_svcctl("doctor").out, rf"warning +policy +{self.file}: not used: ")
         self.end_svcd()
 
     def test_only_what_nobody_but_root_can_have_written(self):

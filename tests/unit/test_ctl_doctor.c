@@ -95,6 +95,10 @@ static void all_is_well(void **state)
         FOUND(DISK_OK, "5.0G free for /home/a/admin");
         FOUND(DISK_OK, "/home/a/admin can be written to", f.disk_free = -1);
         FOUND(DEFINITIONS_OK, "3 services, no errors");
+        FOUND(POLICY_OK, "/etc/svcd/policy.yaml is in force; `svcctl show` lists its rules",
+              set(&f.policy, "/etc/svcd/policy.yaml"));
+        FOUND(POLICY_WRONG, "/etc/svcd/policy.yaml: not used",
+              set(&f.policy_wrong, "/etc/svcd/policy.yaml: not used"));
         FOUND(PROGRAMS_OK, "those of all services are there");
         FOUND(PORTS_OK, "no service that runs has one");
         FOUND(PORTS_OK, "1 service with a port", f.ports = 1);
