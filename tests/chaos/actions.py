@@ -169,8 +169,8 @@ def edit(w, on, reload):
     change(w, reload)
 
 
-def edit_logs(w, size, reload):
-    w.logs_size = size
+def edit_logs(w, size, more, reload):
+    w.logs = f"max_size: {size}, {more}"
     w.define()
     change(w, reload)
 
@@ -206,6 +206,11 @@ def change(w, how):
 
 def by_reload(draw):
     return lambda rng: {**draw(rng), "reload": rng.choice(["reload", "reload", "HUP", "no"])}
+
+
+def draw_logs(rng):
+    return {"size": rng.choice(["32K", "64K", "128K"]),
+            "more": rng.choice(["compress: false", "compress: true", "compress: true", "rate_limit: 100", "max_age: 1h"])}
 
 
 # ---- svcctl ----
@@ -291,7 +296,7 @@ ACTIONS = {
     "query": (10, draw_query, query),
     "upgrade": (4, nothing, upgrade),
     "edit": (5, by_reload(a_name), edit),
-    "edit logs": (2, by_reload(lambda r: {"size": r.choice(["32K", "64K", "128K"])}), edit_logs),
+    "edit logs": (2, by_reload(draw_logs), edit_logs),
     "add a service": (2, by_reload(nothing), add_guest),
     "remove a service": (2, by_reload(nothing), remove_guest),
     "break definitions": (2, by_reload(nothing), break_definitions),

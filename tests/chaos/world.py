@@ -77,7 +77,7 @@ class World(SvcdTest):
         self.down_until, self.trouble = 0.0, set()
         self.services = {n: Service() for n in SERVICES}
         self.gens = dict.fromkeys(SERVICES, 0)
-        self.logs_size, self.broken, self.undefined = "64K", False, False
+        self.logs, self.broken, self.undefined = "max_size: 64K", False, False
         self.last_runs = {}
 
     def violation(self, kind, text):
@@ -120,7 +120,7 @@ class World(SvcdTest):
             words = [SUBJECT, self.dir, name, *args.split(), f"gen={gen}"]
             lines.append(f"  {name}:")
             lines.append("    command: [" + ", ".join(words) + "]")
-            keys = {"restart": RESTART, "log": f"{{max_size: {self.logs_size}, keep: 1000}}", **more}
+            keys = {"restart": RESTART, "log": f"{{{self.logs}, keep: 1000}}", **more}
             lines += [f"    {k}: {v % {'dir': self.dir}}" for k, v in keys.items()]
         if self.broken:
             lines.append("  broken: {comand: [x")

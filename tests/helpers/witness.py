@@ -7,10 +7,12 @@ a list of sentences, each one a violation; an empty list is good news.
 
 import datetime
 import fcntl
+import gzip
 import json
 import os
 import re
 import struct
+import subprocess
 import time
 from collections import defaultdict
 
@@ -139,7 +141,7 @@ class Archive:
         for i, files in enumerate(self.sets):
             for n in _in_order(name, files):
                 files[n].seek(0)
-                yield i, files[n].read()
+                yield i, _unpacked(n, files[n].read())
 
     def close(self):
         for files in self.sets:
@@ -148,13 +150,22 @@ class Archive:
 
 
 def _in_order(name, names):
-    """Of these file names those of a service's log, oldest first."""
-    found = [(0, n) for n in names if n == name + ".log"]
-    for n in names:
-        m = re.fullmatch(re.escape(name) + r"\.log\.(\d+)", n)
+    """Of these file names those of a service's log, oldest first. One that has just been compressed may be there
+    in both forms."""
+    found = {0: name + ".log"} if name + ".log" in names else {}
+    for n in sorted(names):
+        m = re.fullmatch(re.escape(name) + r"\.log\.(\d+)(\.gz|\.zst)?", n)
         if m:
-            found.append((-int(m[1]), n))
-    return [n for _, n in sorted(found)]
+            found.setdefault(-int(m[1]), n)
+    return [n for _, n in sorted(found.items())]
+
+
+def _unpacked(name, data):
+    if name.endswith(".gz"):
+        return gzip.decompress(data)
+    if name.endswith(".zst"):
+        return subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+    return data
 
 
 class Log:
@@ -168,7 +179,7 @@ class Log:
             self._add(data, i)
         for n in _in_order(name, os.listdir(folder) if os.path.isdir(folder) else []):
             with open(os.path.join(folder, n), "rb") as f:
-                self._add(f.read(), -1)
+                self._add(_unpacked(n, f.read()), -1)
 
     def _add(self, data, folder):
         at = None
@@ -195,6 +206,10 @@ class Log:
                  if source == "svcd" and text.startswith(f"{event} run={run} ")]
         return len(found) == 2 and (self.folders[found[0]] != self.folders[found[1]] or
                                     self.offsets[found[1]] - self.offsets[found[0]] > LOOKED_AT)
+
+    def suppressed(self):
+        """How many lines log.rate_limit has cost, as the log says."""
+        return sum(int(p.get("suppressed", 0)) for p in self.told("lines"))
 
     def lost(self, events):
         """How many lines are said to be missing: by the log, or, of its very end, by the events."""
@@ -231,7 +246,8 @@ class Output:
 
     def __init__(self, log, events, counts, excuses):
         self.log, self.name, self.excuses = log, log.name, excuses
-        self.told = log.lost(events)
+        self.told = log.lost(events) + log.suppressed()
+        self.counting = excuses.counting or log.suppressed() > 0
         self.counts = counts
         self.wrong, self.gaps, self.missing = [], [], 0
         self.last = defaultdict(lambda: [0, 0])
@@ -247,10 +263,10 @@ class Output:
         for at, line in self.log.malformed:
             if not self.excuses.torn[self.name] and not self.excuses.full(at):
                 self.wrong.append(f"{self.name}: no line of a log: {line[:200]!r}")
-        if not self.excuses.counting:
+        if not self.counting:
             self.wrong += self.gaps
         if self.missing > self.told and not self.excuses.torn[self.name]:
-            self.wrong += self.gaps if self.excuses.counting else []
+            self.wrong += self.gaps if self.counting else []
             self.wrong.append(f"{self.name}: {self.missing} lines are missing, {self.told} are told of")
         return self.wrong
 
