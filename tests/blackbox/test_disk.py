@@ -291,11 +291,11 @@ class FullState(Disk):
         self.running("b")
         self.fill_for_good()
         self.svcctl("disable", "b")
-        for run in range(2, 8):
+        for run in range(2, 30):
             os.kill(a["pid"], signal.SIGKILL)
             a = self.new_run("a", a["pid"])
             self.assertEqual(a["run"], run)
-            if run % 2:
+            if run % 7 == 3:
                 self.kill_svcd()
                 self.start()
                 self.assertEqual(self.running("a")["pid"], a["pid"])
@@ -311,10 +311,10 @@ class FullState(Disk):
         shutil.rmtree(self.run_dir)
         shutil.rmtree(os.path.join(self.root, "logs"))
         self.start()
-        self.assertEqual(self.running("a")["run"], 8)
+        self.assertEqual(self.running("a")["run"], 30)
         self.assertEqual(self.state("b"), "disabled")
         self.free()
-        self.until(lambda: [e["run"] for e in self.events("a") if e["event"] == "exited"] == list(range(1, 8)),
+        self.until(lambda: [e["run"] for e in self.events("a") if e["event"] == "exited"] == list(range(1, 30)),
                    what="all ends in the events")
 
 
