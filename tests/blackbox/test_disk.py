@@ -365,6 +365,33 @@ class FullLogs(Disk):
         self.until(lambda: [e for e in self.events("a") if e["event"] == "lines lost"], what="the event")
         self.assertEqual(sum("lines lost=" in l for l in self.log("a")), 1)
 
+    def test_what_cannot_be_compressed_for_want_of_room(self):
+        """The plain files stay, and nothing is left of what was begun; with room again it is done."""
+        program = self.python("some", """
+            import os, time
+            for i in range(1000):
+                os.write(1, b"%d %s\\n" % (i, os.urandom(50).hex().encode()))
+            open("done", "w").close()
+            time.sleep(1000)
+            """)
+        definition = f"services: {{a: {{command: {program}, log: {{max_size: 64K, keep: 9%s}}}}}}\n"
+        self.config(definition % "")
+        self.start()
+        self.logged("a", " 999 ", "out")
+        self.fill_for_good()
+        before = {n: os.stat(f"{self.log_path('a')}.{n}").st_size for n in self.rotated("a")}
+        self.config(definition % ", compress: true")
+        self.svcctl("reload")
+        self.complained("cannot compress")
+        self.assertIn("No space left on device", self.stderr())
+        self.assertEqual({n: os.stat(f"{self.log_path('a')}.{n}").st_size for n in self.rotated("a")}, before)
+        folder = os.path.join(self.root, "logs/services")
+        self.until(lambda: not [n for n in os.listdir(folder) if n.startswith(".")], what="the end of what was begun")
+        self.free()
+        self.svcctl("reload")
+        self.until(lambda: sum("." in n for n in self.rotated("a")) == len(before) - 1, what="compressed files")
+        self.assertEqual([t.split()[0] for t in self.log_texts("a", "out")], [str(n) for n in range(1000)])
+
     def fill_log(self, name):
         """The rest of the log's last page too."""
         with open(self.log_path(name), "ab", buffering=0) as f:
