@@ -250,13 +250,17 @@ class Trouble(JournalTest):
         got = [t for t in self.journal.texts() if not t.startswith("lines lost=")]
         self.assertEqual(len(got) + sum(self.lost()), len(self.log("a")))
 
-    def test_a_burst_at_one_that_reads_is_whole(self):
+    def test_a_burst_is_there_or_counted(self):
+        """All of it, as quickly as the journal reads, unless that takes longer than a service may be held up."""
         self.listen()
         self.services(self.numbers(3000))
         self.start()
-        self.until(lambda: len(self.journal.texts("out")) >= 3000, what="the lines", limit=30)
-        self.assertEqual(self.journal.texts("out"), [str(n) for n in range(3000)])
-        self.assertEqual(self.lost(), [])
+        self.until(lambda: len(self.journal.texts()) + sum(self.lost()) - len(self.lost()) >= 3002, what="the lines",
+                   limit=40)
+        numbers = [int(t) for t in self.journal.texts("out")]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertLessEqual(len(numbers), 3000)
+        self.assertGreater(len(numbers), 10)
 
     def test_one_that_comes_back(self):
         """journald is restarted: what was said meanwhile is counted, the rest is there."""
