@@ -114,6 +114,10 @@ static void definition_lines(const struct page *p)
         string_line(p, "error", STYLE_RED, "error");
         if (jget_bool(p->s, "changed"))
                 line(p, "", STYLE_YELLOW, "it goes on with its last good definition");
+        if (jget_string(p->s, "rolled_back"))
+                line(p, "", STYLE_YELLOW,
+                     "rolled back: it runs with the definition of before, not with what the file "
+                     "says");
 }
 
 static void exit_lines(const struct page *p)

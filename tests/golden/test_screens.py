@@ -146,6 +146,10 @@ class Screens(unittest.TestCase):
         self.mock.services[3].update(changed=True, error="services.yaml:5:7: services.redis.prot: unknown key")
         self.screen("page-changed", 80, "status", "redis")
 
+    def test_page_of_one_that_was_rolled_back(self):
+        self.mock.services[3].update(rolled_back="2026-11-20T11:12:13.123+01:00")
+        self.screen("page-rolled-back", 80, "status", "redis")
+
     def test_hostile_text(self):
         evil = "\x1b]0;title\x07\x1b[2J\r\n\x9b31m\x7f \u202etfel-ot-thgir"
         self.mock.services = [service("redis", pid=1, annotation=evil, command=evil, status_text=evil)]
