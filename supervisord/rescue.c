@@ -53,18 +53,51 @@ static void read_all(int fd, struct strbuf *b)
                 strbuf_addn(b, buf, n > 0 ? (size_t)n : 0);
 }
 
-static void add_lines(struct strbuf *to, const struct strbuf *from, const char *source)
+/* A line that does not fit into MOST bytes is cut and marked as the shim does it (shim/logput.h). */
+static void add_line(struct strbuf *to, const char *when, const char *source, const char *line,
+                     size_t n, size_t most)
+{
+        size_t head = strlen(when) + strlen(source) + 3; /* two blanks and a newline */
+        for (;;) {
+                size_t part = n + head <= most || most <= head ? n : most - head;
+                strbuf_addf(to, "%s %s ", when, source);
+                strbuf_addn(to, line, part);
+                strbuf_addc(to, '\n');
+                line += part;
+                n -= part;
+                if (n == 0)
+                        return;
+                strbuf_addf(to, "%s svcd line continued source=%s\n", when, source);
+        }
+}
+
+static void add_lines(struct strbuf *to, const struct strbuf *from, const char *source, size_t most)
 {
         char when[CLOCK_TEXT_MAX];
         clock_text(clock_wall_ms(), when);
         for (size_t at = 0; at < from->n;) {
                 const char *line = from->s + at, *end = memchr(line, '\n', from->n - at);
                 size_t n = end ? (size_t)(end - line) : from->n - at;
-                strbuf_addf(to, "%s %s ", when, source);
-                strbuf_addn(to, line, n);
-                strbuf_addc(to, '\n');
+                add_line(to, when, source, line, n, most);
                 at += n + 1;
         }
+}
+
+/* How much of N bytes goes into one file of at most MOST: whole lines, if one fits. */
+static size_t portion(const char *p, size_t n, size_t most)
+{
+        if (n <= most)
+                return n;
+        const char *newline = memrchr(p, '\n', most);
+        return newline ? (size_t)(newline - p) + 1 : most;
+}
+
+static int64_t count_lines(const char *p, size_t n)
+{
+        int64_t lines = 0;
+        for (size_t k = 0; k < n; k++)
+                lines += p[k] == '\n' || k + 1 == n;
+        return lines;
 }
 
 /* The last bytes of a file as a string. */
@@ -89,25 +122,28 @@ int rescue_write(struct rescue *rescue, const char *path, const struct conf_serv
 {
         static const char *const sources[] = {"out", "err"};
         _cleanup_strbuf_ struct strbuf all = {0};
-        int64_t lines = 0;
+        size_t most = def ? (size_t)def->log_max_size.v : SIZE_MAX;
         for (int i = 0; i < 2; i++) {
                 _cleanup_strbuf_ struct strbuf b = {0};
                 if (rescue->fd[i] >= 0)
                         read_all(rescue->fd[i], &b);
-                for (size_t k = 0; k < b.n; k++)
-                        lines += b.s[k] == '\n' || k + 1 == b.n;
                 if (def && !def->log_timestamps.v)
                         strbuf_addn(&all, b.s, b.n);
                 else
-                        add_lines(&all, &b, sources[i]);
+                        add_lines(&all, &b, sources[i], most);
         }
         rescue_done(rescue);
-        *ret_lines = lines;
-        if (all.n == 0 || (def && !def->log_file.v))
-                return 0;
-        return appendfile_write(path, all.s, all.n, def ? def->log_max_size.v : 0,
-                                def ? (int)def->log_keep.v : 0,
-                                def ? (mode_t)def->log_mode.v : 0600);
+        *ret_lines = 0;
+        int r = 0;
+        for (size_t at = 0, n; at < all.n && r == 0 && (!def || def->log_file.v); at += n) {
+                n = portion(all.s + at, all.n - at, most);
+                r = appendfile_write(path, all.s + at, n, def ? def->log_max_size.v : 0,
+                                     def ? (int)def->log_keep.v : 0,
+                                     def ? (mode_t)def->log_mode.v : 0600);
+                if (r < 0)
+                        *ret_lines = count_lines(all.s + at, all.n - at);
+        }
+        return r;
 }
 
 void rescue_done(struct rescue *rescue)

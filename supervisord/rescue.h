@@ -27,7 +27,7 @@ struct rescue {
 void rescue_take(struct rescue *rescue, const struct record *r, uint64_t tag);
 
 /* Once nothing is left: what is in them goes to the end of the log of DEF (which may be NULL) at PATH. 0 or
- * -errno; *ret_lines says how many there were. */
+ * -errno; then *ret_lines says how many lines are not there. */
 int rescue_write(struct rescue *rescue, const char *path, const struct conf_service *def,
                  int64_t *ret_lines);
 

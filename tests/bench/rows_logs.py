@@ -16,7 +16,7 @@ from bench import row
 import shimproto
 import svcdtest
 
-ROTATE, KEEP = 10_000_000, 5
+ROTATE, KEEP = int(os.environ.get("BENCH_ROTATE", "10_000_000")), 5
 
 
 def flood(b):

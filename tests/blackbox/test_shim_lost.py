@@ -114,6 +114,34 @@ class ShimLost(SvcdTest):
         self.assertEqual(said, ["out first", "out second", "out fourth, and no end of the line", "err third"])
         self.assertTrue(lines[lines.index(said[-1]) + 1].startswith("svcd exited run=1 "), lines)
 
+    def test_what_was_in_the_pipes_makes_no_file_too_large(self):
+        run = self.script("p.sh", """
+            echo first
+            while [ ! -e go ]; do sleep 0.01; done
+            for i in 1 2 3 4 5 6 7 8 9 10; do printf '%0200d\\n' $i; done
+            printf '%07000d\\n' 11
+            >written
+            exec sleep 1000
+        """)
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 60s, max_delay: 60s}}, "
+                    "log: {max_size: 4096, keep: 9}}}\n")
+        self.start()
+        self.running("a")
+        self.logged("a", "first", "out")
+        shim = self.shim()
+        os.kill(shim, signal.SIGSTOP)
+        self.write("go", "")
+        self.until(lambda: os.path.exists(os.path.join(self.home, "written")), what="output")
+        os.kill(shim, signal.SIGKILL)
+        self.in_state("a", "backoff")
+        self.lost_once(1)
+        said = self.log_texts("a", "out")
+        self.assertEqual("".join(said), "first" + "".join(f"{i:0200d}" for i in range(1, 11)) + f"{11:07000d}")
+        self.assertEqual(self.log_texts("a", "svcd").count("line continued source=out"), 1)
+        folder = os.path.dirname(self.log_path("a"))
+        for n in os.listdir(folder):
+            self.assertLessEqual(os.path.getsize(os.path.join(folder, n)), 4096, n)
+
     def test_a_writer_at_full_speed(self):
         # Numbered lines, each there and in order up to the kill, but for one whose end was on its way.
         run = self.python("p.py", """
