@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
@@ -47,6 +48,22 @@ class Rate(Writer):
         self.ended(shim)
         self.same(self.texts(shim.log(), "out", "err"), [b"0", b"1", b"3", b"4"])
         self.assertEqual(shim.log().count(b"suppressed"), 1)
+
+    def test_it_costs_no_wake_up_at_rest(self):
+        shim = self.shim(log_rate=2)
+        self.python(shim, "import time\nprint('a\\nb\\nc', flush=True)\ntime.sleep(1000)")
+        self.until(lambda: b"lines suppressed=1 " in shim.log(), "the note")
+
+        def wakeups():
+            with open(f"/proc/{shim.pid}/status", encoding="ascii") as f:
+                return re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M)[1]
+        seen = [wakeups(), time.monotonic()]
+
+        def rests():
+            if wakeups() != seen[0]:
+                seen[:] = wakeups(), time.monotonic()
+            return time.monotonic() - seen[1] > 2.5  # longer than anything that comes again
+        self.until(rests, "rest")
 
     def test_a_long_line_counts_once(self):
         shim = self.shim(log_rate=2)
