@@ -90,8 +90,22 @@ void check_definition(struct sim *w, int who, const struct conf *conf)
 }
 
 /* A new svcd is no reload: it removes nothing that is up and whose last good definition is known. */
+/* A new svcd lets nobody wait longer than its definition, which may have changed, could have it. */
+static void cap_back_off(struct sim *w)
+{
+        for (int i = 0; i < SIM_NAMES; i++) {
+                const struct core_service *s = core_find(w->core, sim_name(i));
+                if (!s || !s->def)
+                        continue;
+                int64_t most_ms = MAX(s->def->restart_delay.v, s->def->restart_max_delay.v);
+                w->rules[i].due_ms =
+                    MIN(w->rules[i].due_ms, w->now_ms + MAX(most_ms, (int64_t)CORE_SHORT_MS));
+        }
+}
+
 void check_taken_over(struct sim *w, const struct conf *conf)
 {
+        cap_back_off(w);
         for (int i = 0; conf->fallback && i < SIM_NAMES; i++) {
                 const struct core_service *s = core_find(w->core, sim_name(i));
                 const struct conf_service *def = conf_find(conf->fallback, sim_name(i));
@@ -130,8 +144,17 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
                 r->due_ms = r->short_ms = 0;
                 r->signalled = false;
                 r->failing = false;
+                r->stops_itself =
+                    r->stops_itself && ev->type == CORE_EV_ADOPTED && ev->run == r->last_run;
                 r->last_run = MAX(r->last_run, ev->run);
         }
+        bool run_up = s->actual == CORE_RUNNING || s->actual == CORE_RELOADING;
+        if (ev->type == CORE_EV_NOTICE && ev->notice == CORE_NOTICE_HUNG && run_up &&
+            ev->run == s->run)
+                r->failing = true;
+        if (ev->type == CORE_EV_NOTICE && ev->notice == CORE_NOTICE_STOPPING && ev->run == s->run &&
+            (run_up || s->actual == CORE_STARTING))
+                r->stops_itself = true;
         if (ev->type == CORE_EV_ADOPTED || ev->type == CORE_EV_AWAY || ev->type == CORE_EV_LOST)
                 w->link[who].spawning = false;
         /* Its last start has not reached it, and will not. */
@@ -246,12 +269,14 @@ static void check_ended(struct sim *w, int who, const struct core_service *s,
                   "cause %s, failure %d", core_cause_name(e->cause), e->failure);
         if (shortage)
                 check_shortage(w, who, s, e);
-        if (r->signalled && e->cause == CORE_CAUSE_EXIT && e->run == r->last_run)
+        if (r->signalled && !r->stops_itself && e->cause == CORE_CAUSE_EXIT &&
+            e->run == r->last_run)
                 sim_fail(w, who, "an end that was asked for counts as one by itself");
         if (r->failing && e->run == r->last_run && r->event_intent != CORE_INTENT_RESTART)
                 SIM_CHECK(w, who,
                           e->cause == CORE_CAUSE_READY || e->cause == CORE_CAUSE_MEMORY ||
-                              e->cause == CORE_CAUSE_MONITORING || e->cause == CORE_CAUSE_START,
+                              e->cause == CORE_CAUSE_MONITORING || e->cause == CORE_CAUSE_START ||
+                              e->cause == CORE_CAUSE_WATCHDOG,
                           "cause %s after a failure", core_cause_name(e->cause));
         if (e->ran_ms > window_ms)
                 r->delay_ms = r->retry_ms = 0;
@@ -415,7 +440,7 @@ void check_effect(struct sim *w, const struct core_effect *e)
                 break;
         case CORE_FX_SIGNAL:
         case CORE_FX_KILL:
-                if (e->type == CORE_FX_KILL || e->signo == SIGTERM) {
+                if (e->type == CORE_FX_KILL || e->signo == SIGTERM || e->signo == SIGABRT) {
                         SIM_CHECK(w, who, !w->rules[who].armed, "stopped with a standing order");
                         if (!w->rules[who].signalled)
                                 check_stop(w, who, e->svc);

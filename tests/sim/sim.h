@@ -36,6 +36,8 @@ struct program {
         int64_t over_ms; /* until svcd finds it above its memory limit; -1 = never */
         int64_t hup_ms;  /* how long until it ends on restart.signal; -1 = does not */
         bool healthy;
+        int64_t say_ms; /* until it says something of itself; -1 = never */
+        enum core_notice say;
 };
 
 struct report {
@@ -59,6 +61,8 @@ struct shim {
         bool killing;
         bool ready;
         bool listening; /* svcd wants to hear of a connection */
+        bool reloading, watchdog_said; /* what the run has said of itself */
+        int64_t watchdog_ms, extended_ms;
         uint64_t digest;
         bool armed, only_failed;
         int64_t min_ran_ms;
@@ -98,6 +102,7 @@ struct rules {
         bool failing; /* not ready in time, or too many failed checks: a failure all the same */
         int event_intent;
         bool signalled;                /* stop.signal or KILL was sent to this run */
+        bool stops_itself;             /* it has said so, before anybody else did */
         bool adopted;                  /* the run is older than this svcd */
         bool armed;                    /* as svcd has told the shim */
         bool before_failures;          /* the hold, before the call */
@@ -135,6 +140,8 @@ enum wtype {
         W_REST_GONE,
         W_READY,
         W_PORT, /* the caller's port watch has seen it */
+        W_SAY,  /* a program says something of itself, and what follows from that */
+        W_SAY_MORE,
         W_CHECK,
         W_CHECK_GONE, /* nothing is left of one that was cancelled */
         W_OVER,       /* svcd has found it above its memory limit */

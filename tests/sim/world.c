@@ -82,6 +82,7 @@ static struct program draw(struct sim *w, int who)
                             .rest_term_ms = 5,
                             .hup_ms = sim_pick(w, 0, 40),
                             .over_ms = -1,
+                            .say_ms = -1,
                             .healthy = true};
         if (w->calm)
                 return p;
@@ -99,6 +100,8 @@ static struct program draw(struct sim *w, int who)
         p.hup_caught = sim_chance(w, 50);
         p.hup_ms = sim_chance(w, 40) ? -1 : sim_pick(w, 0, sim_chance(w, 30) ? 9000 : 900);
         p.healthy = !sim_chance(w, 8);
+        p.say_ms = sim_chance(w, 15) ? sim_pick(w, 0, 20000) : -1;
+        p.say = (enum core_notice)sim_pick(w, CORE_NOTICE_RELOADING, CORE_NOTICE_MAINPID);
         return p;
 }
 
@@ -139,6 +142,8 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
         s->run = run;
         s->armed = false;
         s->killing = s->ready = s->listening = false;
+        s->reloading = s->watchdog_said = false;
+        s->extended_ms = 0;
         s->gen++;
         if (start_fails(w, who, run, restarted))
                 return;
@@ -159,6 +164,53 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
         plan(w, who, W_EXIT, s->p.life_ms, s->p.wstatus);
         plan(w, who, W_READY, s->p.ready_ms, 0);
         plan(w, who, W_OVER, s->p.over_ms, 0);
+        plan(w, who, W_SAY, s->p.say_ms, 0);
+}
+
+static void say(struct sim *w, int who, enum core_notice notice, int64_t for_ms)
+{
+        tell(w, who,
+             (struct core_event){.type = CORE_EV_NOTICE,
+                                 .run = w->shim[who].run,
+                                 .notice = notice,
+                                 .for_ms = for_ms,
+                                 .pid = 4242});
+}
+
+static void say_first(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        int64_t for_ms = s->p.say == CORE_NOTICE_WATCHDOG ? 3000 : sim_pick(w, 0, 20000);
+        if (!s->main)
+                return;
+        if (s->p.say == CORE_NOTICE_RELOADING) {
+                s->reloading = true;
+                plan(w, who, W_SAY_MORE, sim_chance(w, 30) ? -1 : sim_pick(w, 0, 4000), 0);
+        } else if (s->p.say == CORE_NOTICE_STOPPING) {
+                plan(w, who, W_EXIT, sim_chance(w, 20) ? -1 : sim_pick(w, 0, 15000), s->p.wstatus);
+        } else if (s->p.say == CORE_NOTICE_WATCHDOG) {
+                s->watchdog_said = true;
+                s->watchdog_ms = for_ms;
+                plan(w, who, W_SAY_MORE, 1000, 0);
+        } else if (s->p.say == CORE_NOTICE_EXTEND) {
+                s->extended_ms = w->now_ms + for_ms;
+        }
+        say(w, who, s->p.say, for_ms);
+}
+
+static void say_more(struct sim *w, int who)
+{
+        struct shim *s = &w->shim[who];
+        if (!s->main)
+                return;
+        if (s->p.say == CORE_NOTICE_RELOADING) {
+                s->reloading = false;
+                say(w, who, CORE_NOTICE_READY, 0);
+                return;
+        }
+        say(w, who, CORE_NOTICE_ALIVE, 0);
+        if (!sim_chance(w, 5)) /* else it hangs from now on */
+                plan(w, who, W_SAY_MORE, 1000, 0);
 }
 
 static void rest_gone(struct sim *w, int who)
@@ -235,6 +287,7 @@ static void do_listen(struct sim *w, const struct wev *e)
                 return;
         if (!w->calm && sim_chance(w, 5)) {
                 s->listening = false;
+                s->run = MAX(s->run, e->u.command.run); /* as after a START that failed */
                 report(w, e->who,
                        (struct report){.type = CORE_EV_START_FAILED,
                                        .run = e->u.command.run,
@@ -435,6 +488,10 @@ static void hello(struct sim *w, int who)
                                 .digest = s->digest,
                                 .intent = s->intent,
                                 .armed = s->armed,
+                                .reloading = s->main && s->reloading,
+                                .watchdog_said = s->main && s->watchdog_said,
+                                .for_ms = s->watchdog_ms,
+                                .extended_ms = s->main ? s->extended_ms : 0,
                                 .signalled = s->signalled};
         s->greeting = true;
         for (int i = 0; i < s->reports_n; i++)
@@ -458,7 +515,7 @@ static void ready(struct sim *w, int who)
         struct shim *s = &w->shim[who];
         s->ready = true;
         if (w->spec[who].ready == CONF_READY_NOTIFY)
-                tell(w, who, (struct core_event){.type = CORE_EV_READY, .run = s->run});
+                say(w, who, CORE_NOTICE_READY, 0);
         else if (w->link[who].watch)
                 sim_add(w, (struct wev){.at_ms = w->now_ms + 1, .type = W_PORT, .who = who});
 }
@@ -565,6 +622,14 @@ void world_do(struct sim *w, const struct wev *e)
                 break;
         case W_COUNT:
                 count(w, e);
+                break;
+        case W_SAY:
+                if (!stale)
+                        say_first(w, e->who);
+                break;
+        case W_SAY_MORE:
+                if (!stale)
+                        say_more(w, e->who);
                 break;
         case W_CHECK:
                 check_done(w, e);
