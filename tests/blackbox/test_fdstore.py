@@ -57,6 +57,14 @@ class FdStore(SvcdTest):
         new = self.until(lambda: [t for t in self.log_texts("a", "out")[old:] if t.startswith("> ")], what=code)
         return new[0][2:]
 
+    def is_read(self, fifo):
+        """Whether somebody has it open for reading."""
+        try:
+            os.close(os.open(os.path.join(self.home, fifo), os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
+
     def kill(self):
         os.kill(self.service("a")["pid"], signal.SIGKILL)
 
@@ -92,11 +100,9 @@ class FdStore(SvcdTest):
         self.do("r, w = os.pipe(); tell('FDSTORE=1\\nFDNAME=pipe', w); os.mkfifo('probe')")
         self.do("tell('FDSTORE=1\\nFDNAME=probe', os.open('probe', os.O_RDWR))")
         self.said("1")
-        fd = os.open(self.home + "/probe", os.O_WRONLY | os.O_NONBLOCK)  # somebody has it open for reading
-        os.close(fd)
+        self.assertTrue(self.is_read("probe"))
         self.svcctl("stop", "a")
-        with self.assertRaises(OSError):
-            os.open(self.home + "/probe", os.O_WRONLY | os.O_NONBLOCK)
+        self.until(lambda: not self.is_read("probe"), what="the end of its shim")
         self.svcctl("start", "a")
         self.assertEqual(self.up(), "-")
 
