@@ -26,7 +26,7 @@ static void check_service(const struct conf_service *s)
                 char *printed = conf_print(s, setting);
                 if (!printed || setting == SETTING_ready || setting == SETTING_requires ||
                     setting == SETTING_restart_max_delay || setting == SETTING_restart_delay ||
-                    setting == SETTING_environment) {
+                    setting == SETTING_start || setting == SETTING_environment) {
                         /* these cannot stand alone; test_whole_services has them */
                         free(printed);
                         continue;
