@@ -209,10 +209,11 @@ static bool file_grew(struct logtail *t)
                 t->rest = true;
                 return more;
         }
-        if (st.st_nlink == 0 && st.st_size < t->l.to.offset)
-                return false; /* what the writer cuts off a deleted file is in the next one */
-        if (!is_as_read(t, st.st_size))
-                begin_at(t, 0); /* emptied, perhaps written again: from the beginning */
+        if (!is_as_read(t, st.st_size)) {
+                if (fstat(p->fd, &st) < 0 || st.st_nlink == 0)
+                        return false; /* what the writer cuts off a deleted file is in the next one */
+                begin_at(t, 0);       /* emptied, perhaps written again: from the beginning */
+        }
         /* A line that was begun may have been taken back, and others written in its place. */
         if (st.st_size < t->seen || t->seen - t->l.to.offset < BEGUN_MAX)
                 t->seen = t->l.to.offset;
@@ -252,16 +253,17 @@ static bool is_current(struct logtail *t)
 #define TAKEN_MAX ((size_t)512 * 1024)
 #define LOOKS     500 /* ms, if the writer was interrupted just there */
 
-/* Whether all of the N bytes at NEW are what the current file ends with. */
-static bool ends_with(struct logtail *t, const char *new, size_t n)
+/* Whether the N bytes at NEW stand somewhere near the end of the current file: they may be what has been
+ * copied so far. */
+static bool has(struct logtail *t, const char *new, size_t n)
 {
-        if ((int64_t)n > t->seen)
-                return false;
-        char *old = xmalloc(n + 1);
-        bool same =
-            logpart_read(part(t), old, n, t->seen - (int64_t)n) == n && memcmp(old, new, n) == 0;
+        int64_t from = MAX(0, t->seen - (int64_t)TAKEN_MAX);
+        size_t most = (size_t)(t->seen - from);
+        char *old = xmalloc(most + 1);
+        size_t got = logpart_read(part(t), old, most, from);
+        bool found = n == 0 || memmem(old, got, new, n);
         free(old);
-        return same;
+        return found;
 }
 
 /* The file was cut at SIZE: how much of what was given out comes once more in NEW. */
@@ -284,14 +286,13 @@ static int64_t taken_along(struct logtail *t, struct logpart *new)
 {
         struct stat st;
         struct logpart *p = part(t);
-        if (!p || p->zip || new->zip || fstat(p->fd, &st) < 0 ||
-            (st.st_nlink > 0 && t->seen == t->l.to.offset))
+        if (!p || p->zip || fstat(p->fd, &st) < 0 || (st.st_nlink > 0 && t->seen == t->l.to.offset))
                 return 0;
         char *head = xmalloc(TAKEN_MAX);
         int64_t twice = 0;
         for (int looks = 0; looks < LOOKS; looks++) {
                 size_t n = logpart_read(new, head, TAKEN_MAX, 0);
-                bool undecided = n < TAKEN_MAX && ends_with(t, head, n);
+                bool undecided = !new->zip &&n < TAKEN_MAX &&has(t, head, n);
                 if (fstat(p->fd, &st) < 0)
                         break;
                 if (st.st_size < t->seen) {
