@@ -101,17 +101,17 @@ static int64_t mtime_ns(const struct logpart *p)
                                      : (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }
 
-/* Whether NEW is what OLD was, or OLD compressed, which keeps the time of the last change. */
-static bool is_same(struct logpart *old, struct logpart *new)
+/* Whether NEXT is what OLD was, or OLD compressed, which keeps the time of the last change. */
+static bool is_same(struct logpart *old, struct logpart *next)
 {
         char a[256], b[256];
-        if (old->dev == new->dev && old->ino == new->ino)
+        if (old->dev == next->dev && old->ino == next->ino)
                 return true;
-        if (!new->zip || old->zip || mtime_ns(old) / 1000000000 != mtime_ns(new) / 1000000000)
+        if (!next->zip || old->zip || mtime_ns(old) / 1000000000 != mtime_ns(next) / 1000000000)
                 return false;
         size_t n = logpart_read(old, a, sizeof(a), 0);
-        bool same = n > 0 && logpart_read(new, b, n, 0) == n && memcmp(a, b, n) == 0;
-        logpart_rest(new);
+        bool same = n > 0 && logpart_read(next, b, n, 0) == n && memcmp(a, b, n) == 0;
+        logpart_rest(next);
         return same;
 }
 
@@ -253,21 +253,21 @@ static bool is_current(struct logtail *t)
 #define TAKEN_MAX ((size_t)512 * 1024)
 #define LOOKS     500 /* ms, if the writer was interrupted just there */
 
-/* Whether the N bytes at NEW stand somewhere near the end of the current file: they may be what has been
+/* Whether the N bytes at NEXT stand somewhere near the end of the current file: they may be what has been
  * copied so far. */
-static bool has(struct logtail *t, const char *new, size_t n)
+static bool has(struct logtail *t, const char *next, size_t n)
 {
         int64_t from = MAX(0, t->seen - (int64_t)TAKEN_MAX);
         size_t most = (size_t)(t->seen - from);
         char *old = xmalloc(most + 1);
         size_t got = logpart_read(part(t), old, most, from);
-        bool found = n == 0 || memmem(old, got, new, n);
+        bool found = n == 0 || memmem(old, got, next, n);
         free(old);
         return found;
 }
 
-/* The file was cut at SIZE: how much of what was given out comes once more in NEW. */
-static int64_t given_twice(struct logtail *t, struct logpart *new, int64_t size)
+/* The file was cut at SIZE: how much of what was given out comes once more in NEXT. */
+static int64_t given_twice(struct logtail *t, struct logpart *next, int64_t size)
 {
         char there[LOGTAIL_MARK];
         int64_t twice = t->l.to.offset - size;
@@ -275,14 +275,14 @@ static int64_t given_twice(struct logtail *t, struct logpart *new, int64_t size)
         if (twice <= 0)
                 return 0;
         size_t n = (size_t)MIN(twice, (int64_t)t->mark_n);
-        bool same = logpart_read(new, there, n, twice - (int64_t)n) == n &&
+        bool same = logpart_read(next, there, n, twice - (int64_t)n) == n &&
                     memcmp(there, t->mark + t->mark_n - n, n) == 0;
         return same ? twice : 0;
 }
 
-/* How much of NEW, which follows the current file, has been given out already. What the current file has is
+/* How much of NEXT, which follows the current file, has been given out already. What the current file has is
  * looked at last: a writer goes on in the next file only when it has cut this one. */
-static int64_t taken_along(struct logtail *t, struct logpart *new)
+static int64_t taken_along(struct logtail *t, struct logpart *next)
 {
         struct stat st;
         struct logpart *p = part(t);
@@ -291,12 +291,12 @@ static int64_t taken_along(struct logtail *t, struct logpart *new)
         char *head = xmalloc(TAKEN_MAX);
         int64_t twice = 0;
         for (int looks = 0; looks < LOOKS; looks++) {
-                size_t n = logpart_read(new, head, TAKEN_MAX, 0);
-                bool undecided = !new->zip &&n < TAKEN_MAX &&has(t, head, n);
+                size_t n = logpart_read(next, head, TAKEN_MAX, 0);
+                bool undecided = !next->zip && n < TAKEN_MAX && has(t, head, n);
                 if (fstat(p->fd, &st) < 0)
                         break;
                 if (st.st_size < t->seen) {
-                        twice = given_twice(t, new, st.st_size);
+                        twice = given_twice(t, next, st.st_size);
                         break;
                 }
                 if (!undecided)
