@@ -14,6 +14,7 @@ class Tmpfs:
     """Root's: the account's ROOT is a small file system of its own, in a mount namespace of its own."""
 
     name = "a full file system"
+    journal = True  # has room of its own
 
     def __init__(self, size_mib):
         self.size, self.path = size_mib, None
@@ -52,6 +53,7 @@ class FileSize:
     again, as on a disk that is full: a limit of nothing would forbid that, too."""
 
     name = "RLIMIT_FSIZE"
+    journal = False
 
     def prepare(self, root):
         pass

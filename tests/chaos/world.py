@@ -154,6 +154,8 @@ class World(SvcdTest):
             left = [n for n in self._names() if self.witness.holder(n)]
             if left:
                 self.violation("the end", f"svcd ended with 0, but something lives of {', '.join(left)}")
+            if "disk full" in self.trouble and not self.disk.journal:
+                self.excuses.unsaved.append([self.excuses.windows[-1][0], time.time()])
         elif status == -signal.SIGTERM and self.ending and not re.search(
                 rf"svcd is up for .* pid {self.svcd.pid}\b", self.stderr()):
             pass  # it had not yet begun to listen to anybody

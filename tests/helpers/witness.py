@@ -225,11 +225,13 @@ class Excuses:
              and with a full disk the ends of the runs that only it and svcd knew of
     unseen   services whose shim was killed while its record was deleted, or had gone and its record was: what
              had happened since svcd could save something is told by the log alone, if that is where it was
+    unsaved  [from, to] of wall time in which nothing could be saved at all, at the end of which svcd was told to end:
+             of a service's runs it knows the last, from its shim's record
     windows  [from, to] of wall time in which nothing could be written: lines may be missing
     counting lines may be missing at any time, if it is told how many"""
 
     def __init__(self, slack_s=3, counting=False):
-        self.torn, self.unseen = defaultdict(set), set()
+        self.torn, self.unseen, self.unsaved = defaultdict(set), set(), []
         self.windows, self.slack, self.counting = [], slack_s, counting
 
     def full(self, begin, end=None):
@@ -239,6 +241,9 @@ class Excuses:
         end = begin if end is None else end
         return any(a - self.slack <= end and begin <= (b or time.time()) + self.slack
                    for a, b in self.windows)
+
+    def forgotten(self, at):
+        return at is not None and any(a <= at <= b for a, b in self.unsaved)
 
 
 class Output:
@@ -343,6 +348,8 @@ def check_exits(log, events, runs, excuses):
                 continue  # such a line may be among those
             if where == "events" and torn and (pid in torn or excuses.full(began.get(run))) and excuses.windows:
                 continue  # svcd could not save what it and a shim alone knew, and both died
+            if where == "events" and excuses.forgotten(began.get(run)):
+                continue
             if run not in ends:
                 wrong.append(f"{name}: {where}: the end of run {run} (pid {pid}) is not on record")
     pids = {str(p) for p in started.values()}
