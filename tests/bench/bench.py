@@ -117,7 +117,7 @@ def verdict(values, target):
 
 def report(results, rounds):
     lines = [f"Measured {datetime.date.today()}: {os.cpu_count()} cores, Linux {platform.release()}, "
-             f"median of {rounds} rounds; other work on the machine is not excluded.", ""]
+             f"median of {rounds} rounds; load average {os.getloadavg()[1]:.0f} (what else the machine had to do).", ""]
     for r, values, missing in results:
         lines += [f"## {r.name}: {r.about}", "", f"| subject | {r.unit} | least | most |", "|---|---|---|---|"]
         for subject, got in values.items():
