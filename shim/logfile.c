@@ -282,7 +282,9 @@ bool logfile_next(struct log *l, int64_t now_us)
                 return false;
         /* Somebody else was quicker. */
         bool ours = is_at_path(l);
-        int r = ours ? shift(l) : reopen(l, l->mid ? l->line_at : l->size_bytes);
+        int r = ours ? shift(l) : -ENOENT;
+        if (r < 0 && (!ours || !is_at_path(l))) /* or in the middle of it */
+                r = reopen(l, l->mid ? l->line_at : l->size_bytes);
         if (r < 0) {
                 l->rotate_error = -r;
                 l->rotate_at_us = now_us + CHECK_US;
