@@ -27,9 +27,11 @@ struct alert {
         char *id, *service, *event;
         json_t
             *doc; /* subject, body; of one that is in the spool NULL while it is not being sent */
-        unsigned left; /* bits of enum way */
-        enum way way;  /* while it is being sent */
-        int64_t at_wall_ms, next_ms, wait_ms;
+        int64_t number; /* of the incident, of this service */
+        unsigned left;  /* bits of enum way */
+        enum way way;   /* while it is being sent */
+        int64_t at_wall_ms;
+        int64_t next_ms[WAYS], wait_ms[WAYS];
         bool spooled;
 };
 
@@ -37,14 +39,15 @@ static void send_next(struct daemon *d);
 
 /* ---- telling ---- */
 
-static void tell(struct daemon *d, const struct alert *a, const char *event, const char *error)
+static void tell(struct daemon *d, const struct alert *a, enum way way, const char *event,
+                 const char *error)
 {
         int64_t now = clock_wall_ms();
-        json_t *fields = json_pack("{s:s, s:s}", "alert", a->event, "by", way_names[a->way]);
+        json_t *fields = json_pack("{s:s, s:s}", "alert", a->event, "by", way_names[way]);
         if (error)
                 json_object_set_new(fields, "error", view_text(error));
-        selflog_add(&d->log, "%s: %s: %s, by %s%s%s", a->service, event, a->event,
-                    way_names[a->way], error ? ": " : "", error ? error : "");
+        selflog_add(&d->log, "%s: %s: %s, by %s%s%s", a->service, event, a->event, way_names[way],
+                    error ? ": " : "", error ? error : "");
         json_t *e = events_add(&d->events, a->service, event, fields, now);
         state_commit(d, false);
         methods_event(d, a->service, e);
@@ -177,8 +180,10 @@ static int send_mail(struct daemon *d, const struct alert *a, char **ret_error)
                          a->event, body ? body : ""};
         if (!sendmail) {
                 *ret_error =
-                    xstrdup("there is no sendmail on this machine (such as /usr/sbin/sendmail); "
-                            "alerts.command needs none");
+                    xasprintf("there is no sendmail on this machine (such as /usr/sbin/sendmail)%s",
+                              d->conf->account.alerts_command.argv.n
+                                  ? ""
+                                  : "; alerts.command needs none");
                 return -ENOENT;
         }
         mail_text(&m, &text);
@@ -204,12 +209,25 @@ static unsigned ways(const struct daemon *d)
                (d->conf->account.alerts_command.argv.n > 0 ? 1u << BY_COMMAND : 0);
 }
 
+/* Whether A may go by WAY: what people are told of one service leaves in the order in which it happened. */
+static bool is_next(const struct daemon *d, const struct alert *a, enum way way)
+{
+        const struct alert *before = d->alerts.first;
+        if (!(a->left & 1u << way))
+                return false;
+        while (before != a && !(before->left & 1u << way && str_eq(before->service, a->service)))
+                before = before->next;
+        return before == a;
+}
+
 static void arm(struct daemon *d)
 {
         int64_t next_ms = CORE_NEVER, now_ms = clock_mono_ms();
         ev_timer_stop(d->loop, &d->alerts.timer);
         for (const struct alert *a = d->alerts.first; a && !d->alerts.sending; a = a->next)
-                next_ms = MIN(next_ms, a->next_ms);
+                for (enum way way = 0; way < WAYS; way++)
+                        if (is_next(d, a, way))
+                                next_ms = MIN(next_ms, a->next_ms[way]);
         if (next_ms == CORE_NEVER)
                 return;
         ev_now_update(d->loop);
@@ -217,41 +235,56 @@ static void arm(struct daemon *d)
         ev_timer_start(d->loop, &d->alerts.timer);
 }
 
-static void later(struct daemon *d, struct alert *a, const char *error)
+/* A is not to be sent by this way any more; it is forgotten once no other is left. */
+static void way_done(struct daemon *d, struct alert *a, enum way way)
 {
-        d->alerts.sending = NULL;
-        tell(d, a, "alert failed", error);
-        if (clock_wall_ms() - a->at_wall_ms > ALERTS_KEPT_MS) {
-                tell(d, a, "alert given up", error);
+        a->left &= ~(1u << way);
+        if (!a->left) {
                 forget(d, a);
                 return;
         }
-        a->wait_ms = a->wait_ms ? MIN(2 * a->wait_ms, (int64_t)ALERTS_MOST_MS) : ALERTS_FIRST_MS;
-        a->next_ms = clock_mono_ms() + a->wait_ms;
+        a->spooled = spool_write(d, a, 0);
+}
+
+/* What is in the spool need not be in memory until it is sent. */
+static void put_by(struct alert *a)
+{
+        if (!a->spooled)
+                return;
+        json_decref(a->doc);
+        a->doc = NULL;
+}
+
+static void later(struct daemon *d, struct alert *a, const char *error)
+{
+        enum way way = a->way;
+        d->alerts.sending = NULL;
+        d->alerts.failing |= 1u << way;
+        tell(d, a, way, "alert failed", error);
+        if (clock_wall_ms() - a->at_wall_ms > ALERTS_KEPT_MS) {
+                tell(d, a, way, "alert given up", error);
+                way_done(d, a, way);
+                return;
+        }
+        a->wait_ms[way] =
+            a->wait_ms[way] ? MIN(2 * a->wait_ms[way], (int64_t)ALERTS_MOST_MS) : ALERTS_FIRST_MS;
+        a->next_ms[way] = clock_mono_ms() + a->wait_ms[way];
         if (!a->spooled && spool_write(d, a, 0)) {
                 a->spooled = true;
                 answer(d, a);
         }
-        if (a->spooled) {
-                json_decref(a->doc);
-                a->doc = NULL;
-        }
+        put_by(a);
 }
 
 /* It has been sent in one way: there may be another. */
 static void sent(struct daemon *d, struct alert *a)
 {
         d->alerts.sending = NULL;
-        tell(d, a, "alert sent", NULL);
-        a->left &= ~(1u << a->way);
-        a->wait_ms = 0;
-        a->next_ms = clock_mono_ms();
+        d->alerts.failing &= ~(1u << a->way);
+        tell(d, a, a->way, "alert sent", NULL);
         if (!a->spooled)
                 answer(d, a);
-        if (a->left)
-                spool_write(d, a, 0);
-        else
-                forget(d, a);
+        way_done(d, a, a->way);
 }
 
 static void done_cb(struct daemon *d, const char *error)
@@ -264,35 +297,55 @@ static void done_cb(struct daemon *d, const char *error)
         send_next(d);
 }
 
-static void begin(struct daemon *d, struct alert *a)
+static void begin(struct daemon *d, struct alert *a, enum way way)
 {
         _cleanup_free_ char *error = NULL;
         if (!a->doc)
                 a->doc = spool_read(d, a->id);
         a->left &= ways(d);
         if (!a->doc || !a->left) { /* nobody is to get it any more, or its file is gone */
-                answer(d, a);
                 forget(d, a);
                 return;
         }
-        a->way = a->left & 1u << BY_EMAIL ? BY_EMAIL : BY_COMMAND;
+        if (!(a->left & 1u << way))
+                return;
+        a->way = way;
         d->alerts.sending = a;
-        int r = a->way == BY_EMAIL ? send_mail(d, a, &error) : send_to_command(d, a, &error);
+        int r = way == BY_EMAIL ? send_mail(d, a, &error) : send_to_command(d, a, &error);
         if (r < 0)
                 later(d, a, error);
         else if (a->spooled)
                 spool_write(d, a, d->alerts.sender.pid);
 }
 
+/* The oldest that is due. The ways do not wait for each other: one that failed last time, and may take as long
+ * as alerts.timeout to fail again, goes behind one that did not. */
+static struct alert *choose(const struct daemon *d, enum way *ret_way)
+{
+        struct alert *best = NULL;
+        bool best_fails = false;
+        int64_t now_ms = clock_mono_ms();
+        for (struct alert *a = d->alerts.first; a; a = a->next)
+                for (enum way way = 0; way < WAYS; way++) {
+                        bool fails = d->alerts.failing & 1u << way;
+                        if (a->next_ms[way] > now_ms || !is_next(d, a, way) ||
+                            (best && (fails || !best_fails)))
+                                continue;
+                        best = a;
+                        best_fails = fails;
+                        *ret_way = way;
+                }
+        return best;
+}
+
 static void send_next(struct daemon *d)
 {
+        enum way way = BY_EMAIL;
         while (!d->alerts.sending && !d->stopping && !sender_busy(&d->alerts.sender)) {
-                struct alert *a = d->alerts.first;
-                while (a && a->next_ms > clock_mono_ms())
-                        a = a->next;
+                struct alert *a = choose(d, &way);
                 if (!a)
                         break;
-                begin(d, a);
+                begin(d, a, way);
         }
         arm(d);
 }
@@ -334,7 +387,9 @@ static void append(struct daemon *d, struct alert *a)
                 oldest = oldest->next;
         if (n < ALERTS_MAX)
                 return;
-        tell(d, oldest, "alert given up", "too many wait to be sent");
+        for (enum way way = 0; way < WAYS; way++)
+                if (oldest->left & 1u << way)
+                        tell(d, oldest, way, "alert given up", "too many wait to be sent");
         forget(d, oldest);
 }
 
@@ -395,9 +450,9 @@ void alerts_take(struct daemon *d, const struct core_effect *fx)
         *a = (struct alert){.id = xstrdup(id),
                             .service = xstrdup(fx->svc->name),
                             .event = xstrdup(event),
+                            .number = fx->number,
                             .left = ways(d),
-                            .at_wall_ms = clock_wall_ms(),
-                            .next_ms = clock_mono_ms()};
+                            .at_wall_ms = clock_wall_ms()};
         bool wanted = a->left && (d->conf->account.alerts_on.v & INT64_C(1) << fx->alert);
         if (!wanted || find(d, id)) {
                 answer(d, a);
@@ -420,6 +475,7 @@ static void load_one(struct daemon *d, const char *id)
         const char *service = json_string_value(json_object_get(o, "service"));
         const char *event = json_string_value(json_object_get(o, "event"));
         json_int_t left = json_integer_value(json_object_get(o, "left"));
+        size_t name_n = service ? strlen(service) : 0;
         pid_t pid = (pid_t)json_integer_value(json_object_get(o, "sending_pid"));
         if (!service || !event || !conf_name_ok(service) || left <= 0 || left >= 1 << WAYS) {
                 _cleanup_free_ char *path = spool_path(d, id);
@@ -432,9 +488,9 @@ static void load_one(struct daemon *d, const char *id)
         *a = (struct alert){.id = xstrdup(id),
                             .service = xstrdup(service),
                             .event = xstrdup(event),
+                            .number = strlen(id) > name_n ? strtoll(id + name_n + 1, NULL, 10) : 0,
                             .left = (unsigned)left,
                             .at_wall_ms = json_integer_value(json_object_get(o, "at_wall_ms")),
-                            .next_ms = clock_mono_ms(),
                             .spooled = true};
         append(d, a);
         /* Of an upgrade: the child is still this process's. */
@@ -448,9 +504,20 @@ static void load_one(struct daemon *d, const char *id)
         json_decref(o);
 }
 
-static int by_name(const void *a, const void *b)
+/* Names say nothing of what came first: 10 is before 9, and what begins an incident is told before its end. */
+static void sort(struct daemon *d)
 {
-        return strcmp(*(char *const *)a, *(char *const *)b);
+        struct alert *sorted = NULL, *a;
+        while ((a = d->alerts.first)) {
+                struct alert **p = &sorted;
+                d->alerts.first = a->next;
+                while (*p && ((*p)->number < a->number ||
+                              ((*p)->number == a->number && (*p)->at_wall_ms <= a->at_wall_ms)))
+                        p = &(*p)->next;
+                a->next = *p;
+                *p = a;
+        }
+        d->alerts.first = sorted;
 }
 
 static void load(struct daemon *d)
@@ -464,10 +531,9 @@ static void load(struct daemon *d)
                 if (str_ends(e->d_name, ".json"))
                         strv_take(&ids, xstrndup(e->d_name, strlen(e->d_name) - 5));
         closedir(dir);
-        if (ids.n > 0)
-                qsort(ids.v, ids.n, sizeof(*ids.v), by_name);
         for (size_t i = 0; i < ids.n; i++)
                 load_one(d, ids.v[i]);
+        sort(d);
 }
 
 void alerts_init(struct daemon *d)

@@ -99,6 +99,36 @@ class Alerts(SvcdTest):
         self.until(lambda: self.spool() == [], what="the spool to be empty")
         self.assertEqual([e["by"] for e in self.events("alert sent")], ["email", "command"])
 
+    def test_mail_that_cannot_be_sent_does_not_hold_the_command(self):
+        """Each way has its own attempts; what is said of one service leaves in order, also after svcd has died."""
+        self.sendmail("cat > mail.$$; [ -e good ] || exit 75; mv mail.$$ mails/$$\n")
+        self.script("bad.sh", "[ -e well ] && exec sleep 1000; exit 1\n")
+        self.script("alert.sh", "cat > /dev/null; echo $SVCD_EVENT >> told\n")
+        self.account("command: ./alert.sh, email: me@example.org")
+        self.start()
+        self.written("told")
+        self.until(lambda: len(self.events("alert failed")) >= 2, what="a mail that is tried again")
+        self.assertEqual(self.read("told"), "disabled\n")
+        self.write("good", "")
+        self.write("well", "")
+        self.svcctl("start", "a")
+        self.assertEqual(self.written("told", 2), ["disabled", "recovered"])
+        self.assertIn("X-Svcd-Event: recovered", self.mails(2))
+        self.assertEqual([e["alert"] for e in self.events("alert sent") if e["by"] == "email"],
+                         ["disabled", "recovered"])
+        self.assertEqual({e["by"] for e in self.events("alert failed")}, {"email"})
+
+    def test_order_of_what_was_left(self):
+        """What an earlier svcd has left is sent in the order in which it happened."""
+        self.sendmail("grep ^X-Svcd-Event >> order; cat > /dev/null; touch mails/$$\n")
+        for number, event, at in ((10, "disabled", 5), (9, "recovered", 4), (9, "degraded", 3), (9, "disabled", 2)):
+            self.write(os.path.join(self.root, f"svcd/alerts/a.{number}.{event}.json"), json.dumps(
+                {"service": "a", "event": event, "at_wall_ms": at + 4102444800000, "left": 1, "subject": "x", "body": "y"}))
+        self.account("email: me@example.org", service="command: sleep 1000")
+        self.start()
+        self.mails(4)
+        self.assertEqual(self.read("order").split()[1::2], ["disabled", "degraded", "recovered", "disabled"])
+
     def test_not_wanted(self):
         self.sendmail()
         self.script("bad.sh", BAD)
