@@ -237,7 +237,8 @@ void logpack_cancel(struct logpack *p)
                 return;
         _cleanup_free_ char *part = oldlog_pack_path(p->path, p->inode, false);
         kill(-p->pid, SIGKILL); /* not reaped yet: the group is its own */
-        while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+        /* The compressor too: its parent dead, it is svcd's child, as of all that it leaves (subreaper). */
+        while (waitpid(-p->pid, NULL, 0) > 0 || errno == EINTR)
                 ;
         unlink(part);
         forget(p);

@@ -5,7 +5,7 @@ import shutil
 import signal
 import unittest
 
-from svcdtest import children, command_line
+from svcdtest import SLOW, children, command_line
 from test_log_compress import KIND, CompressTest
 
 
@@ -60,6 +60,20 @@ class Killed(CompressTest):
         self.go()
         self.start()
         self.packed()
+        self.whole(300)
+
+    def test_svcd_ends(self):
+        """It takes the compressor along, and is not gone before that is."""
+        self.slow()
+        self.configure()
+        self.start()
+        self.lines(300)
+        pack = self.pack()
+        below = self.until(lambda: children(pack), what="the program")
+        self.svcd.terminate()
+        self.svcd.wait(20 * SLOW)
+        left = [p for p in (pack, *below) if os.path.exists(f"/proc/{p}")]
+        self.assertEqual([command_line(p) for p in left], [])
         self.whole(300)
 
     def test_of_the_shim(self):
