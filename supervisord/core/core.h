@@ -222,6 +222,7 @@ struct core_exit {
         int stage, error; /* of CORE_CAUSE_START: enum shim_stage and errno */
         int resource;     /* in the stage "limits": RLIMIT_… + 1, 0 = not known */
         bool failure;
+        bool overdue;  /* it was stopping by itself, and svcd has killed it at stop.timeout */
         bool pending;  /* a connection to its sockets waited to be accepted */
         bool shortage; /* of CORE_CAUSE_START: the machine's, not the service's; is tried again */
         int64_t retry_ms;           /* of a shortage: how long it waits before that */

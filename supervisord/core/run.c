@@ -319,6 +319,9 @@ void run_exited(struct svc *x, const struct core_event *ev)
         }
         e.ran_ms = MIN(e.ran_ms, at_ms); /* not longer than the clock runs */
         e.cause = exit_cause(x, ev, at_ms);
+        e.overdue = e.cause == CORE_CAUSE_EXIT && e.run >= x->s.run && !e.lost &&
+                    state_of(x, e.run) == CORE_KILLING && WIFSIGNALED(e.wstatus) &&
+                    WTERMSIG(e.wstatus) == SIGKILL;
         e.pid = e.pid ? e.pid : x->s.pid;
         run_log_started(x, &e, false); /* one that came and went while nobody listened */
         if (!record(x, &e, at_ms, ev->report))

@@ -68,6 +68,8 @@ static json_t *save_exit(const struct core_exit *e)
         put_int(o, "error", e->error);
         put_int(o, "resource", e->resource);
         put_bool(o, "failure", e->failure);
+        put_bool(o, "overdue", e->overdue);
+        put_bool(o, "pending", e->pending);
         put_bool(o, "shortage", e->shortage);
         put_int(o, "failures", e->failures);
         put_int(o, "max_failures", e->max_failures);
@@ -349,6 +351,8 @@ static struct core_exit load_exit(const json_t *o)
             .error = get_small(o, "error"),
             .resource = get_small(o, "resource"),
             .failure = get_bool(o, "failure"),
+            .overdue = get_bool(o, "overdue"),
+            .pending = get_bool(o, "pending"),
             .shortage = get_bool(o, "shortage"),
             .failures = get_small(o, "failures"),
             .max_failures = get_small(o, "max_failures"),

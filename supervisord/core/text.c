@@ -237,6 +237,8 @@ static char *why_text(const struct core_exit *e)
                 return xasprintf(": %s", memory);
         if (e->oom != CORE_OOM_NONE && e->cause == CORE_CAUSE_EXIT)
                 return xasprintf("; the kernel has killed processes of it: %s", memory);
+        if (e->overdue)
+                return xstrdup(" (svcd has killed it at stop.timeout, after its STOPPING=1)");
         return xstrdup(exit_why(e->cause));
 }
 

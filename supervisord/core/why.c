@@ -192,6 +192,16 @@ static char *no_folder(const struct ask *a)
                          a->def->working_directory ? a->def->working_directory : "");
 }
 
+static char *no_socket_folder(const struct ask *a)
+{
+        if (!start_failed_at(a, SHIM_STAGE_LISTEN, ENOENT))
+                return NULL;
+        const char *path = text_start_path(a->x, a->last->stage, a->last->resource);
+        return xasprintf(
+            "the folder of its socket %s does not exist: create it, or correct the path",
+            path ? path : "");
+}
+
 static char *no_program(const struct ask *a)
 {
         if (!start_failed_at(a, SHIM_STAGE_EXEC, ENOENT))
@@ -267,9 +277,20 @@ static bool ended_by(const struct core_exit *e, int signo)
                WTERMSIG(e->wstatus) == signo;
 }
 
+static char *overdue(const struct ask *a)
+{
+        char span[CONF_DURATION_MAX];
+        if (!a->last || !a->last->overdue)
+                return NULL;
+        return xasprintf("it said that it stops (STOPPING=1) and was not gone within stop.timeout, "
+                         "%s, so svcd has killed it",
+                         conf_format_duration(a->def->stop_timeout.v, span));
+}
+
 static char *killed(const struct ask *a)
 {
-        if (!a->last || !ended_by(a->last, SIGKILL) || a->last->oom != CORE_OOM_NONE)
+        if (!a->last || a->last->overdue || !ended_by(a->last, SIGKILL) ||
+            a->last->oom != CORE_OOM_NONE)
                 return NULL;
         return xstrdup(
             "somebody else has killed it (signal KILL): svcd has not; the kernel does so when "
@@ -283,6 +304,17 @@ static char *dumped(const struct ask *a)
                 return NULL;
         return xstrdup("it has crashed, and left a core dump: in its working_directory, or where "
                        "/proc/sys/kernel/core_pattern says");
+}
+
+/* demand_accepts: this, and not its exit code, makes a failure of it. */
+static char *not_accepted(const struct ask *a)
+{
+        if (!a->last || !a->last->pending || !exited_with(a, 0) ||
+            a->def->start.v != CONF_START_ON_DEMAND)
+                return NULL;
+        return xstrdup("it ended while a connection waited that it had not accepted, which is a "
+                       "failure whatever its exit code: it must accept on the socket that it is "
+                       "given (LISTEN_FDS, sd_listen_fds(3))");
 }
 
 static char *not_ready(const struct ask *a)
@@ -459,14 +491,17 @@ static char *now(const struct ask *a)
 
 static char *(*const say[CORE_WHY_COUNT])(const struct ask *a) = {
     [CORE_WHY_NO_FOLDER] = no_folder,
+    [CORE_WHY_NO_SOCKET_FOLDER] = no_socket_folder,
     [CORE_WHY_NO_PROGRAM] = no_program,
     [CORE_WHY_NOT_EXECUTABLE] = not_executable,
     [CORE_WHY_NO_SUCH_COMMAND] = no_such_command,
     [CORE_WHY_BACKGROUND] = background,
     [CORE_WHY_MEMORY_LIMIT] = memory_limit,
     [CORE_WHY_OUT_OF_MEMORY] = out_of_memory,
+    [CORE_WHY_OVERDUE] = overdue,
     [CORE_WHY_KILLED] = killed,
     [CORE_WHY_CORE] = dumped,
+    [CORE_WHY_NOT_ACCEPTED] = not_accepted,
     [CORE_WHY_NOT_READY] = not_ready,
     [CORE_WHY_CHECKS] = checks,
     [CORE_WHY_WATCHDOG] = watchdog,

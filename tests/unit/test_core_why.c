@@ -461,6 +461,83 @@ static void how_it_ended(void **state)
         }
 }
 
+/* svcd's own KILL is not somebody else's. */
+static void stopping_takes_too_long(void **state)
+{
+        struct bench b;
+        (void)state;
+        one_try(&b);
+        bench_apply(&b);
+        bench_started(&b, "a");
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_NOTICE, .notice = CORE_NOTICE_STOPPING});
+        bench_pass(&b, 10000);
+        bench_exited(&b, "a", SIGKILL);
+        facts.program = "./a";
+        check_why(&b, "failures: it is disabled: 1 failure within 60s: killed by signal 9 (KILL) "
+                      "after 10s (svcd has killed it at stop.timeout, after its STOPPING=1)\n"
+                      "overdue: it said that it stops (STOPPING=1) and was not gone within "
+                      "stop.timeout, 10s, so svcd has killed it" RELEASE NO_RETRY);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", false);
+        assert_true(bench_find(&b, "a")->exits[0].overdue);
+        bench_done(&b);
+}
+
+static struct conf_service *with_socket(struct bench *b, const char *address)
+{
+        struct conf_service *s = one_try(b);
+        s->start = (struct conf_int){CONF_START_ON_DEMAND, true};
+        GROW(s->sockets.v, s->sockets.n, s->sockets.cap);
+        s->sockets.v[s->sockets.n++] = (struct conf_socket){.address = xstrdup(address)};
+        return s;
+}
+
+static void not_accepted(void **state)
+{
+        struct bench b;
+        (void)state;
+        with_socket(&b, "127.0.0.1:8300");
+        bench_apply(&b);
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_LISTENING, .run = 1});
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_LISTENING, .pending = true});
+        bench_started(&b, "a");
+        b.now_ms += 100;
+        struct core_event ev = bench_exit(&b, "a", EXIT(0));
+        ev.exit.pending = true;
+        bench_send(&b, "a", ev);
+        facts.program = "./a";
+        check_why(&b, "failures: it is disabled: 1 failure within 60s: exited with code 0 after "
+                      "100ms\n"
+                      "not-accepted: it ended while a connection waited that it had not accepted, "
+                      "which is a failure whatever its exit code: it must accept on the socket "
+                      "that it is given (LISTEN_FDS, sd_listen_fds(3))" RELEASE NO_RETRY);
+        defs_add(b.conf, "a");
+        next_svcd(&b, "boot-1", false);
+        assert_true(bench_find(&b, "a")->exits[0].pending);
+        bench_done(&b);
+}
+
+static void no_folder_for_its_socket(void **state)
+{
+        struct bench b;
+        (void)state;
+        with_socket(&b, "/home/a/run/a.sock");
+        bench_apply(&b);
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_START_FAILED,
+                                       .run = 1,
+                                       .stage = SHIM_STAGE_LISTEN,
+                                       .resource = 1,
+                                       .error = ENOENT});
+        facts.program = "./a";
+        check_why(&b, "failures: it is disabled: 1 failure within 60s: cannot start: listen "
+                      "/home/a/run/a.sock: No such file or directory\n"
+                      "no-socket-folder: the folder of its socket /home/a/run/a.sock does not "
+                      "exist: create it, or correct the path" RELEASE NO_RETRY);
+        bench_done(&b);
+}
+
 static void shim_lost(void **state)
 {
         struct bench b;
@@ -553,16 +630,29 @@ static void all_were_said(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(up),           cmocka_unit_test(checked),
-            cmocka_unit_test(degraded),     cmocka_unit_test(not_ready),
-            cmocka_unit_test(waits),        cmocka_unit_test(yields),
-            cmocka_unit_test(stuck),        cmocka_unit_test(down_for_a_moment),
-            cmocka_unit_test(disabled),     cmocka_unit_test(down),
-            cmocka_unit_test(adopting),     cmocka_unit_test(on_demand),
-            cmocka_unit_test(not_heard_of), cmocka_unit_test(other),
-            cmocka_unit_test(start_failed), cmocka_unit_test(how_it_ended),
-            cmocka_unit_test(shim_lost),    cmocka_unit_test(changed),
-            cmocka_unit_test(definitions),  cmocka_unit_test(all_were_said), /* the last */
+            cmocka_unit_test(up),
+            cmocka_unit_test(checked),
+            cmocka_unit_test(degraded),
+            cmocka_unit_test(not_ready),
+            cmocka_unit_test(waits),
+            cmocka_unit_test(yields),
+            cmocka_unit_test(stuck),
+            cmocka_unit_test(down_for_a_moment),
+            cmocka_unit_test(disabled),
+            cmocka_unit_test(down),
+            cmocka_unit_test(adopting),
+            cmocka_unit_test(on_demand),
+            cmocka_unit_test(not_heard_of),
+            cmocka_unit_test(other),
+            cmocka_unit_test(start_failed),
+            cmocka_unit_test(how_it_ended),
+            cmocka_unit_test(stopping_takes_too_long),
+            cmocka_unit_test(not_accepted),
+            cmocka_unit_test(no_folder_for_its_socket),
+            cmocka_unit_test(shim_lost),
+            cmocka_unit_test(changed),
+            cmocka_unit_test(definitions),
+            cmocka_unit_test(all_were_said), /* the last */
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
