@@ -21,10 +21,10 @@ const struct doctor_row doctor_rows[DOCTOR_COUNT] = {
 
 void doctor_facts_done(struct doctor_facts *f)
 {
-        char *const strings[] = {f->root,        f->run,        f->version,  f->boot,
-                                 f->folders,     f->disk_error, f->programs, f->ports_held,
-                                 f->ports_local, f->sendmail,   f->command,  f->policy,
-                                 f->policy_wrong};
+        char *const strings[] = {f->root,        f->run,          f->version,  f->boot,
+                                 f->folders,     f->disk_error,   f->programs, f->ports_held,
+                                 f->ports_local, f->ports_silent, f->sendmail, f->command,
+                                 f->policy,      f->policy_wrong};
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         json_decref(f->info);
@@ -206,6 +206,13 @@ static char *programs_ok(const struct doctor_facts *f UNUSED)
 static char *ports_held(const struct doctor_facts *f)
 {
         return f->ports_held ? xasprintf("held by somebody else: %s", f->ports_held) : NULL;
+}
+
+static char *ports_silent(const struct doctor_facts *f)
+{
+        return f->ports_silent
+                   ? xasprintf("nobody listens on the port of what runs: %s", f->ports_silent)
+                   : NULL;
 }
 
 static char *ports_local(const struct doctor_facts *f)
@@ -450,6 +457,7 @@ static char *(*const say[DOCTOR_COUNT])(const struct doctor_facts *f) = {
     [DOCTOR_PROGRAMS_MISSING] = programs_missing,
     [DOCTOR_PROGRAMS_OK] = programs_ok,
     [DOCTOR_PORTS_HELD] = ports_held,
+    [DOCTOR_PORTS_SILENT] = ports_silent,
     [DOCTOR_PORTS_LOCAL] = ports_local,
     [DOCTOR_PORTS_OK] = ports_ok,
     [DOCTOR_ALERTS_NO_SENDMAIL] = alerts_no_sendmail,

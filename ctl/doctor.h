@@ -51,8 +51,8 @@ struct doctor_facts {
             errors; /* of the definitions; errors, then messages on alerts do not count */
         char *policy, *policy_wrong; /* the host's that is in force; what is wrong with it */
         char *programs; /* services whose program is not there: "redis (redis-server)" */
-        char *ports_held, *ports_local; /* "web 8300" */
-        int64_t ports;                  /* services that have one and run */
+        char *ports_held, *ports_silent, *ports_local; /* "web 8300" */
+        int64_t ports;                                 /* services that have one and run */
         bool alerts_email, alerts_command;
         char *sendmail, *command; /* the programs; NULL = not found */
         int64_t alerts_waiting;

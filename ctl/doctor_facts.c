@@ -234,34 +234,41 @@ static void look_at_definitions(struct gather *g)
 
 /* ---- ports ---- */
 
-static void look_at_port(struct gather *g, const json_t *s, int port, size_t *held, size_t *local)
+struct port_counts {
+        size_t held, silent, local;
+};
+
+static void look_at_port(struct gather *g, const json_t *s, int port, struct port_counts *n)
 {
         _cleanup_netdiag_ struct netdiag l = {0};
         const char *state = jget_string(s, "state");
         bool runs = str_eq(state, "running") || str_eq(state, "reloading"), outside = false;
         bool down =
             str_eq(state, "backoff") || str_eq(state, "disabled") || str_eq(state, "stopped");
-        if (netdiag_listeners(port, &l) < 0 || l.n == 0)
+        if (netdiag_listeners(port, &l) < 0)
                 return;
         for (size_t i = 0; i < l.n; i++)
                 outside |= !netdiag_is_loopback(&l.v[i]);
         _cleanup_free_ char *text = xasprintf("%s %d", jget_string(s, "name"), port);
         g->f->ports += runs;
-        if (down)
-                list_add(&g->f->ports_held, text, held);
+        if (down && l.n > 0)
+                list_add(&g->f->ports_held, text, &n->held);
+        else if (runs && l.n == 0)
+                list_add(&g->f->ports_silent, text, &n->silent);
         else if (runs && !outside)
-                list_add(&g->f->ports_local, text, local);
+                list_add(&g->f->ports_local, text, &n->local);
 }
 
 static void look_at_ports(struct gather *g)
 {
-        size_t i, held = 0, local = 0;
+        struct port_counts n = {0};
+        size_t i;
         json_t *s;
         json_array_foreach(g->services, i, s)
         {
                 int64_t port;
                 if (jget_int(s, "port", &port) && jget_string(s, "name"))
-                        look_at_port(g, s, (int)port, &held, &local);
+                        look_at_port(g, s, (int)port, &n);
         }
 }
 

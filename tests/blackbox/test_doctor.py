@@ -153,6 +153,10 @@ class Doctor(SvcdTest):
             b: {{command: sleep 1000, port: {others}, ready: exec}}
         """)
         self.running("a")
+        self.running("b")
+        found = self.doctor()["ports"]
+        self.assertEqual((found["code"], found["state"], found["text"]),
+                         ("ports-silent", "warning", f"nobody listens on the port of what runs: b {others}"))
         self.svcctl("stop", "b")
         found = self.doctor()["ports"]
         self.assertEqual((found["code"], found["text"]),

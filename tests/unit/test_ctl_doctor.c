@@ -159,6 +159,8 @@ static void files(void **state)
         FOUND(PROGRAMS_MISSING, "not found: redis (redis-server)",
               set(&f.programs, "redis (redis-server)"));
         FOUND(PORTS_HELD, "held by somebody else: web 8300", set(&f.ports_held, "web 8300"));
+        FOUND(PORTS_SILENT, "nobody listens on the port of what runs: web 8300",
+              set(&f.ports_silent, "web 8300"));
         FOUND(PORTS_LOCAL, "listened on locally only, not reachable from outside: web 8300",
               set(&f.ports_local, "web 8300"));
 }
