@@ -5,6 +5,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 import time
 import unittest
@@ -56,6 +57,8 @@ class Tap(unittest.TestResult):
 
 def main():
     path, picks = sys.argv[1], sys.argv[2:]
+    # A shell ignores it for what it starts in the background, and so would every program that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     name = os.path.basename(path).removesuffix(".py")
     sys.path.insert(0, os.path.dirname(path))
     spec = importlib.util.spec_from_file_location(name, path)
