@@ -114,9 +114,28 @@ class Alerts(SvcdTest):
         self.svcctl("start", "a")
         self.assertEqual(self.written("told", 2), ["disabled", "recovered"])
         self.assertIn("X-Svcd-Event: recovered", self.mails(2))
+        self.until(lambda: self.spool() == [], what="the spool to be empty")
         self.assertEqual([e["alert"] for e in self.events("alert sent") if e["by"] == "email"],
                          ["disabled", "recovered"])
         self.assertEqual({e["by"] for e in self.events("alert failed")}, {"email"})
+
+    def test_what_fails_goes_behind(self):
+        """One child at a time: a mailer that takes its time to fail is tried for one alert, not for each."""
+        self.sendmail("echo x >> tries; while [ ! -e fail ]; do sleep 0.02; done; exit 75\n")
+        self.script("bad.sh", BAD)
+        self.script("alert.sh", "cat > /dev/null\n")
+        names = [f"s{i}" for i in range(3)]
+        self.config("alerts: {command: ./alert.sh, email: me@example.org}\nservices:\n" + "".join(
+            f"  {name}: {{command: ./bad.sh, restart: {{max_failures: 1}}}}\n" for name in names))
+        self.start()
+        for name in names:
+            self.in_state(name, "disabled")
+        self.written("tries")
+        self.write("fail", "")
+        self.until(lambda: len(self.events("alert sent")) == 3, what="the command, three times")
+        with open(os.path.join(self.root, "svcd/events.ndjson"), encoding="utf-8") as f:
+            order = [e["by"] for e in map(json.loads, f.read().split("\n")[:-1]) if e["event"].startswith("alert ")]
+        self.assertEqual(order[:4], ["email", "command", "command", "command"])
 
     def test_order_of_what_was_left(self):
         """What an earlier svcd has left is sent in the order in which it happened."""

@@ -127,6 +127,16 @@ class Notify(SvcdTest):
         e = self.last_exit()
         self.assertEqual((e["cause"], e["code"], e["failure"]), ("exit", 0, True))
 
+    def test_stopping_for_too_long(self):
+        """svcd kills it, and does not say that somebody else has."""
+        pid = self.begin("ready: notify, stop: {timeout: 300ms}")
+        self.say("STOPPING=1")
+        self.another(pid)
+        self.assertIn("(svcd has killed it at stop.timeout, after its STOPPING=1)", self.last_exit()["text"])
+        why = self.svcctl("why", "a").out
+        self.assertIn("was not gone within stop.timeout, 300ms, so svcd has killed it", why)
+        self.assertNotIn("somebody else", why)
+
     def test_more_time(self):
         self.begin(f"ready: notify, ready_timeout: {500 * SLOW}ms, stop: {{timeout: {500 * SLOW}ms}}", ready=False)
         self.say("EXTEND_TIMEOUT_USEC=60000000")

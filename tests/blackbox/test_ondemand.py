@@ -203,6 +203,7 @@ class OnDemand(SvcdTest):
         with connect(self.at):
             self.in_state("web", "disabled")
         self.assertIn("3 failures within 60s: exited with code 0", self.service("web")["note"])
+        self.assertIn("it ended while a connection waited that it had not accepted", self.svcctl("why", "web").out)
         self.until(lambda: refused(self.at), what="the socket to be closed")
         self.svcctl("enable", "web")
         self.listening()
