@@ -133,6 +133,16 @@ static void check_environment(struct conf_at *at, struct policy *p)
         }
 }
 
+static void read_default(struct policy *p, enum policy_setting s)
+{
+        const char *text = policy_settings[s].fallback;
+        if (text) /* numbers only have one */
+                *(struct conf_int *)member(p, s) =
+                    (struct conf_int){.v = strtoll(text, NULL, 10), .set = true};
+        p->origin[s] = (struct conf_origin){0};
+}
+
+/* A range that has no port in it is no range: services keep the usual one. */
 static void check_ports(struct conf_at *at, struct policy *p)
 {
         if (p->ports_last.v >= p->ports_first.v)
@@ -143,19 +153,11 @@ static void check_ports(struct conf_at *at, struct policy *p)
         conf_fail_place(at, &p->origin[s].place, "the last port, %lld, is below the first, %lld",
                         (long long)p->ports_last.v, (long long)p->ports_first.v);
         at->key = NULL;
-        p->ports_last.v = MAX(p->ports_first.v, p->ports_last.v);
-        p->ports_first.v = p->ports_last.v;
+        read_default(p, POLICY_ports_first);
+        read_default(p, POLICY_ports_last);
 }
 
 /* ---- reading ---- */
-
-static void read_default(struct policy *p, enum policy_setting s)
-{
-        const char *text = policy_settings[s].fallback;
-        if (text) /* numbers only have one */
-                *(struct conf_int *)member(p, s) =
-                    (struct conf_int){.v = strtoll(text, NULL, 10), .set = true};
-}
 
 static void read_value(struct conf_at *at, struct policy *p, enum policy_setting s,
                        const struct conf_pair *pair)
@@ -171,7 +173,7 @@ static void read_value(struct conf_at *at, struct policy *p, enum policy_setting
                 check_sendmail(at, p, pair->value);
         if (!ok && info->type != CONF_ENVIRONMENT)
                 read_default(p, s);
-        if (conf_value_set(info, member(p, s)))
+        else if (conf_value_set(info, member(p, s)))
                 p->origin[s] = (struct conf_origin){.source = CONF_FROM_POLICY,
                                                     .place = conf_place_of(at, pair->key)};
 }

@@ -98,6 +98,30 @@ static void test_nothing_said(void **state)
         }
 }
 
+/* What makes no sense is not in force, neither half of it: services that were fine with the defaults still are. */
+static void test_port_ranges_that_are_none(void **state)
+{
+        static const char *const texts[] = {
+            "ports: {first: 9000, last: 8000}\n",
+            "ports: {first: 9000}\n",
+            "ports: {last: 8000}\n",
+            "ports: {first: 0}\n",
+            "ports: {last: many}\n",
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                struct diag diag = {0};
+                struct policy *p = parsed(texts[i], &diag);
+                assert_int_equal(diag.errors, 1);
+                assert_int_equal(policy_number(p, POLICY_ports_first), 8300);
+                assert_int_equal(policy_number(p, POLICY_ports_last), 8499);
+                assert_null(policy_place(p, POLICY_ports_first).file);
+                assert_null(policy_place(p, POLICY_ports_last).file);
+                policy_unref(p);
+                diag_done(&diag);
+        }
+}
+
 static void test_errors(void **state)
 {
         static const struct {
@@ -440,6 +464,7 @@ int main(void)
             cmocka_unit_test(test_reading),
             cmocka_unit_test(test_nothing_said),
             cmocka_unit_test(test_errors),
+            cmocka_unit_test(test_port_ranges_that_are_none),
             cmocka_unit_test(test_too_much),
             cmocka_unit_test(test_too_much_by_default),
             cmocka_unit_test(test_the_limit_is_the_value),
