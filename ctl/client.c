@@ -13,8 +13,10 @@
 
 #include "common/clock.h"
 #include "common/varlink.h"
+#include "ctl/jget.h"
 
 #define READ_LEAST 65536
+#define POLICY_MS  2000 /* for where its policy is: what follows can be done without it */
 
 static volatile sig_atomic_t interrupted;
 static sigset_t wait_mask; /* while waiting: with the signals of client_detachable let through */
@@ -185,14 +187,28 @@ int client_ask(struct ctl *ctl, const char *method, json_t *parameters, json_t *
         return client_call(&c, ctl, method, parameters, ret);
 }
 
-json_t *client_info(struct ctl *ctl)
+static json_t *info_by(struct ctl *ctl, int64_t deadline_ms)
 {
         _cleanup_client_ struct client c = {.fd = -1};
         _cleanup_reply_ struct reply reply = {0};
         if (client_try(&c, ctl) < 0)
                 return NULL;
         client_send(&c, "GetInfo", NULL, false);
-        if (client_next(&c, ctl_answer_by(ctl), &reply) < 0 || reply.error)
+        if (client_next(&c, deadline_ms, &reply) < 0 || reply.error)
                 return NULL;
         return json_incref(json_object_get(reply.parameters, "info"));
+}
+
+json_t *client_info(struct ctl *ctl)
+{
+        return info_by(ctl, ctl_answer_by(ctl));
+}
+
+void client_take_policy(struct ctl *ctl, const json_t *info)
+{
+        json_t *asked = info ? NULL : info_by(ctl, clock_mono_ms() + POLICY_MS);
+        const char *path = jget_string(info ? info : asked, "policy_path");
+        if (path)
+                paths_set_policy(&ctl->paths, path);
+        json_decref(asked);
 }

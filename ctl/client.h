@@ -66,4 +66,8 @@ int client_ask(struct ctl *ctl, const char *method, json_t *parameters, json_t *
 /* What the running svcd says of itself, or NULL if it cannot be asked: nothing is said then. */
 json_t *client_info(struct ctl *ctl);
 
+/* The host's rules are looked for where the running svcd does so, which may have been given a --policy. INFO as of
+ * client_info; NULL: it is asked, for no longer than a moment. */
+void client_take_policy(struct ctl *ctl, const json_t *info);
+
 #endif

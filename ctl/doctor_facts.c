@@ -430,6 +430,8 @@ void doctor_gather(struct ctl *ctl, struct doctor_facts *ret)
                                      .run = xstrdup(ctl->paths.run),
                                      .version = xstrdup(SVCD_VERSION)};
         look_at_svcd(&g);
+        if (ret->info)
+                client_take_policy(ctl, ret->info);
         if (jget_int(ret->info, "uid", &uid))
                 g.uid = (uid_t)uid;
         _cleanup_free_ char *user = xstrdup(user_name(g.uid, buf));

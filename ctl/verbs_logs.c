@@ -76,6 +76,7 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
 {
         struct ctl *ctl = l->ctl;
         struct diag diag = {0};
+        client_take_policy(ctl, NULL);
         struct conf *conf = conf_load(&ctl->paths, ctl->paths.home, &diag);
         const char **known = xcalloc(conf->n + there->n + 1, sizeof(*known));
         size_t n = 0;

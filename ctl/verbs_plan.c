@@ -111,8 +111,10 @@ static struct conf *load(struct ctl *ctl, struct diag *diag)
 /* --policy: who names one wants to know what is wrong with it. */
 static struct conf *load_under(struct ctl *ctl, const char *policy, struct diag *diag)
 {
-        if (!policy)
+        if (!policy) {
+                client_take_policy(ctl, NULL);
                 return load(ctl, diag);
+        }
         paths_set_policy(&ctl->paths, policy);
         if (access(ctl->paths.policy, F_OK) < 0)
                 diag_add(diag, DIAG_ERROR, ctl->paths.policy, 0, 0, NULL, NULL, "%s",

@@ -1,5 +1,5 @@
 /* verbs_ports: which service has which port, who listens, on which address, what is free. svcd need not run: the
- * definitions, the shims' locks and the kernel say all of it.
+ * definitions, the shims' locks and the kernel say all of it; it is asked where the host's policy is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "common/holder.h"
 #include "common/netdiag.h"
 #include "common/reach.h"
+#include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 #include "ctl/verbs.h"
@@ -99,6 +100,7 @@ static int by_port(const void *a, const void *b)
 static int find(struct ports *p)
 {
         struct diag diag = {0};
+        client_take_policy(p->ctl, NULL);
         p->conf = conf_load(&p->ctl->paths, p->ctl->paths.home, &diag);
         diag_done(&diag);
         conf_port_range(p->conf, &p->first, &p->last);

@@ -274,6 +274,7 @@ json_t *view_info(const struct daemon *d, int64_t now_ms)
         json_object_set_new(o, "root", view_text(d->paths.root));
         json_object_set_new(o, "run", view_text(d->paths.run));
         json_object_set_new(o, "policy", view_text(d->conf->policy ? d->conf->policy->file : NULL));
+        json_object_set_new(o, "policy_path", view_text(d->paths.policy));
         json_object_set_new(o, "host", owned(policy_host(d->conf->policy, d->user.name)));
         json_object_set_new(o, "started", when(d->started_wall_ms));
         json_object_set_new(o, "uptime_ms", json_integer(now_ms - d->started_ms));

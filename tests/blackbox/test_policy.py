@@ -1,6 +1,7 @@
 """The host's policy: what its provider rules for every account, whose word is believed, what an error in it
 costs; and the settings of the account as a whole, which are shown beside it."""
 
+import json
 import os
 import pwd
 import shutil
@@ -186,6 +187,20 @@ class Gives(PolicyTest):
         s = self.running("a")
         self.assertEqual((s["host"], self.state("b")), ("nobody.example.net", "invalid"))
         self.assertTrue(os.path.exists(os.path.join(self.root, "svcd/last-good-policy.yaml")))
+
+    def test_svcctl_looks_where_svcd_does(self):
+        """Whatever file svcd was told to read: nobody is sent to a port that svcd then refuses."""
+        self.policy("ports: {first: 9000, last: 9003}\n")
+        self.config("services:\n  a: {command: sleep 1000, port: 9001, ready: exec}\n")
+        self.start()
+        self.running("a")
+        ports = json.loads(self.svcctl("ports", "--json").out)
+        self.assertEqual((ports["first"], ports["last"]), (9000, 9003))
+        self.svcctl("check")
+        self.config("services:\n  a: {command: sleep 1000, port: 8300, ready: exec}\n")
+        said = self.svcctl("check", status=1).err
+        self.assertIn(f"8300 is out of range (9000 to 9003; the host's policy, {self.file}:1)", said)
+        self.assertRegex(self.run_svcctl("doctor").out, r"problem +definitions +.*1 error")
 
     def test_an_upgrade_keeps_the_policy(self):
         self.policy("ports: {first: 9000, last: 9100}\n")
