@@ -88,6 +88,7 @@ static bool step(struct daemon *d)
 {
         bool asked = false;
         int64_t now = clock_mono_ms(), wall = clock_wall_ms();
+        portwatch_look(d, now);
         while (d->first) {
                 struct posted *p = d->first;
                 d->first = p->next;

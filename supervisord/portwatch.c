@@ -11,6 +11,8 @@
 #define FIRST_MS 2
 #define LAST_MS  100
 
+#define SAID_MOST 4 /* addresses */
+
 struct portwatch {
         struct portwatch *next;
         struct daemon *d;
@@ -79,6 +81,39 @@ void portwatch_start(struct daemon *d, struct core_service *s)
         watches = w;
         ev_timer_init(&w->timer, timer_cb, FIRST_MS / 1000.0, 0);
         ev_timer_start(d->loop, &w->timer);
+}
+
+/* "127.0.0.1:8487, [::]:8488"; NULL if it listens on nothing, or on its port after all. Caller frees. */
+static char *elsewhere(struct portwatch *w)
+{
+        _cleanup_netdiag_ struct netdiag l = {0};
+        _cleanup_strbuf_ struct strbuf b = {0};
+        char text[NETDIAG_TEXT_MAX];
+        listeners_tree(link_pid(w->d, w->svc), &l);
+        for (size_t i = 0; i < l.n; i++) {
+                if (l.v[i].port == w->svc->def->port.v)
+                        return NULL;
+                if (i < SAID_MOST)
+                        strbuf_addf(&b, "%s%s", i ? ", " : "", netdiag_text(&l.v[i], text));
+        }
+        if (l.n > SAID_MOST)
+                strbuf_addf(&b, " and %zu more", l.n - SAID_MOST);
+        return l.n ? strbuf_take(&b) : NULL;
+}
+
+void portwatch_look(struct daemon *d, int64_t now_ms)
+{
+        for (struct portwatch *w = watches; w; w = w->next) {
+                if (w->svc->deadline_ms > now_ms)
+                        continue;
+                _cleanup_free_ char *text = elsewhere(w);
+                struct core_event ev = {.type = CORE_EV_ELSEWHERE,
+                                        .uid = -1,
+                                        .run = w->svc->run,
+                                        .text = text};
+                if (text)
+                        daemon_post(d, w->svc, &ev);
+        }
 }
 
 void portwatch_stop(struct daemon *d, struct core_service *s)

@@ -9,6 +9,11 @@
 struct daemon;
 
 void portwatch_start(struct daemon *d, struct core_service *s);
+
+/* To be called before the core learns that it is NOW_MS: of each service whose time is over by then, and which listens
+ * on other ports than its own, ELSEWHERE is posted. Looks at its processes, once for that end. */
+void portwatch_look(struct daemon *d, int64_t now_ms);
+
 void portwatch_stop(struct daemon *d, struct core_service *s);
 void portwatch_done(struct daemon *d);
 

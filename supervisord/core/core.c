@@ -69,6 +69,7 @@ void svc_free(struct svc *x)
         free(x->s.checks);
         free(x->check_text);
         free(x->port_holder);
+        free(x->elsewhere);
         free(x->reach);
         free(x->start_error);
         free(x->stuck);
@@ -244,6 +245,15 @@ static void svc_reach(struct svc *x, const char *text)
         x->reach = text ? xstrndup(text, CORE_TEXT_MAX) : NULL;
 }
 
+static void svc_elsewhere(struct svc *x, const char *text)
+{
+        if (x->s.actual != CORE_STARTING || !svc_def(x)->port.set)
+                return;
+        free(x->elsewhere);
+        x->elsewhere = xasprintf("it listens on %.*s, not on its port %lld", CORE_TEXT_MAX, text,
+                                 (long long)svc_def(x)->port.v);
+}
+
 static void observe(struct svc *x, const struct core_event *ev)
 {
         /* 0 = the caller does not say; anything else must be the run that is up. */
@@ -255,6 +265,8 @@ static void observe(struct svc *x, const struct core_event *ev)
                 svc_status(x, ev->text);
         else if (ev->type == CORE_EV_PORT_HELD)
                 machine(x, M_PORT_HELD, ev);
+        else if (ev->type == CORE_EV_ELSEWHERE)
+                svc_elsewhere(x, ev->text);
         else if (ev->type == CORE_EV_REACH)
                 svc_reach(x, ev->text);
         else if (ev->type == CORE_EV_NOTICE)
@@ -312,6 +324,7 @@ void core_event(struct core *c, struct core_service *s, const struct core_event 
         case CORE_EV_READY:
         case CORE_EV_STATUS:
         case CORE_EV_PORT_HELD:
+        case CORE_EV_ELSEWHERE:
         case CORE_EV_REACH:
         case CORE_EV_NOTICE:
         case CORE_EV_STUCK:

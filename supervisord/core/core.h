@@ -377,9 +377,10 @@ enum core_event_type {
         /* observations */
         CORE_EV_READY,     /* it listens on its port */
         CORE_EV_PORT_HELD, /* somebody else listens on its port: text */
-        CORE_EV_REACH,     /* text: what is to be said of what it listens on; NULL = nothing */
-        CORE_EV_STATUS,    /* text */
-        CORE_EV_NOTICE,    /* notice, with for_ms or pid */
+        CORE_EV_ELSEWHERE, /* ready_timeout is about to end: what it listens on instead of its port: text */
+        CORE_EV_REACH,  /* text: what is to be said of what it listens on; NULL = nothing */
+        CORE_EV_STATUS, /* text */
+        CORE_EV_NOTICE, /* notice, with for_ms or pid */
         CORE_EV_CHECK, /* of the one that runs: ok, or degraded; code; text = why it is neither, output =
                            what it said; error != 0: it could not be run for lack of something, which says
                            nothing of the service */

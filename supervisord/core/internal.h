@@ -118,6 +118,8 @@ struct svc {
         bool store_told;     /* and that descriptors are not kept */
         char *
             port_holder; /* of a run that is not, or was not, ready: who else listened on its port; NULL = nobody, as far as known */
+        char *
+            elsewhere; /* of a run that was not ready: "it listens on …, not on its port …"; NULL = not known */
         char *reach; /* why what it listens on cannot be reached; NULL = nothing is to be said */
         char *check_text;  /* why the last check was no good */
         char *start_error; /* more than errno about the last failed start */

@@ -46,6 +46,8 @@ void machine_go(struct svc *x, enum core_actual to)
         if (to == CORE_RUNNING) {
                 free(x->port_holder);
                 x->port_holder = NULL;
+                free(x->elsewhere);
+                x->elsewhere = NULL;
         }
         if (to != CORE_STARTING && to != CORE_RUNNING)
                 monitor_end(x);

@@ -34,6 +34,12 @@ static void add_port_holder(struct strbuf *b, const struct svc *x)
                             x->port_holder);
 }
 
+static void add_elsewhere(struct strbuf *b, const struct svc *x)
+{
+        if (x->elsewhere && x->s.exits_n && x->s.exits[0].cause == CORE_CAUSE_READY)
+                strbuf_addf(b, "; %s", x->elsewhere);
+}
+
 static void add_hint(struct strbuf *b, const struct svc *x)
 {
         if (!x->s.exits_n || x->s.exits[0].cause != CORE_CAUSE_DAEMONIZED)
@@ -56,6 +62,7 @@ static void note_failures(struct strbuf *b, const struct svc *x, int64_t now_ms)
                             text_window(svc_def(x), buf));
         add_failures(b, x);
         add_port_holder(b, x);
+        add_elsewhere(b, x);
         add_hint(b, x);
         if (x->retry_at_ms)
                 strbuf_addf(b, "; tried again in %s",
@@ -107,6 +114,7 @@ static void note_backoff(struct strbuf *b, const struct svc *x, int64_t now_ms)
         strbuf_add(b, ": ");
         add_failures(b, x);
         add_port_holder(b, x);
+        add_elsewhere(b, x);
         add_hint(b, x);
 }
 

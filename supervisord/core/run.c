@@ -91,6 +91,8 @@ static void ask_shim(struct svc *x, bool listen)
         svc_status(x, NULL);
         free(x->port_holder);
         x->port_holder = NULL;
+        free(x->elsewhere);
+        x->elsewhere = NULL;
         x->replace = false;
         x->shim = true;
         x->paced_ms = 0;

@@ -199,6 +199,8 @@ void on_not_ready(struct svc *x, const struct core_event *ev UNUSED)
         struct line l = line_new("not ready");
         line_int(&l, "run", x->s.run);
         line_ms(&l, "after", x->c->now_ms - x->s.started_ms);
+        if (x->elsewhere)
+                line_str(&l, "reason", x->elsewhere);
         line_log(x, &l, true);
         run_stop(x, CORE_CAUSE_READY);
 }

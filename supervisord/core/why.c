@@ -323,9 +323,10 @@ static char *not_ready(const struct ask *a)
         if (!a->last || a->last->cause != CORE_CAUSE_READY)
                 return NULL;
         _cleanup_free_ char *ready = conf_print(a->def, SETTING_ready);
-        return xasprintf("it was not ready (ready: %s) within ready_timeout, %s",
+        return xasprintf("it was not ready (ready: %s) within ready_timeout, %s%s%s",
                          ready ? ready : "exec",
-                         conf_format_duration(a->def->ready_timeout.v, span));
+                         conf_format_duration(a->def->ready_timeout.v, span),
+                         a->x->elsewhere ? ": " : "", a->x->elsewhere ? a->x->elsewhere : "");
 }
 
 static char *checks(const struct ask *a)

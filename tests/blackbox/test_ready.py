@@ -69,6 +69,23 @@ class Ready(SvcdTest):
         os.kill(thief, signal.SIGUSR1)
         self.assertEqual(self.running("a")["pid"], s["pid"])
 
+    def test_where_it_listens_instead(self):
+        """The usual mistake: the program has its port from elsewhere. Said when it is known to be that."""
+        port, other = free_port(), free_port()
+        serve = self.python("p.py", f"""
+            import signal, socket
+            s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", {other})); s.listen()
+            while True: signal.pause()
+        """)
+        self.config(f"services: {{a: {{command: {serve}, port: {port}, ready_timeout: 2s, "
+                    "restart: {max_failures: 1}}}\n")
+        self.start()
+        said = f"it listens on 127.0.0.1:{other}, not on its port {port}"
+        self.logged("a", f' svcd not ready run=1 after=[^ ]+ reason="{said}"')
+        self.assertIn(said, self.in_state("a", "disabled")["note"])
+        self.assertIn(f"within ready_timeout, 2s: {said}", self.svcctl("why", "a").out)
+
     def test_its_port_may_be_a_daemonized_childs(self):
         port = free_port()
         serve = self.python("p.py", """

@@ -145,6 +145,37 @@ static void not_ready(void **state)
         bench_done(&b);
 }
 
+/* What it listens on instead is what one has to know. */
+static void ready_elsewhere(void **state)
+{
+        struct bench b;
+        (void)state;
+        struct conf_service *s = one_try(&b);
+        s->ready.v = CONF_READY_PORT;
+        s->port = (struct conf_int){8300, true};
+        bench_apply(&b);
+        bench_started(&b, "a");
+        expect_log(&b, "a: started run=1 pid=101 command=./a (not logged)");
+        b.now_ms += 60000;
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_ELSEWHERE, .run = 9, .text = "[::]:1"});
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_ELSEWHERE,
+                                       .run = 1,
+                                       .text = "127.0.0.1:8301"});
+        bench_pass(&b, 0);
+        expect_log(&b, "a: not ready run=1 after=60s reason=\"it listens on 127.0.0.1:8301, not on "
+                       "its port 8300\"");
+        bench_send(&b, "a", (struct core_event){.type = CORE_EV_ELSEWHERE, .text = "[::]:1"});
+        bench_exited(&b, "a", EXIT(0));
+        check_why(
+            &b, "failures: it is disabled: 1 failure within 60s: exited with code 0 after 60s (not "
+                "ready in time); it listens on 127.0.0.1:8301, not on its port 8300\n"
+                "not-ready: it was not ready (ready: port) within ready_timeout, 1m: it listens on "
+                "127.0.0.1:8301, not on its port 8300" RELEASE NO_RETRY);
+        bench_done(&b);
+}
+
 static void waits(void **state)
 {
         struct bench b;
@@ -634,6 +665,7 @@ int main(void)
             cmocka_unit_test(checked),
             cmocka_unit_test(degraded),
             cmocka_unit_test(not_ready),
+            cmocka_unit_test(ready_elsewhere),
             cmocka_unit_test(waits),
             cmocka_unit_test(yields),
             cmocka_unit_test(stuck),
