@@ -146,7 +146,7 @@ static void dispatch(struct logfollow *f, const struct inotify_event *e)
                 file_came(f, e->name);
         else if (!(e->mask & IN_IGNORED))
                 for (size_t i = 0; i < f->n; i++)
-                        f->v[i]->stale |= f->v[i]->watch == e->wd;
+                        f->v[i]->stale |= f->v[i]->watch == e->wd || f->v[i]->next_watch == e->wd;
 }
 
 static void read_events(struct logfollow *f)

@@ -3,7 +3,8 @@
  * log is deleted, emptied or made again, and when the whole folder is.
  *
  * The files are the shim's: it renames NAME.log to NAME.log.1 and goes on in a new NAME.log. So
- * what was read last is followed until a newer file exists; then it has got its last line. Lines are
+ * what was read last is followed until a newer file has something in it; then it has got its last line (when
+ * others rename the log and make a new one, the shim goes on in the old one until it sees that). Lines are
  * given out when they are whole: a writer may take back the beginning of one that it could not finish.
  */
 #ifndef SVCD_CTL_LOGFOLLOW_H
@@ -19,6 +20,7 @@
 struct logtail {
         struct logread l; /* of the one file that is followed; n == 0: there is none yet */
         int watch;
+        int next_watch;          /* of the one that follows and is still empty */
         int64_t seen;            /* up to here no newline comes behind l.to */
         char mark[LOGTAIL_MARK]; /* what stands in front of l.to: else the file was written anew */
         size_t mark_n;

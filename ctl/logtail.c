@@ -23,7 +23,9 @@ static void drop_file(struct logtail *t, int inotify)
 {
         if (t->watch >= 0)
                 inotify_rm_watch(inotify, t->watch);
-        t->watch = -1;
+        if (t->next_watch >= 0)
+                inotify_rm_watch(inotify, t->next_watch);
+        t->watch = t->next_watch = -1;
         for (size_t i = 0; i < t->l.n; i++)
                 logpart_close(&t->l.files[i]);
         t->l.n = 0;
@@ -45,12 +47,17 @@ static void set_mark(struct logtail *t)
         t->mark_n = logpart_read(part(t), t->mark, (size_t)(t->l.to.offset - from), from);
 }
 
-/* By the descriptor: the name may be another file's by now. */
-static int watch_file(struct logtail *t, int inotify)
+/* By the descriptor: the name may be another file's by now. Returns the watch, or -1. */
+static int watch_part(int inotify, const struct logpart *p)
 {
         char link[64];
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", part(t)->fd);
-        t->watch = inotify_add_watch(inotify, link, IN_MODIFY);
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", p->fd);
+        return inotify_add_watch(inotify, link, IN_MODIFY);
+}
+
+static int watch_file(struct logtail *t, int inotify)
+{
+        t->watch = watch_part(inotify, part(t));
         return t->watch < 0 ? -errno : 0;
 }
 
@@ -67,7 +74,7 @@ static int take_file(struct logtail *t, int inotify, const struct logpart *p)
 int logtail_open(struct logtail *t, int inotify, const struct paths *paths, const char *name,
                  struct logread *l, const struct logfilter *filter)
 {
-        *t = (struct logtail){.watch = -1, .stale = true};
+        *t = (struct logtail){.watch = -1, .next_watch = -1, .stale = true};
         if (!l || l->n == 0) {
                 t->l = (struct logread){.name = xstrdup(name), .path = paths_log(paths, name)};
                 t->l.filter = *filter;
@@ -145,6 +152,17 @@ static int rotated_as(struct logtail *t, int *ret_newer)
         return 0;
 }
 
+/* The Kth, or the next newer one that has something in it; the live one is taken as it is. */
+static int open_filled(const struct logtail *t, int k, struct logpart *ret)
+{
+        for (;; k--) {
+                int r = open_kth(t, k, ret);
+                if (r < 0 || k == 0 || ret->zip || ret->size_bytes > 0)
+                        return r;
+                logpart_close(ret);
+        }
+}
+
 /* Opens the file that follows the current one: NAME.log.K-1 if that is NAME.log.K; or, if it is nowhere
  * any more because it was deleted, the oldest that is newer. */
 static int open_newer(struct logtail *t, struct logpart *ret)
@@ -153,7 +171,7 @@ static int open_newer(struct logtail *t, struct logpart *ret)
                 int newer, again, k = part(t) ? rotated_as(t, &newer) : 0;
                 if (!part(t))
                         return open_kth(t, 0, ret);
-                int r = open_kth(t, k ? k - 1 : newer, ret);
+                int r = open_filled(t, k ? k - 1 : newer, ret);
                 if (rotated_as(t, &again) == k && again == newer)
                         return r;
                 if (r == 0)
@@ -307,18 +325,41 @@ static int64_t taken_along(struct logtail *t, struct logpart *next)
         return twice;
 }
 
+/* Somebody has moved the current file and made a new one, as logrotate's `create` does: until the writer has
+ * seen that it goes on in the moved one. So that has got its last line only when the new one has its first.
+ * 1 if it is still to be waited for, 0 or -errno. */
+static int is_to_come(struct logtail *t, int inotify, const struct logpart *next)
+{
+        struct stat st;
+        if (!part(t) || part(t)->zip || next->zip || next->size_bytes > 0)
+                return 0;
+        int watch = watch_part(inotify, next);
+        if (watch < 0)
+                return -errno;
+        if (t->next_watch >= 0 && t->next_watch != watch)
+                inotify_rm_watch(inotify, t->next_watch);
+        t->next_watch = watch;
+        return fstat(next->fd, &st) == 0 && st.st_size == 0; /* not since it was opened */
+}
+
 /* Goes on in the next file, if there is one: 1, 0 or -errno. */
 static int next_part(struct logtail *t, int inotify)
 {
         struct logpart p;
         if (open_newer(t, &p) < 0)
                 return 0; /* it has gone again */
-        int64_t from = taken_along(t, &p);
-        if (part(t) && give_rest(t)) {
+        int r = is_to_come(t, inotify, &p);
+        if (r != 0) {
+                logpart_close(&p);
+                return MIN(r, 0);
+        }
+        /* It has begun, so the current one has got its last line: now that can be read whole. */
+        int64_t from = file_grew(t) ? -1 : taken_along(t, &p);
+        if (from < 0 || (part(t) && give_rest(t))) {
                 logpart_close(&p);
                 return 1;
         }
-        int r = take_file(t, inotify, &p);
+        r = take_file(t, inotify, &p);
         if (from > 0)
                 begin_at(t, from);
         return r < 0 ? r : 1;
@@ -333,9 +374,6 @@ int logtail_next(struct logtail *t, int inotify, struct logread_line *ret)
                         continue;
                 if (is_current(t))
                         return 0;
-                /* A newer file exists, so this one has got its last line: now it can be read whole. */
-                if (file_grew(t))
-                        continue;
                 int r = next_part(t, inotify);
                 if (r <= 0)
                         return r;

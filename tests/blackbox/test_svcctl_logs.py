@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from svcdtest import BIN, SvcdTest
 
@@ -152,6 +153,32 @@ class Following(Logs):
             self.until(lambda: os.path.exists(self.log_path("a")), what="the log")
             spoil()
         self.arrived(600)
+
+    def test_moved_and_made_at_once(self):
+        """As logrotate's `create` does: the writer goes on in the moved file until it sees that."""
+        path, at, count = self.log_path("a"), 0, 150
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+
+        def write(f):
+            nonlocal at
+            f.write(b"2026-11-20T11:12:13.123+01:00 out %d\n" % at)
+            at += 1
+        f = open(path, "ab", buffering=0)
+        write(f)
+        self.follow("a", "-n", "all")
+        while at < count:
+            self.until(lambda: len(self.said()) == at, what="what was written")
+            os.rename(path, f"{path}.{'moved' if at % 2 else '1'}")
+            new = open(path, "ab", buffering=0)
+            for _ in range(3):
+                time.sleep(0.001)  # to let it go astray
+                write(f)
+            f.close()
+            f = new
+            write(f)
+            write(f)
+        f.close()
+        self.arrived(at)
 
     def test_stopped_meanwhile(self):
         """Ctrl-Z, and later fg: far behind, and then level again."""
