@@ -7,9 +7,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "ctl/jget.h"
 #include "ctl/logseek.h"
@@ -89,7 +86,7 @@ static void note_run(struct logevents *e, const char *what, int64_t run, int64_t
         bool failed = strcmp(what, "start failed") == 0;
         if (failed || strcmp(what, "started") == 0) {
                 GROW(e->runs, e->n, e->cap);
-                e->runs[e->n++] = (struct logevents_run){run, at_ms, failed};
+                e->runs[e->n++] = (struct logevents_run){run, at_ms, failed, e->text.n};
         } else if (strcmp(what, "exited") == 0) {
                 for (size_t i = e->n; i-- > 0;)
                         if (e->runs[i].run == run) {
@@ -181,10 +178,11 @@ static bool is_in_log(struct logread *l, const struct logline *event)
 {
         struct twin t = {event->text, key_of(event->text, event->text_n), event->time_ms + LATE_MS,
                          false};
-        bool more = true;
-        for (size_t i = l->n; i-- > 0 && more;)
-                more = logseek_scan(&l->files[i], 0, l->files[i].size_bytes, LOGREAD_LINE_MAX,
-                                    is_twin, &t);
+        struct logpos from;
+        bool more = logseek_time(l, event->time_ms - LATE_MS, &from);
+        for (size_t i = from.file + 1; i-- > 0 && more; from.offset = 0)
+                more = logseek_scan(&l->files[i], from.offset, l->files[i].size_bytes,
+                                    LOGREAD_LINE_MAX, is_twin, &t);
         return t.found;
 }
 
@@ -206,20 +204,24 @@ static void older(const struct logevents *e, struct logread *l, struct strbuf *r
 
 bool logevents_add(const struct logevents *e, struct logread *l)
 {
-        struct stat st;
+        struct logpart p;
         _cleanup_strbuf_ struct strbuf text = {0};
         older(e, l, &text);
-        if (text.n == 0)
-                return false;
-        _cleanup_close_ int fd = memfd_create("events", MFD_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0 || pwrite(fd, text.s, text.n, 0) != (ssize_t)text.n)
+        if (text.n == 0 || logpart_text(text.s, text.n, &p) < 0)
                 return false;
         GROW(l->files, l->n, l->cap);
-        l->files[l->n++] = (struct logpart){.fd = TAKE_FD(fd),
-                                            .dev = st.st_dev,
-                                            .ino = st.st_ino,
-                                            .size_bytes = (int64_t)text.n,
-                                            .mtime_ms = INT64_MAX,
-                                            .pipe = -1};
+        l->files[l->n++] = p;
         return true;
+}
+
+void logevents_missing(const struct logevents *e, size_t i, struct logread *l, struct strbuf *ret)
+{
+        size_t to = i + 1 < e->n ? e->runs[i + 1].from : e->text.n;
+        for (size_t at = e->runs[i].from, n; at < to; at += n + 1) {
+                struct logline event;
+                n = strcspn(e->text.s + at, "\n");
+                logline_parse(e->text.s + at, n, &event);
+                if (!is_in_log(l, &event))
+                        strbuf_addn(ret, e->text.s + at, n + 1);
+        }
 }

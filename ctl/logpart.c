@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,6 +85,23 @@ void logpart_rest(struct logpart *p)
         p->pid = 0;
         p->pipe = p->zip ? util_close(p->pipe) : -1;
         p->at = 0;
+}
+
+int logpart_text(const char *text, size_t n, struct logpart *ret)
+{
+        struct stat st;
+        _cleanup_close_ int fd = memfd_create("log", MFD_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (n && pwrite(fd, text, n, 0) != (ssize_t)n)
+                return -EIO;
+        *ret = (struct logpart){.fd = TAKE_FD(fd),
+                                .dev = st.st_dev,
+                                .ino = st.st_ino,
+                                .size_bytes = (int64_t)n,
+                                .mtime_ms = INT64_MAX,
+                                .pipe = -1};
+        return 0;
 }
 
 void logpart_close(struct logpart *p)

@@ -37,6 +37,9 @@ int logpart_open(const char *path, struct logpart *ret);
  * that is there. 0 or -errno, as above. */
 int logpart_open_rotated(const char *path, int k, struct logpart *ret);
 
+/* N bytes of TEXT as if they were a file. 0 or -errno. */
+int logpart_text(const char *text, size_t n, struct logpart *ret);
+
 /* NULL is fine; closed ones too. */
 void logpart_close(struct logpart *p);
 

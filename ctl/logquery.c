@@ -125,24 +125,46 @@ static int no_such_run(const struct logquery *q, struct ctl *ctl, const char *na
                         run, oldest, newest);
 }
 
+/* How much of a run is there. */
+static void say_left(struct ctl *ctl, const struct logread *l, const struct logrun *r)
+{
+        long long run = r->run;
+        bool none = l->n == 2 && l->files[0].size_bytes == 0;
+        if (ctl->quiet || r->left == LOGRUN_WHOLE)
+                return;
+        if (r->left == LOGRUN_UNSEEN)
+                ctl_warn(
+                    ctl,
+                    "%s: run %lld is not in the log, lines of it were lost; svcd's own lines are "
+                    "from its record of events",
+                    l->name, run);
+        else if (r->left == LOGRUN_GONE && none)
+                ctl_warn(
+                    ctl,
+                    "%s: the output of run %lld is in no file: the log was deleted or emptied, "
+                    "or log.file is false; svcd's own lines are left",
+                    l->name, run);
+        else if (r->left == LOGRUN_GONE)
+                ctl_warn(ctl,
+                         "%s: the output of run %lld has rotated away; svcd's own lines are left",
+                         l->name, run);
+        else if (r->run)
+                ctl_warn(ctl, "%s: the beginning of run %lld has rotated away", l->name, run);
+        else
+                ctl_warn(ctl, "%s: the beginning of this run has rotated away", l->name);
+}
+
+/* Of a run that the log tells nothing of: RET gets what the record does. */
 static int narrow_to_run(const struct logquery *q, struct ctl *ctl, struct logread *l,
-                         const struct logevents *events, bool has_events)
+                         const struct logevents *events, bool has_events, struct strbuf *ret)
 {
         struct logrun r = {0};
         if (logrun_find(l, events, has_events, &ctl->paths, q->run, &r) < 0)
                 return no_such_run(q, ctl, l->name, &r);
+        if (r.left == LOGRUN_UNSEEN)
+                logevents_missing(events, r.event, l, ret);
         logseek_bound(l, r.has_from ? &r.from : NULL, &r.to);
-        if (ctl->quiet || r.left == LOGRUN_WHOLE)
-                return STATUS_DONE;
-        if (r.left == LOGRUN_GONE)
-                ctl_warn(ctl,
-                         "%s: the output of run %lld has rotated away; svcd's own lines are left",
-                         l->name, (long long)r.run);
-        else if (r.run)
-                ctl_warn(ctl, "%s: the beginning of run %lld has rotated away", l->name,
-                         (long long)r.run);
-        else
-                ctl_warn(ctl, "%s: the beginning of this run has rotated away", l->name);
+        say_left(ctl, l, &r);
         return STATUS_DONE;
 }
 
@@ -153,26 +175,47 @@ static bool asks_svcd_only(const struct logquery *q)
         return q->filter.sources == 1u << LOG_SVCD;
 }
 
+bool logquery_asks_record(const struct logquery *q)
+{
+        return q->has_run || asks_svcd_only(q);
+}
+
+/* What svcd's record of events has in addition to the log that was added last. */
+static int add_record(const struct logquery *q, struct ctl *ctl, struct logset *set,
+                      const char *name)
+{
+        struct logread *l = set->v[set->n - 1];
+        _cleanup_strbuf_ struct strbuf more = {0};
+        struct logevents events;
+        int status = STATUS_DONE;
+        logevents_read(&events, &ctl->paths, name);
+        bool has_events = logevents_add(&events, l);
+        if (q->has_run)
+                status = narrow_to_run(q, ctl, l, &events, has_events, &more);
+        else if (!q->follow)
+                logrun_unseen(l, &events, &ctl->paths, &more);
+        if (more.n)
+                logset_add_text(set, &ctl->paths, name, &q->filter, more.s, more.n);
+        logevents_done(&events);
+        return status;
+}
+
 int logquery_open(const struct logquery *q, struct ctl *ctl, struct logset *set, const char *name)
 {
+        bool record = logquery_asks_record(q);
         int r = logset_add(set, &ctl->paths, name, &q->filter);
+        if (r == -ENOENT && record && !q->follow)
+                r = logset_add_text(set, &ctl->paths, name, &q->filter, NULL, 0);
         if (r == -ENOENT)
                 return STATUS_DONE;
         if (r < 0)
                 return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s: cannot read %s/%s.log: %s",
                                 name, ctl->paths.logs, name, strerror(-r));
-        struct logread *l = set->v[set->n - 1];
         int status = STATUS_DONE;
         if (q->follow)
-                logseek_hold(l);
-        if (q->has_run || asks_svcd_only(q)) {
-                struct logevents events;
-                logevents_read(&events, &ctl->paths, name);
-                bool has_events = logevents_add(&events, l);
-                if (q->has_run)
-                        status = narrow_to_run(q, ctl, l, &events, has_events);
-                logevents_done(&events);
-        }
+                logseek_hold(set->v[set->n - 1]);
+        if (record)
+                status = add_record(q, ctl, set, name);
         if (status)
                 logset_drop_last(set);
         return status;

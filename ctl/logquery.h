@@ -20,6 +20,9 @@ struct logquery {
 int logquery_parse(struct logquery *q, struct ctl *ctl);
 void logquery_done(struct logquery *q);
 
+/* Whether svcd's record of events answers, too, also where there is no log. */
+bool logquery_asks_record(const struct logquery *q);
+
 /* Opens the log of NAME, as far as it is asked for, as one more of SET; no log is no error. An exit status, as
  * above. */
 int logquery_open(const struct logquery *q, struct ctl *ctl, struct logset *set, const char *name);

@@ -81,13 +81,34 @@ bool logread_older(struct logread *l)
         return false;
 }
 
+static void begin(struct logread *l, const struct paths *paths, const char *name,
+                  const struct logfilter *filter)
+{
+        *l = (struct logread){.name = xstrdup(name), .path = paths_log(paths, name), .next = 1};
+        l->filter = *filter;
+        l->last_ms = INT64_MIN;
+}
+
+int logread_open_text(struct logread *l, const struct paths *paths, const char *name,
+                      const struct logfilter *filter, const char *text, size_t n)
+{
+        struct logpart p;
+        int r = logpart_text(text, n, &p);
+        if (r < 0)
+                return r;
+        begin(l, paths, name, filter);
+        GROW(l->files, l->n, l->cap);
+        l->files[l->n++] = p;
+        l->whole = true;
+        l->to.offset = p.size_bytes;
+        return 0;
+}
+
 int logread_open(struct logread *l, const struct paths *paths, const char *name,
                  const struct logfilter *filter)
 {
         struct logpart p;
-        *l = (struct logread){.name = xstrdup(name), .path = paths_log(paths, name), .next = 1};
-        l->filter = *filter;
-        l->last_ms = INT64_MIN;
+        begin(l, paths, name, filter);
         int r = logpart_open(l->path, &p);
         l->live = r == 0;
         if (l->live) {

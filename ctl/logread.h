@@ -85,6 +85,9 @@ struct logread_line {
 /* Opens what is there now. 0; -ENOENT: there is no log at all; -errno. */
 int logread_open(struct logread *l, const struct paths *paths, const char *name,
                  const struct logfilter *filter);
+/* N bytes of TEXT as if they were all of the log of NAME. */
+int logread_open_text(struct logread *l, const struct paths *paths, const char *name,
+                      const struct logfilter *filter, const char *text, size_t n);
 void logread_done(struct logread *l);
 
 /* Opens the next older file; false if there is none. */

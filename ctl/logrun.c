@@ -12,6 +12,7 @@
 #define HEAD_BYTES 96   /* of a line, enough for the words and numbers looked for */
 #define NEAR_MS    2000 /* between the time of an event and that of its line */
 #define RECORD_MAX 4096
+#define UNSEEN_MAX 100 /* runs that are looked for in the log */
 
 /* ---- lines that tell of runs ---- */
 
@@ -227,22 +228,27 @@ static bool find_near(struct logread *l, const struct logevents_run *run, struct
         return x.found;
 }
 
-/* True if both ends were found so. */
-static bool by_events(struct logread *l, const struct logevents *e, const struct paths *paths,
-                      int64_t which, struct logrun *ret)
+/* Which run of the record is meant: its place there, counted from 1; 0: none of them. */
+static size_t in_events(const struct logevents *e, const struct paths *paths, const char *name,
+                        int64_t which)
 {
         size_t i = e->n;
-        if (i == 0 || shims_run(paths, l->name) > e->runs[e->n - 1].run)
-                return false; /* there is a newer one, which svcd does not know of yet */
+        if (i == 0 || shims_run(paths, name) > e->runs[e->n - 1].run)
+                return 0; /* there is a newer one, which svcd does not know of yet */
         if (which > 0) {
                 while (i > 0 && e->runs[i - 1].run != which)
                         i--;
-        } else {
-                const struct logevents_run *newest = &e->runs[e->n - 1];
-                bool ended = newest->ended || !goes_on(paths, l->name, newest->run);
-                size_t back = (size_t)-which - (which < 0 && ended);
-                i = back < e->n ? e->n - back : 0;
+                return i;
         }
+        const struct logevents_run *newest = &e->runs[e->n - 1];
+        bool ended = newest->ended || !goes_on(paths, name, newest->run);
+        size_t back = (size_t)-which - (which < 0 && ended);
+        return back < e->n ? e->n - back : 0;
+}
+
+/* True if both ends were found so. I: as in_events gives it. */
+static bool by_events(struct logread *l, const struct logevents *e, size_t i, struct logrun *ret)
+{
         if (i == 0 || !find_near(l, &e->runs[i - 1], &ret->from))
                 return false;
         if (i < e->n && !find_near(l, &e->runs[i], &ret->to))
@@ -252,19 +258,109 @@ static bool by_events(struct logread *l, const struct logevents *e, const struct
         return true;
 }
 
+static int by_walk(struct logread *l, const struct paths *paths, int64_t which, struct logrun *ret)
+{
+        *ret = (struct logrun){.to = l->to};
+        struct walk w = {.l = l, .paths = paths, .which = which, .ret = ret};
+        return walk(&w);
+}
+
+/* Between the lines that tell of earlier runs and those of later ones. */
+struct between {
+        int64_t run;
+        size_t file;
+        struct logpos from, to;
+        bool earlier; /* the line before this one told of an earlier run */
+};
+
+static bool between_line(void *user, const struct logline *line, int64_t offset)
+{
+        struct between *x = user;
+        struct logpos pos = {x->file, offset};
+        int64_t run;
+        if (x->earlier)
+                x->from = pos;
+        x->earlier = mark_of(line, &run) != MARK_NONE && run < x->run;
+        if (mark_of(line, &run) == MARK_NONE || run < x->run)
+                return true;
+        x->to = pos;
+        return false;
+}
+
+/* What the log has of the time of a run whose own lines it has not: an event and the lines of its millisecond
+ * are in no order by their times. */
+static void by_times(struct logread *l, const struct logevents *e, size_t i, struct logrun *ret)
+{
+        int64_t run = e->runs[i - 1].run, size;
+        struct between x = {.run = run, .to = l->to};
+        if (!logseek_time(l, e->runs[i - 1].at_ms, &x.from))
+                x.from = l->to;
+        if (i < e->n)
+                logseek_time(l, e->runs[i].at_ms, &x.to);
+        struct logpos at = x.from, to = x.to;
+        bool more = logpos_before(&at, &to);
+        for (x.file = at.file; more; x.file--, at.offset = 0) {
+                size = x.file == to.file ? to.offset : l->files[x.file].size_bytes;
+                more = logseek_scan(&l->files[x.file], at.offset, size, HEAD_BYTES, between_line,
+                                    &x) &&
+                       x.file > to.file;
+        }
+        if (x.earlier || !logpos_before(&x.from, &x.to))
+                x.from = x.to;
+        *ret = (struct logrun){.run = run,
+                               .left = LOGRUN_UNSEEN,
+                               .event = i - 1,
+                               .has_from = true,
+                               .from = x.from,
+                               .to = x.to};
+}
+
+/* The runs of the record are there as well. */
+static void count_events(const struct logevents *e, struct logrun *r)
+{
+        if (e->n == 0)
+                return;
+        int64_t oldest = e->runs[0].run, newest = e->runs[e->n - 1].run;
+        r->oldest = r->seen ? MIN(r->oldest, oldest) : oldest;
+        r->newest = r->seen ? MAX(r->newest, newest) : newest;
+        r->seen = MAX(r->seen, e->n);
+}
+
+/* Whether only the record, the oldest of the files, is in front of POS. */
+static bool is_in_record(const struct logread *l, const struct logpos *pos)
+{
+        return pos->file == l->n - 1 || (pos->file + 2 == l->n && pos->offset == 0);
+}
+
 int logrun_find(struct logread *l, const struct logevents *events, bool has_events,
                 const struct paths *paths, int64_t which, struct logrun *ret)
 {
         struct logrun run = {.to = l->to};
+        size_t i = in_events(events, paths, l->name, which);
         int r = 0;
-        if (!by_events(l, events, paths, which, &run)) {
-                run = (struct logrun){.to = l->to};
-                struct walk w = {.l = l, .paths = paths, .which = which, .ret = &run};
-                r = walk(&w);
-        }
+        if (!by_events(l, events, i, &run))
+                r = by_walk(l, paths, i ? events->runs[i - 1].run : which, &run);
         if (r == 0 && has_events && run.has_from && run.from.file == l->n - 1)
-                run.left = run.to.file == l->n - 1 ? LOGRUN_GONE : LOGRUN_CUT;
+                run.left = is_in_record(l, &run.to) ? LOGRUN_GONE : LOGRUN_CUT;
+        if (r == -ENOENT && i) {
+                by_times(l, events, i, &run);
+                r = 0;
+        }
+        if (r == -ENOENT)
+                count_events(events, &run);
         if (r == 0 || r == -ENOENT)
                 *ret = run;
         return r;
+}
+
+void logrun_unseen(struct logread *l, const struct logevents *events, const struct paths *paths,
+                   struct strbuf *ret)
+{
+        struct logrun run = {0};
+        struct logpos pos;
+        size_t i = events->n > UNSEEN_MAX ? events->n - UNSEEN_MAX : 0;
+        for (; i < events->n; i++)
+                if (!find_near(l, &events->runs[i], &pos) &&
+                    by_walk(l, paths, events->runs[i].run, &run) == -ENOENT)
+                        logevents_missing(events, i, l, ret);
 }

@@ -18,13 +18,16 @@
 enum logrun_left {
         LOGRUN_WHOLE,
         LOGRUN_CUT /* its beginning has gone */,
-        LOGRUN_GONE /* its output */
+        LOGRUN_GONE /* its output */,
+        LOGRUN_UNSEEN /* not even its beginning was written: lines were lost; the record has it */
 };
 
 struct logrun {
         int64_t run; /* its number; 0 if that is not known */
         enum logrun_left left;
         struct logpos from, to;
+        size_t
+            event; /* LOGRUN_UNSEEN: which of the record's runs it is; FROM and TO go by its times */
         bool has_from; /* else from the beginning of the log */
         /* if it was not found: the oldest and the newest that were (0: none) */
         int64_t oldest, newest;
@@ -35,5 +38,10 @@ struct logrun {
  * newest run goes on. 0, or -ENOENT. */
 int logrun_find(struct logread *l, const struct logevents *events, bool has_events,
                 const struct paths *paths, int64_t which, struct logrun *ret);
+
+/* The lines of the runs that are in the record, but not in the log: RET, oldest first. Only the last ones of
+ * the record are looked for. */
+void logrun_unseen(struct logread *l, const struct logevents *events, const struct paths *paths,
+                   struct strbuf *ret);
 
 #endif

@@ -55,11 +55,9 @@ void logheap_done(struct logheap *h)
 
 /* ---- the logs ---- */
 
-int logset_add(struct logset *s, const struct paths *paths, const char *name,
-               const struct logfilter *filter)
+/* R: whether it could be opened. */
+static int add(struct logset *s, struct logread *l, int r)
 {
-        struct logread *l = xmalloc(sizeof(*l));
-        int r = logread_open(l, paths, name, filter);
         if (r < 0) {
                 free(l);
                 return r;
@@ -67,6 +65,20 @@ int logset_add(struct logset *s, const struct paths *paths, const char *name,
         GROW(s->v, s->n, s->cap);
         s->v[s->n++] = l;
         return 0;
+}
+
+int logset_add(struct logset *s, const struct paths *paths, const char *name,
+               const struct logfilter *filter)
+{
+        struct logread *l = xmalloc(sizeof(*l));
+        return add(s, l, logread_open(l, paths, name, filter));
+}
+
+int logset_add_text(struct logset *s, const struct paths *paths, const char *name,
+                    const struct logfilter *filter, const char *text, size_t n)
+{
+        struct logread *l = xmalloc(sizeof(*l));
+        return add(s, l, logread_open_text(l, paths, name, filter, text, n));
 }
 
 void logset_drop_last(struct logset *s)

@@ -32,6 +32,9 @@ struct logset {
 /* Adds the log of NAME. 0 or -errno, as logread_open. */
 int logset_add(struct logset *s, const struct paths *paths, const char *name,
                const struct logfilter *filter);
+/* The same with TEXT for a log, as logread_open_text. */
+int logset_add_text(struct logset *s, const struct paths *paths, const char *name,
+                    const struct logfilter *filter, const char *text, size_t n);
 void logset_drop_last(struct logset *s); /* that was added last, before anything was read */
 void logset_done(struct logset *s);
 

@@ -9,6 +9,7 @@
 
 #include "common/conf.h"
 #include "ctl/client.h"
+#include "ctl/logevents.h"
 #include "ctl/logfollow.h"
 #include "ctl/logprint.h"
 #include "ctl/logquery.h"
@@ -71,6 +72,18 @@ static void say_no_log(struct ctl *ctl, const struct conf_service *s)
                          str_ends(why, "=") ? s->name : "");
 }
 
+/* Whether svcd's record of events tells of NAME, and that is asked for. */
+static bool in_record(const struct logs *l, const char *name)
+{
+        struct logevents events;
+        if (l->query.follow || !logquery_asks_record(&l->query))
+                return false;
+        logevents_read(&events, &l->ctl->paths, name);
+        bool known = events.text.n > 0;
+        logevents_done(&events);
+        return known;
+}
+
 /* A service that has no log: defined but never started, or none at all. */
 static int no_log(struct logs *l, const char *name, const struct strv *there)
 {
@@ -93,9 +106,12 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
                                   near ? "%s: no such service, and no log of one (did you mean %s?)"
                                        : "%s: no such service, and no log of one",
                                   safe, near);
-        else
+        else if (l->query.has_run && !in_record(l, name))
+                status = ctl_fail(ctl, STATUS_REFUSED, "failed",
+                                  "%s: has no log, and svcd has no record of a run of it", name);
+        else if (!in_record(l, name))
                 say_no_log(ctl, defined);
-        if (defined && l->query.follow)
+        if (defined && (l->query.follow || in_record(l, name)))
                 add_once(&l->names, name);
         free(known);
         conf_unref(conf);

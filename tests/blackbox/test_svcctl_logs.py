@@ -105,6 +105,47 @@ class Runs(Logs):
         self.start()
 
 
+    def test_what_the_log_does_not_tell_of(self):
+        """Lines were lost, or the log was deleted: svcd's record of events tells of the runs."""
+        run = self.script("p.sh", self.CRASHING)
+        self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms, max_failures: 3}}}}}}\n")
+        self.start()
+        self.in_state("a", "disabled")
+        self.logged("a", "svcd disabled")
+        path = self.log_path("a")
+        with open(path, "rb") as f:
+            lines = f.read().splitlines(keepends=True)
+        second = [i for i, line in enumerate(lines) if b" svcd started run=2 " in line][0]
+        third = [i for i, line in enumerate(lines) if b" svcd started run=3 " in line][0]
+        heads = ["started run=1", "exited run=1", "started run=2", "exited run=2", "started run=3",
+                 "exited run=3", "disabled cause=failures"]
+
+        def svcds(*arguments):
+            texts = self.texts(self.logs("a", "--source", "svcd", "-n", "all", *arguments))
+            return [" ".join(t.split()[:2]) for t in texts if t.startswith(("started", "exited", "disabled"))]
+        self.assertEqual(svcds(), heads)
+        for kept, of_three in ((lines[:second], "run 3 is not in the log"),
+                               (lines[:second] + lines[third:], ""),
+                               ([], "the output of run 3 is in no file"), (None, "the output of run 3 is in no file")):
+            if kept is None:
+                os.unlink(path)
+            else:
+                with open(path, "wb") as f:
+                    f.write(b"".join(kept))
+            self.assertEqual(svcds(), heads)
+            for which in ("-1", "0", "3"):
+                three = self.svcctl("logs", "a", "--run", which)
+                self.assertEqual([" ".join(t.split()[:2]) for t in self.texts(three.out.splitlines())
+                                  if t.startswith(("started", "exited", "disabled"))], heads[4:])
+                self.assertIn(of_three, three.err)
+                self.assertEqual(of_three == "", three.err == "", three.err)
+            self.assertEqual(svcds("--run", "2"), heads[2:4])
+            self.assertIn("there is no run 4; the newest is run 3",
+                          self.svcctl("logs", "a", "--run", "4", status=1).err)
+        os.unlink(os.path.join(self.root, "svcd/events.ndjson"))
+        self.assertIn("a: has no log, and svcd has no record", self.svcctl("logs", "a", "--run", "-1", status=1).err)
+
+
 class Following(Logs):
     def numbers(self, count, more=""):
         """A service that says numbers and waits; each line's time and number are checked by `check`."""

@@ -703,6 +703,12 @@ static void expect_run(int64_t which, const char *wanted)
                 strbuf_add(&b, r.left == LOGRUN_CUT    ? "cut:"
                                : r.left == LOGRUN_GONE ? "gone:"
                                                        : "");
+                if (r.left == LOGRUN_UNSEEN) {
+                        struct strbuf more = {0};
+                        logevents_missing(&e, r.event, &l, &more);
+                        strbuf_addf(&b, "unseen:%s", more.s ? more.s : "");
+                        strbuf_done(&more);
+                }
                 logseek_bound(&l, r.has_from ? &r.from : NULL, &r.to);
                 logseek_last(&l, LOGSEEK_ALL);
                 while (logread_next(&l, &line)) {
@@ -804,6 +810,31 @@ static void test_runs_of_the_record(void **state)
         expect_run(3, "none");
 }
 
+/* Lines were lost: what the log does not tell of, after its end or in its middle, the record does. */
+static void test_runs_that_the_log_does_not_tell_of(void **state)
+{
+        (void)state;
+        put("events.ndjson",
+            E(01, "started", 1, "") E(02, "exited", 1, "") E(03, "started", 2, "")
+                E(04, "exited", 2, "") E(05, "started", 3, "") E(06, "exited", 3, ""));
+        put("r.log", T(01) "svcd started run=1\n" T(01) "out x\n" T(02) "svcd exited run=1\n");
+        expect_run(1, "started run=1|x|exited run=1|");
+        expect_run(2, "unseen:" T(03) "svcd started run=2\n" T(04) "svcd exited run=2\n");
+        expect_run(-1, "unseen:" T(05) "svcd started run=3\n" T(06) "svcd exited run=3\n");
+        expect_run(0, "unseen:" T(05) "svcd started run=3\n" T(06) "svcd exited run=3\n");
+        expect_run(-3, "started run=1|x|exited run=1|");
+        expect_run(4, "none");
+        put("r.log",
+            T(01) "svcd started run=1\n" T(02) "svcd exited run=1\n" T(
+                04) "svcd lines lost=3 reason=ENOSPC\n" T(05) "svcd started run=3\n" T(06) "svcd "
+                                                                                           "exited "
+                                                                                           "run="
+                                                                                           "3\n");
+        expect_run(2, "unseen:" T(03) "svcd started run=2\n" T(
+                          04) "svcd exited run=2\nlines lost=3 reason=ENOSPC|");
+        expect_run(-1, "started run=3|exited run=3|");
+}
+
 /* The record tells when a run began, so that its output need not be read to find that. */
 static void test_a_long_run_is_not_read(void **state)
 {
@@ -876,6 +907,7 @@ int main(void)
             FILES(test_runs),
             FILES(test_runs_in_a_compressed_file),
             FILES(test_runs_of_the_record),
+            FILES(test_runs_that_the_log_does_not_tell_of),
             FILES(test_a_long_run_is_not_read),
         };
         return cmocka_run_group_tests(tests, make_folder, remove_folder);
