@@ -44,7 +44,8 @@ class Damage(SvcdTest):
 
 class Events(Damage):
     def up(self):
-        self.config("services: {a: {command: sleep 1000, restart: {delay: 10ms}}, b: {command: sleep 1000}}\n")
+        # No delay: its shim starts it again by itself however soon it is killed.
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 0s}}, b: {command: sleep 1000}}\n")
         self.start()
         self.running("b")
         return self.running("a")["pid"]

@@ -124,7 +124,8 @@ class OnDemand(SvcdTest):
         self.at = os.path.join(self.home, "web.sock")
         self.define("idle_timeout: 1s", address="./web.sock")
         self.start()
-        self.until(lambda: self.state("web") == "waiting" and os.path.exists(self.at), what="the socket")
+        self.until(lambda: (self.service("web")["note"] or "").startswith("waits for a connection on "),
+                   what="web to wait for a connection")  # the file is there a moment before it listens
         with connect(self.at) as s:
             s.sendall(b"?")
             pid = int(s.recv(100))
