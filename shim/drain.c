@@ -22,8 +22,10 @@ static const char *source(const struct shim *s, const struct stream *st)
 
 void drain_init(struct shim *s)
 {
-        s->drain =
-            (struct drain){.out = {.r = -1, .w = -1}, .err = {.r = -1, .w = -1}, .at_us = NEVER};
+        s->drain = (struct drain){.out = {.r = -1, .w = -1},
+                                  .err = {.r = -1, .w = -1},
+                                  .at_us = NEVER,
+                                  .piece_at_us = NEVER};
 }
 
 static int make_pipe(struct stream *st, int size)
@@ -134,6 +136,36 @@ static const unsigned char *feed_rest(struct shim *s, struct stream *st, int64_t
         return end;
 }
 
+/* In a log without times nobody has to know where a line begins: what has waited for its end goes out as it is. */
+static void put_held(struct shim *s)
+{
+        struct drain *d = &s->drain;
+        struct stream *const both[] = {&d->out, &d->err};
+        d->piece_at_us = NEVER;
+        for (int i = 0; i < 2 && s->log.plain; i++) {
+                struct stream *st = both[i];
+                if (st->held && must_wait(s, st)) {
+                        d->piece_at_us = d->open_until_us;
+                } else if (st->held) {
+                        const unsigned char *p = buffer(s, st);
+                        st->cut = false;
+                        st->mute = !rate_line(s);
+                        if (!st->mute)
+                                put_piece(s, st, stamp_wall_ms(), p, p + st->held);
+                        st->held = 0;
+                }
+        }
+}
+
+static void watch_held(struct shim *s)
+{
+        struct drain *d = &s->drain;
+        if (!s->log.plain || (!d->out.held && !d->err.held))
+                d->piece_at_us = NEVER;
+        else if (d->piece_at_us == NEVER)
+                d->piece_at_us = s->now_us + PIECE_HOLD_US;
+}
+
 /* FRESH bytes have come behind those that are held. */
 static void feed(struct shim *s, struct stream *st, size_t fresh)
 {
@@ -165,6 +197,7 @@ static void feed(struct shim *s, struct stream *st, size_t fresh)
         st->held = (size_t)(end - p);
         if (st->held && p != buf)
                 memmove(buf, p, st->held);
+        watch_held(s);
 }
 
 /* A check keeps only the end. */
@@ -246,6 +279,8 @@ void drain_turn(struct shim *s, bool readable)
                 read_both(s);
         else if (readable)
                 d->at_us = d->last_us + d->delay_us;
+        if (d->piece_at_us <= s->now_us)
+                put_held(s);
 }
 
 int64_t drain_deadline_us(const struct shim *s)
@@ -253,9 +288,10 @@ int64_t drain_deadline_us(const struct shim *s)
         const struct drain *d = &s->drain;
         if (s->gate.report)
                 return NEVER;
-        if (d->open && d->open_until_us && d->open_until_us < d->at_us)
+        int64_t at_us = d->piece_at_us < d->at_us ? d->piece_at_us : d->at_us;
+        if (d->open && d->open_until_us && d->open_until_us < at_us)
                 return d->open_until_us;
-        return d->at_us;
+        return at_us;
 }
 
 void drain_waiting(const struct shim *s, size_t ret[2])

@@ -13,7 +13,9 @@
  * LINES. A line is written to the log when its end is there. One that grows beyond LINE_BYTES goes
  * out bit by bit; nothing of another source is written in between for LINE_HOLD_US, so that it
  * stays one line, then it is ended with a newline as soon as another source has something, and its rest
- * is marked (log_continued). The bytes of an unfinished line are completed by a newline when the run is over.
+ * is marked (log_continued). In a log without times a line that has no end goes out like that too,
+ * after PIECE_HOLD_US; with times it is held until it has one, and lost if the shim is killed before.
+ * The bytes of an unfinished line are completed by a newline when the run is over.
  *
  * While the gate (gate.h) is closed nothing is read.
  */
@@ -31,6 +33,7 @@
 #define DRAIN_FIRST_US 64
 #define DRAIN_PAUSE_US (50 * MS)
 #define LINE_HOLD_US   (200 * MS)
+#define PIECE_HOLD_US  (1000 * MS)
 
 void drain_init(struct shim *s);
 

@@ -80,7 +80,8 @@ struct drain {
         struct stream *open;   /* whose line is in the file without its end; NULL = none */
         int64_t open_until_us; /* until then others wait for that end; 0 = no longer */
         int64_t at_us;         /* the next read, NEVER = when poll says so */
-        int64_t last_us;       /* of the last read */
+        int64_t piece_at_us; /* when held bytes go out without the end of their line; NEVER = not */
+        int64_t last_us;     /* of the last read */
         int64_t delay_us;
 };
 

@@ -126,6 +126,12 @@ class Output(ShimTest):
         self.assertRegex(lines[0], LINE)
         self.assertRegex(lines[5], rb"^\S+ svcd exited run=1$")
 
+    def test_plain_words_without_an_end_are_seen(self):
+        """A program that hangs after `Connecting... ` is seen saying it."""
+        shim = self.shim(log_plain=1)
+        shim.start([PYTHON, "-c", "import os, time\nos.write(1, b'line\\nConnecting... ')\ntime.sleep(1000)"])
+        self.until(lambda: shim.log().endswith(b"line\nConnecting... "), "what it has said")
+
     def test_logconf(self):
         shim = self.shim()
         self.run_once(shim, ["echo", "1"])

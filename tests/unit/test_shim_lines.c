@@ -165,6 +165,75 @@ static void test_long_lines(void **state)
         }
 }
 
+/* What the file has once a turn is over. */
+static void expect_file(const char *text)
+{
+        log_flush(&the_shim.log);
+        int fd = open(path, O_RDONLY);
+        ssize_t n = fd < 0 ? 0 : read(fd, file, sizeof(file) - 1);
+        close(fd);
+        file[n > 0 ? n : 0] = '\0';
+        assert_string_equal(file, text);
+}
+
+/* "Connecting to the database... " and nothing after it: in a log without times it need not wait for its end. */
+static void test_a_line_without_an_end(void **state)
+{
+        struct shim *s = &the_shim;
+        char rest[64];
+        (void)state;
+        begin(true);
+        say("a\npart", 6);
+        expect_file("a\n");
+        int64_t at_us = drain_deadline_us(s);
+        assert_true(at_us > s->now_us && at_us <= s->now_us + 1000000);
+        s->now_us = at_us;
+        drain_turn(s, false);
+        expect_file("a\npart");
+        while ((at_us = drain_deadline_us(s)) != NEVER) { /* and then it is quiet */
+                assert_true(at_us <= s->now_us + 1000000);
+                s->now_us = at_us;
+                drain_turn(s, false);
+        }
+        say(" and rest\nb", 11);
+        expect_file("a\npart and rest\n");
+        assert_int_equal(end(rest, true), 18);
+        assert_memory_equal(rest, "a\npart and rest\nb\n", 18);
+}
+
+/* Both pipes have one: the second waits for the end of the first, as with long lines. */
+static void test_two_lines_without_an_end(void **state)
+{
+        struct shim *s = &the_shim;
+        char rest[64];
+        (void)state;
+        begin(true);
+        assert_int_equal(write(s->drain.err.w, "err", 3), 3);
+        say("out", 3);
+        for (int i = 0; i < 20; i++) {
+                s->now_us += 100000;
+                drain_turn(s, false);
+        }
+        expect_file("out\nerr");
+        assert_int_equal(drain_deadline_us(s), NEVER);
+        assert_int_equal(end(rest, true), 8);
+}
+
+/* With times they are held until they are lines. */
+static void test_lines_with_times_are_whole(void **state)
+{
+        struct shim *s = &the_shim;
+        char rest[64];
+        (void)state;
+        begin(false);
+        say("part", 4);
+        assert_int_equal(drain_deadline_us(s), NEVER);
+        s->now_us += 10000000;
+        drain_turn(s, false);
+        expect_file("");
+        assert_int_equal(end(rest, false), 5);
+}
+
 static int remove_folder(void **state)
 {
         (void)state;
@@ -185,6 +254,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_every_cut),
             cmocka_unit_test(test_long_lines),
+            cmocka_unit_test(test_a_line_without_an_end),
+            cmocka_unit_test(test_two_lines_without_an_end),
+            cmocka_unit_test(test_lines_with_times_are_whole),
         };
         return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
