@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "supervisord/daemon.h"
 #include "supervisord/defyaml.h"
 
@@ -61,6 +62,14 @@ static char *refused(const struct daemon *d)
         return NULL;
 }
 
+/* Whether the service runs well with the definition that it has: that is kept when another takes its place. */
+static bool runs_well(const struct daemon *d, const char *name)
+{
+        const struct core_service *s = core_find(d->core, name);
+        return s && s->def && s->actual == CORE_RUNNING &&
+               clock_mono_ms() - s->started_ms > s->def->restart_window.v;
+}
+
 /* JUDGED: by the limits of the policy. */
 static struct conf *load(const struct daemon *d, const char *name, struct policy *policy,
                          bool judged, char **ret_error)
@@ -69,7 +78,10 @@ static struct conf *load(const struct daemon *d, const char *name, struct policy
         if (access(path, F_OK) < 0) {
                 *ret_error =
                     errno == ENOENT
-                        ? xstrdup("none has been ready and run for longer than restart.window yet")
+                        ? xstrdup(runs_well(d, name)
+                                      ? "it runs well with the one that it has, the only one so far"
+                                      : "none has been ready and run for longer than "
+                                        "restart.window yet")
                         : xasprintf("%s: %s", path, strerror(errno));
                 return NULL;
         }

@@ -202,6 +202,29 @@ static char *no_socket_folder(const struct ask *a)
             path ? path : "");
 }
 
+static char *socket_held(const struct ask *a)
+{
+        if (!start_failed_at(a, SHIM_STAGE_LISTEN, EADDRINUSE))
+                return NULL;
+        const char *at = text_start_path(a->x, a->last->stage, a->last->resource);
+        return xasprintf("somebody else listens on %s already: `svcctl ports` says who; end that, "
+                         "or give it another port",
+                         at ? at : "its socket");
+}
+
+static char *socket_refused(const struct ask *a)
+{
+        const struct conf_sockets *sockets = &a->def->sockets;
+        if (!start_failed_at(a, SHIM_STAGE_LISTEN, EACCES) || a->last->resource <= 0 ||
+            (size_t)a->last->resource > sockets->n)
+                return NULL;
+        int port = sockets->v[a->last->resource - 1].port;
+        return port > 0 && port < 1024
+                   ? xstrdup("ports below 1024 are for root only: `svcctl ports` says which are "
+                             "free for this account")
+                   : NULL;
+}
+
 static char *no_program(const struct ask *a)
 {
         if (!start_failed_at(a, SHIM_STAGE_EXEC, ENOENT))
@@ -362,6 +385,13 @@ static char *port_held(const struct ask *a)
         return xasprintf("its port %lld is held by %s", (long long)a->def->port.v, a->f->holder);
 }
 
+/* Whoever asks why his site cannot be reached asks here. */
+static char *reach(const struct ask *a)
+{
+        bool up = a->s->actual == CORE_RUNNING || a->s->actual == CORE_RELOADING;
+        return up && a->x->reach ? xasprintf("it %s", a->x->reach) : NULL;
+}
+
 /* ---- what is other than it was ---- */
 
 /* It does not run well with a definition that took the place of one with which it did. */
@@ -493,6 +523,8 @@ static char *now(const struct ask *a)
 static char *(*const say[CORE_WHY_COUNT])(const struct ask *a) = {
     [CORE_WHY_NO_FOLDER] = no_folder,
     [CORE_WHY_NO_SOCKET_FOLDER] = no_socket_folder,
+    [CORE_WHY_SOCKET_HELD] = socket_held,
+    [CORE_WHY_SOCKET_REFUSED] = socket_refused,
     [CORE_WHY_NO_PROGRAM] = no_program,
     [CORE_WHY_NOT_EXECUTABLE] = not_executable,
     [CORE_WHY_NO_SUCH_COMMAND] = no_such_command,
@@ -508,6 +540,7 @@ static char *(*const say[CORE_WHY_COUNT])(const struct ask *a) = {
     [CORE_WHY_WATCHDOG] = watchdog,
     [CORE_WHY_SHIM] = shim,
     [CORE_WHY_PORT_HELD] = port_held,
+    [CORE_WHY_REACH] = reach,
     [CORE_WHY_CHANGED] = changed,
     [CORE_WHY_ROLLED_BACK] = rolled_back,
     [CORE_WHY_EARLIER] = earlier,

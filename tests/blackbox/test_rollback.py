@@ -107,6 +107,13 @@ class Rollback(SvcdTest):
         self.assertIn("a: there is no good definition to go back to: none has been ready and run for longer than "
                       "restart.window yet", r.err)
 
+    def test_nothing_but_what_runs(self):
+        self.config("services: {a: {command: sleep 1000, restart: {window: 1s}}}\n")
+        self.start()
+        self.running("a")
+        said = "a: there is no good definition to go back to: it runs well with the one that it has, the only one so far"
+        self.until(lambda: said in self.svcctl("rollback", "a", status=1).err, what="a run longer than restart.window")
+
     def test_the_same(self):
         self.begin()
         os.kill(self.service("a")["pid"], signal.SIGKILL)

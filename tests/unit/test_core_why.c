@@ -569,6 +569,55 @@ static void no_folder_for_its_socket(void **state)
         bench_done(&b);
 }
 
+static void socket_refused(void **state)
+{
+        static const struct {
+                int error;
+                const char *means;
+        } cases[] = {
+            {EADDRINUSE,
+             "socket-held: somebody else listens on 80 already: `svcctl ports` says who; "
+             "end that, or give it another port"},
+            {EACCES,
+             "socket-refused: ports below 1024 are for root only: `svcctl ports` says which "
+             "are free for this account"},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct bench b;
+                with_socket(&b, "80")->sockets.v[0].port = 80;
+                bench_apply(&b);
+                bench_send(&b, "a",
+                           (struct core_event){.type = CORE_EV_START_FAILED,
+                                               .run = 1,
+                                               .stage = SHIM_STAGE_LISTEN,
+                                               .resource = 1,
+                                               .error = cases[i].error});
+                facts.program = "./a";
+                char *want = xasprintf("failures: it is disabled: 1 failure within 60s: cannot "
+                                       "start: listen 80: %s\n%s" RELEASE NO_RETRY,
+                                       strerror(cases[i].error), cases[i].means);
+                check_why(&b, want);
+                free(want);
+                bench_done(&b);
+        }
+}
+
+static void cannot_be_reached(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_REACH,
+                                       .run = 1,
+                                       .text = "listens on [::1]:8301 only; not reachable from "
+                                               "outside: bind ::"});
+        check_why(&b, "runs: it runs well: pid 101, up 0ms\n"
+                      "reach: it listens on [::1]:8301 only; not reachable from outside: bind ::");
+        bench_done(&b);
+}
+
 static void shim_lost(void **state)
 {
         struct bench b;
@@ -681,6 +730,8 @@ int main(void)
             cmocka_unit_test(stopping_takes_too_long),
             cmocka_unit_test(not_accepted),
             cmocka_unit_test(no_folder_for_its_socket),
+            cmocka_unit_test(socket_refused),
+            cmocka_unit_test(cannot_be_reached),
             cmocka_unit_test(shim_lost),
             cmocka_unit_test(changed),
             cmocka_unit_test(definitions),
