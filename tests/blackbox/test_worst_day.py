@@ -65,7 +65,8 @@ class Saving(SvcdTest):
         state = os.path.join(self.root, "svcd")
         os.chmod(state, 0o500)
         self.svcctl("disable", "a")
-        self.assertIn("cannot replace state.json", self.svcd_log())
+        self.until(lambda: "cannot replace state.json" in self.read(os.path.join(state, "svcd.log")),
+                   what="a word of it")
         self.kill_svcd()
         os.chmod(state, 0o700)
         self.start()
