@@ -47,7 +47,7 @@ int logpart_open(const char *path, struct logpart *ret)
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode))
-                return -EINVAL;
+                return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
         *ret = (struct logpart){.fd = TAKE_FD(fd),
                                 .dev = st.st_dev,
                                 .ino = st.st_ino,

@@ -88,6 +88,17 @@ static json_t *text_json(const char *s, size_t n)
         return json_string(b.s ? b.s : "");
 }
 
+/* Takes O over. */
+static void print_element(struct logprint *p, json_t *o)
+{
+        char *text = json_dumps(o, JSON_COMPACT);
+        ctl_write(p->ctl, p->begun ? ",\n " : "[\n ", 3);
+        ctl_write(p->ctl, text, strlen(text));
+        p->begun = true;
+        util_freep(&text);
+        json_decref(o);
+}
+
 static void print_json(struct logprint *p, const char *name, const struct logread_line *line)
 {
         const char *source = logline_source_name(line->parsed.source);
@@ -102,12 +113,7 @@ static void print_json(struct logprint *p, const char *name, const struct logrea
                 ctl_json_line(p->ctl, o);
                 return;
         }
-        char *text = json_dumps(o, JSON_COMPACT);
-        ctl_write(p->ctl, p->begun ? ",\n " : "[\n ", 3);
-        ctl_write(p->ctl, text, strlen(text));
-        p->begun = true;
-        util_freep(&text);
-        json_decref(o);
+        print_element(p, o);
 }
 
 void logprint_line(struct logprint *p, const char *name, const struct logread_line *line)
@@ -127,9 +133,26 @@ void logprint_line(struct logprint *p, const char *name, const struct logread_li
         ctl_write(p->ctl, "\n", line->ends);
 }
 
+int logprint_fail(struct logprint *p, const char *message)
+{
+        struct ctl *ctl = p->ctl;
+        if (!ctl->json || (!p->ndjson && !p->begun))
+                return ctl->json ? ctl_fail(ctl, STATUS_REFUSED, "failed", "%s", message)
+                                 : STATUS_REFUSED;
+        json_t *o =
+            json_pack("{s:n, s:n, s:s, s:n, s:{s:s, s:o}}", "time", "source", "text", "", "service",
+                      "error", "code", "failed", "message", text_json(message, strlen(message)));
+        if (p->ndjson) {
+                ctl_json_line(ctl, o);
+                return STATUS_REFUSED;
+        }
+        print_element(p, o);
+        return STATUS_REFUSED;
+}
+
 void logprint_end(struct logprint *p)
 {
-        if (!p->ctl->json || p->ndjson)
+        if (!p->ctl->json || p->ndjson || p->ctl->has_said_json)
                 return;
         ctl_write(p->ctl, p->begun ? "\n]\n" : "[]\n", 3);
         p->ctl->has_said_json = true;

@@ -20,6 +20,10 @@ void logprint_done(struct logprint *p);
 
 void logprint_line(struct logprint *p, const char *name, const struct logread_line *line);
 
+/* --json: the lines are not all that there are, because of MESSAGE: the document if there is none yet, else an element
+ * behind them, or a line of its own. Returns the exit status. */
+int logprint_fail(struct logprint *p, const char *message);
+
 /* The end of a --json array. */
 void logprint_end(struct logprint *p);
 

@@ -210,7 +210,9 @@ int logquery_open(const struct logquery *q, struct ctl *ctl, struct logset *set,
                 return STATUS_DONE;
         if (r < 0)
                 return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s: cannot read %s/%s.log: %s",
-                                name, ctl->paths.logs, name, strerror(-r));
+                                name, ctl->paths.logs, name,
+                                r == -EINVAL ? "it is a FIFO, a socket or a device, not a file"
+                                             : strerror(-r));
         int status = STATUS_DONE;
         if (q->follow)
                 logseek_hold(set->v[set->n - 1]);
@@ -230,24 +232,28 @@ static bool goes_by_heads(const struct logquery *q)
         return out != err || q->filter.since_ms != INT64_MIN || q->filter.until_ms != INT64_MAX;
 }
 
-static int say_damage(struct ctl *ctl, const struct logread *l, const struct logpart *bad)
+/* Each on its own line for people; all of them go to DAMAGE. */
+static void say_damage(struct ctl *ctl, const struct logread *l, struct strbuf *damage)
 {
-        if (bad->number)
-                ctl_warn(ctl, "%s: %s.%d%s cannot be read whole: %s", l->name, l->path, bad->number,
-                         logpart_suffix(bad), bad->error);
-        else
-                ctl_warn(ctl, "%s: %s cannot be read whole: %s", l->name, l->path, bad->error);
-        return STATUS_REFUSED;
+        const struct logpart *bad = NULL;
+        while ((bad = logread_trouble(l, bad))) {
+                char number[16] = "";
+                if (bad->number)
+                        snprintf(number, sizeof(number), ".%d", bad->number);
+                _cleanup_free_ char *text =
+                    xasprintf("%s: %s%s%s cannot be read whole: %s", l->name, l->path, number,
+                              logpart_suffix(bad), bad->error);
+                ctl_warn(ctl, "%s", text);
+                strbuf_addf(damage, "%s%s", damage->n ? "; " : "", text);
+        }
 }
 
-int logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset *set)
+void logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset *set,
+                  struct strbuf *damage)
 {
-        int status = STATUS_DONE;
         for (size_t i = 0; i < set->n; i++) {
                 struct logread *l = set->v[i];
-                const struct logpart *bad = logread_trouble(l);
-                if (bad)
-                        status = say_damage(ctl, l, bad);
+                say_damage(ctl, l, damage);
                 if (l->bare && goes_by_heads(q) && !ctl->quiet)
                         ctl_warn(
                             ctl,
@@ -256,5 +262,4 @@ int logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset 
                             "with the last line that has a time, and only with --source out,err",
                             l->name);
         }
-        return status;
 }

@@ -27,8 +27,9 @@ bool logquery_asks_record(const struct logquery *q);
  * above. */
 int logquery_open(const struct logquery *q, struct ctl *ctl, struct logset *set, const char *name);
 
-/* After reading: which files could not be read (STATUS_REFUSED then: some of it is missing), which lines had no
- * time to go by. */
-int logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset *set);
+/* After reading: which files could not be read, each also appended to DAMAGE (some of it is missing then), which
+ * lines had no time to go by. */
+void logquery_say(const struct logquery *q, struct ctl *ctl, const struct logset *set,
+                  struct strbuf *damage);
 
 #endif

@@ -136,9 +136,9 @@ void logread_done(struct logread *l)
         *l = (struct logread){0};
 }
 
-const struct logpart *logread_trouble(const struct logread *l)
+const struct logpart *logread_trouble(const struct logread *l, const struct logpart *after)
 {
-        for (size_t i = 0; i < l->n; i++)
+        for (size_t i = after ? (size_t)(after - l->files) + 1 : 0; i < l->n; i++)
                 if (l->files[i].error)
                         return &l->files[i];
         return NULL;

@@ -97,8 +97,9 @@ bool logread_older(struct logread *l);
  * when it was opened. */
 bool logread_next(struct logread *l, struct logread_line *ret);
 
-/* A file of it that could not be read (to the end), see its `error`; NULL if all could be. */
-const struct logpart *logread_trouble(const struct logread *l);
+/* The first file of it, or the next one AFTER that, that could not be read (to the end), see its `error`; NULL:
+ * there is none. */
+const struct logpart *logread_trouble(const struct logread *l, const struct logpart *after);
 
 /* Whether a line passes; WHOLE or its head alone is at S, but with a `grep` all of it. */
 bool logread_passes(const struct logfilter *f, const struct logline *line);

@@ -378,10 +378,20 @@ void logseek_hold(struct logread *l)
         logseek_bound(l, NULL, &to);
 }
 
-/* The filter's times as bounds. */
+static bool last_is_bare(void *user, const struct logline *line, int64_t offset)
+{
+        (void)offset;
+        *(bool *)user |= !line->stamped;
+        return false;
+}
+
+/* The filter's times as bounds. What has no time may be passed by then unseen. */
 static void bound_times(struct logread *l)
 {
         struct logpos p;
+        struct logpart *newest = &l->files[0];
+        if (!newest->zip && (l->filter.until_ms < INT64_MAX || l->filter.since_ms > INT64_MIN))
+                logseek_walk(newest, 0, newest->size_bytes, LOGLINE_HEAD, last_is_bare, &l->bare);
         if (l->filter.until_ms < INT64_MAX && logseek_time(l, l->filter.until_ms + 1, &p))
                 logseek_bound(l, NULL, &p);
         if (l->filter.since_ms > INT64_MIN) {

@@ -11,6 +11,7 @@
 
 #define LABEL_WIDTH 12
 #define LOG_LINES   10
+#define LOG_TEXT    2000 /* bytes of each; `svcctl logs` shows all of it */
 
 struct page {
         const struct ctl *ctl;
@@ -137,8 +138,32 @@ static void exit_lines(const struct page *p)
         }
 }
 
+/* The beginning of one line, of which X is a piece; *CUT counts what is left out. */
+static void log_piece(const struct page *p, const struct logread_line *x, int64_t *cut)
+{
+        struct logread_line shown = *x;
+        char size[TEXT_SHORT_MAX];
+        if (x->begins) {
+                shown.parsed.text_n = MIN(x->parsed.text_n, LOG_TEXT);
+                while (shown.parsed.text_n < x->parsed.text_n && shown.parsed.text_n > 0 &&
+                       ((unsigned char)x->parsed.text[shown.parsed.text_n] & 0xc0) == 0x80)
+                        shown.parsed.text_n--; /* no half of a character */
+                *cut = 0;
+                strbuf_add(p->out, "    ");
+                logprint_add(p->out, p->ctl, &shown);
+        } else {
+                shown.parsed.text_n = 0;
+        }
+        *cut += (int64_t)(x->parsed.text_n - shown.parsed.text_n);
+        if (x->ends && *cut)
+                strbuf_addf(p->out, " [%s more]", text_bytes(*cut, size));
+        if (x->ends)
+                strbuf_addc(p->out, '\n');
+}
+
 static void log_lines(const struct page *p)
 {
+        int64_t cut = 0;
         const char *name = jget_string(p->s, "name");
         struct logread l;
         struct logread_line x;
@@ -148,13 +173,8 @@ static void log_lines(const struct page *p)
                 return;
         line(p, "log", STYLE_PLAIN, l.path);
         logseek_last(&l, LOG_LINES);
-        while (logread_next(&l, &x)) {
-                if (x.begins)
-                        strbuf_add(p->out, "    ");
-                logprint_add(p->out, p->ctl, &x);
-                if (x.ends)
-                        strbuf_addc(p->out, '\n');
-        }
+        while (logread_next(&l, &x))
+                log_piece(p, &x, &cut);
         logread_done(&l);
 }
 

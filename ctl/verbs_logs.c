@@ -119,10 +119,22 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
         return status;
 }
 
+static bool is_defined(struct ctl *ctl, const char *pattern)
+{
+        struct diag diag = {0};
+        struct conf *conf = conf_load(&ctl->paths, ctl->paths.home, &diag);
+        bool found = false;
+        for (size_t i = 0; i < conf->n && !found; i++)
+                found = fnmatch(pattern, conf->services[i]->name, 0) == 0;
+        conf_unref(conf);
+        diag_done(&diag);
+        return found;
+}
+
 static int no_match(struct logs *l, const char *pattern)
 {
         _cleanup_free_ char *safe = ctl_safe(l->ctl, pattern);
-        if (l->query.follow) /* what comes later is meant too */
+        if (l->query.follow && is_defined(l->ctl, pattern)) /* what comes later is meant too */
                 return STATUS_DONE;
         return ctl_fail(l->ctl, STATUS_NO_SERVICE, "no-such-service",
                         "%s: no log matches this pattern", safe);
@@ -237,11 +249,15 @@ static int show(struct logs *l, int status, int64_t until_ms)
 {
         if (status && (l->set.n == 0 || l->ctl->json)) /* the error is the document then */
                 return status;
+        _cleanup_strbuf_ struct strbuf damage = {0};
         logset_last(&l->set, l->query.lines);
         print_set(l);
+        logquery_say(&l->query, l->ctl, &l->set, &damage);
+        if (damage.n) {
+                int failed = logprint_fail(&l->print, damage.s);
+                status = MAX(status, failed);
+        }
         logprint_end(&l->print);
-        int read = logquery_say(&l->query, l->ctl, &l->set);
-        status = MAX(status, read);
         if (l->query.follow && (l->names.n || l->patterns.n))
                 return follow(l, until_ms);
         return status;

@@ -138,6 +138,16 @@ class Screens(unittest.TestCase):
         for columns in (80, 200):
             self.screen(f"page-{columns}", columns, "status", "redis")
 
+    def test_page_with_a_very_long_line(self):
+        self.write_log("redis", LOG + "2026-11-20T11:12:14.500+01:00 out x" + "\u00e9" * 2500000 + "\n"
+                       + "2026-11-20T11:12:15.000+01:00 out short\n")
+        for columns in (80, 200):
+            _, text = self.run_svcctl(columns, "status", "redis", "--no-color")
+            self.assertLess(len(text), 5000)
+            lines = text.splitlines()
+            self.assertRegex(lines[-2], r" out +x\u00e9{999} \[4\.8M more\]$")
+            self.assertRegex(lines[-1], r" out +short$")
+
     def test_page_of_a_failing_one(self):
         self.screen("page-backoff", 80, "status", "chat", status=3)
         self.screen("page-disabled", 80, "status", "web-2", status=3)

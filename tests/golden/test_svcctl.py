@@ -522,7 +522,8 @@ class Logs(Case):
     def test_unknown(self):
         self.write("redis.log", "")
         self.expect(4, "logs", "rediss", out="", err="rediss: no such service, and no log of one (did you mean redis?)")
-        self.expect(4, "logs", "x-*", err="no log matches")
+        for follow in ([], ["-f", "--timeout", "100ms"]):
+            self.expect(4, "logs", "x-*", *follow, err="no log matches")
         self.expect(4, "logs", "../redis", err="no such service")
         self.assertEqual(self.expect_json(4, "logs", "nobody")["error"]["code"], "no-such-service")
         os.makedirs(self.root + "/config", mode=0o700)
@@ -537,7 +538,18 @@ class Logs(Case):
                           ("away", "log.file is false, what it says is in the journal: journalctl SVCD_SERVICE=away")):
             self.assertEqual(self.run_svcctl("logs", name), (0, "", f"{name}: has no log: {why}\n"))
         self.assertEqual(self.expect_json(0, "logs", "fresh"), [])
+        self.expect(0, "logs", "-f", "fre*", "--timeout", "100ms", out="") # it may come
         self.expect(4, "logs", "fres", err="fres: no such service, and no log of one (did you mean fresh?)")
+
+    def test_what_is_no_file(self):
+        os.mkdir(self.folder + "/a.log")
+        self.expect(1, "logs", "a", out="", err=f"a: cannot read {self.folder}/a.log: Is a directory")
+        os.mkfifo(self.folder + "/b.log")
+        self.expect(1, "logs", "b", out="", err="b.log: it is a FIFO, a socket or a device, not a file")
+
+    def test_since_without_times(self):
+        self.write("a.log", f"{stamp(1)} svcd started run=1\none\ntwo\n")
+        self.expect(0, "logs", "a", "--since", "10m", out="", err="a: has lines without time and source")
 
     @unittest.skipIf(os.geteuid() == 0, "root may read everything")
     def test_a_folder_that_cannot_be_read(self):
@@ -841,7 +853,17 @@ class Logs(Case):
         with open(self.folder + "/a.log.2.gz", "wb") as f:
             f.write(b"\x1f\x8b\x08no")
         self.expect(1, "logs", "a", "-n", "all", out="out y", err="a.log.2.gz cannot be read whole: it is damaged")
-        self.assertEqual([x["text"] for x in self.expect_json(1, "logs", "a", "-n", "all")][1:2], ["y"])
+        told = self.expect_json(1, "logs", "a", "-n", "all")
+        self.assertEqual([x["text"] for x in told][1:2], ["y"])
+        self.assertEqual([x["error"]["message"] for x in told if "error" in x],
+                         [f"a: {self.folder}/a.log.2.gz cannot be read whole: it is damaged"])
+        with open(self.folder + "/a.log.3.gz", "wb") as f:
+            f.write(b"garbage")
+        self.expect(1, "logs", "a", "-n", "all", out="out y", err="a.log.3.gz cannot be read whole: it is damaged")
+        self.assertEqual(self.expect_json(1, "logs", "a", "-n", "all", "--source", "mon"),
+                         {"error": {"code": "failed", "message": "; ".join(
+                             f"a: {self.folder}/a.log.{i}.gz cannot be read whole: it is damaged" for i in (2, 3))}})
+        os.unlink(self.folder + "/a.log.3.gz")
         env = {**self.env, "PATH": self.root}
         p = subprocess.run([SVCCTL, "logs", "a", "-n", "all"], env=env, capture_output=True, text=True, timeout=LIMIT)
         self.assertEqual((p.returncode, p.stderr), (1, f"a: {self.folder}/a.log.2.gz cannot be read whole: gzip, which "

@@ -596,8 +596,8 @@ static void test_compressed(void **state)
         logseek_last(&l, LOGSEEK_ALL);
         while (logread_next(&l, &line))
                 ;
-        assert_non_null(logread_trouble(&l));
-        assert_int_equal(logread_trouble(&l)->number, 4);
+        assert_non_null(logread_trouble(&l, NULL));
+        assert_int_equal(logread_trouble(&l, NULL)->number, 4);
         logread_done(&l);
 }
 
