@@ -62,8 +62,9 @@ struct log {
         int lost_error, told_error;    /* why the last one was dropped */
         int open_error, rotate_error;  /* of the last attempt */
         int64_t retry_us, retry_at_us; /* INT64_MAX = nothing is lost */
-        int64_t checked_at_us;         /* that path still leads to fd */
-        int64_t rotate_at_us;          /* not before: the last attempt failed */
+        bool missing;          /* the file that is open has another name, and there is no new one */
+        int64_t checked_at_us; /* not before: what the path leads to is opened */
+        int64_t rotate_at_us;  /* not before: the last attempt failed */
         int64_t last_wall_ms;
         dev_t dev;
         ino_t ino;

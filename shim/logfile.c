@@ -12,7 +12,9 @@
 #include "shim/oldlog.h"
 #include "shim/text.h"
 
-#define CHECK_US   INT64_C(1000000) /* how often the path is compared, and a failure tried again */
+#define CHECK_US INT64_C(1000000) /* when a failure is tried again */
+#define MOVE_US                                                                                    \
+        INT64_C(100000) /* that long a file that was moved is written on if there is no new one */
 #define COPY_BYTES 4096u
 
 struct name {
@@ -69,8 +71,8 @@ static void adopt(struct log *l, int fd)
 {
         struct stat st;
         l->fd = fd;
-        l->regular = l->torn = false;
-        l->size_bytes = 0;
+        l->regular = l->torn = l->missing = false;
+        l->size_bytes = l->checked_at_us = 0;
         if (fstat(fd, &st) < 0)
                 return;
         l->dev = st.st_dev;
@@ -169,14 +171,53 @@ static int reopen(struct log *l, int64_t from)
         return r;
 }
 
+/* Whoever moves a file makes the new one at once, if at all: that is not to find one of ours there. By the time
+ * at which its entry was changed, the file was moved just now, unless that was our last write. */
+static bool is_just_moved(const struct stat *st)
+{
+        int64_t ago_ms =
+            stamp_wall_ms() - st->st_ctim.tv_sec * 1000 - st->st_ctim.tv_nsec / 1000000;
+        return ago_ms >= 0 && ago_ms < MOVE_US / 1000;
+}
+
+/* The path does not lead to the file that is open any more: is it left now? THERE: it leads to another one. */
+static bool is_time_to_go(struct log *l, const struct stat *st, bool there, int64_t now_us)
+{
+        if (there == l->missing) {
+                l->missing = !there;
+                l->checked_at_us = there || !is_just_moved(st) ? 0 : now_us + MOVE_US;
+        }
+        if (now_us < l->checked_at_us)
+                return false;
+        l->checked_at_us = now_us + CHECK_US;
+        return true;
+}
+
+/* Puts the account right if others have changed the file: its size; whether its last line has an end; a line
+ * that has begun can go on only as a piece (l->rest). */
+static void account(struct log *l, const struct stat *st)
+{
+        if (!l->regular || st->st_size == l->size_bytes)
+                return;
+        l->size_bytes = st->st_size;
+        l->torn = ends_torn(l->fd, st->st_size);
+        l->rest = l->rest || l->mid;
+        l->mid = false;
+}
+
 /* A file that was moved away is better than none; and a line that has begun there stays whole. */
 static void compare(struct log *l, int64_t now_us)
 {
-        if (now_us < l->checked_at_us || l->mid)
-                return;
-        l->checked_at_us = now_us + CHECK_US;
-        if (!is_at_path(l))
-                reopen(l, l->size_bytes);
+        struct stat st;
+        bool there = stat(l->path, &st) == 0;
+        if (!there || st.st_ino != l->ino || st.st_dev != l->dev) {
+                if (fstat(l->fd, &st) < 0)
+                        return;
+                if (!l->mid && is_time_to_go(l, &st, there, now_us) &&
+                    reopen(l, l->size_bytes) == 0)
+                        return;
+        }
+        account(l, &st);
 }
 
 bool logfile_ready(struct log *l, int64_t now_us)
@@ -190,24 +231,13 @@ bool logfile_ready(struct log *l, int64_t now_us)
         int fd = open_or_make(l);
         if (fd < 0) /* what was short for a moment must not cost a second of lines */
                 fd = open_or_make(l);
-        l->checked_at_us = now_us + CHECK_US;
         if (fd < 0) {
+                l->checked_at_us = now_us + CHECK_US;
                 l->open_error = -fd;
                 return false;
         }
         adopt(l, fd);
         return true;
-}
-
-void logfile_refresh(struct log *l)
-{
-        struct stat st;
-        if (!l->regular || fstat(l->fd, &st) < 0 || st.st_size == l->size_bytes)
-                return;
-        l->size_bytes = st.st_size;
-        l->torn = ends_torn(l->fd, st.st_size);
-        l->rest = l->rest || l->mid;
-        l->mid = false;
 }
 
 bool logfile_keep(struct log *l, int64_t from, int64_t now_us)
@@ -216,9 +246,9 @@ bool logfile_keep(struct log *l, int64_t from, int64_t now_us)
         if (!l->regular || fstat(l->fd, &st) < 0 || st.st_nlink > 0)
                 return true;
         int r = reopen(l, from);
-        l->checked_at_us = now_us + CHECK_US;
         if (r == 0)
                 return true;
+        l->checked_at_us = now_us + CHECK_US;
         l->open_error = -r;
         l->mid = false;
         close(l->fd);
@@ -290,7 +320,6 @@ bool logfile_next(struct log *l, int64_t now_us)
                 l->rotate_at_us = now_us + CHECK_US;
                 return false;
         }
-        l->checked_at_us = now_us + CHECK_US;
         return true;
 }
 
@@ -301,7 +330,6 @@ int logfile_rotate(struct log *l, uint64_t inode)
                 return -l->open_error;
         if (l->off || !l->regular || (uint64_t)l->ino != inode)
                 return -ENOENT;
-        logfile_refresh(l);
         if (l->mid && l->line_at == 0)
                 return -EAGAIN;
         return l->size_bytes == 0 || logfile_next(l, now_us) ? 0 : -l->rotate_error;
@@ -320,6 +348,7 @@ void logfile_close(struct log *l)
         l->fd = -1;
         l->mid = l->torn = l->skip = l->rest = false;
         l->lost = 0;
+        l->missing = false;
         l->checked_at_us = 0;
         l->retry_at_us = INT64_MAX;
 }

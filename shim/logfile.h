@@ -5,7 +5,8 @@
  * moment, logrotate does all of that.
  *   deleted    seen right after the write that went into the deleted file; what was written is written again,
  *              into a new file, so nothing is lost
- *   moved      what is written until that is seen, within a second, is in the moved file
+ *   moved      if there is a new file in its place: seen before the next write. If there is none: a tenth of a
+ *              second is waited for one, meanwhile lines go into the moved file, then one is made
  *   truncated  O_APPEND: the next write is at the new end; the account of its size is put right before each write
  *              (but for a file that others have made as long as it was)
  */
@@ -16,13 +17,10 @@
 
 #include "shim/log.h"
 
-/* The file is open, or can be opened at NOW_US; else false, and the error in l->open_error. Looks, at most
- * once a second, whether the path still leads to it. */
+/* Before each write. The file is open, or can be opened at NOW_US; else false, and the error in l->open_error.
+ * Looks whether the path still leads to it, and puts the account right if others have changed it: its size;
+ * whether its last line has an end; a line that has begun can go on only as a piece (l->rest). */
 bool logfile_ready(struct log *l, int64_t now_us);
-
-/* Puts the account right if others have changed the file: its size; whether its last line has an end; a line
- * that has begun can go on only as a piece (l->rest). */
-void logfile_refresh(struct log *l);
 
 /* Appends N bytes. Returns how many are in the file, and why it were not all in *ret_error. */
 size_t logfile_append(struct log *l, const char *p, size_t n, int *ret_error);

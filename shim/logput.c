@@ -176,7 +176,6 @@ static size_t write_some(struct log *l, const char *p, size_t n, int64_t now_us,
                 *ret_error = l->open_error;
                 return 0;
         }
-        logfile_refresh(l);
         if (!l->mid && room_is_short(l, n, now_us)) {
                 *ret_error = SHIM_ERRNO_ROOM;
                 return 0;
@@ -213,10 +212,8 @@ void logput_write(struct log *l, const char *p, size_t n)
         int error = 0;
         p = lost_skip(l, p, end);
         if (p == end && l->lost && !l->mid && logfile_ready(l, now_us) &&
-            !room_is_short(l, 0, now_us)) {
-                logfile_refresh(l);
+            !room_is_short(l, 0, now_us))
                 catch_up(l, now_us, &error);
-        }
         while (p < end) {
                 bool mid = l->mid;
                 size_t done = write_some(l, p, (size_t)(end - p), now_us, &error);

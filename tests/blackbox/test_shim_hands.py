@@ -1,9 +1,11 @@
 """svc-shim's log in others' hands: deleted, moved, truncated, replaced, rotated by logrotate."""
 
+import gzip
 import os
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
@@ -109,6 +111,30 @@ class Hands(Talker):
         self.until(lambda: any(b"svcd exited" in self.read(f) for f in seen + self.files(shim)), "exited line")
         texts = [t for f in seen + self.files(shim) for t in self.texts(self.read(f), "out")]
         self.numbers(texts, 300000)
+
+    def test_moved_and_made(self):
+        """A new file in its place is seen before the next write: what is done with the old one costs nothing."""
+        shim = self.begin()
+        path = self.log_path("a")
+        for i in range(10):
+            self.said(shim, f"line {i}")
+            os.rename(path, path + ".moved")
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+            self.said(shim, f"next {i}")
+            self.same(self.texts(self.read(path), "out"), [b"next %d" % i])
+        self.end(shim)
+
+    def test_moved_long_ago(self):
+        """While nothing was written: nor does the first line go into the one that was moved."""
+        shim = self.begin()
+        path = self.log_path("a")
+        self.said(shim, "line")
+        os.rename(path, path + ".moved")
+        then = os.stat(path + ".moved").st_ctime
+        self.until(lambda: time.time() > then + 0.5, "half a second")
+        self.said(shim, "next")
+        self.same(self.texts(self.read(path + ".moved"), "out"), [b"line"])
+        self.end(shim)
 
     def test_truncated(self):
         """What comes goes to the new end, and the account of its size is right at once."""
@@ -250,6 +276,26 @@ class Logrotate(Talker):
 
     def test_nocreate(self):
         self.create("nocreate")
+
+    def test_compress(self):
+        """Without delaycompress: what is compressed and deleted is not written to any more."""
+        shim = self.shim(log_max_size=10_000_000, log_keep=50)
+        go, path = os.path.join(self.folder, "go"), self.log_path("a")
+        self.python(shim, f"import os, time\ni = 0\nwhile not os.path.exists({go!r}):\n"
+                    "    for _ in range(50): print(i); i += 1\n    time.sleep(0.002)")
+        for _ in range(10):
+            self.until(lambda: os.path.exists(path) and os.path.getsize(path) > 5000, "lines in a new file")
+            self.rotate("create\n  compress")
+        with open(go, "w"):
+            pass
+        self.finish(shim)
+        self.until(lambda: b"svcd exited" in self.all(shim), "exited line")
+        data = b""
+        for i in range(10, 0, -1):
+            with gzip.open(f"{path}.{i}.gz") as f:
+                data += f.read()
+        texts = self.texts(data + self.all(shim), "out")
+        self.numbers(texts, len(texts))
 
     def test_copytruncate(self):
         """Nothing is lost of what was not written while it copied, and the account of the size is right."""
