@@ -79,9 +79,7 @@ json_t *events_add(struct events *e, const char *service, const char *event, jso
                    int64_t wall_ms)
 {
         json_t *o = object(++e->seq, service, event, wall_ms);
-        const char *key;
-        json_t *value;
-        json_object_foreach(fields, key, value) json_object_set(o, key, value);
+        json_object_update_missing(o, fields);
         keep(e, e->seq, line_of(o));
         return o;
 }

@@ -56,6 +56,22 @@ static char *text(void)
         return t;
 }
 
+/* Whatever an event tells, it does not stand where its time does. */
+static void fields_are_its_own(void **state)
+{
+        (void)state;
+        struct events e;
+        events_open(&e, path);
+        json_t *fields = json_pack("{s:s, s:s}", "at", "127.0.0.1:80", "reason", "x");
+        json_t *o = events_add(&e, "a", "one", fields, 0);
+        assert_string_equal(json_string_value(json_object_get(o, "at")),
+                            "1970-01-01T00:00:00.000+00:00");
+        assert_string_equal(json_string_value(json_object_get(o, "reason")), "x");
+        json_decref(fields);
+        json_decref(o);
+        events_done(&e);
+}
+
 static void told_once(void **state)
 {
         (void)state;
@@ -160,6 +176,7 @@ static void whole_or_not_at_all(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(fields_are_its_own, setup, teardown),
             cmocka_unit_test_setup_teardown(told_once, setup, teardown),
             cmocka_unit_test_setup_teardown(numbers_go_on, setup, teardown),
             cmocka_unit_test_setup_teardown(kept_and_counted, setup, teardown),
