@@ -79,7 +79,7 @@ static void begin_waiting(struct svc *x)
         struct line l = line_new("waiting");
         strbuf_add(&l.text, " for a connection");
         json_object_set_new(l.fields, "for", json_string("a connection"));
-        line_str(&l, "at", text + strlen(WAITS));
+        line_str(&l, "listens", text + strlen(WAITS));
         line_log(x, &l, true);
 }
 
@@ -115,7 +115,15 @@ void on_listening_settle(struct svc *x, const struct core_event *ev UNUSED)
 /* Its shim has gone, and the sockets with it. Not at once: one that does not live would come again and again. */
 void on_listening_lost(struct svc *x, const struct core_event *ev UNUSED)
 {
-        x->not_before_ms = x->c->now_ms + MAX(svc_def(x)->restart_delay.v, CORE_SHORT_MS);
+        int64_t wait_ms = MAX(svc_def(x)->restart_delay.v, CORE_SHORT_MS);
+        struct line l = line_new("shim lost");
+        line_str(&l, "reason",
+                 "it waited for a connection: its sockets are closed until they are opened again");
+        line_ms(&l, "next", wait_ms);
+        line_log(x, &l, true);
+        x->listen_lost = true;
+        x->listen_told = false;
+        x->not_before_ms = x->c->now_ms + wait_ms;
         run_next(x);
 }
 

@@ -87,6 +87,7 @@ struct svc {
         bool again;                /* the last run failed: the next is a restart by svcd itself */
         bool demand;               /* something asks for a run, of one that starts on demand */
         bool listen_told;          /* that it waits for a connection */
+        bool listen_lost;          /* its shim has gone while it did, and there is no other yet */
         bool replace;              /* end this run as soon as that is possible, and begin another */
         bool had_main;             /* EXITED: the main process was known to be up */
         bool gone;                 /* FX_FORGET is in the queue */

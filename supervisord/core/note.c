@@ -104,6 +104,10 @@ static void note_backoff(struct strbuf *b, const struct svc *x, int64_t now_ms)
 {
         char buf[CONF_DURATION_MAX];
         strbuf_addf(b, "next start in %s", text_duration(MAX(x->not_before_ms - now_ms, 0), buf));
+        if (x->listen_lost) {
+                strbuf_add(b, ": shim lost while it waited for a connection");
+                return;
+        }
         if (x->s.exits_n && x->s.exits[0].shortage) {
                 _cleanup_free_ char *how = core_exit_text(&x->s, &x->s.exits[0]);
                 strbuf_addf(b, ": %s; no failure of the service, tried until it starts", how);

@@ -69,7 +69,7 @@ void run_log_restart(struct svc *x, const char *reason)
 static void go_down(struct svc *x)
 {
         x->not_before_ms = 0;
-        x->listen_told = false;
+        x->listen_told = x->listen_lost = false;
         demand_set(x, false);
         machine_go(x, CORE_DOWN);
         if (x->shim)
@@ -93,7 +93,7 @@ static void ask_shim(struct svc *x, bool listen)
         x->port_holder = NULL;
         free(x->elsewhere);
         x->elsewhere = NULL;
-        x->replace = false;
+        x->replace = x->listen_lost = false;
         x->shim = true;
         x->paced_ms = 0;
         x->s.opening = listen;

@@ -75,7 +75,7 @@ class OnDemand(SvcdTest):
         service = self.running("web")
         self.assertEqual((service["pid"], service["run"]), (pid, 1))
         self.assertEqual([re.sub(r"^\S+ svcd | (pid|after|command)=.*", "", line) for line in self.log("web")],
-                         [f"waiting for a connection at=127.0.0.1:{self.port}",
+                         [f"waiting for a connection listens=127.0.0.1:{self.port}",
                           'start requested by svcd reason="a connection waits"', "started run=1", "ready run=1"])
 
     def test_waiting_costs_nothing(self):

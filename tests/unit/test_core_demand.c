@@ -43,7 +43,7 @@ static void listening(struct bench *b, int64_t idle_ms)
         expect_state(b, "a", "waiting");
         opened(b, 1, false);
         expect_fx(b, "");
-        expect_log(b, "a: waiting for a connection at=127.0.0.1:8300");
+        expect_log(b, "a: waiting for a connection listens=127.0.0.1:8300");
         expect_state(b, "a", "waiting");
         expect_note(b, "a", "waits for a connection on 127.0.0.1:8300");
 }
@@ -260,9 +260,14 @@ static void its_shim_is_lost(void **state)
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_LOST});
         expect_state(&b, "a", "backoff");
         expect_fx(&b, "");
+        expect_log(&b, "a: shim lost reason=\"it waited for a connection: its sockets are closed "
+                       "until they are opened again\" next=1s");
+        expect_note(&b, "a", "next start in 1s: shim lost while it waited for a connection");
         bench_pass(&b, 1000);
         expect_fx(&b, "a listen 1");
         opened(&b, 1, false);
+        expect_log(&b, "a: waiting for a connection listens=127.0.0.1:8300");
+        expect_note(&b, "a", "waits for a connection on 127.0.0.1:8300");
         assert_int_equal(bench_find(&b, "a")->exits_n, 0);
         bench_done(&b);
 }
