@@ -1,5 +1,5 @@
 /* conf_check_ports.c: no two services may want the same port, be it by `port` or by `sockets`, nor the same
- * unix socket. What monitoring connects to does not count. */
+ * unix socket; where the host's policy has a range of ports, sockets are in it. What monitoring connects to does not count. */
 #include "common/conf_private.h"
 
 #include <stdlib.h>
@@ -59,16 +59,13 @@ static bool is_alike(const struct conf_socket *a, const struct conf_socket *b)
         return a->port == b->port && (a->port || strcmp(a->address, b->address) == 0);
 }
 
-static void fail(struct conf_parse *p, const struct claim *c, const struct claim *first)
+/* WHAT is wrong with C. */
+static void fail(struct conf_parse *p, const struct claim *c, const char *what)
 {
-        struct conf_slot *slot = &p->slots[c->slot], *other = &p->slots[first->slot];
+        struct conf_slot *slot = &p->slots[c->slot];
         struct conf_service *svc = slot->svc;
         struct conf_place place = conf_value_place(p, slot, c->setting, c->item);
-        struct conf_place there = conf_value_place(p, other, first->setting, first->item);
         _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
-        _cleanup_free_ char *at_other = conf_place_text(&there);
-        _cleanup_free_ char *what = c->setting == SETTING_port ? xasprintf("%d", c->socket.port)
-                                                               : xstrdup(c->socket.address);
         struct conf_at at = {.diag = p->diag,
                              .parse = p,
                              .doc = slot->doc,
@@ -77,18 +74,48 @@ static void fail(struct conf_parse *p, const struct claim *c, const struct claim
                              .key = conf_settings[c->setting].path,
                              .service = svc->name,
                              .error = &svc->error};
-        if (first->setting == SETTING_port)
-                conf_fail_place(&at, &place, "%s is already the port of %s (at %s)", what,
-                                other->svc->name, at_other);
+        if (c->setting == SETTING_port)
+                conf_fail_place(&at, &place, "%d %s", c->socket.port, what);
         else
-                conf_fail_place(&at, &place, "%s is already a socket of %s (%s at %s)", what,
-                                other->svc->name, first->socket.address, at_other);
+                conf_fail_place(&at, &place, "%s %s", c->socket.address, what);
+}
+
+static void fail_taken(struct conf_parse *p, const struct claim *c, const struct claim *first)
+{
+        struct conf_slot *other = &p->slots[first->slot];
+        struct conf_place there = conf_value_place(p, other, first->setting, first->item);
+        _cleanup_free_ char *at_other = conf_place_text(&there);
+        _cleanup_free_ char *what =
+            first->setting == SETTING_port
+                ? xasprintf("is already the port of %s (at %s)", other->svc->name, at_other)
+                : xasprintf("is already a socket of %s (%s at %s)", other->svc->name,
+                            first->socket.address, at_other);
+        fail(p, c, what);
+}
+
+/* A range that the host's provider has set is for all that listens: beyond it are the ports of others. (`port` has been
+ * looked at when it was read.) */
+static void check_range(struct conf_parse *p, const struct claims *l)
+{
+        int64_t first, last;
+        _cleanup_free_ char *rule = conf_port_rule(p->conf);
+        conf_port_range(p->conf, &first, &last);
+        for (size_t i = 0; i < l->n && rule; i++) {
+                const struct claim *c = &l->v[i];
+                if (c->setting != SETTING_sockets || !c->socket.port ||
+                    (c->socket.port >= first && c->socket.port <= last))
+                        continue;
+                _cleanup_free_ char *what = xasprintf("is out of range (%lld to %lld; %s)",
+                                                      (long long)first, (long long)last, rule);
+                fail(p, c, what);
+        }
 }
 
 void conf_check_ports(struct conf_parse *p)
 {
         struct claims l = {0};
         collect(p, &l);
+        check_range(p, &l);
         if (l.n)
                 qsort(l.v, l.n, sizeof(*l.v), order);
         for (size_t i = 0, first = 0; i < l.n; i++) {
@@ -99,7 +126,7 @@ void conf_check_ports(struct conf_parse *p)
                         if (l.v[k].slot == l.v[i].slot ||
                             !conf_socket_overlap(&l.v[k].socket, &l.v[i].socket))
                                 continue;
-                        fail(p, &l.v[i], &l.v[k]);
+                        fail_taken(p, &l.v[i], &l.v[k]);
                         break;
                 }
         }

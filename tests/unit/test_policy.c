@@ -296,6 +296,21 @@ static void test_ports(void **state)
                "2:25: services.a.port: 80 is out of range (8300 to 8499)");
 }
 
+/* A socket is a port that the service has, too; one below 1024 or of another account among them. */
+static void test_ports_of_sockets(void **state)
+{
+        (void)state;
+        expect("ports:\n  first: 9000\n  last: 9001\n",
+               "services:\n"
+               "  a: {command: x, sockets: [9000, '127.0.0.1:8300', run/a.sock]}\n"
+               "  b: {command: x, sockets: {web: 80}}\n",
+               "2:35: services.a.sockets: 127.0.0.1:8300 is out of range (9000 to 9001; the host's "
+               "policy, " FILE_NAME ":2)\n"
+               "3:28: services.b.sockets: 80 is out of range (9000 to 9001; the host's "
+               "policy, " FILE_NAME ":2)");
+        expect("max: {services: 2}\n", "services:\n  a: {command: x, sockets: [80]}\n", "");
+}
+
 /* What svcd has kept of good definitions loads whatever the policy has become. */
 static void test_kept_definitions_are_not_judged(void **state)
 {
@@ -471,6 +486,7 @@ int main(void)
             cmocka_unit_test(test_of_the_account),
             cmocka_unit_test(test_too_many_services),
             cmocka_unit_test(test_ports),
+            cmocka_unit_test(test_ports_of_sockets),
             cmocka_unit_test(test_kept_definitions_are_not_judged),
             cmocka_unit_test(test_environment),
             cmocka_unit_test(test_digest),
