@@ -21,10 +21,10 @@ const struct doctor_row doctor_rows[DOCTOR_COUNT] = {
 
 void doctor_facts_done(struct doctor_facts *f)
 {
-        char *const strings[] = {f->root,        f->run,          f->version,  f->boot,
-                                 f->folders,     f->disk_error,   f->programs, f->ports_held,
-                                 f->ports_local, f->ports_silent, f->sendmail, f->command,
-                                 f->policy,      f->policy_wrong};
+        char *const strings[] = {f->root,       f->run,         f->version,      f->boot,
+                                 f->folders,    f->disk_error,  f->logs,         f->programs,
+                                 f->ports_held, f->ports_local, f->ports_silent, f->sendmail,
+                                 f->command,    f->policy,      f->policy_wrong};
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         json_decref(f->info);
@@ -148,6 +148,24 @@ static char *disk_low(const struct doctor_facts *f)
         char size[TEXT_SHORT_MAX];
         return f->disk_free >= 0 && f->disk_free < DOCTOR_DISK_LEAST
                    ? xasprintf("only %s free for %s", text_bytes(f->disk_free, size), f->root)
+                   : NULL;
+}
+
+static char *disk_logs_stopped(const struct doctor_facts *f)
+{
+        char size[TEXT_SHORT_MAX], least[TEXT_SHORT_MAX];
+        return f->logs_free >= 0 && f->logs_free < f->logs_min_free
+                   ? xasprintf("only %s free for %s, less than logs.min_free, %s",
+                               text_bytes(f->logs_free, size), f->logs,
+                               text_bytes(f->logs_min_free, least))
+                   : NULL;
+}
+
+static char *disk_logs_low(const struct doctor_facts *f)
+{
+        char size[TEXT_SHORT_MAX];
+        return f->logs_free >= 0 && f->logs_free < DOCTOR_DISK_LEAST
+                   ? xasprintf("only %s free for %s", text_bytes(f->logs_free, size), f->logs)
                    : NULL;
 }
 
@@ -445,7 +463,9 @@ static char *(*const say[DOCTOR_COUNT])(const struct doctor_facts *f) = {
     [DOCTOR_FOLDERS_WRONG] = folders_wrong,
     [DOCTOR_FOLDERS_OK] = folders_ok,
     [DOCTOR_DISK_REFUSES] = disk_refuses,
+    [DOCTOR_DISK_LOGS_STOPPED] = disk_logs_stopped,
     [DOCTOR_DISK_LOW] = disk_low,
+    [DOCTOR_DISK_LOGS_LOW] = disk_logs_low,
     [DOCTOR_DISK_INODES] = disk_inodes,
     [DOCTOR_DISK_OK] = disk_ok,
     [DOCTOR_DEFINITIONS_ERRORS] = definitions_errors,

@@ -47,6 +47,8 @@ struct doctor_facts {
         char *folders;          /* what is wrong with them */
         char *disk_error;       /* of an attempt to write below ROOT */
         int64_t disk_free, inodes_free;
+        char *logs; /* the folder; it may be on another file system */
+        int64_t logs_free, logs_min_free;
         int64_t services,
             errors; /* of the definitions; errors, then messages on alerts do not count */
         char *policy, *policy_wrong; /* the host's that is in force; what is wrong with it */

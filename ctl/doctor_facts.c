@@ -184,9 +184,16 @@ static void look_at_disk(struct gather *g)
                 f->disk_free = (int64_t)(fs.f_bavail * fs.f_frsize);
                 f->inodes_free = fs.f_files ? (int64_t)fs.f_favail : -1;
         }
-        int r = access(g->paths->state, F_OK) == 0 ? try_to_write(g->paths->state) : 0;
-        if (r < 0)
-                f->disk_error = xasprintf("cannot write in %s: %s", g->paths->state, strerror(-r));
+        f->logs = xstrdup(g->paths->logs);
+        f->logs_free = statvfs(f->logs, &fs) == 0 ? (int64_t)(fs.f_bavail * fs.f_frsize) : -1;
+        f->logs_min_free = g->conf->account.logs_min_free.v;
+        const char *const folders[] = {g->paths->state, g->paths->logs};
+        for (size_t i = 0; i < ARRAY_SIZE(folders) && !f->disk_error; i++) {
+                int r = access(folders[i], F_OK) == 0 ? try_to_write(folders[i]) : 0;
+                if (r < 0)
+                        f->disk_error =
+                            xasprintf("cannot write in %s: %s", folders[i], strerror(-r));
+        }
 }
 
 /* ---- definitions ---- */
@@ -438,8 +445,8 @@ void doctor_gather(struct ctl *ctl, struct doctor_facts *ret)
         g.user = user;
         look_at_boot(&g);
         look_at_folders(&g);
-        look_at_disk(&g);
         look_at_definitions(&g);
+        look_at_disk(&g);
         look_at_policy(&g);
         look_at_programs(&g);
         look_at_ports(&g);

@@ -63,11 +63,16 @@ static int append(const struct daemon *d, const struct core_service *s, const ch
 
 void downlog_begun(struct daemon *d, const struct core_service *s, int error)
 {
-        if (error == SHIM_ERRNO_ROOM)
+        if (error == SHIM_ERRNO_ROOM) {
                 logroom_begun(d, s);
-        else
-                selflog_add(&d->log, "%s: lines of its log are being lost: %s", s->name,
-                            strerror(error));
+                return;
+        }
+        selflog_add(&d->log, "%s: lines of its log are being lost: %s", s->name, strerror(error));
+        json_t *fields = json_pack("{s:s}", "reason", strerror(error));
+        json_t *event = events_add(&d->events, s->name, "log not written", fields, clock_wall_ms());
+        json_decref(fields);
+        methods_event(d, s->name, event);
+        json_decref(event);
 }
 
 static void tell(struct daemon *d, const char *name, const char *what, int64_t lines, int error)
@@ -118,6 +123,14 @@ static void plan(struct daemon *d, bool first)
 static const char *reason(int error)
 {
         return error == SHIM_ERRNO_ROOM ? "logs.min_free: too little is free" : strerror(error);
+}
+
+char *downlog_note(const struct daemon *d, const struct core_service *s)
+{
+        const struct downlog_item *i = find(d, s);
+        const struct link *l = s->id < d->links_n ? d->links[s->id] : NULL;
+        int error = i ? i->error : l && l->short_of_room ? SHIM_ERRNO_ROOM : l ? l->losing : 0;
+        return error ? xasprintf("lines of its log are being lost: %s", reason(error)) : NULL;
 }
 
 static struct downlog_item *owe(struct daemon *d, const struct core_service *s, int64_t lines,

@@ -51,6 +51,8 @@ void downlog_flush(struct daemon *d, struct core_service *s, struct downlog_late
 
 /* Lines of S are being lost because of ERROR: says so, once for each time that it begins. */
 void downlog_begun(struct daemon *d, const struct core_service *s, int error);
+/* "lines of its log are being lost: REASON", while it lasts and as far as svcd knows; else NULL. Caller frees. */
+char *downlog_note(const struct daemon *d, const struct core_service *s);
 /* The log tells by now that LINES were lost. */
 void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error);
 /* … whose service is gone: nobody's log tells it. */

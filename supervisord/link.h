@@ -55,6 +55,7 @@ struct link {
         bool oldlogs;       /* it does what is asked of rotated files */
         bool rotated;       /* it has, and does not tell of the next time before svcd has seen it */
         bool short_of_room; /* it counts lines instead of writing them: logroom.h */
+        int losing;         /* why it loses lines of the log now; 0 = it does not, see downlog.h */
         bool knows_no_sockets; /* it is of an earlier release, as HELLO shows */
         bool disbelieved;      /* it said what cannot be; svcd.log has been told */
         struct inforce inforce;

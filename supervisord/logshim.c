@@ -84,9 +84,12 @@ void logshim_lost(struct link *l, const struct shimio_frame *f)
 {
         int64_t lines = f->v[SHIM_T_LOST_LINES];
         int error = (int)f->v[SHIM_T_ERRNO];
-        if (f->v[SHIM_T_FLAGS] & SHIM_LOST_JOURNAL)
+        if (f->v[SHIM_T_FLAGS] & SHIM_LOST_JOURNAL) {
                 downlog_journal(l->d, l->svc, lines, error);
-        else if (lines <= 0)
+                return;
+        }
+        l->losing = lines <= 0 ? error : 0;
+        if (lines <= 0)
                 downlog_begun(l->d, l->svc, error);
         else if (f->v[SHIM_T_FLAGS] & SHIM_LOST_UNTOLD)
                 downlog_owe(l->d, l->svc, lines, error);

@@ -155,6 +155,17 @@ static void set_definition(json_t *o, const struct daemon *d, const struct core_
         json_object_set_new(o, "log", owned(paths_log(&d->paths, s->name)));
 }
 
+/* The core's note, and what only svcd knows: a log that is not written shows nothing by itself. */
+static char *note_of(const struct daemon *d, const struct core_service *s, int64_t now_ms)
+{
+        char *note = core_note(d->core, s, now_ms);
+        _cleanup_free_ char *log = downlog_note(d, s), *first = NULL;
+        if (!log)
+                return note;
+        first = note;
+        return first && *first ? xasprintf("%s; %s", first, log) : xstrdup(log);
+}
+
 json_t *view_service(const struct daemon *d, const struct core_service *s, bool usage,
                      int64_t now_ms)
 {
@@ -168,7 +179,7 @@ json_t *view_service(const struct daemon *d, const struct core_service *s, bool 
         json_object_set_new(o, "last_exit",
                             s->exits_n ? json_incref(json_array_get(exits, 0)) : json_null());
         json_object_set_new(o, "last_exits", exits);
-        json_object_set_new(o, "note", owned(core_note(d->core, s, now_ms)));
+        json_object_set_new(o, "note", owned(note_of(d, s, now_ms)));
         return o;
 }
 

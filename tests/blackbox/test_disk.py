@@ -126,8 +126,12 @@ class Full(Disk):
             self.works()
             s = self.service("a")
             self.assertEqual((s["pid"], s["state"]), (a["pid"], "running"))
+            self.assertIn("lines of its log are being lost: No space left on device", s["note"])
         self.free()
         self.until(lambda: [e for e in self.events("a") if e["event"] == "lines lost"], what="the event")
+        self.until(lambda: not self.service("a")["note"], what="nothing to be said any more")
+        told = [e["event"] for e in self.events("a")]
+        self.assertLess(told.index("log not written"), told.index("lines lost"))
         self.works()
         self.svcctl("stop", "a")
         total, lost = self.complete("a")

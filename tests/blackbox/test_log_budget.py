@@ -1,6 +1,7 @@
 """logs.quota and logs.min_free: the logs of an account never fill a disk, whoever writes how much; what is deleted or
 not written is said, once."""
 
+import json
 import os
 import re
 
@@ -154,6 +155,11 @@ class MinFree(BudgetTest):
         event = self.until(lambda: self.told("logs short of room"), what="the event")
         size = self.until(lambda: self.same_size(), what="logs that do not grow")
         self.assertEqual(self.state("a"), "running")  # and goes on
+        note = "lines of its log are being lost: logs.min_free: too little is free"
+        for n in ("a", "b"):
+            self.until(lambda n=n: self.service(n)["note"] == note, what="the note")
+        found = [x for x in json.loads(self.svcctl("--json", "doctor", status=1).out) if x["check"] == "disk"][0]
+        self.assertEqual(found["code"], "disk-logs-stopped")
         self.services("0")
         self.svcctl("reload")
         self.until(lambda: all(self.counted(n) for n in ("a", "b")), what="the lines that tell it")

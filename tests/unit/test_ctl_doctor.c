@@ -28,6 +28,8 @@ static struct doctor_facts good(void)
             .boot = xstrdup("systemd (svcd@.service)"),
             .disk_free = INT64_C(5) << 30,
             .inodes_free = 100000,
+            .logs = xstrdup("/home/a/admin/logs/services"),
+            .logs_free = INT64_C(5) << 30,
             .services = 3,
             .alerts_email = true,
             .sendmail = xstrdup("/usr/sbin/sendmail"),
@@ -151,6 +153,11 @@ static void files(void **state)
         FOUND(DISK_REFUSES, "cannot write in /x: Disk quota exceeded",
               set(&f.disk_error, "cannot write in /x: Disk quota exceeded"));
         FOUND(DISK_LOW, "only 50.0M free for /home/a/admin", f.disk_free = 50 << 20);
+        FOUND(DISK_LOGS_LOW, "only 50.0M free for /home/a/admin/logs/services",
+              f.logs_free = 50 << 20);
+        FOUND(DISK_LOGS_STOPPED,
+              "only 200M free for /home/a/admin/logs/services, less than logs.min_free, 300M",
+              f.logs_free = 200 << 20, f.logs_min_free = 300 << 20);
         FOUND(DISK_INODES, "only 1 file more can be created in /home/a/admin", f.inodes_free = 1);
         FOUND(DEFINITIONS_ERRORS, "2 errors in the definitions", f.errors = 2);
         FOUND(DEFINITIONS_CHANGED, "the definitions have changed since svcd read them",
