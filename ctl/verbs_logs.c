@@ -131,10 +131,12 @@ static bool is_defined(struct ctl *ctl, const char *pattern)
         return found;
 }
 
-static int no_match(struct logs *l, const char *pattern)
+/* UNKNOWN: the folder of the logs is not there (yet), so that nothing says what there will be. */
+static int no_match(struct logs *l, const char *pattern, bool unknown)
 {
         _cleanup_free_ char *safe = ctl_safe(l->ctl, pattern);
-        if (l->query.follow && is_defined(l->ctl, pattern)) /* what comes later is meant too */
+        /* What comes later is meant too. */
+        if (l->query.follow && (unknown || is_defined(l->ctl, pattern)))
                 return STATUS_DONE;
         return ctl_fail(l->ctl, STATUS_NO_SERVICE, "no-such-service",
                         "%s: no log matches this pattern", safe);
@@ -155,7 +157,7 @@ static int find_names(struct logs *l)
                 const char *name = ctl->names[i];
                 if (is_pattern(name)) {
                         if (add_matches(l, &there, name) == 0)
-                                status = no_match(l, name);
+                                status = no_match(l, name, r == -ENOENT);
                 } else if (strv_has(&there, name)) {
                         add_once(&l->names, name);
                 } else {
