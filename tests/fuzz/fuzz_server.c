@@ -133,6 +133,8 @@ static void prepare(void)
         d.upgrade.program = xasprintf("%s/nowhere", dir);
         ev_timer_init(&d.deadline, wake_cb, 0, 0);
         ev_timer_init(&d.save, save_cb, 0, 0);
+        ev_timer_init(&d.relog, relog_cb, 0, 0);
+        logkeep_init(&d);
         ev_timer_init(&d.leave, leave_cb, LEAVE_S, 0);
         ev_timer_init(&d.server.more, more_cb, 0, 0);
 }
