@@ -165,6 +165,14 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...)
         strbuf_add(b, s);
 }
 
+void strbuf_cut(struct strbuf *b, size_t n_bytes)
+{
+        if (n_bytes >= b->n)
+                return;
+        b->n = n_bytes;
+        b->s[n_bytes] = '\0';
+}
+
 void strbuf_consume(struct strbuf *b, size_t n_bytes)
 {
         if (n_bytes == 0)

@@ -125,6 +125,12 @@ bool inforce_samples_memory(const struct daemon *d, const struct core_service *s
         return !f->path || !is_set(f, &keepers[0]);
 }
 
+const char *inforce_cgroup(const struct daemon *d, const struct core_service *s)
+{
+        const struct inforce *f = of(d, s);
+        return f ? f->path : NULL;
+}
+
 int64_t inforce_cpu_ms(const struct daemon *d, const struct core_service *s)
 {
         const struct inforce *f = of(d, s);

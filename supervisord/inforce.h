@@ -49,6 +49,9 @@ struct spec_cgroup inforce_offer(const struct daemon *d, const struct link *l, b
 /* Whether svcd has to look after limits.memory of what is up now. */
 bool inforce_samples_memory(const struct daemon *d, const struct core_service *s);
 
+/* The cgroup of the run that is up, NULL if it has none. Borrowed. */
+const char *inforce_cgroup(const struct daemon *d, const struct core_service *s);
+
 /* CPU time of the run that is up, with that of processes that have ended; -1 if nobody counts it. */
 int64_t inforce_cpu_ms(const struct daemon *d, const struct core_service *s);
 

@@ -1,7 +1,6 @@
 /* proc.c: reading /proc for status and for `svcctl restart`. Nothing here decides anything. */
 #include "supervisord/proc.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/proctree.h"
 #include "common/util.h"
 
 #define TREE_MAX 4096 /* processes of one service that are looked at */
@@ -32,67 +32,6 @@ static size_t read_small(const char *path, char *buf, size_t cap)
         return have;
 }
 
-struct pids {
-        pid_t *v;
-        size_t n, cap;
-};
-
-static void add_children_of_task(struct pids *p, pid_t pid, const char *tid)
-{
-        char path[64], buf[16384];
-        snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid, tid);
-        if (read_small(path, buf, sizeof(buf)) == 0)
-                return;
-        for (char *s = buf, *end; p->n < TREE_MAX; s = end) {
-                long child = strtol(s, &end, 10);
-                if (end == s)
-                        break;
-                GROW(p->v, p->n, p->cap);
-                p->v[p->n++] = (pid_t)child;
-        }
-}
-
-/* A process's children are listed by the thread that forked them. THREADS: 1 if it has no others. */
-static void add_children(struct pids *p, pid_t pid, long threads)
-{
-        char name[32];
-        snprintf(name, sizeof(name), "%d", (int)pid);
-        if (threads <= 1) {
-                add_children_of_task(p, pid, name);
-                return;
-        }
-        char path[64];
-        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-        DIR *dir = opendir(path);
-        if (!dir)
-                return;
-        const struct dirent *e;
-        while ((e = readdir(dir)))
-                if (e->d_name[0] != '.')
-                        add_children_of_task(p, pid, e->d_name);
-        closedir(dir);
-}
-
-/* proc(5): utime, stime, cutime, cstime are fields 14 to 17, num_threads 20, rss 24. */
-static long add_stat(struct proc_usage *u, pid_t pid)
-{
-        char path[40], buf[1024];
-        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-        if (read_small(path, buf, sizeof(buf)) == 0)
-                return 0;
-        const char *p = strrchr(buf, ')');
-        long long ut, st, cut, cst, threads, rss;
-        if (!p || sscanf(p + 1,
-                         " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %lld %lld "
-                         "%*d %*d %lld %*d %*u %*u %lld",
-                         &ut, &st, &cut, &cst, &threads, &rss) != 6)
-                return 0;
-        u->processes++;
-        u->cpu_ms += (ut + st + cut + cst) * 1000 / sysconf(_SC_CLK_TCK);
-        u->memory_bytes += rss * sysconf(_SC_PAGESIZE);
-        return (long)threads;
-}
-
 /* -1 if it does not let itself be looked into. */
 static int64_t pss_of(pid_t pid)
 {
@@ -104,45 +43,40 @@ static int64_t pss_of(pid_t pid)
         return line ? strtoll(line + strlen("\nPss:"), NULL, 10) * 1024 : -1;
 }
 
-static struct proc_usage walk(pid_t shim, bool exact)
-{
-        struct proc_usage u = {0};
-        if (shim <= 0)
-                return u;
-        struct pids p = {0};
-        add_children(&p, shim, 1);
-        for (size_t i = 0; i < p.n; i++) {
-                int64_t before = u.memory_bytes, pss = -1;
-                long threads = add_stat(&u, p.v[i]);
-                if (threads <= 0)
-                        continue;
-                if (exact && (pss = pss_of(p.v[i])) >= 0)
-                        u.memory_bytes = before + pss;
-                add_children(&p, p.v[i], threads);
-        }
-        free(p.v);
-        return u;
-}
-
 struct proc_usage proc_tree(pid_t shim)
 {
-        return walk(shim, false);
+        _cleanup_proctree_ struct proctree t = {0};
+        struct proc_usage u = {0};
+        proctree_read(shim, TREE_MAX, &t);
+        for (size_t i = 0; i < t.n; i++) {
+                u.memory_bytes += t.v[i].memory_bytes;
+                u.cpu_ms += t.v[i].cpu_ms;
+                u.processes++;
+        }
+        return u;
 }
 
 int64_t proc_tree_pss(pid_t shim)
 {
-        return walk(shim, true).memory_bytes;
+        _cleanup_proctree_ struct proctree t = {0};
+        int64_t sum = 0;
+        proctree_read(shim, TREE_MAX, &t);
+        for (size_t i = 0; i < t.n; i++) {
+                int64_t pss = pss_of(t.v[i].pid);
+                sum += pss >= 0 ? pss : t.v[i].memory_bytes;
+        }
+        return sum;
 }
 
 size_t proc_pids(pid_t shim, pid_t **ret)
 {
-        struct pids p = {0};
-        if (shim > 0)
-                add_children(&p, shim, 1);
-        for (size_t i = 0; i < p.n; i++)
-                add_children(&p, p.v[i], 2);
-        *ret = p.v;
-        return p.n;
+        _cleanup_proctree_ struct proctree t = {0};
+        proctree_read(shim, TREE_MAX, &t);
+        pid_t *pids = xcalloc(t.n + 1, sizeof(*pids));
+        for (size_t i = 0; i < t.n; i++)
+                pids[i] = t.v[i].pid;
+        *ret = pids;
+        return t.n;
 }
 
 static bool mask_has(const char *status, const char *key, int signo)

@@ -109,6 +109,9 @@ static void set_usage(json_t *o, const struct daemon *d, const struct core_servi
         json_object_set_new(o, "memory_bytes", known ? json_integer(u.memory_bytes) : json_null());
         json_object_set_new(o, "cpu_ms", known ? json_integer(u.cpu_ms) : json_null());
         json_object_set_new(o, "processes", known ? json_integer(u.processes) : json_null());
+        pid_t shim = link_pid(d, s);
+        json_object_set_new(o, "shim", shim > 0 ? json_integer(shim) : json_null());
+        json_object_set_new(o, "cgroup", view_text(inforce_cgroup(d, s)));
 }
 
 static void set_state(json_t *o, const struct core_service *s, int64_t now_ms)

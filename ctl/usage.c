@@ -1,0 +1,61 @@
+/* usage.c: processes and their sums from /proc and cgroup v2. Nothing is printed here. */
+#include "ctl/usage.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/holder.h"
+#include "ctl/jget.h"
+
+#define CPU_STAT_MAX 4096
+
+bool usage_sees(const struct client *c, const json_t *info)
+{
+        struct ucred peer = {0};
+        socklen_t n = sizeof(peer);
+        int64_t pid = 0;
+        jget_int(info, "pid", &pid);
+        return pid > 0 && getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
+               peer.pid == pid;
+}
+
+pid_t usage_root(const json_t *service)
+{
+        int64_t pid = 0;
+        if (jget_int(service, "shim", &pid))
+                return (pid_t)pid;
+        /* A svcd that does not tell (of an earlier release): it is the parent of the main process. */
+        if (!json_object_get(service, "shim") && jget_int(service, "pid", &pid))
+                return holder_parent((pid_t)pid);
+        return 0;
+}
+
+static int64_t counted_ms(const char *cgroup)
+{
+        static const char key[] = "usage_usec ";
+        _cleanup_free_ char *path = xasprintf("%s/cpu.stat", cgroup), *text = NULL;
+        if (file_read(path, CPU_STAT_MAX, &text, NULL) < 0)
+                return -1;
+        const char *p = strstr(text, key);
+        return p ? strtoll(p + sizeof(key) - 1, NULL, 10) / 1000 : -1;
+}
+
+bool usage_look(pid_t root, const char *cgroup, struct usage *ret)
+{
+        _cleanup_proctree_ struct proctree t = {0};
+        struct usage u = {0};
+        proctree_read(root, USAGE_TREE_MAX, &t);
+        for (size_t i = 0; i < t.n; i++) {
+                u.memory_bytes += t.v[i].memory_bytes;
+                u.cpu_ms += t.v[i].cpu_ms;
+                u.processes++;
+        }
+        int64_t counted = cgroup && t.n ? counted_ms(cgroup) : -1;
+        if (counted >= 0)
+                u.cpu_ms = counted;
+        u.more = t.more;
+        if (t.n)
+                *ret = u;
+        return t.n > 0;
+}

@@ -1,0 +1,108 @@
+"""svcctl that looks: ps, the page of one service, --watch through svcd's absence, events."""
+
+import json
+import os
+import signal
+
+from svcdtest import SvcdTest, command_line, descendants, parent
+
+# A tree of a shell with two levels below it, and one that has left it.
+TREE = r"""
+    import os, subprocess, sys, time
+    kids = [subprocess.Popen(["sleep", "1000"]) for _ in range(2)]
+    below = subprocess.Popen([sys.executable, "-c",
+                              "import subprocess, sys; subprocess.run(['sleep', '1001'])"])
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execvp("sleep", ["a\x1b[31mb\rc", "1002"])
+        os._exit(0)
+    os.wait()
+    open("up", "w").write("up\n")
+    time.sleep(1000)
+"""
+
+
+class Ps(SvcdTest):
+    def tree_up(self):
+        self.config(f"""
+            services:
+              tree: {{command: "{self.python('tree.py', TREE)}"}}
+              one: {{command: sleep 1003}}
+              off: {{command: sleep 1004, enabled: false}}
+        """)
+        self.start()
+        self.running("tree")
+        self.running("one")
+        self.written("up")
+        self.until(self.all_there, what="the whole tree")
+
+    def all_there(self):
+        """Each of them has become the program that it is to be."""
+        lines = sorted(command_line(p) for p in descendants(self.shim_of(self.service("tree")["pid"])))
+        return [line.split()[-1] for line in lines if "python" not in line] == ["1002", "1000", "1000", "1001"]
+
+    def ps(self, *names):
+        return {s["name"]: s for s in json.loads(self.svcctl("--json", "ps", *names).out)}
+
+    def test_the_tree(self):
+        self.tree_up()
+        found = self.ps()
+        self.assertEqual(set(found), {"tree", "one", "off"})
+        self.assertEqual(found["off"]["processes"], [])
+        s = found["tree"]
+        shim = parent(s["pid"])
+        by_pid = {p["pid"]: p for p in s["processes"]}
+        self.assertEqual(set(by_pid), set(descendants(shim)))
+        self.assertEqual({p: parent(p) for p in by_pid}, {p: x["parent"] for p, x in by_pid.items()})
+        self.assertEqual([p["pid"] for p in s["processes"] if p["main"]], [s["pid"]])
+        seen = [shim]
+        for p in s["processes"]:  # a parent comes first
+            self.assertIn(p["parent"], seen)
+            seen.append(p["pid"])
+            self.assertGreater(p["memory_bytes"], 0)
+        self.assertIn("sleep 1001", [p["command"] for p in s["processes"]])
+        self.assertIn("a\x1b[31mb\rc 1002", [p["command"] for p in s["processes"]])  # JSON hides nothing
+
+    def test_for_people(self):
+        self.tree_up()
+        out = self.svcctl("ps").out
+        self.assertNotIn("\x1b", out)
+        self.assertNotIn("\r", out)
+        self.assertRegex(out, r"(?m)^SERVICE +PID +CPU +MEMORY +AGE +COMMAND$")
+        self.assertRegex(out, r"(?m)^tree .* [`|]- sleep 1000$")
+        self.assertRegex(out, r"(?m)^tree .* [`|]- .*\n(tree .*)?.* `- sleep 1001$")
+        self.assertRegex(out, r"(?m)^tree .* a\\x1b\[31mb\\x0dc 1002$")
+        self.assertRegex(out, r"(?m)^one +\d+ .* sleep 1003$")
+        self.assertNotIn("off", out)
+        self.assertRegex(self.svcctl("ps", "off").out, r"(?m)^off .* \(disabled\)$")
+        self.assertIn("├─ sleep 1000", self.run_svcctl("ps", env={"LC_ALL": "C.UTF-8"}).out)
+        self.assertEqual(self.svcctl("ps", "--quiet").out, "")
+
+    def test_names_and_failures(self):
+        self.config("services: {a: {command: sleep 1000, enabled: false}}\n")
+        self.svcctl("ps", status=5)
+        self.start()
+        self.assertEqual(self.svcctl("ps").out, "no service has processes\n")
+        self.svcctl("ps", "nobody", status=4)
+
+    def test_thousands_keep_nobody_waiting(self):
+        """svcd says only below which process they are: a look at very many is not its work."""
+        many = self.python("many.py", """
+            import os, time
+            for _ in range(3000):
+                if os.fork() == 0:
+                    time.sleep(10000)
+            open("up", "w").write("up\\n")
+            time.sleep(10000)
+        """)
+        self.config(f"services: {{many: {{command: '{many}', stop: {{signal: KILL}}}}}}\n")
+        self.start()
+        self.written("up")
+        found = self.ps("many")["many"]
+        self.assertEqual(len(found["processes"]), 3001)  # a list of children beyond 16 KiB
+        self.assertFalse(found["more"])
+        with self.varlink() as v:
+            s = v.call("Status")["parameters"]["services"][0]
+        self.assertEqual(s["shim"], parent(found["pid"]))
+        self.assertIsNone(s["processes"])
