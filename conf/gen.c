@@ -526,6 +526,11 @@ static void print_mdoc(const char *s)
                         s += strlen("…") - 1;
                         continue;
                 }
+                if (str_starts(s, "-- ")) { /* no dash, but what ends the options */
+                        printf("\\-\\-");
+                        s++;
+                        continue;
+                }
                 if (*s == '\\')
                         printf("\\e");
                 else if (*s == '"')

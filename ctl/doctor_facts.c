@@ -20,6 +20,7 @@
 #include "ctl/doctor.h"
 #include "ctl/jget.h"
 #include "ctl/logline.h"
+#include "ctl/shimpid.h"
 
 #define TRY_BYTES  (64 * 1024) /* that are written to see whether the disk takes them */
 #define LIST_MOST  5           /* names that are listed */
@@ -334,16 +335,6 @@ static void look_at_alerts(struct gather *g)
 
 /* ---- processes ---- */
 
-/* Who holds the record of a shim: it lives. */
-static pid_t lock_holder(const char *path)
-{
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        if (fd < 0 || fcntl(fd, F_GETLK, &l) < 0 || l.l_type == F_UNLCK)
-                return 0;
-        return l.l_pid;
-}
-
 static bool is_replaced(pid_t pid)
 {
         _cleanup_free_ char *link = xasprintf("/proc/%d/exe", (int)pid);
@@ -357,8 +348,7 @@ static void look_at_shims(struct gather *g)
 {
         DIR *dir = opendir(g->paths->shims);
         for (struct dirent *e; dir && (e = readdir(dir));) {
-                _cleanup_free_ char *path = path_join(g->paths->shims, e->d_name);
-                pid_t pid = conf_name_ok(e->d_name) ? lock_holder(path) : 0;
+                pid_t pid = conf_name_ok(e->d_name) ? shimpid_find(g->paths, e->d_name) : 0;
                 g->f->shims += pid > 0;
                 g->f->shims_old += pid > 0 && is_replaced(pid);
         }

@@ -304,6 +304,8 @@ int options_check_names(const struct options *o, char **ret_error)
                     xasprintf("%s: takes no arguments, but there is %s", c->verb, o->args[0]);
         else if (c->names == NAMES_ONE && o->n != 1)
                 *ret_error = xasprintf("%s: takes exactly one service", c->verb);
+        else if (c->names == NAMES_FIRST && o->n == 0)
+                *ret_error = xasprintf("%s: which service?", c->verb);
         else if (c->names == NAMES_MAYBE && o->n > 1)
                 *ret_error = xasprintf("%s: takes at most one service", c->verb);
         else if (o->n < leading)

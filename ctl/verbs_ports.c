@@ -2,7 +2,6 @@
  * definitions, the shims' locks and the kernel say all of it; it is asked where the host's policy is.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "common/reach.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/shimpid.h"
 #include "ctl/table.h"
 #include "ctl/verbs.h"
 
@@ -52,16 +52,13 @@ struct ports {
 
 /* ---- finding ---- */
 
-/* The shim of a service holds its record's lock, whether svcd runs or not. */
 static void find_shim(struct ports *p, const char *service)
 {
-        _cleanup_free_ char *path = xasprintf("%s/%s", p->ctl->paths.shims, service);
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        if (fd < 0 || fcntl(fd, F_GETLK, &l) < 0 || l.l_type == F_UNLCK)
+        pid_t pid = shimpid_find(&p->ctl->paths, service);
+        if (pid <= 0)
                 return;
         GROW(p->shims.v, p->shims.n, p->shims.cap);
-        p->shims.v[p->shims.n++] = (struct shim){service, l.l_pid};
+        p->shims.v[p->shims.n++] = (struct shim){service, pid};
 }
 
 static const char *service_of(const struct ports *p, pid_t pid)

@@ -12,6 +12,7 @@
 
 #include <ev.h>
 
+#include "common/account.h"
 #include "common/conf.h"
 #include "common/paths.h"
 #include "supervisord/alerts.h"
@@ -38,7 +39,7 @@ struct daemon {
         struct ev_loop *loop;
         struct paths paths;
         struct conf_user user;
-        char *strings[6]; /* what `user` points to */
+        struct account account; /* what `user` points to */
         struct selflog log;
         struct lock lock;
         struct cgroup cgroup;

@@ -3,7 +3,6 @@
 #include "supervisord/setup.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #include "common/conf_sample.h"
-#include "common/program.h"
 #include "supervisord/daemon.h"
 #include "supervisord/handover.h"
 #include "supervisord/sdnotify.h"
@@ -21,24 +19,6 @@
 #ifndef SVCD_DATADIR
 #define SVCD_DATADIR "/usr/local/share/svcd"
 #endif
-
-static void find_user(struct daemon *d)
-{
-        const struct passwd *pw = getpwuid(getuid());
-        d->strings[0] = pw ? xstrdup(pw->pw_name) : xasprintf("%d", (int)getuid());
-        d->strings[1] = xstrdup(pw && pw->pw_shell[0] ? pw->pw_shell : "/bin/sh");
-        const char *lang = getenv("LANG"), *tz = getenv("TZ");
-        d->strings[2] = lang ? xstrdup(lang) : NULL;
-        d->strings[3] = tz ? xstrdup(tz) : NULL;
-        d->user = (struct conf_user){
-            .name = d->strings[0],
-            .home = d->paths.home,
-            .shell = d->strings[1],
-            .lang = d->strings[2],
-            .tz = d->strings[3],
-            .path = PROGRAM_PATH,
-        };
-}
 
 static int make_folders(struct daemon *d)
 {
@@ -167,7 +147,8 @@ int setup(struct daemon *d, const char *root_option, const char *policy_option,
         _cleanup_free_ char *events = path_join(d->paths.state, "events.ndjson");
         selflog_open(&d->log, log);
         events_open(&d->events, events);
-        find_user(d);
+        account_find(&d->account);
+        d->user = account_user(&d->account, d->paths.home);
         cgroup_open(d);
         if (!sdnotify_init(&late))
                 selflog_add(&d->log, "%s", late);
@@ -180,7 +161,6 @@ int setup(struct daemon *d, const char *root_option, const char *policy_option,
 
 void setup_done(struct daemon *d)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(d->strings); i++)
-                free(d->strings[i]);
+        account_done(&d->account);
         paths_done(&d->paths);
 }

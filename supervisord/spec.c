@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/conf_limits.h"
 #include "common/shim_proto.h"
 #include "supervisord/cgroup.h"
 
@@ -83,12 +84,12 @@ void spec_init(struct strbuf *out, const struct paths *paths, const struct conf_
         put_frame(out, &w);
 }
 
-static void put_rlimit(struct shim_writer *w, enum shim_tag tag, int resource,
+static void put_rlimit(struct shim_writer *w, enum shim_tag tag, const struct conf_rlimit *limit,
                        const struct conf_int *value)
 {
         if (!value->set)
                 return;
-        struct shim_rlimit l = {.resource = (uint32_t)resource,
+        struct shim_rlimit l = {.resource = (uint32_t)limit->resource,
                                 .soft = (uint64_t)value->v,
                                 .hard = (uint64_t)value->v};
         shim_put(w, tag, &l, sizeof(l));
@@ -141,10 +142,12 @@ static void put_limits(struct shim_writer *w, const struct conf_service *def,
 {
         unsigned controllers = cgroup && cgroup->known ? cgroup->controllers : 0;
         put_cgroup(w, def, controllers, all);
-        put_rlimit(w, SHIM_T_RLIMIT, RLIMIT_NOFILE, &def->limits_files);
-        put_rlimit(w, controllers & CGROUP_PIDS ? SHIM_T_RLIMIT_ELSE : SHIM_T_RLIMIT, RLIMIT_NPROC,
-                   &def->limits_processes);
-        put_rlimit(w, SHIM_T_RLIMIT, RLIMIT_CORE, &def->limits_core);
+        for (size_t i = 0; i < CONF_RLIMITS_N; i++) {
+                const struct conf_rlimit *l = &conf_rlimits[i];
+                bool by_cgroup = l->unless_cgroup && (controllers & CGROUP_PIDS);
+                put_rlimit(w, by_cgroup ? SHIM_T_RLIMIT_ELSE : SHIM_T_RLIMIT, l,
+                           conf_rlimit_value(def, l));
+        }
         if (def->limits_nice.set)
                 shim_put_int(w, SHIM_T_NICE, def->limits_nice.v);
 }

@@ -4,9 +4,9 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "common/conf_limits.h"
 #include "common/shim_proto.h"
 
 const char *core_disabled_cause(const struct core_service *s)
@@ -166,19 +166,11 @@ const char *text_start_path(const struct svc *x, int stage, int resource)
 /* The setting whose value the system did not take; -1 if it is about none, or not known. */
 static int stage_setting(int stage, int resource)
 {
-        static const struct {
-                int resource;
-                enum conf_setting setting;
-        } limits[] = {
-            {RLIMIT_NOFILE, SETTING_limits_files},
-            {RLIMIT_NPROC, SETTING_limits_processes},
-            {RLIMIT_CORE, SETTING_limits_core},
-        };
         if (stage == SHIM_STAGE_NICE)
                 return SETTING_limits_nice;
-        for (size_t i = 0; stage == SHIM_STAGE_LIMITS && i < ARRAY_SIZE(limits); i++)
-                if (limits[i].resource + 1 == resource)
-                        return limits[i].setting;
+        for (size_t i = 0; stage == SHIM_STAGE_LIMITS && i < CONF_RLIMITS_N; i++)
+                if (conf_rlimits[i].resource + 1 == resource)
+                        return conf_rlimits[i].setting;
         return -1;
 }
 

@@ -1,0 +1,13 @@
+/* shimpid: which process holds a service, whether svcd runs or not: its shim has the lock on RUN/shims/NAME.
+ */
+#ifndef SVCD_CTL_SHIMPID_H
+#define SVCD_CTL_SHIMPID_H
+
+#include <sys/types.h>
+
+#include "common/paths.h"
+
+/* 0: there is none. */
+pid_t shimpid_find(const struct paths *paths, const char *service);
+
+#endif
