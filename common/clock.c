@@ -10,6 +10,8 @@
 
 #include "common/util.h"
 
+#define BOOT_ID_TRIES 3
+
 static int64_t read_ms(clockid_t id)
 {
         struct timespec t;
@@ -27,6 +29,11 @@ int64_t clock_wall_ms(void)
         return read_ms(CLOCK_REALTIME);
 }
 
+int64_t clock_cpu_ms(void)
+{
+        return read_ms(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 const char *clock_text(int64_t wall_ms, char buf[CLOCK_TEXT_MAX])
 {
         int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
@@ -42,16 +49,24 @@ const char *clock_text(int64_t wall_ms, char buf[CLOCK_TEXT_MAX])
         return buf;
 }
 
+/* Each try is a new one: an error that passes must not make a reboot of what is none. */
+static bool read_boot_id(char id[37])
+{
+        for (int i = 0; i < BOOT_ID_TRIES; i++) {
+                _cleanup_free_ char *text = NULL;
+                if (file_read("/proc/sys/kernel/random/boot_id", 4096, &text, NULL) < 0)
+                        continue;
+                snprintf(id, 37, "%.36s", text);
+                id[strcspn(id, "\n")] = '\0';
+                return true;
+        }
+        return false;
+}
+
 const char *clock_boot_id(void)
 {
         static char id[37];
         static bool known;
-        if (known)
-                return id;
-        known = true;
-        _cleanup_free_ char *text = NULL;
-        if (file_read("/proc/sys/kernel/random/boot_id", 4096, &text, NULL) == 0)
-                snprintf(id, sizeof(id), "%.36s", text);
-        id[strcspn(id, "\n")] = '\0';
+        known = known || read_boot_id(id);
         return id;
 }

@@ -24,6 +24,7 @@ struct source {
         bool folder;  /* `why` is about a folder */
         bool ignored; /* not a definition file; `why` is a warning */
         bool silent;  /* its folder is refused, and that is said already */
+        bool unread;  /* `why` is an error of the system's: it may be gone the next time */
 };
 struct scan {
         struct source *v;
@@ -36,6 +37,13 @@ static struct source *add_source(struct scan *s, const char *path, char *why)
         struct source *src = &s->v[s->n++];
         *src = (struct source){.path = xstrdup(path), .why = why};
         return src;
+}
+
+/* ERROR: errno, positive. */
+static void unreadable(struct source *src, int error)
+{
+        src->why = xasprintf("cannot be read: %s", strerror(error));
+        src->unread = true;
 }
 
 static void scan_done(struct scan *s)
@@ -161,10 +169,11 @@ static void read_source(struct source *src, bool any_owner)
         if (fd < 0 && errno == ENOENT && lstat(src->path, &st) == 0) {
                 src->why =
                     xstrdup("cannot be read: it is a symbolic link to a file that does not exist");
+                src->unread = true; /* it may be on a disk that is mounted later */
                 return;
         }
         if (fd < 0 || fstat(fd, &st) < 0) {
-                src->why = xasprintf("cannot be read: %s", strerror(errno));
+                unreadable(src, errno);
                 return;
         }
         src->why = judge_content(src->path, &st, any_owner);
@@ -174,7 +183,7 @@ static void read_source(struct source *src, bool any_owner)
                 return;
         int r = file_read_fd(fd, CONF_FILE_MAX, &src->text, &src->n);
         if (r < 0) {
-                src->why = xasprintf("cannot be read: %s", strerror(-r));
+                unreadable(src, -r);
                 return;
         }
         const char *nul = memchr(src->text, '\0', src->n);
@@ -192,17 +201,21 @@ static bool check_folder(struct scan *s, const char *path, bool *refused)
 {
         struct stat st;
         char *why = NULL;
+        int error = 0;
         if (stat(path, &st) < 0) {
                 if (errno == ENOENT)
                         return false;
-                why = xasprintf("cannot be read: %s", strerror(errno));
+                error = errno;
+                why = xasprintf("cannot be read: %s", strerror(error));
         } else if (!S_ISDIR(st.st_mode)) {
                 why = xstrdup("this is not a directory");
         } else {
                 why = judge(path, &st, false);
         }
         if (why) {
-                add_source(s, path, why)->folder = true;
+                struct source *src = add_source(s, path, why);
+                src->folder = true;
+                src->unread = error != 0;
                 *refused = true;
         }
         return true;
@@ -227,9 +240,12 @@ static void scan_dropins(struct scan *s, const char *folder, bool refused)
                 return;
         DIR *dir = opendir(folder);
         if (!dir) {
-                if (!refused)
-                        add_source(s, folder, xasprintf("cannot be read: %s", strerror(errno)))
-                            ->folder = true;
+                int error = errno;
+                if (!refused) {
+                        struct source *src = add_source(s, folder, NULL);
+                        src->folder = true;
+                        unreadable(src, error);
+                }
                 return;
         }
         _cleanup_strv_ struct strv names = {0};
@@ -315,6 +331,7 @@ static struct conf *load(struct scan *s, const char *home, struct policy *policy
                                  NULL, NULL, "%s", src->why);
                 if (src->ignored)
                         continue;
+                c->unread |= src->unread;
                 if (!src->folder)
                         strv_add(&c->files, src->path);
                 if (src->text)

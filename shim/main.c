@@ -19,6 +19,8 @@
 #define SVCD_VERSION "unknown"
 #endif
 
+#define BOOT_ID_TRIES 3
+
 char shim_boot_id[40];
 extern char **environ;
 
@@ -49,12 +51,16 @@ static bool is_nursery(void)
         return getsockopt(SHIM_FD, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_SEQPACKET;
 }
 
+/* An error that passes must not make a reboot of what is none. */
 static void read_boot_id(void)
 {
-        int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? 0 : read(fd, shim_boot_id, sizeof(shim_boot_id) - 1);
-        if (fd >= 0)
-                close(fd);
+        ssize_t n = 0;
+        for (int i = 0; i < BOOT_ID_TRIES && n <= 0; i++) {
+                int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+                n = fd < 0 ? 0 : read(fd, shim_boot_id, sizeof(shim_boot_id) - 1);
+                if (fd >= 0)
+                        close(fd);
+        }
         if (n > 0 && shim_boot_id[n - 1] == '\n')
                 shim_boot_id[n - 1] = '\0';
 }

@@ -11,20 +11,16 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/policy.h"
-#include "supervisord/adopt.h"
 #include "supervisord/check.h"
+#include "supervisord/definitions.h"
 #include "supervisord/effects.h"
 #include "supervisord/farewell.h"
 #include "supervisord/handover.h"
-#include "supervisord/lastgood.h"
 #include "supervisord/loopio.h"
 #include "supervisord/memwatch.h"
 #include "supervisord/methods.h"
-#include "supervisord/ports.h"
 #include "supervisord/portwatch.h"
 #include "supervisord/reach.h"
-#include "supervisord/rollback.h"
 #include "supervisord/sdnotify.h"
 #include "supervisord/setup.h"
 
@@ -202,51 +198,6 @@ static void wake_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)revents;
 }
 
-/* ---- definitions ---- */
-
-static void log_diagnostics(struct daemon *d)
-{
-        for (size_t i = 0; i < d->diag.n; i++) {
-                _cleanup_free_ char *line = diag_line(&d->diag.v[i]);
-                selflog_add(&d->log, "%s", line);
-        }
-}
-
-static void load(struct daemon *d, struct core_plan **ret_plan)
-{
-        diag_done(&d->diag);
-        struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
-        ports_give(d, conf, &d->diag, true);
-        log_diagnostics(d);
-        if (!d->conf) {
-                if (conf->policy)
-                        selflog_add(&d->log, "the host's policy is %s", conf->policy->file);
-                adopt_find(d, conf);
-                if (core_wants_fallback(d->core, conf))
-                        conf->fallback = lastgood_load(d, conf->policy);
-                rollback_restore(d, conf->policy);
-        }
-        if (ret_plan)
-                *ret_plan = core_plan_new(d->core, conf);
-        core_apply(d->core, conf, clock_mono_ms(), clock_wall_ms());
-        conf_unref(d->conf);
-        d->conf = conf;
-        lastgood_save(d);
-        policy_keep(&d->paths, conf->policy); /* a failure costs nothing today */
-        inforce_log(d);
-        logkeep_reloaded(d);
-        /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
-        malloc_trim(0);
-}
-
-void daemon_reload(struct daemon *d, struct core_plan **ret_plan)
-{
-        sdnotify_reloading(clock_mono_ms());
-        selflog_add(&d->log, "reading the definitions again");
-        load(d, ret_plan);
-        sdnotify_send("READY=1");
-}
-
 /* ---- the end ---- */
 
 void daemon_shutdown(struct daemon *d, const char *why)
@@ -297,7 +248,7 @@ static void sighup_cb(struct ev_loop *loop, ev_signal *w, int revents)
         (void)revents;
         struct daemon *d = CONTAINER_OF(w, struct daemon, sighup);
         if (!d->stopping)
-                daemon_reload(d, NULL);
+                definitions_reload(d, NULL);
 }
 
 static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
@@ -378,7 +329,7 @@ static int listen_here(struct daemon *d, const struct handover *h)
 
 static void begin(struct daemon *d)
 {
-        load(d, NULL);
+        definitions_begin(d);
         alerts_init(d);
         link_wake_shims(d);
         for (size_t i = 0; i < core_count(d->core); i++)

@@ -72,10 +72,11 @@ struct daemon {
         bool finishing;  /* nothing runs any more; shims are leaving */
         bool notified;   /* a service manager wants to know */
         char status[96]; /* what it was told last */
+        double reread_s; /* until definitions that could not be read are tried again; 0 = they are */
         int save_error;  /* of the last try to put the state on record; 0 = it is */
 
         ev_prepare turn;
-        ev_timer deadline, save, leave, watchdog, memwatch, relog;
+        ev_timer deadline, save, leave, watchdog, memwatch, relog, reread;
         ev_signal sigterm, sigint, sighup, sigchld;
 };
 
@@ -89,10 +90,6 @@ void daemon_turn(struct daemon *d);
 /* Queues an event for the turn; its texts are copied, its conf taken over. S is NULL where core.h says that it may
  * be. */
 void daemon_post(struct daemon *d, struct core_service *s, const struct core_event *ev);
-
-/* Reads the definitions and applies them. The plan (what changes) is for the caller to free; NULL
- * if RET_PLAN is NULL. */
-void daemon_reload(struct daemon *d, struct core_plan **ret_plan);
 
 /* Begins the end: everything stops in order, then the loop ends. */
 void daemon_shutdown(struct daemon *d, const char *why);

@@ -43,7 +43,7 @@ static void look_in(struct daemon *d, int64_t ms)
 
 void logkeep_look(struct daemon *d)
 {
-        bool first = !d->logkeep.began_ms;
+        bool first = !d->logkeep.looked;
         look_in(d, first ? LOGKEEP_FIRST_MS : MAX(d->logkeep.soon_ms, LOGKEEP_SOON_MS));
 }
 
@@ -71,7 +71,8 @@ static void soon_cb(struct ev_loop *loop, ev_timer *w, int revents)
         struct daemon *d = CONTAINER_OF(w, struct daemon, logkeep.soon);
         struct logkeep *k = &d->logkeep;
         k->again = k->waits = false;
-        k->began_ms = clock_mono_ms();
+        k->looked = true;
+        k->began_cpu_ms = clock_cpu_ms();
         logshim_seen(d);
         ev_periodic_stop(d->loop, &k->due);
         int r = logscan_begin(&k->scan, d->paths.logs);
@@ -208,6 +209,11 @@ static void perform(struct daemon *d, const struct logplan_step *step)
         struct logkeep *k = &d->logkeep;
         struct core_service *s = core_find(d->core, step->name);
         enum shim_oldlog op = op_of(step);
+        _cleanup_free_ char *path = path_of(d, step);
+        if (step->why == LOGPLAN_QUOTA && !oldlog_is_oldest(path, step->number, step->inode)) {
+                stepped(d, step, ENOENT);
+                return;
+        }
         int r = s ? logshim_ask(d, s, op, step, k->packed_kind) : -ENXIO;
         if (r == 0) {
                 k->asked = true;
@@ -338,7 +344,7 @@ static void make_plan(struct daemon *d)
         logplan_make(&k->plan, &k->scan.logs, quota, clock_wall_ms());
         judge_quota(d, quota);
         logscan_done(&k->scan);
-        k->soon_ms = 100 * (clock_mono_ms() - k->began_ms);
+        k->soon_ms = 100 * (clock_cpu_ms() - k->began_cpu_ms);
 }
 
 static void go_on(struct daemon *d)

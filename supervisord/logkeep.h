@@ -4,7 +4,7 @@
  * WHEN IT LOOKS
  *   A moment after svcd has begun, after a rotation (shims tell, shim_proto.h), after a reload, when a shim is
  *   back or gone of which something is to be done, and at the time at which log.max_age asks for the next step.
- *   Not oftener than once in LOGKEEP_SOON_MS, nor for more than a hundredth of the time. Between rotations the
+ *   Not oftener than once in LOGKEEP_SOON_MS, nor with more than a hundredth of a CPU's time. Between rotations the
  *   logs can grow by one log.max_size each; nothing is looked at in vain.
  *
  * WHO DOES IT
@@ -51,10 +51,11 @@ struct logkeep {
         struct logplan_step packing; /* what is being compressed, or (packed) has been */
         bool packed;                 /* and waits to take its place */
         enum oldlog_kind packed_kind;
-        int64_t began_ms, soon_ms; /* of the last look; how long before the next */
-        int64_t failed_ms;         /* when compressing failed last; 0 = never */
-        int64_t incident_ms;       /* when something was last deleted for the quota; 0 = never */
-        int64_t min_free;          /* that shims know of */
+        bool looked;
+        int64_t began_cpu_ms, soon_ms; /* of the last look; how long before the next */
+        int64_t failed_ms;             /* when compressing failed last; 0 = never */
+        int64_t incident_ms; /* when something was last deleted for the quota; 0 = never */
+        int64_t min_free;    /* that shims know of */
         int64_t files_more, bytes_more; /* deleted since that was told of */
         ev_timer soon, part, answer;
         ev_periodic due;

@@ -197,6 +197,20 @@ static void pack(struct logplan *plan, struct logplan_log *log)
         }
 }
 
+/* A file that got a higher number while the folder was read may be listed by both: it is where it was last. */
+static void count_once(struct logplan_log *log)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < log->n; i++) {
+                bool again = false;
+                for (size_t k = i + 1; !again && k < log->n; k++)
+                        again = log->files[k].inode == log->files[i].inode;
+                if (!again)
+                        log->files[n++] = log->files[i];
+        }
+        log->n = n;
+}
+
 void logplan_make(struct logplan *plan, struct logplan_logs *logs, int64_t quota_bytes,
                   int64_t now_ms)
 {
@@ -205,6 +219,7 @@ void logplan_make(struct logplan *plan, struct logplan_logs *logs, int64_t quota
                 struct logplan_log *log = &logs->v[i];
                 if (log->n > 0)
                         qsort(log->files, log->n, sizeof(log->files[0]), by_number);
+                count_once(log);
                 log->bytes = 0;
                 for (size_t k = 0; k < log->n; k++)
                         log->bytes += log->files[k].bytes;

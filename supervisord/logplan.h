@@ -7,7 +7,8 @@
  *   keep     numbers beyond log.keep, of services that are defined
  *   age      log.max_age: rotated files whose last line is older
  *   quota    while all that is left takes more than logs.quota: the oldest rotated file of the service that has
- *            most, again and again. What a service writes now is never deleted
+ *            most, again and again. What a service writes now is never deleted. A folder that changes while it
+ *            is read may not have shown the oldest: whoever does it looks again (oldlog_is_oldest)
  *   rotate   log.max_age: a log whose first line is older. So no line is kept for longer than twice max_age
  *   pack     log.compress: plain ones, the newest first. NAME.log.1 stays plain
  */

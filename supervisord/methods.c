@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
+#include "supervisord/definitions.h"
 #include "supervisord/ports.h"
 #include "supervisord/view.h"
 #include "supervisord/why.h"
@@ -71,7 +72,7 @@ static void reload(struct call *call)
         }
         struct core_plan *p = NULL;
         struct conf *before = conf_ref(d->conf);
-        daemon_reload(d, &p);
+        definitions_reload(d, &p);
         call_reply(call, json_pack("{s:o, s:o, s:o}", "changes", view_changes(p), "account",
                                    view_account_changes(before, d->conf), "diagnostics",
                                    view_diagnostics(&d->diag)));

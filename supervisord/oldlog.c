@@ -100,6 +100,33 @@ int oldlog_pack(const char *path, int number, uint64_t inode, enum oldlog_kind k
         return 0;
 }
 
+/* The inode of the file with NUMBER, of whatever kind; 0 if there is none. */
+static uint64_t inode_of(const char *path, int number)
+{
+        for (enum oldlog_kind k = 0; k < OLDLOG_KINDS; k++) {
+                struct stat st;
+                _cleanup_free_ char *name = name_of(path, number, k);
+                if (lstat(name, &st) == 0)
+                        return st.st_ino;
+        }
+        return 0;
+}
+
+bool oldlog_is_oldest(const char *path, int number, uint64_t inode)
+{
+        bool seen = false;
+        /* In a rotation one number at a time is free. */
+        for (int gap = 0; gap < 2 && number < OLDLOG_NUMBER_MAX; number++) {
+                uint64_t other = inode_of(path, number);
+                gap = other ? 0 : gap + 1;
+                if (other == inode)
+                        seen = true;
+                else if (other && seen)
+                        return false;
+        }
+        return seen;
+}
+
 int oldlog_drop(const char *path, int number, uint64_t inode)
 {
         for (enum oldlog_kind k = 0; k < OLDLOG_KINDS; k++) {

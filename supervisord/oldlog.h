@@ -24,6 +24,10 @@ int oldlog_push(const char *path, int keep);
  * -ENOENT if it is not that file. */
 int oldlog_pack(const char *path, int number, uint64_t inode, enum oldlog_kind kind);
 
+/* Whether no rotated file is older than the one with INODE, which had NUMBER or has become older since; meanwhile
+ * somebody may rotate. False too if it is gone. */
+bool oldlog_is_oldest(const char *path, int number, uint64_t inode);
+
 /* The file PATH.NUMBER, plain or compressed, with INODE is deleted. 0 or -errno, as above. */
 int oldlog_drop(const char *path, int number, uint64_t inode);
 

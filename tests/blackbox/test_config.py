@@ -1,5 +1,6 @@
 """Bad definitions: each has a clear error that says where and what to do, and costs nobody else anything."""
 
+import json
 import os
 import re
 
@@ -232,3 +233,21 @@ class OthersGoOn(SvcdTest):
         self.start()
         self.running("other")
         self.assertRegex(self.stderr(), r"services\.yaml:\d+:\d+: ")
+
+
+class Unreadable(SvcdTest):
+    def test_what_cannot_be_read_at_the_start_is_tried_again(self):
+        """A home, or a part of it, that is mounted after svcd has begun."""
+        late = os.path.join(self.tmp, "late.yaml")
+        path = self.config(GOOD)
+        os.unlink(path)
+        os.symlink(late, path)
+        self.start()
+        self.until(lambda: "cannot be read" in self.stderr(), what="a word of it")
+        self.assertEqual(json.loads(self.svcctl("--json", "status").out), [])
+        self.write(late, "services:\n" + GOOD)
+        self.until(lambda: json.loads(self.svcctl("--json", "status").out), what="the service")
+        self.running("good")
+        with open(late, "a", encoding="ascii") as f:  # nobody has asked for this one
+            f.write("  more: {command: sleep 1000}\n")
+        self.svcctl("status", "more", status=4)

@@ -67,6 +67,20 @@ class Quota(BudgetTest):
         self.assertEqual(numbers["loud"], list(range(numbers["loud"][0], 4000)))
         self.assertGreater(len(numbers["loud"]), 200)
 
+    def test_no_hole_however_quickly_they_rotate(self):
+        """Files get other names while svcd looks for the oldest: it is the oldest that goes all the same."""
+        self.config(f"""
+            logs: {{quota: 100K}}
+            services:
+              loud: {{command: {self.writer("loud.py", 12000)}, log: {{max_size: 4K, keep: 1000}}}}
+            """)
+        self.start()
+        self.done("loud.py")
+        self.logged("loud", " 11999 x", "out")
+        self.until(lambda: self.total() <= 100 * 1024, what="the logs within the quota")
+        numbers = [int(m[1]) for m in (re.search(r" out (\d+) x", x) for x in self.log("loud")) if m]
+        self.assertEqual(numbers, list(range(numbers[0], 12000)))
+
     def test_one_event_and_one_line_however_long_it_lasts(self):
         self.config(f"logs: {{quota: 40K}}\nservices: {{a: {{command: {self.writer()}, "
                     "log: {max_size: 8K, keep: 1000}}}\n")

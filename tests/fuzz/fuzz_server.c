@@ -105,7 +105,7 @@ static void begin_input(void)
         if (d.conf)
                 core_apply(d.core, d.conf, clock_mono_ms(), clock_wall_ms());
         else
-                load(&d, NULL);
+                definitions_begin(&d);
         daemon_turn(&d);
 }
 

@@ -1,9 +1,13 @@
 /* Which files of the logs go first, and what their names mean. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -122,6 +126,62 @@ static void test_logs_of_nobody_count_and_go(void **state)
         make(150);
         assert_string_equal(steps(LOGPLAN_QUOTA), "gone.9.zst");
         assert_string_equal(steps(LOGPLAN_KEEP), "");
+}
+
+static void test_a_file_that_is_listed_twice_counts_once(void **state)
+{
+        (void)state;
+        file("a", 1, OLDLOG_PLAIN, 100, DAY);
+        file("a", 2, OLDLOG_PLAIN, 100, 2 * DAY);
+        file("a", 3, OLDLOG_PLAIN, 100, 3 * DAY);
+        struct logplan_log *log = log_of("a");
+        log->files[2].inode = log->files[1].inode; /* 2 became 3 */
+        make(200);
+        assert_int_equal(plan.bytes_before, 200);
+        assert_int_equal(plan.n, 0);
+        logplan_done(&plan);
+        make(100);
+        assert_string_equal(steps(LOGPLAN_QUOTA), "a.3");
+}
+
+static uint64_t touch(const char *path)
+{
+        struct stat st;
+        int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(fstat(fd, &st), 0);
+        close(fd);
+        return st.st_ino;
+}
+
+/* As a shim rotates: the oldest first, so that one number is free at each moment. */
+static void test_the_oldest_is_the_oldest_while_somebody_rotates(void **state)
+{
+        (void)state;
+        char folder[] = "/tmp/svcd-test-XXXXXX", from[80], to[80];
+        assert_non_null(mkdtemp(folder));
+        _cleanup_free_ char *log = xasprintf("%s/a.log", folder);
+        uint64_t inode[4];
+        for (int i = 1; i < 4; i++) {
+                snprintf(from, sizeof(from), "%s.%d%s", log, i, i == 2 ? ".gz" : "");
+                inode[i] = touch(from);
+        }
+        for (int moved = 3;; moved--) {
+                for (int i = 1; i < 4; i++)
+                        assert_int_equal(oldlog_is_oldest(log, i, inode[i]), i == 3);
+                if (moved == 0)
+                        break;
+                snprintf(from, sizeof(from), "%s.%d%s", log, moved, moved == 2 ? ".gz" : "");
+                snprintf(to, sizeof(to), "%s.%d%s", log, moved + 1, moved == 2 ? ".gz" : "");
+                assert_int_equal(rename(from, to), 0);
+        }
+        assert_false(oldlog_is_oldest(log, 3, inode[3] + 1000));
+        for (int i = 2; i < 5; i++) {
+                snprintf(from, sizeof(from), "%s.%d%s", log, i, i == 3 ? ".gz" : "");
+                assert_int_equal(unlink(from), 0);
+        }
+        assert_false(oldlog_is_oldest(log, 3, inode[3]));
+        rmdir(folder);
 }
 
 static void test_keep_and_age_come_before_the_quota(void **state)
@@ -263,6 +323,8 @@ int main(void)
             TEST(test_they_come_down_to_the_same),
             TEST(test_what_is_written_now_stays),
             TEST(test_logs_of_nobody_count_and_go),
+            TEST(test_a_file_that_is_listed_twice_counts_once),
+            TEST(test_the_oldest_is_the_oldest_while_somebody_rotates),
             TEST(test_keep_and_age_come_before_the_quota),
             TEST(test_a_log_that_began_long_ago_is_rotated),
             TEST(test_twins),

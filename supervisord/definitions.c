@@ -1,0 +1,99 @@
+/* definitions.c: see definitions.h. What is wrong with a file is said by common/conf*.c, and what a change asks for by
+ * core_apply. */
+#include "supervisord/definitions.h"
+
+#include <malloc.h>
+
+#include "common/clock.h"
+#include "common/policy.h"
+#include "supervisord/adopt.h"
+#include "supervisord/daemon.h"
+#include "supervisord/lastgood.h"
+#include "supervisord/ports.h"
+#include "supervisord/rollback.h"
+#include "supervisord/sdnotify.h"
+
+#define REREAD_FIRST_S 1.0
+#define REREAD_MAX_S   60.0
+
+static void log_diagnostics(struct daemon *d)
+{
+        for (size_t i = 0; i < d->diag.n; i++) {
+                _cleanup_free_ char *line = diag_line(&d->diag.v[i]);
+                selflog_add(&d->log, "%s", line);
+        }
+}
+
+/* Before the core knows of any definition. */
+static void find_earlier(struct daemon *d, struct conf *conf)
+{
+        if (conf->policy)
+                selflog_add(&d->log, "the host's policy is %s", conf->policy->file);
+        adopt_find(d, conf);
+        if (core_wants_fallback(d->core, conf))
+                conf->fallback = lastgood_load(d, conf->policy);
+        rollback_restore(d, conf->policy);
+}
+
+static void load(struct daemon *d, struct core_plan **ret_plan)
+{
+        diag_done(&d->diag);
+        struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
+        ports_give(d, conf, &d->diag, true);
+        log_diagnostics(d);
+        if (!d->conf)
+                find_earlier(d, conf);
+        if (ret_plan)
+                *ret_plan = core_plan_new(d->core, conf);
+        core_apply(d->core, conf, clock_mono_ms(), clock_wall_ms());
+        conf_unref(d->conf);
+        d->conf = conf;
+        lastgood_save(d);
+        policy_keep(&d->paths, conf->policy); /* a failure costs nothing today */
+        inforce_log(d);
+        logkeep_reloaded(d);
+        /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
+        malloc_trim(0);
+}
+
+/* After AFTER_S, if something could not be read. */
+static void reread_in(struct daemon *d, double after_s)
+{
+        ev_timer_stop(d->loop, &d->reread);
+        d->reread_s = d->conf->unread ? after_s : 0;
+        if (d->reread_s <= 0)
+                return;
+        ev_now_update(d->loop);
+        ev_timer_set(&d->reread, after_s, 0);
+        ev_timer_start(d->loop, &d->reread);
+}
+
+static void reread_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct daemon *d = CONTAINER_OF(w, struct daemon, reread);
+        if (d->stopping)
+                return;
+        if (conf_fingerprint(&d->paths) != d->conf->fingerprint) {
+                selflog_add(&d->log, "reading the definitions again: not all could be read before");
+                load(d, NULL);
+        }
+        reread_in(d, MIN(2 * d->reread_s, REREAD_MAX_S));
+}
+
+void definitions_begin(struct daemon *d)
+{
+        ev_timer_init(&d->reread, reread_cb, 0, 0);
+        load(d, NULL);
+        reread_in(d, REREAD_FIRST_S);
+}
+
+void definitions_reload(struct daemon *d, struct core_plan **ret_plan)
+{
+        sdnotify_reloading(clock_mono_ms());
+        selflog_add(&d->log, "reading the definitions again");
+        load(d, ret_plan);
+        reread_in(d, 0);
+        sdnotify_send("READY=1");
+}
