@@ -246,7 +246,7 @@ class Unreadable(SvcdTest):
         self.until(lambda: "cannot be read" in self.stderr(), what="a word of it")
         self.assertEqual(json.loads(self.svcctl("--json", "status").out), [])
         self.write(late, "services:\n" + GOOD)
-        self.until(lambda: json.loads(self.svcctl("--json", "status").out), what="the service")
+        self.until(lambda: "svcd: good: started" in self.stderr(), what="its start")
         self.running("good")
         with open(late, "a", encoding="ascii") as f:  # nobody has asked for this one
             f.write("  more: {command: sleep 1000}\n")
