@@ -44,6 +44,16 @@ void client_detachable(void)
         detachable = true;
 }
 
+bool client_pause(int64_t ms, int signo)
+{
+        const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+        sigset_t mask = wait_mask;
+        sigdelset(&mask, signo);
+        if (!interrupted)
+                ppoll(NULL, 0, &t, &mask);
+        return !interrupted;
+}
+
 void reply_done(struct reply *r)
 {
         json_decref(r->parameters);

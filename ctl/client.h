@@ -48,6 +48,9 @@ int client_next_text(struct client *c, int64_t deadline_ms, char **ret);
 /* From now on Ctrl-C and SIGTERM make client_next return -EINTR instead of ending svcctl. */
 void client_detachable(void);
 
+/* Waits MS, or until SIGNO comes, which is blocked otherwise; after client_detachable. False: Ctrl-C. */
+bool client_pause(int64_t ms, int signo);
+
 /* Says what a negative result of client_next means; returns the exit status. EXTRA as
  * ctl_fail_with. */
 int client_lost(const struct client *c, struct ctl *ctl, int r, json_t *extra);

@@ -1,17 +1,23 @@
 /* status_page: everything about one service on one page: `svcctl status NAME`.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/listeners.h"
 #include "ctl/jget.h"
-#include "ctl/logprint.h"
-#include "ctl/logseek.h"
+#include "ctl/logline.h"
+#include "ctl/pstree.h"
+#include "ctl/sparkline.h"
 #include "ctl/status.h"
+#include "ctl/status_log.h"
 #include "ctl/text.h"
+#include "ctl/usage.h"
 
 #define LABEL_WIDTH 12
 #define LOG_LINES   10
-#define LOG_TEXT    2000 /* bytes of each; `svcctl logs` shows all of it */
+#define TREE_LINES  10
+#define COMMAND_MAX 512 /* bytes of a command line of the tree */
 
 struct page {
         const struct ctl *ctl;
@@ -106,13 +112,86 @@ static void health_lines(const struct page *p)
                 linef(p, "failures", "%lld within the window", (long long)failures);
 }
 
+/* "curl  ▁▁▂x▁  passed at 2026-11-20 11:15:09 in 12ms" */
+static void check_lines(const struct page *p, const json_t *checks)
+{
+        size_t i;
+        json_t *c;
+        json_array_foreach(checks, i, c)
+        {
+                _cleanup_strbuf_ struct strbuf b = {0};
+                _cleanup_free_ char *name = ctl_safe(p->ctl, jget_string(c, "name"));
+                const json_t *results = json_object_get(c, "results"),
+                             *last = json_array_get(results, 0);
+                _cleanup_free_ char *result = ctl_safe(p->ctl, jget_string(last, "result"));
+                _cleanup_free_ char *at = ctl_safe(p->ctl, jget_string(last, "at"));
+                int64_t took_ms = 0;
+                char buf[TEXT_SHORT_MAX];
+                jget_int(last, "took_ms", &took_ms);
+                strbuf_addf(&b, "%s  ", name);
+                sparkline_add(&b, results, p->ctl->term.color, text_utf8());
+                if (!last)
+                        strbuf_add(&b, "not run yet");
+                else if (strlen(at) >= 19)
+                        strbuf_addf(&b, "  %s at %.10s %.8s in %s", result, at, at + 11,
+                                    text_duration(took_ms, buf));
+                line(p, i ? "" : "checks", STYLE_PLAIN, b.s);
+        }
+}
+
+/* What its processes listen on, each address once. */
+static void listens_line(const struct page *p)
+{
+        _cleanup_netdiag_ struct netdiag l = {0};
+        _cleanup_strbuf_ struct strbuf b = {0};
+        char buf[NETDIAG_TEXT_MAX];
+        pid_t root = usage_root(p->s);
+        if (root > 0)
+                listeners_tree(root, &l);
+        for (size_t i = 0; i < l.n; i++)
+                strbuf_addf(&b, "%s%s", i ? ", " : "", netdiag_text(&l.v[i], buf));
+        line(p, "listens on", STYLE_PLAIN, b.s);
+}
+
+struct tree_lines {
+        const struct page *p;
+        int n;
+};
+
+static void tree_line(const struct proctree_process *process, const char *prefix, void *ctx)
+{
+        struct tree_lines *t = ctx;
+        const struct term *term = &t->p->ctl->term;
+        _cleanup_strbuf_ struct strbuf command = {0}, whole = {0}, cut = {0};
+        if (t->n++ >= TREE_LINES)
+                return;
+        proctree_add_command(&command, process->pid, COMMAND_MAX);
+        _cleanup_free_ char *safe = ctl_safe(t->p->ctl, command.s);
+        strbuf_addf(&whole, "%s%d %s", prefix, (int)process->pid, safe);
+        text_cut(&cut, whole.s, term->tty ? term->columns - LABEL_WIDTH - 2 : INT_MAX);
+        line(t->p, t->n == 1 ? "tree" : "", STYLE_PLAIN, cut.s);
+}
+
+static void tree_lines(const struct page *p)
+{
+        _cleanup_proctree_ struct proctree t = {0};
+        struct tree_lines lines = {.p = p};
+        _cleanup_free_ char *name = ctl_safe(p->ctl, jget_string(p->s, "name"));
+        pid_t root = usage_root(p->s);
+        proctree_read(root, USAGE_TREE_MAX, &t);
+        pstree_draw(&t, root, text_utf8(), tree_line, &lines);
+        if (lines.n > TREE_LINES)
+                linef(p, "", "(%d more: `svcctl ps %s`)", lines.n - TREE_LINES, name);
+}
+
 static void definition_lines(const struct page *p)
 {
         string_line(p, "annotation", STYLE_PLAIN, "annotation");
         string_line(p, "command", STYLE_PLAIN, "command");
         string_line(p, "directory", STYLE_PLAIN, "working_directory");
         string_line(p, "definition", STYLE_PLAIN, "definition");
-        string_line(p, "error", STYLE_RED, "error");
+        if (!str_eq(jget_string(p->s, "error"), jget_string(p->s, "note")))
+                string_line(p, "error", STYLE_RED, "error");
         if (jget_bool(p->s, "changed"))
                 line(p, "", STYLE_YELLOW, "it goes on with its last good definition");
         if (jget_string(p->s, "rolled_back"))
@@ -138,47 +217,18 @@ static void exit_lines(const struct page *p)
         }
 }
 
-/* The beginning of one line, of which X is a piece; *CUT counts what is left out. */
-static void log_piece(const struct page *p, const struct logread_line *x, int64_t *cut)
-{
-        struct logread_line shown = *x;
-        char size[TEXT_SHORT_MAX];
-        if (x->begins) {
-                shown.parsed.text_n = MIN(x->parsed.text_n, LOG_TEXT);
-                while (shown.parsed.text_n < x->parsed.text_n && shown.parsed.text_n > 0 &&
-                       ((unsigned char)x->parsed.text[shown.parsed.text_n] & 0xc0) == 0x80)
-                        shown.parsed.text_n--; /* no half of a character */
-                *cut = 0;
-                strbuf_add(p->out, "    ");
-                logprint_add(p->out, p->ctl, &shown);
-        } else {
-                shown.parsed.text_n = 0;
-        }
-        *cut += (int64_t)(x->parsed.text_n - shown.parsed.text_n);
-        if (x->ends && *cut)
-                strbuf_addf(p->out, " [%s more]", text_bytes(*cut, size));
-        if (x->ends)
-                strbuf_addc(p->out, '\n');
-}
-
 static void log_lines(const struct page *p)
 {
-        int64_t cut = 0;
-        const char *name = jget_string(p->s, "name");
-        struct logread l;
-        struct logread_line x;
-        /* The server's word for a name becomes part of a path. */
-        if (!name || strchr(name, '/') ||
-            logread_open(&l, &p->ctl->paths, name, &LOGFILTER_NONE) < 0)
+        _cleanup_strbuf_ struct strbuf lines = {0};
+        _cleanup_free_ char *path = NULL;
+        if (status_log_add(&lines, p->ctl, jget_string(p->s, "name"), LOG_LINES, &path) < 0)
                 return;
-        line(p, "log", STYLE_PLAIN, l.path);
-        logseek_last(&l, LOG_LINES);
-        while (logread_next(&l, &x))
-                log_piece(p, &x, &cut);
-        logread_done(&l);
+        line(p, "log", STYLE_PLAIN, path);
+        strbuf_addn(p->out, lines.s ? lines.s : "", lines.n);
 }
 
-void status_page(const struct ctl *ctl, const json_t *service, struct strbuf *out)
+void status_page(const struct ctl *ctl, const struct look *l, const json_t *service,
+                 struct strbuf *out)
 {
         struct page p = {.ctl = ctl, .s = service, .out = out};
         const char *state = jget_string(service, "state");
@@ -188,8 +238,13 @@ void status_page(const struct ctl *ctl, const json_t *service, struct strbuf *ou
         string_line(&p, "says", STYLE_PLAIN, "status_text");
         since_line(&p);
         process_lines(&p);
+        if (l->sees)
+                listens_line(&p);
         health_lines(&p);
+        check_lines(&p, l->checks);
         definition_lines(&p);
+        if (l->sees)
+                tree_lines(&p);
         exit_lines(&p);
         log_lines(&p);
 }

@@ -25,7 +25,8 @@ static const struct member {
     MEMBER(uptime_ms, IS_NUMBER),    MEMBER(restarts, IS_NUMBER),   MEMBER(cpu_ms, IS_NUMBER),
     MEMBER(memory_bytes, IS_NUMBER), MEMBER(port, IS_NUMBER),       MEMBER(note, IS_STRING),
     MEMBER(status_text, IS_STRING),  MEMBER(annotation, IS_STRING), MEMBER(error, IS_STRING),
-    MEMBER(health, IS_STRING),       MEMBER(changed, IS_BOOL),
+    MEMBER(health, IS_STRING),       MEMBER(changed, IS_BOOL),      MEMBER(shim, IS_NUMBER),
+    MEMBER(cgroup, IS_STRING),
 };
 
 static const struct member *find(const char *key)
@@ -43,7 +44,8 @@ static void read_service(struct jscan *s, struct status_row *row)
                                    .restarts = STATUS_NO_NUMBER,
                                    .cpu_ms = STATUS_NO_NUMBER,
                                    .memory_bytes = STATUS_NO_NUMBER,
-                                   .port = STATUS_NO_NUMBER};
+                                   .port = STATUS_NO_NUMBER,
+                                   .shim = STATUS_NO_NUMBER};
         const char *key;
         while ((key = jscan_key(s))) {
                 const struct member *m = find(key);

@@ -11,9 +11,11 @@
 #define STATUS_NO_NUMBER INT64_MIN
 
 struct status_row {
-        const char *name, *state, *note, *status_text, *annotation, *error, *health; /* or NULL */
+        const char *name, *state, *note, *status_text, *annotation, *error, *health,
+            *cgroup; /* or NULL */
         bool changed;
-        int64_t pid, uptime_ms, restarts, cpu_ms, memory_bytes, port; /* or STATUS_NO_NUMBER */
+        int64_t pid, uptime_ms, restarts, cpu_ms, memory_bytes, port,
+            shim; /* or STATUS_NO_NUMBER */
 };
 
 struct status_rows {

@@ -103,3 +103,16 @@ void status_table(const struct ctl *ctl, const struct status_rows *rows, struct 
         table_print(&t, &ctl->term, out);
         table_done(&t);
 }
+
+void status_draw(const struct ctl *ctl, const struct look *l, struct strbuf *out)
+{
+        size_t i;
+        json_t *s;
+        if (!l->services && l->rows.n == 0) {
+                _cleanup_free_ char *file = ctl_safe(ctl, ctl->paths.main_file);
+                strbuf_addf(out, "no services are defined; they go into %s\n", file);
+        } else if (!l->services) {
+                status_table(ctl, &l->rows, out);
+        }
+        json_array_foreach(l->services, i, s) status_page(ctl, l, s, out);
+}

@@ -29,9 +29,9 @@ void term_resize(struct term *t)
 void term_init(struct term *t, bool no_color)
 {
         const char *never = getenv("NO_COLOR"), *kind = getenv("TERM");
-        bool allowed =
-            !no_color && !(never && *never) && kind && *kind && strcmp(kind, "dumb") != 0;
-        *t = (struct term){.tty = isatty(STDOUT_FILENO)};
+        bool dumb = !kind || !*kind || strcmp(kind, "dumb") == 0;
+        bool allowed = !no_color && !(never && *never) && !dumb;
+        *t = (struct term){.tty = isatty(STDOUT_FILENO), .dumb = dumb};
         t->color = t->tty && allowed;
         t->color_err = allowed && isatty(STDERR_FILENO);
         term_resize(t);

@@ -10,6 +10,7 @@ struct term {
         bool tty;   /* stdout is a terminal */
         bool color; /* colours on stdout */
         bool color_err;
+        bool dumb;         /* by $TERM: it can do nothing but go on to the next line */
         int columns, rows; /* of the terminal; 0 where there is none */
 };
 

@@ -136,3 +136,35 @@ int text_cut(struct strbuf *b, const char *s, int width)
         strbuf_add(b, text_utf8() ? "…" : "~");
         return used + 1;
 }
+
+/* The length of the sequence of a colour at S, 0 if there is none. */
+static size_t colour(const char *s, size_t n)
+{
+        const char *end = n > 2 && s[0] == '\033' && s[1] == '[' ? memchr(s, 'm', n) : NULL;
+        return end ? (size_t)(end - s) + 1 : 0;
+}
+
+void text_cut_line(struct strbuf *b, const char *s, size_t n_bytes, int width)
+{
+        int used = 0;
+        bool coloured = false;
+        while (n_bytes) {
+                uint32_t c = 0;
+                size_t n = colour(s, n_bytes);
+                int w = 0;
+                coloured |= n > 0;
+                if (n == 0) {
+                        n = text_decode(s, n_bytes, &c);
+                        w = c == '\t' ? 8 - used % 8 : n ? columns(c) : 1;
+                        n = n ? n : 1;
+                }
+                if (used + w > width) {
+                        strbuf_add(b, coloured ? "\033[0m" : "");
+                        return;
+                }
+                strbuf_addn(b, s, n);
+                used += w;
+                s += n;
+                n_bytes -= n;
+        }
+}

@@ -31,6 +31,10 @@ void text_add_shell(struct strbuf *b, const char *s);
 
 int text_width(const char *s);
 
+/* Appends the first WIDTH columns of a line of N bytes, safe text with the sequences of term_on and tabs in it: those
+ * are as wide as the terminal makes them. Colours are ended if it was cut. */
+void text_cut_line(struct strbuf *b, const char *s, size_t n_bytes, int width);
+
 /* Appends as much of S as fits WIDTH columns; what is cut is marked by "…" (UTF-8) or "~", within
  * WIDTH. Returns the columns used. */
 int text_cut(struct strbuf *b, const char *s, int width);

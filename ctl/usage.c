@@ -25,10 +25,16 @@ pid_t usage_root(const json_t *service)
         int64_t pid = 0;
         if (jget_int(service, "shim", &pid))
                 return (pid_t)pid;
-        /* A svcd that does not tell (of an earlier release): it is the parent of the main process. */
-        if (!json_object_get(service, "shim") && jget_int(service, "pid", &pid))
-                return holder_parent((pid_t)pid);
-        return 0;
+        jget_int(service, "pid", &pid);
+        return usage_shim_of(pid);
+}
+
+pid_t usage_shim_of(int64_t main_pid)
+{
+        char name[HOLDER_NAME_MAX];
+        pid_t parent = main_pid > 0 ? holder_parent((pid_t)main_pid) : 0;
+        holder_name(parent, name);
+        return strcmp(name, "svc-shim") == 0 ? parent : 0; /* else its shim is dead */
 }
 
 static int64_t counted_ms(const char *cgroup)

@@ -20,8 +20,10 @@ struct usage {
  * containers; then svcd has to look. */
 bool usage_sees(const struct client *c, const json_t *info);
 
-/* The process below which those of SERVICE (of the interface) are; 0 = none. */
+/* The process below which those of SERVICE (of the interface) are; 0 = none. A svcd of an earlier release does not tell:
+ * it is the parent of the main process. */
 pid_t usage_root(const json_t *service);
+pid_t usage_shim_of(int64_t main_pid);
 
 /* False if there are no processes. CGROUP: of the run, or NULL. */
 bool usage_look(pid_t root, const char *cgroup, struct usage *ret);

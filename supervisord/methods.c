@@ -107,9 +107,19 @@ static void show(struct call *call)
                 return;
         int64_t now_ms = clock_mono_ms();
         call_reply(call, json_pack("{s:o, s:o, s:o}", "service",
-                                   view_service(call->c->d, s, true, now_ms), "settings",
+                                   view_service(call->c->d, s, false, now_ms), "settings",
                                    view_settings(call->c->d, s, secrets), "checks",
                                    view_checks(s, now_ms)));
+}
+
+static void checks(struct call *call)
+{
+        const char *name;
+        if (!call_args(call, "name:s", &name))
+                return;
+        const struct core_service *s = one(call, name);
+        if (s)
+                call_reply(call, json_pack("{s:o}", "checks", view_checks(s, clock_mono_ms())));
 }
 
 static void show_account(struct call *call)
@@ -189,6 +199,7 @@ static const struct method {
     {VARLINK_INTERFACE ".Plan", plan},
     {VARLINK_INTERFACE ".Reload", reload},
     {VARLINK_INTERFACE ".Show", show},
+    {VARLINK_INTERFACE ".Checks", checks},
     {VARLINK_INTERFACE ".ShowAccount", show_account},
     {VARLINK_INTERFACE ".Environment", environment},
     {VARLINK_INTERFACE ".Events", calls_events},

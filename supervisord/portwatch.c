@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
+#include "common/listeners.h"
 #include "supervisord/daemon.h"
-#include "supervisord/listeners.h"
 #include "supervisord/ports.h"
 
 #define FIRST_MS 2

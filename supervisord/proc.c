@@ -68,17 +68,6 @@ int64_t proc_tree_pss(pid_t shim)
         return sum;
 }
 
-size_t proc_pids(pid_t shim, pid_t **ret)
-{
-        _cleanup_proctree_ struct proctree t = {0};
-        proctree_read(shim, TREE_MAX, &t);
-        pid_t *pids = xcalloc(t.n + 1, sizeof(*pids));
-        for (size_t i = 0; i < t.n; i++)
-                pids[i] = t.v[i].pid;
-        *ret = pids;
-        return t.n;
-}
-
 static bool mask_has(const char *status, const char *key, int signo)
 {
         const char *line = strstr(status, key);

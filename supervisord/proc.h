@@ -20,9 +20,6 @@ struct proc_usage proc_tree(pid_t shim);
  * looked into, what is resident. Takes milliseconds for a big process. */
 int64_t proc_tree_pss(pid_t shim);
 
-/* The pids of all descendants of the shim SHIM; the caller frees *ret. Returns how many. */
-size_t proc_pids(pid_t shim, pid_t **ret);
-
 /* The name of PID and the letter of its state (proc_pid_stat(5)); both "?" if it cannot be read. */
 void proc_stat(pid_t pid, char *name, size_t cap, char *ret_state);
 

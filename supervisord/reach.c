@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/listeners.h"
 #include "common/reach.h"
 #include "supervisord/daemon.h"
-#include "supervisord/listeners.h"
 
 #define WAIT_MS  2000 /* after ready */
 #define AT_ONCE  8    /* services in one turn of the loop */

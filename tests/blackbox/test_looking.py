@@ -4,7 +4,9 @@ import json
 import os
 import signal
 
-from svcdtest import SvcdTest, command_line, descendants, parent
+from svcdtest import BIN, SvcdTest, command_line, descendants, free_port, parent
+
+SUBJECT = os.path.join(BIN, "tests/helpers/subject")
 
 # A tree of a shell with two levels below it, and one that has left it.
 TREE = r"""
@@ -88,21 +90,82 @@ class Ps(SvcdTest):
 
     def test_thousands_keep_nobody_waiting(self):
         """svcd says only below which process they are: a look at very many is not its work."""
-        many = self.python("many.py", """
-            import os, time
-            for _ in range(3000):
-                if os.fork() == 0:
-                    time.sleep(10000)
-            open("up", "w").write("up\\n")
-            time.sleep(10000)
-        """)
+        many = f"{SUBJECT} {self.home} many children=2600 lines=0"
         self.config(f"services: {{many: {{command: '{many}', stop: {{signal: KILL}}}}}}\n")
         self.start()
-        self.written("up")
+        self.until(lambda: len(self.ps("many")["many"]["processes"]) == 5201, limit=30, what="all of them")
         found = self.ps("many")["many"]
-        self.assertEqual(len(found["processes"]), 3001)  # a list of children beyond 16 KiB
+        self.assertEqual(len(found["processes"]), 5201)  # lists of children beyond 16 KiB, and as many zombies
         self.assertFalse(found["more"])
         with self.varlink() as v:
             s = v.call("Status")["parameters"]["services"][0]
         self.assertEqual(s["shim"], parent(found["pid"]))
         self.assertIsNone(s["processes"])
+
+
+class Page(SvcdTest):
+    """`svcctl status NAME`."""
+
+    def page(self, name, **env):
+        return self.run_svcctl("status", name, env=env).out
+
+    def test_processes_ports_and_health(self):
+        port = free_port()
+        server = self.python("server.py", f"""
+            import os, socket, subprocess, time
+            s = [socket.socket() for _ in range(2)]
+            s[0].bind(("127.0.0.1", {port}))
+            s[0].listen()
+            subprocess.Popen(["sleep", "1000"])
+            time.sleep(1000)
+        """)
+        self.config(f"""
+            services:
+              a:
+                command: "{server}"
+                port: {port}
+                monitoring: {{command: test -e {self.home}/well, interval: 1s, failures: 100}}
+        """)
+        self.start()
+        pid = self.running("a")["pid"]
+        self.logged("a", "monitoring failed")
+        self.write("well", "")
+        self.logged("a", "monitoring passed")
+        out = self.until(lambda: "sleep 1000" in (text := self.page("a")) and text, what="the child")
+        self.assertRegex(out, rf"(?m)^  main pid +{pid} \(run 1, 0 restarts\)$")
+        self.assertRegex(out, rf"(?m)^  definition +{self.root}/config/services\.yaml:3$")
+        self.assertRegex(out, rf"(?m)^  listens on +127\.0\.0\.1:{port}$")
+        self.assertRegex(out, rf"(?m)^  tree +{pid} \S*python\S* .*server\.py\n +`- \d+ sleep 1000$")
+        self.assertRegex(out, r"(?m)^  checks +monitoring  x+\+.*  passed at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d in \d+")
+        self.assertRegex(out, r"(?m)^  memory +\d")
+        self.assertRegex(self.page("a", LC_ALL="C.UTF-8"), r"(?m)^  checks +monitoring  x+[▁-█]")
+        status = self.service("a")
+        self.assertEqual(status["processes"], 2)
+        self.assertGreater(status["memory_bytes"], 0)
+        self.assertEqual(status["shim"], parent(pid))
+
+    def test_what_others_call_themselves_reaches_no_terminal(self):
+        program = self.python("a.py", """
+            import os, subprocess, time
+            subprocess.Popen(["\\x1b]0;title\\x07\\u202e", "1000"], executable="/bin/sleep")
+            print("out \\x1b[2J")
+            time.sleep(1000)
+        """)
+        self.config(f"services: {{a: {{command: '{program}'}}}}\n")
+        self.start()
+        self.running("a")
+        self.until(lambda: "1000" in self.svcctl("ps").out and "x1b[2J" in self.page("a"), what="all of it")
+        for out in (self.page("a", LC_ALL="C.UTF-8"), self.svcctl("ps").out, self.svcctl().out):
+            for c in "\x1b\a\u202e":
+                self.assertNotIn(c, out)
+
+    def test_many_processes(self):
+        program = self.script("many", """
+            for i in $(seq 30); do sleep 1000 & done
+            wait
+        """)
+        self.config(f"services: {{a: {{command: {program}}}}}\n")
+        self.start()
+        self.running("a")
+        self.until(lambda: self.service("a")["processes"] == 31, what="all of them")
+        self.assertRegex(self.page("a"), r"(?m)^ +\(21 more: `svcctl ps a`\)$")

@@ -42,6 +42,8 @@ static void check_row(const json_t *o, const struct status_row *r)
         check_number(o, "pid", r->pid);
         check_number(o, "port", r->port);
         check_number(o, "memory_bytes", r->memory_bytes);
+        check_number(o, "shim", r->shim);
+        check_string(o, "cgroup", r->cgroup);
         check(json_is_true(json_object_get(o, "changed")) == r->changed);
 }
 

@@ -49,6 +49,16 @@ def usual():
     ]
 
 
+def checks():
+    """Of which the results are: passed, slow, degraded, failed, not run."""
+    def result(word, took_ms, code=None):
+        return {"at": "2026-11-20T11:15:09.500+01:00", "took_ms": took_ms, "result": word, "code": code}
+    results = [result("passed", 12, 0), result("not run", 0), result("failed", 10000, 1), result("failed", 30),
+               result("degraded", 40, 2), result("passed", 500, 0), result("passed", 1900, 0), result("passed", 3, 0)]
+    return [{"name": "redis-cli", "failed": 0, "failures": 1, "health": "ok", "running": False, "results": results},
+            {"name": "tcp", "failed": 0, "failures": 1, "running": False, "results": []}]
+
+
 LOG = """\
 2026-11-20T11:12:13.123+01:00 svcd started run=3 pid=4242 command="./src/redis-server redis.conf"
 2026-11-20T11:12:13.180+01:00 svcd ready run=3 after=57ms
@@ -74,9 +84,9 @@ class Screens(unittest.TestCase):
         base.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         return ptyrun.run([os.path.join(BIN, "svcctl"), *arguments], columns, rows, {**base, **env})
 
-    def screen(self, name, columns, *arguments, status=0, **env):
+    def screen(self, name, columns, *arguments, status=0, rows=50, **env):
         """Compares what appears with screens/NAME."""
-        got, text = self.run_svcctl(columns, *arguments, **env)
+        got, text = self.run_svcctl(columns, *arguments, rows=rows, **env)
         text = text.replace(self.root, "/home/a/admin").replace("\x1b", "^[")
         text = re.sub(r"(since.*?)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(\w+\)", r"\1DATE TIME (AGE)", text)
         head = f"$ svcctl {' '.join(arguments)}   ({columns} columns)\n"
@@ -101,8 +111,8 @@ class Screens(unittest.TestCase):
             f.write(text)
 
     def test_status(self):
-        for columns in (80, 200):
-            self.screen(f"status-{columns}", columns, status=3)
+        for columns, rows in self.SIZES.items():
+            self.screen(f"status-{columns}", columns, status=3, rows=rows)
 
     def test_status_narrow(self):
         self.screen("status-40", 40, status=3)
@@ -133,10 +143,29 @@ class Screens(unittest.TestCase):
         self.mock.services = self.mock.services[:1]
         self.screen("status-banner", 80, status=3)
 
+    SIZES = {80: 24, 200: 50}
+
     def test_page(self):
         self.write_log("redis", LOG)
-        for columns in (80, 200):
-            self.screen(f"page-{columns}", columns, "status", "redis")
+        self.mock.on("Checks", reply({"checks": checks()}))
+        for columns, rows in self.SIZES.items():
+            self.screen(f"page-{columns}", columns, "status", "redis", rows=rows)
+        self.screen("page-ascii", 80, "status", "redis", "--no-color", LC_ALL="C")
+
+    def test_page_of_a_svcd_that_knows_no_checks(self):
+        self.assertNotIn("checks", self.run_svcctl(80, "status", "redis", "--no-color")[1])
+
+    def test_page_with_a_line_that_never_ends(self):
+        """Of a log of 8 GB without a newline no more is read than its end."""
+        folder = os.path.join(self.root, "logs/services")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "redis.log"), "wb") as f:
+            f.seek(8 << 30)
+            f.write(b"\n2026-11-20T11:12:14.000+01:00 out short\n")
+        _, text = self.run_svcctl(80, "status", "redis", "--no-color")
+        lines = text.splitlines()
+        self.assertEqual(lines[-2], "    (before that: a line longer than 8.0M; `svcctl logs redis` shows it)")
+        self.assertRegex(lines[-1], r" out +short$")
 
     def test_page_with_a_very_long_line(self):
         self.write_log("redis", LOG + "2026-11-20T11:12:14.500+01:00 out x" + "\u00e9" * 2500000 + "\n"

@@ -4,6 +4,7 @@ from files: things that a real svcd does not do on request."""
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unicodedata
 import unittest
 
 import ptyrun
@@ -432,6 +434,75 @@ class Watch(Case):
         t.type("\x03")
         status, text = t.finish()
         self.assertEqual(status, 5, text)
+
+    def test_svcd_goes_away_and_comes_back(self):
+        """What was seen last stays, with a word on it; no line of an error, nothing ends."""
+        m = self.mock()
+        m.services = [service("redis", pid=4242, annotation="seen before")]
+        t = ptyrun.Terminal([SVCCTL, "status", "--watch", "--no-color"], columns=80, env=self.env)
+        t.read_until(b"seen before")
+        m.stop()
+        t.data = b""
+        t.read_until(lambda d: re.search(rb", as seen at \d\d:\d\d:\d\d\x1b\[K\nsvcd is not running for \S+, or does "
+                                         rb"not answer\x1b\[K\nNAME.*\x1b\[K\nredis .*seen before", d))
+        m = self.mock()
+        m.services = [service("redis", pid=4242, annotation="seen again")]
+        t.data = b""
+        t.read_until(b"seen again")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertEqual(status, 0, text)
+        self.assertNotIn("svcctl:", text)
+
+    def test_nothing_flickers(self):
+        """The screen is cleared at the beginning and when its size changes, never between two pictures; the cursor
+        is out of sight, and comes back."""
+        m = self.mock()
+        t = ptyrun.Terminal([SVCCTL, "status", "--watch", "--no-color"], columns=80, env=self.env)
+        t.read_until(lambda d: d.count(b"\x1b[H") >= 3)
+        self.assertEqual(t.data.count(b"\x1b[2J"), 1)
+        for picture in t.data.split(b"\x1b[H")[1:-1]:
+            for line in picture.split(b"\n")[:-1]:
+                self.assertTrue(line.endswith(b"\x1b[K"), picture)
+        t.resize(100, 20)
+        t.read_until(lambda d: d.count(b"\x1b[2J") == 2)
+        t.type("\x03")
+        _, text = t.finish()
+        self.assertTrue(text.startswith("\x1b[?25l\x1b[2J"), text[:20])
+        self.assertTrue(text.endswith("\x1b[?25h\n"), text[-20:])
+
+    def test_the_page_fits_the_screen(self):
+        """Lines that would go round at the edge are cut: what follows would not be where it is meant."""
+        m = self.mock()
+        m.services = [service("redis", pid=4242, command="x" * 300, annotation="日本" * 30)]
+        os.makedirs(os.path.join(self.root, "logs/services"))
+        with open(os.path.join(self.root, "logs/services/redis.log"), "w") as f:
+            f.write("2026-11-20T11:12:14.000+01:00 out a\tb" + "y" * 300 + "\x1b[31m\n")
+        t = ptyrun.Terminal([SVCCTL, "status", "redis", "--watch"], columns=60, rows=40, env=self.env)
+        t.read_until(b"yyy\x1b[0m\x1b[K\n")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertEqual(status, 0)
+        for line in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).splitlines():
+            columns = sum(2 if unicodedata.east_asian_width(c) == "W" else 1 for c in line.expandtabs(8))
+            self.assertLessEqual(columns, 60, line)
+        self.assertNotIn("31m", text)
+
+    def test_ctrl_c_while_svcd_is_silent(self):
+        m = self.mock()
+        m.on("GetInfo", hang)
+        t = ptyrun.Terminal([SVCCTL, "status", "--watch", "--timeout", "1h"], env=self.env)
+        end = time.monotonic() + LIMIT
+        while not m.requests and time.monotonic() < end:
+            time.sleep(0.01)
+        t.type("\x03")
+        self.assertEqual(t.finish()[0], 0)
+
+    def test_a_terminal_that_can_do_nothing(self):
+        t = ptyrun.Terminal([SVCCTL, "status", "--watch"], env={**self.env, "TERM": "dumb"})
+        status, text = t.finish()
+        self.assertEqual(status, 2)
+        self.assertNotIn("\x1b", text)
 
     def test_not_beyond_the_screen(self):
         m = self.mock()

@@ -1,13 +1,15 @@
 /* listeners.c: the kernel's list of listeners against the descriptors of a tree. What follows from it is
  * others' business. */
-#include "supervisord/listeners.h"
+#include "common/listeners.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/holder.h"
+#include "common/proctree.h"
 #include "common/util.h"
-#include "supervisord/proc.h"
+
+#define TREE_MAX 4096 /* processes of one service that are looked at */
 
 static void mark(size_t index, pid_t pid UNUSED, void *ctx)
 {
@@ -18,11 +20,11 @@ static void mark(size_t index, pid_t pid UNUSED, void *ctx)
 /* Which of L processes below SHIM have; false if one of them cannot be asked. */
 static bool mark_own(pid_t shim, const struct netdiag *l, bool *own)
 {
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t n = proc_pids(shim, &pids);
+        _cleanup_proctree_ struct proctree t = {0};
         bool sure = true;
-        for (size_t i = 0; i < n; i++)
-                sure &= holder_look(pids[i], l, mark, own);
+        proctree_read(shim, TREE_MAX, &t);
+        for (size_t i = 0; i < t.n; i++)
+                sure &= holder_look(t.v[i].pid, l, mark, own);
         return sure;
 }
 

@@ -1,8 +1,8 @@
 /* listeners: what the processes of one service listen on. Looked at when there is a reason to: some 40 us for
  * each process of the service.
  */
-#ifndef SVCD_SUPERVISORD_LISTENERS_H
-#define SVCD_SUPERVISORD_LISTENERS_H
+#ifndef SVCD_COMMON_LISTENERS_H
+#define SVCD_COMMON_LISTENERS_H
 
 #include <stdbool.h>
 #include <sys/types.h>

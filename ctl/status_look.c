@@ -1,0 +1,153 @@
+/* status_look.c: see status_look.h. How it looks is in status_table and status_page. */
+#include "ctl/status_look.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/varlink.h"
+#include "ctl/jget.h"
+#include "ctl/status.h"
+#include "ctl/usage.h"
+
+#define USAGE_MAX 200 /* services */
+
+void look_done(struct look *l)
+{
+        json_decref(l->info);
+        json_decref(l->services);
+        json_decref(l->checks);
+        status_rows_done(&l->rows);
+        free(l->text);
+        *l = (struct look){0};
+}
+
+bool look_is_one(const struct ctl *ctl)
+{
+        return ctl->names_n == 1 && !strpbrk(ctl->names[0], "*?[");
+}
+
+static bool wants_page(const struct ctl *ctl)
+{
+        return look_is_one(ctl) && !ctl->json;
+}
+
+/* ---- what svcd says ---- */
+
+/* The answer to Status. 0, or what client_next returned; an error answer goes to *ret_error. */
+static int take_status(struct client *c, const struct ctl *ctl, int64_t by, struct look *l,
+                       struct reply *ret_error)
+{
+        _cleanup_free_ char *text = NULL;
+        struct reply reply = {0};
+        int r = client_next_text(c, by, &text);
+        if (r < 0)
+                return r;
+        if (!ctl->json && !look_is_one(ctl) && str_starts(text, "{\"parameters\":")) {
+                l->text = TAKE_PTR(text);
+                return status_rows_parse(l->text, &l->rows);
+        }
+        r = varlink_parse_reply(text, &reply.parameters, &reply.error, &reply.continues);
+        if (r == 0 && reply.error) {
+                *ret_error = reply;
+                return 0;
+        }
+        l->services = json_incref(json_object_get(reply.parameters, "services"));
+        reply_done(&reply);
+        return r;
+}
+
+/* A page is one without them if svcd does not know the method, as one of an earlier release. */
+static void take_checks(struct client *c, int64_t by, struct look *l)
+{
+        _cleanup_reply_ struct reply reply = {0};
+        if (client_next(c, by, &reply) == 0 && !reply.error)
+                l->checks = json_incref(json_object_get(reply.parameters, "checks"));
+}
+
+/* How much memory and CPU time services use is measured for whoever looks: a person, or who names
+ * them or wants everything. A whole list of very many that goes into a pipe has other readers, and
+ * it would take longer than all the rest. */
+static bool wants_usage(const struct ctl *ctl, const json_t *info)
+{
+        int64_t services = 0;
+        jget_int(info, "services", &services);
+        return ctl->term.tty || ctl->json || ctl->names_n || services <= USAGE_MAX;
+}
+
+/* ---- what is seen ---- */
+
+static void measure_row(struct status_row *r)
+{
+        struct usage u;
+        pid_t root = r->shim > 0 ? (pid_t)r->shim : usage_shim_of(r->pid);
+        if (!usage_look(root, r->cgroup, &u))
+                return;
+        r->memory_bytes = u.memory_bytes;
+        r->cpu_ms = u.cpu_ms;
+}
+
+static void measure_service(json_t *s)
+{
+        struct usage u;
+        if (!usage_look(usage_root(s), jget_string(s, "cgroup"), &u))
+                return;
+        json_object_set_new(s, "memory_bytes", json_integer(u.memory_bytes));
+        json_object_set_new(s, "cpu_ms", json_integer(u.cpu_ms));
+        json_object_set_new(s, "processes", json_integer(u.processes));
+}
+
+static void measure(struct look *l)
+{
+        size_t i;
+        json_t *s;
+        json_array_foreach(l->services, i, s) measure_service(s);
+        for (i = 0; i < l->rows.n; i++)
+                measure_row(&l->rows.v[i]);
+}
+
+int look_try(struct client *c, const struct ctl *ctl, struct look *ret, struct reply *ret_error)
+{
+        _cleanup_reply_ struct reply info = {0};
+        int64_t by = ctl_answer_by(ctl);
+        client_send(c, "GetInfo", NULL, false);
+        int r = client_next(c, by, &info);
+        if (r == 0 && info.error) {
+                *ret_error = info;
+                info = (struct reply){0};
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        json_t *about = json_object_get(info.parameters, "info");
+        bool usage = wants_usage(ctl, about);
+        ret->sees = usage_sees(c, about);
+        client_send(c, "Status",
+                    json_pack("{s:o, s:b}", "names", ctl_names(ctl), "usage", usage && !ret->sees),
+                    false);
+        if (wants_page(ctl))
+                client_send(c, "Checks", json_pack("{s:s}", "name", ctl->names[0]), false);
+        r = take_status(c, ctl, by, ret, ret_error);
+        if (r < 0)
+                return r;
+        if (wants_page(ctl))
+                take_checks(c, by, ret);
+        if (usage && ret->sees)
+                measure(ret);
+        ret->info = json_incref(about);
+        return 0;
+}
+
+int look_judge(const struct look *l)
+{
+        size_t i;
+        json_t *s;
+        json_array_foreach(l->services, i, s)
+        {
+                if (!status_runs(jget_string(s, "state")))
+                        return STATUS_NOT_RUNNING;
+        }
+        for (i = 0; i < l->rows.n; i++)
+                if (!status_runs(l->rows.v[i].state))
+                        return STATUS_NOT_RUNNING;
+        return STATUS_DONE;
+}
