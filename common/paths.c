@@ -17,11 +17,6 @@
 
 #include "common/util.h"
 
-/* Where root keeps a runtime folder for each account. */
-#ifndef PATHS_SYSTEM_RUN
-#define PATHS_SYSTEM_RUN "/run/svcd"
-#endif
-
 #define SOCKET_NAME     "control.sock"
 #define CONNECT_SECONDS 10
 
@@ -76,21 +71,26 @@ static int resolve(const char *path, char **ret)
         }
 }
 
-/* /run/svcd/USER, if the administrator has made it for this account; else NULL. */
-static char *system_run(void)
+char *paths_system_run(const char *name, unsigned uid)
+{
+        struct stat st;
+        if (!name[0] || strchr(name, '/'))
+                return NULL;
+        char *dir = xasprintf("%s/%s", PATHS_SYSTEM_RUN, name);
+        if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid)
+                return dir;
+        free(dir);
+        return NULL;
+}
+
+/* If the administrator has made it for the account UID; else NULL. */
+static char *system_run(uid_t uid)
 {
         /* Looking the user up loads name services: only where there is something to find. */
         if (access(PATHS_SYSTEM_RUN, X_OK) < 0)
                 return NULL;
-        const struct passwd *pw = getpwuid(geteuid());
-        if (!pw || !pw->pw_name[0] || strchr(pw->pw_name, '/'))
-                return NULL;
-        char *dir = xasprintf("%s/%s", PATHS_SYSTEM_RUN, pw->pw_name);
-        struct stat st;
-        if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
-                return dir;
-        free(dir);
-        return NULL;
+        const struct passwd *pw = getpwuid(uid);
+        return pw ? paths_system_run(pw->pw_name, uid) : NULL;
 }
 
 static const char *getenv_set(const char *name)
@@ -149,12 +149,31 @@ static int find_root(const char *option, const char *home, char **ret, bool *ret
         return 0;
 }
 
+/* Root looks at another account: whether ROOT is the default one of the user that it belongs to. */
+static bool is_default_of(const char *root, uid_t *ret)
+{
+        struct stat st;
+        const struct passwd *pw = access(PATHS_SYSTEM_RUN, X_OK) == 0 && lstat(root, &st) == 0
+                                      ? getpwuid(st.st_uid)
+                                      : NULL;
+        if (!pw || pw->pw_dir[0] != '/')
+                return false;
+        _cleanup_free_ char *usual = path_join(pw->pw_dir, "admin"), *real = NULL;
+        *ret = st.st_uid;
+        return resolve(usual, &real) == 0 && str_eq(root, real);
+}
+
 static int find_run(const struct paths *p, bool is_default, char **ret, char **ret_error)
 {
         const char *env = getenv_set("SVCD_RUNTIME_DIR");
+        uid_t owner;
         if (env)
                 return resolve_or_say("SVCD_RUNTIME_DIR", env, ret, ret_error);
-        *ret = is_default ? system_run() : NULL;
+        *ret = NULL;
+        if (is_default)
+                *ret = system_run(geteuid());
+        else if (geteuid() == 0 && is_default_of(p->root, &owner))
+                *ret = system_run(owner);
         if (!*ret)
                 *ret = path_join(p->root, "run");
         return 0;
@@ -229,22 +248,33 @@ static int address(const char *run, const char *name, struct sockaddr_un *ret, i
         return 0;
 }
 
-int paths_connect(const struct paths *p)
+static int connect_to(const char *run, int flags)
 {
         struct sockaddr_un sa;
         _cleanup_close_ int dir = -1, fd = -1;
-        int r = address(p->run, SOCKET_NAME, &sa, &dir);
+        int r = address(run, SOCKET_NAME, &sa, &dir);
         if (r < 0)
                 return r;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
         if (fd < 0)
                 return -errno;
         /* A listener that accepts nobody would hold connect() for ever once its queue is full. */
         struct timeval limit = {.tv_sec = CONNECT_SECONDS};
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
         if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
-                return errno == EAGAIN ? -ETIMEDOUT : -errno;
+                return -errno;
         return TAKE_FD(fd);
+}
+
+int paths_connect(const struct paths *p)
+{
+        int r = connect_to(p->run, 0);
+        return r == -EAGAIN ? -ETIMEDOUT : r;
+}
+
+int paths_connect_now(const char *run)
+{
+        return connect_to(run, SOCK_NONBLOCK);
 }
 
 int paths_listen(const struct paths *p)

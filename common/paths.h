@@ -9,6 +9,11 @@
 /* What the host's provider rules, see policy.h. */
 #define PATHS_POLICY "/etc/svcd/policy.yaml"
 
+/* Where root keeps a runtime folder for each account. */
+#ifndef PATHS_SYSTEM_RUN
+#define PATHS_SYSTEM_RUN "/run/svcd"
+#endif
+
 /* All absolute, owned by the struct. */
 struct paths {
         char *home;      /* $HOME of the account: the environment's, else getpwuid's */
@@ -37,6 +42,12 @@ char *paths_log(const struct paths *p, const char *service);
 /* A socket connected to RUN/control.sock, or -errno. Any length of path works: the folder is opened
  * and the socket reached through /proc/self/fd, since a socket address holds 108 bytes. */
 int paths_connect(const struct paths *p);
+
+/* The same for a folder RUN, non-blocking: -EAGAIN where it would wait. */
+int paths_connect_now(const char *run);
+
+/* RUN of an account as root sees it: /run/svcd/NAME, if that is a folder of UID's; else NULL. Caller frees. */
+char *paths_system_run(const char *name, unsigned uid);
 
 /* A non-blocking listening socket at RUN/control.sock, mode 0600, replacing what is there (the caller
  * holds RUN/lock). -errno on failure. */

@@ -1,7 +1,8 @@
 #!/bin/sh
 # deps.sh: installs what building and checking svcd needs, with the system's package manager.
 # Silent and quick when nothing is missing. `deps.sh deps-dev` adds what only developers need,
-# `deps.sh deps-kernel` what tests/kernel needs, `deps.sh deps-bench` what tests/bench compares with.
+# `deps.sh deps-kernel` what tests/kernel needs, `deps.sh deps-bench` what tests/bench compares with,
+# `deps.sh deps-deb` what `make deb` needs (on Debian).
 #
 # As root it installs directly, otherwise through sudo; where it may not, it prints the command to
 # run and ends with 1.
@@ -114,6 +115,7 @@ if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
 	deps-dev) debian="$debian $debian_dev" ;;
 	deps-kernel) debian='qemu-system-x86 debootstrap e2fsprogs' ;;
 	deps-bench) debian='s6 runit' ;;
+	deps-deb) debian="$debian debhelper dpkg-dev lintian" ;;
 	esac
 	# shellcheck disable=SC2086
 	missing=$(missing_deb $debian)

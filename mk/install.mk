@@ -11,11 +11,16 @@ MAN5 := $(wildcard man/*.5)
 MAN7 := $(wildcard man/*.7)
 MAN8 := $(wildcard man/*.8)
 
-# Units $(1) into the folder $(2), with the programs' place filled in.
-install_units = for u in $(1); do sed 's|@bindir@|$(bindir)|g' $$u > $(2)/$${u\#\#*/} \
-	&& chmod 644 $(2)/$${u\#\#*/} || exit; done
+# From systemd 253 on `systemctl reload` waits by itself until svcd has reloaded; before that svcctl does it.
+SYSTEMD ?= $(firstword $(subst ., ,$(shell $(PKG_CONFIG) --modversion libsystemd 2>/dev/null)) 252)
+NOTIFY_RELOAD = $(shell [ '$(SYSTEMD)' -ge 253 ] 2>/dev/null && echo yes)
+UNIT_TYPE     = $(if $(NOTIFY_RELOAD),notify-reload,notify)
+UNIT_RELOAD   = $(if $(NOTIFY_RELOAD),/^@reload@$$/d,s|^@reload@$$|ExecReload=$(bindir)/svcctl --quiet reload|)
+# Units $(1) into the folder $(2), with the programs' place, and what this systemd knows, filled in.
+install_units = for u in $(1); do sed 's|@bindir@|$(bindir)|g; s|@type@|$(UNIT_TYPE)|; $(UNIT_RELOAD)' $$u \
+	> $(2)/$${u\#\#*/} && chmod 644 $(2)/$${u\#\#*/} || exit; done
 
-.PHONY: install uninstall dist deps deps-dev deps-kernel run help
+.PHONY: install install-units uninstall dist deb deps deps-dev deps-deb deps-kernel run help
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) \
 		$(DESTDIR)$(docdir)/examples $(DESTDIR)$(unitdir) $(DESTDIR)$(userunitdir) \
@@ -44,12 +49,21 @@ uninstall:
 		$(addprefix $(DESTDIR)$(userunitdir)/,$(notdir $(USER_UNITS)))
 	rm -rf $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) $(DESTDIR)$(docdir)
 
+# Only the units, into UNITS.
+install-units:
+	$(call install_units,$(SYSTEM_UNITS) $(USER_UNITS),$(UNITS))
+
+# The Debian package, with debian/ where its tools want it.
+DEB ?= $(B)/deb
+deb:
+	@sh mk/deb.sh $(VERSION) $(DEB)
+
 dist:
 	@mkdir -p dist
 	git archive --format=tar.gz --prefix=svcd-$(VERSION)/ -o dist/svcd-$(VERSION).tar.gz HEAD
 	@echo dist/svcd-$(VERSION).tar.gz
 
-deps deps-dev deps-kernel:
+deps deps-dev deps-deb deps-kernel:
 	@sh mk/deps.sh $@
 
 # svcd in the foreground with a sample of services on a scratch root, shown at work; Ctrl-C ends it.
@@ -70,6 +84,7 @@ help:
 	@echo 'make gen             rewrite the generated files after a change of the tables'
 	@echo 'make format          clang-format'
 	@echo 'make install         prefix=/usr/local DESTDIR=; also: uninstall'
+	@echo 'make deb             the Debian package, in build/deb (make deps-deb)'
 	@echo 'make dist            source archive in dist/'
 	@echo 'make clean'
 	@echo 'Variables: DEVELOPER=1, SANITIZE=address,undefined, V=1, JOBS=2, CC, CFLAGS, LDFLAGS, SHIM_CC'

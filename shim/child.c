@@ -21,6 +21,30 @@
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
+static bool is_spared; /* by the out-of-memory killer: oom_score_adj is below 0 */
+
+void child_init(void)
+{
+        char c = 0;
+        int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        is_spared = read(fd, &c, 1) == 1 && c == '-';
+        close(fd);
+}
+
+/* That was meant for svcd and shims (OOMScoreAdjust= of svcd's unit): a program of the account is killed like any
+ * other. A process that was vforked sets its own alone. A failure is no reason not to run. */
+static void end_sparing(void)
+{
+        int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        ssize_t r = write(fd, "0", 1);
+        (void)r;
+        close(fd);
+}
+
 static void fail(struct shim *s, enum shim_stage stage) __attribute__((noreturn));
 static void fail(struct shim *s, enum shim_stage stage)
 {
@@ -123,6 +147,8 @@ static void become(struct shim *s, bool inside)
                 s->cgroup.error = errno;
         if (setsid() < 0)
                 fail(s, SHIM_STAGE_SESSION);
+        if (is_spared)
+                end_sparing();
         set_limits(s);
         umask((mode_t)l->mask);
         if (dup2(s->drain.out.w, 1) < 0 || dup2(s->check ? s->drain.out.w : s->drain.err.w, 2) < 0)

@@ -4,6 +4,9 @@
 
 #include "shim/shim.h"
 
+/* Once, in the nursery. */
+void child_init(void);
+
 /* Starts s->launch. Returns when the program runs; -1 if it does not, with s->child_stage and
  * s->child_error set. */
 pid_t child_spawn(struct shim *s);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/child.h"
 #include "shim/shim.h"
 
 #ifndef SVCD_VERSION
@@ -185,6 +186,7 @@ int main(int argc, char **argv)
         if (chdir("/") < 0)
                 return 1;
         read_boot_id();
+        child_init();
         know_zone();
         for (;;) {
                 int fd = receive();

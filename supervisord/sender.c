@@ -33,6 +33,16 @@ struct birth {
         volatile int error;
 };
 
+/* Where svcd is to be spared when memory runs out, what is the account's is not. */
+static void end_sparing(void)
+{
+        char c = 0;
+        int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+        if (fd >= 0 && read(fd, &c, 1) == 1 && c == '-' && pwrite(fd, "0", 1, 0) < 0)
+                errno = 0; /* no reason not to run */
+        util_close(fd);
+}
+
 /* Runs in the parent's memory: system calls only. */
 static void become(struct birth *b)
 {
@@ -44,6 +54,7 @@ static void become(struct birth *b)
         sigprocmask(SIG_SETMASK, &none, NULL);
         setrlimit(RLIMIT_LOCKS, &locks);
         setrlimit(RLIMIT_NOFILE, &b->files);
+        end_sparing();
         /* With the pipe's other end in its own hands it is not ended by a svcd that dies. */
         bool ready = setsid() >= 0 && chdir(b->home) == 0 && dup2(b->in, 0) == 0 &&
                      dup2(b->out, 1) == 1 && dup2(b->out, 2) == 2 && dup2(b->read, 3) == 3;

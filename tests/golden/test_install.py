@@ -37,7 +37,10 @@ class Install(unittest.TestCase):
         for unit in ("user/svcd.service", "system/svcd@.service"):
             path = os.path.join(self.dest, "usr/lib/systemd", unit)
             with open(path, encoding="utf-8") as f:
-                self.assertIn("ExecStart=/usr/bin/svcd\n", f.read())
+                text = f.read()
+            self.assertIn("ExecStart=/usr/bin/svcd\n", text)
+            self.assertNotIn("@", text.replace("svcd@USER", ""))
+            self.assertEqual("Type=notify\n" in text, "ExecReload=/usr/bin/svcctl --quiet reload\n" in text)
             self.assertEqual(os.stat(path).st_mode & 0o777, 0o644)
         self.make("uninstall")
         self.assertEqual(self.files(), set())

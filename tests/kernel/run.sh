@@ -21,9 +21,7 @@ cp "$build/svcd" "$build/svcctl" "$build/svc-shim" "$stage/build/"
 cp -R "$build/tests/helpers" "$stage/build/tests/" 2>/dev/null || true
 cp -R "$top/tests" "$top/conf" "$stage/"
 rm -rf "$stage/tests/fuzz" "$stage/tests/golden" "$stage/tests/unit"
-for u in "$top"/packaging/systemd/*.service; do
-	sed 's|@bindir@|/usr/local/bin|g' "$u" >"$stage/units/${u##*/}"
-done
+make -s -C "$top" install-units UNITS="$stage/units" prefix=/usr/local SYSTEMD=252
 echo "$*" >"$stage/wanted"
 echo "${SLOWER:-6}" >"$stage/slower"
 chmod -R go+rX "$stage"

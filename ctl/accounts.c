@@ -1,0 +1,216 @@
+/* accounts.c: finding svcds by their sockets, and one question to all of them. What is made of the answers is the
+ * verbs' business. */
+#include "ctl/accounts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/paths.h"
+#include "common/util.h"
+
+const char *account_state_name(enum account_state state)
+{
+        static const char *const names[] = {
+            [ACCOUNT_UP] = "up", [ACCOUNT_DOWN] = "down", [ACCOUNT_SILENT] = "silent"};
+        return names[state];
+}
+
+/* ---- finding ---- */
+
+/* A socket in a user's folder can be a link to another's. */
+static int connect_as(const char *run, uid_t uid)
+{
+        struct ucred peer;
+        socklen_t n = sizeof(peer);
+        _cleanup_close_ int fd = paths_connect_now(run);
+        if (fd < 0)
+                return fd;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || peer.uid != uid)
+                return -EPERM;
+        return TAKE_FD(fd);
+}
+
+static bool has_socket(const char *run)
+{
+        _cleanup_free_ char *path = path_join(run, "control.sock");
+        struct stat st;
+        return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* Takes RUN. */
+static void add(struct accounts *a, const char *user, uid_t uid, char *run)
+{
+        int fd = connect_as(run, uid);
+        a->v = xrealloc(a->v, (a->n + 1) * sizeof(*a->v));
+        a->v[a->n++] = (struct account){.user = xstrdup(user),
+                                        .run = run,
+                                        .uid = uid,
+                                        .state = fd >= 0         ? ACCOUNT_UP
+                                                 : fd == -EAGAIN ? ACCOUNT_SILENT
+                                                                 : ACCOUNT_DOWN,
+                                        .client = {.fd = fd < 0 ? -1 : fd}};
+}
+
+/* The folder in /run stays when svcd has gone elsewhere. */
+static void find_of(struct accounts *a, const struct passwd *pw)
+{
+        _cleanup_free_ char *given = paths_system_run(pw->pw_name, pw->pw_uid);
+        _cleanup_free_ char *own = path_join(pw->pw_dir, "admin/run");
+        bool in_own = pw->pw_dir[0] == '/' && has_socket(own);
+        if (given && (has_socket(given) || !in_own))
+                add(a, pw->pw_name, pw->pw_uid, TAKE_PTR(given));
+        else if (in_own)
+                add(a, pw->pw_name, pw->pw_uid, TAKE_PTR(own));
+}
+
+static int by_user(const void *a, const void *b)
+{
+        return strcmp(((const struct account *)a)->user, ((const struct account *)b)->user);
+}
+
+/* Two names of one user are one account. */
+static bool is_known(const struct accounts *a, const struct passwd *pw)
+{
+        for (size_t i = 0; i < a->n; i++)
+                if (a->v[i].uid == pw->pw_uid)
+                        return true;
+        return false;
+}
+
+/* Not every database lets itself be listed: who has a folder in /run is looked up by name. */
+static void find_given(struct accounts *a)
+{
+        DIR *dir = opendir(PATHS_SYSTEM_RUN);
+        for (struct dirent *e; dir && (e = readdir(dir));) {
+                const struct passwd *pw = e->d_name[0] == '.' ? NULL : getpwnam(e->d_name);
+                if (pw && !is_known(a, pw))
+                        find_of(a, pw);
+        }
+        if (dir)
+                closedir(dir);
+}
+
+void accounts_find(struct accounts *ret, const char *run)
+{
+        const struct passwd *pw;
+        *ret = (struct accounts){0};
+        if (geteuid() != 0) {
+                pw = getpwuid(geteuid());
+                add(ret, pw ? pw->pw_name : "?", geteuid(), xstrdup(run));
+                return;
+        }
+        setpwent();
+        while ((pw = getpwent()))
+                if (!is_known(ret, pw))
+                        find_of(ret, pw);
+        endpwent();
+        find_given(ret);
+        if (ret->n)
+                qsort(ret->v, ret->n, sizeof(*ret->v), by_user);
+}
+
+void accounts_done(struct accounts *a)
+{
+        for (size_t i = 0; i < a->n; i++) {
+                client_close(&a->v[i].client);
+                for (size_t k = 0; k < a->v[i].answered; k++)
+                        reply_done(&a->v[i].replies[k]);
+                free(a->v[i].user);
+                free(a->v[i].run);
+        }
+        free(a->v);
+        *a = (struct accounts){0};
+}
+
+/* ---- asking ---- */
+
+static bool waits(const struct account *a)
+{
+        return a->state == ACCOUNT_UP && a->answered < a->asked;
+}
+
+static void give_up(struct account *a)
+{
+        a->state = ACCOUNT_SILENT;
+        client_close(&a->client);
+}
+
+static void ask(struct account *a, const char *method, json_t *parameters)
+{
+        client_send(&a->client, method, parameters, false);
+        a->asked++;
+}
+
+static void read_answers(struct account *a)
+{
+        int r = 0;
+        while (r == 0 && waits(a)) {
+                r = client_next(&a->client, 0, &a->replies[a->answered]);
+                a->answered += r == 0;
+        }
+        if (r < 0 && r != -ETIMEDOUT)
+                give_up(a);
+}
+
+/* False when nobody is to answer any more, or the time is over. */
+static bool wait_for_some(const struct accounts *a, struct pollfd *fds, int64_t deadline_ms)
+{
+        nfds_t n = 0;
+        int64_t left = deadline_ms - clock_mono_ms();
+        for (size_t i = 0; i < a->n; i++)
+                if (waits(&a->v[i]))
+                        fds[n++] = (struct pollfd){.fd = a->v[i].client.fd, .events = POLLIN};
+        if (n == 0 || left <= 0)
+                return false;
+        return poll(fds, n, (int)MIN(left, (int64_t)60000)) >= 0 || errno == EINTR;
+}
+
+/* Whose turn it is, is read as far as it goes; nobody is waited for alone. */
+static void collect(struct accounts *a, int64_t deadline_ms)
+{
+        struct pollfd *fds = xcalloc(a->n + 1, sizeof(*fds));
+        while (wait_for_some(a, fds, deadline_ms)) {
+                nfds_t k = 0;
+                for (size_t i = 0; i < a->n; i++)
+                        if (waits(&a->v[i]) && fds[k++].revents)
+                                read_answers(&a->v[i]);
+        }
+        for (size_t i = 0; i < a->n; i++)
+                if (waits(&a->v[i]))
+                        give_up(&a->v[i]);
+        free(fds);
+}
+
+void accounts_ask(struct accounts *a, const char *method, int64_t deadline_ms)
+{
+        for (size_t i = 0; i < a->n; i++)
+                if (a->v[i].state == ACCOUNT_UP)
+                        ask(&a->v[i], method, NULL);
+        collect(a, deadline_ms);
+}
+
+void accounts_overview(struct accounts *a, int64_t deadline_ms)
+{
+        for (size_t i = 0; i < a->n; i++) {
+                if (a->v[i].state != ACCOUNT_UP)
+                        continue;
+                ask(&a->v[i], "GetInfo", NULL);
+                ask(&a->v[i], "Status", json_pack("{s:b}", "usage", 1));
+        }
+        collect(a, deadline_ms);
+        for (size_t i = 0; i < a->n; i++) {
+                struct account *one = &a->v[i];
+                one->info = json_object_get(one->replies[0].parameters, "info");
+                one->services = json_object_get(one->replies[1].parameters, "services");
+                if (one->state == ACCOUNT_UP && (!one->info || !one->services))
+                        give_up(one);
+        }
+}

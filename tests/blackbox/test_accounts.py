@@ -1,0 +1,159 @@
+"""`svcctl accounts` and `svcctl upgrade --all-accounts`: root sees every svcd of the host, wherever its RUN is; one that
+does not answer holds up nobody; who is not root sees his own. Root's view is that of a mount namespace of its own,
+with other users in its /etc/passwd and another /run."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from svcdtest import BIN, SLOW, SvcdTest  # noqa: E402
+
+UID = 61000
+CONFIG = """
+services:
+  web: {command: sleep 1000}
+  broken: {command: "false", restart: {delay: 10ms, max_failures: 1}}
+"""
+INSIDE = """
+mount --bind "$1/passwd" /etc/passwd && mount -t tmpfs tmpfs /run && mkdir /run/svcd &&
+mount --bind "$1/system" /run/svcd || exit 77
+shift
+exec "$@"
+"""
+
+
+class Own(SvcdTest):
+    @unittest.skipIf(os.geteuid() == 0, "root sees all")
+    def test_who_is_not_root_sees_his_own(self):
+        self.config(CONFIG)
+        self.start()
+        self.running("web")
+        self.until(lambda: self.service("broken")["state"] == "disabled", what="the end of broken")
+        found = self.svcctl("--json", "accounts", status=3)
+        one, = json.loads(found.out)
+        self.assertEqual((one["uid"], one["svcd"], one["pid"]), (os.geteuid(), "up", self.svcd.pid))
+        self.assertEqual({s["name"] for s in one["services"]}, {"web", "broken"})
+        upgraded, = json.loads(self.svcctl("--json", "upgrade", "--all-accounts").out)
+        self.assertEqual((upgraded["pid"], upgraded["error"]), (self.svcd.pid, None))
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root, to be several users")
+class All(SvcdTest):
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.tmp, 0o711)
+        shutil.copy("/etc/passwd", f"{self.tmp}/passwd")
+        os.mkdir(f"{self.tmp}/system")
+        self.daemons = {}
+
+    def account(self, n, folder):
+        """User "acctN" with a home, and, if FOLDER, one in /run/svcd."""
+        uid, home = UID + n, f"{self.tmp}/h{n}"
+        with open(f"{self.tmp}/passwd", "a", encoding="ascii") as f:
+            f.write(f"acct{n}:x:{uid}:{uid}::{home}:/bin/sh\n")
+        os.makedirs(f"{home}/admin/config")
+        with open(f"{home}/admin/config/services.yaml", "w", encoding="ascii") as f:
+            f.write(CONFIG)
+        run = f"{self.tmp}/system/acct{n}" if folder else f"{home}/admin/run"
+        os.makedirs(run, exist_ok=True)
+        for path in (home, f"{home}/admin", f"{home}/admin/config", f"{home}/admin/config/services.yaml", run):
+            os.chown(path, uid, uid)
+        return uid, home, run
+
+    def daemon(self, n, folder):
+        uid, home, run = self.account(n, folder)
+        env = {"HOME": home, "PATH": os.environ["PATH"], "SVCD_RUNTIME_DIR": run}
+        with open(f"{self.tmp}/err{n}", "w", encoding="utf-8") as err:
+            self.daemons[n] = subprocess.Popen([f"{BIN}/svcd"], user=uid, group=uid, extra_groups=[], env=env,
+                                               stderr=err)
+
+    def inside(self, *argv):
+        p = subprocess.run(["unshare", "-m", "sh", "-c", INSIDE, "sh", self.tmp, f"{BIN}/svcctl", *argv],
+                           capture_output=True, text=True, check=False, timeout=50 * SLOW)
+        if p.returncode in (77, 1) and "svcctl" not in p.stderr and not p.stdout:
+            self.skipTest(f"no mount namespace here: {p.stderr.strip()}")
+        return p
+
+    def accounts(self, *options):
+        found = self.inside("--json", *options, "accounts")
+        return {a["user"]: a for a in json.loads(found.stdout)}
+
+    def end(self):
+        for p in self.daemons.values():
+            p.send_signal(signal.SIGCONT)
+            p.terminate()
+        for p in self.daemons.values():
+            self.assertEqual(p.wait(30 * SLOW), 0)
+
+    def settled(self):
+        """Each account has one service that runs and one that is disabled."""
+        found = self.accounts()
+        return found if all(a["states"] == {"running": 1, "disabled": 1}
+                            for a in found.values() if a["svcd"] == "up") and len(found) > 3 else None
+
+    def test_all_of_them(self):
+        self.daemon(1, True)
+        self.daemon(2, False)
+        self.daemon(3, True)
+        self.account(4, True)   # nobody listens there
+        self.account(5, False)  # nobody ever did
+        try:
+            self.until(lambda: sum(a["svcd"] == "up" for a in self.accounts().values()) == 3, what="three svcds")
+            found = self.until(self.settled, what="their services")
+            self.assertEqual({u: a["svcd"] for u, a in found.items() if u.startswith("acct")},
+                             {"acct1": "up", "acct2": "up", "acct3": "up", "acct4": "down"})
+            self.assertEqual([found[f"acct{n}"]["pid"] for n in (1, 2, 3)],
+                             [self.daemons[n].pid for n in (1, 2, 3)])
+            table = self.inside("accounts")
+            self.assertEqual(table.returncode, 3)
+            self.assertRegex(table.stdout, r"(?m)^acct2 +[0-9.]+ +\S+ +1/2 .* broken disabled$")
+            self.of_another_account(found)
+            self.upgraded(found)
+            self.one_is_silent()
+            self.one_lies()
+        finally:
+            self.end()
+
+    def of_another_account(self, found):
+        """--root is enough, wherever RUN is."""
+        for n in (1, 2):
+            status = self.inside("--root", f"{self.tmp}/h{n}/admin", "--json", "status", "web")
+            pids = [s["pid"] for s in found[f"acct{n}"]["services"] if s["name"] == "web"]
+            self.assertEqual([s["pid"] for s in json.loads(status.stdout)], pids)
+
+    def upgraded(self, found):
+        p = self.inside("upgrade", "--all-accounts")
+        self.assertEqual(p.returncode, 0, p)
+        self.assertRegex(p.stdout, r"(?m)^acct3: svcd \S+ -> \S+ \(pid \d+\), 1 service untouched$")
+        after = self.accounts()
+        for user in ("acct1", "acct2", "acct3"):
+            self.assertEqual([s["pid"] for s in after[user]["services"]],
+                             [s["pid"] for s in found[user]["services"]])
+
+    def one_is_silent(self):
+        self.daemons[2].send_signal(signal.SIGSTOP)
+        found = self.accounts("--timeout", f"{2 * SLOW}s")
+        self.assertEqual([found[f"acct{n}"]["svcd"] for n in (1, 2, 3)], ["up", "silent", "up"])
+        p = self.inside("--timeout", f"{5 * SLOW}s", "upgrade", "--all-accounts")
+        self.assertEqual(p.returncode, 1)
+        self.assertEqual(p.stderr.strip(), "acct2: its svcd does not answer")
+        self.assertEqual(p.stdout.count("untouched"), 2)
+        self.daemons[2].send_signal(signal.SIGCONT)
+
+    def one_lies(self):
+        """A link to another's socket is not believed, and a folder of another's neither."""
+        self.daemons[2].terminate()
+        self.daemons[2].wait(30 * SLOW)
+        socket = f"{self.tmp}/h2/admin/run"
+        shutil.rmtree(socket)
+        os.symlink(f"{self.tmp}/system/acct1", socket)
+        self.assertEqual(self.accounts()["acct2"]["svcd"], "down")
+
+
+if __name__ == "__main__":
+    unittest.main()
