@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "shim/cgroup.h"
@@ -34,6 +35,11 @@ struct failure {
 /* From what is kept in s->launch. On success the new run is the one that is up. */
 static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
 {
+        /* Each time, since without it what a run leaves is not known to be there: so none begins. */
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
+                *ret_why = (struct failure){SHIM_STAGE_FORK, errno};
+                return false;
+        }
         int r = drain_pipes(s);
         launch_env_reset(&s->launch);
         if (r == 0 && s->launch.notify)

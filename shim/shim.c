@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -253,7 +252,6 @@ void shim_live(int fd, char *title, size_t title_n)
         link_init(s, fd);
         drain_init(s);
         notify_init(s);
-        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         for (struct events ev = first;; ev = wait_turn(s)) {
                 serve(s, &ev);
                 if (s->ending && s->phase == PHASE_NONE)

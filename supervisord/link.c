@@ -1,27 +1,20 @@
-/* link.c: one service's shim as svcd sees it: sending orders, losing it, finding it again. What its
- * reports mean for the service is the core's; how they are read is report.c's. */
-#include "supervisord/link.h"
+/* link.c: one service's shim as svcd sees it: its birth, losing it, finding it again. What it is told is
+ * link_orders.c's, what it tells link_frames.c's. */
+#include "supervisord/link_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "common/clock.h"
-#include "supervisord/check.h"
 #include "supervisord/daemon.h"
 #include "supervisord/downlog.h"
 #include "supervisord/farewell.h"
 #include "supervisord/logshim.h"
-#include "supervisord/memwatch.h"
-#include "supervisord/notify.h"
 #include "supervisord/orphans.h"
 #include "supervisord/ports.h"
 #include "supervisord/proc.h"
@@ -29,9 +22,7 @@
 #include "supervisord/report.h"
 #include "supervisord/spec.h"
 
-#define SMALL_FRAME_BYTES 512
-
-static struct link *find(const struct daemon *d, const struct core_service *s)
+struct link *link_find(const struct daemon *d, const struct core_service *s)
 {
         return s->id < d->links_n ? d->links[s->id] : NULL;
 }
@@ -67,7 +58,7 @@ static void post_start_failed(struct link *l, int64_t run, int stage, int error,
 
 /* ---- losing a shim ---- */
 
-static void set_timer(struct link *l, int64_t ms)
+void link_timer(struct link *l, int64_t ms)
 {
         ev_timer_stop(l->d->loop, &l->timer);
         ev_now_update(l->d->loop);
@@ -76,7 +67,6 @@ static void set_timer(struct link *l, int64_t ms)
 }
 
 static void start_again(struct link *l);
-static void send_exit(struct link *l);
 
 /* What the shim had not read, and the line that it had not written. LOGGED: up to which run the log tells how
  * it ended. */
@@ -161,17 +151,17 @@ static void look_for_shim(struct link *l)
                 return;
         struct record r = record_look(&l->d->paths, l->svc->name);
         if (r.holder > 0 && l->state == LINK_LEAVING) {
-                set_timer(l, LINK_LEAVE_MS);
+                link_timer(l, LINK_LEAVE_MS);
         } else if (r.holder > 0) {
                 deaf_away(l, r.holder);
                 record_nudge(&l->d->paths, l->svc->name);
-                set_timer(l, LINK_RETRY_MS);
+                link_timer(l, LINK_RETRY_MS);
         } else if (r.unknown && !proc_has_ended(l->pid)) {
-                set_timer(l, LINK_UNKNOWN_MS);
+                link_timer(l, LINK_UNKNOWN_MS);
         } else if (l->state == LINK_LEAVING) {
                 left(l);
         } else if (!r.exists && clock_mono_ms() < l->until_ms && has_processes(l)) {
-                set_timer(l, LINK_RECORD_MS);
+                link_timer(l, LINK_RECORD_MS);
         } else {
                 selflog_add(&l->d->log, "%s: its shim is gone; killing what it left", l->svc->name);
                 clean(l);
@@ -184,7 +174,7 @@ static void not_born(struct link *l)
 {
         struct nursery *n = &l->d->nursery;
         if (record_look(&l->d->paths, l->svc->name).holder > 0) {
-                set_timer(l, NURSERY_MS);
+                link_timer(l, NURSERY_MS);
                 return;
         }
         if (l->io.fd >= 0 && nursery_replace(n, l->nursery))
@@ -212,7 +202,7 @@ static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
                 look_for_shim(l);
 }
 
-static void born(struct link *l)
+void link_born(struct link *l)
 {
         if (l->unborn)
                 ev_timer_stop(l->d->loop, &l->timer);
@@ -220,7 +210,7 @@ static void born(struct link *l)
         l->births = 0;
 }
 
-static void answered(struct link *l)
+void link_answered(struct link *l)
 {
         l->spawning = false;
         strbuf_done(&l->start);
@@ -228,14 +218,14 @@ static void answered(struct link *l)
 
 /* The shim lives, so nothing is lost but what was on its way: the core asks for that again when the shim
  * has said how things are. Nothing is kept for it but log lines. */
-static void away(struct link *l)
+void link_away(struct link *l)
 {
         struct record r = record_look(&l->d->paths, l->svc->name);
         struct core_event ev = {.type = CORE_EV_AWAY, .uid = -1, .pid = r.holder};
         shimio_close(&l->io);
         deaf_end(l);
-        answered(l);
-        born(l);
+        link_answered(l);
+        link_born(l);
         l->kept_n = 0;
         l->spawn_after = l->release_after = false;
         l->state = LINK_AWAY;
@@ -248,164 +238,18 @@ static void end_cb(struct shimio *io)
         struct record r = record_look(&l->d->paths, l->svc->name);
         shimio_close(io);
         if (l->unborn && !r.exists && !has_processes(l)) {
-                set_timer(l, LINK_RECORD_MS); /* nothing has begun: once more */
+                link_timer(l, LINK_RECORD_MS); /* nothing has begun: once more */
                 return;
         }
         l->unborn = false;
         if (l->state == LINK_UP && r.holder > 0)
-                away(l);
+                link_away(l);
         else if (l->state == LINK_UP)
                 l->state = LINK_AWAY;
         look_for_shim(l);
 }
 
-/* ---- frames that come in ---- */
-
-/* The shim says what cannot be. Nothing follows from it; the connection is of no use, as after any
- * other nonsense, and the shim is asked again as long as it lives. */
-static void disbelieve(struct link *l, const struct shimio_frame *f)
-{
-        if (!l->disbelieved)
-                selflog_add(&l->d->log,
-                            "%s: its shim says what cannot be (frame %d, run %lld): not believed",
-                            l->svc->name, (int)f->type, (long long)f->v[SHIM_T_RUN]);
-        l->disbelieved = true; /* said once */
-        away(l);
-        set_timer(l, LINK_RETRY_MS);
-}
-
-static void hello(struct link *l, const struct shimio_frame *f)
-{
-        bool adopted = l->state == LINK_AWAY;
-        struct core_event ev;
-        inforce_told(l->d, l, f);
-        l->pid = (pid_t)f->v[SHIM_T_PID];
-        l->knows_no_sockets = !f->s[SHIM_T_SOCKETS_N].p;
-        logshim_hello(l->d, l, f);
-        if (!adopted) {
-                logshim_give_lost(l);
-                downlog_hand(l->d, l->svc, &l->late, link_log);
-                return;
-        }
-        if (!report_adopted(f, &ev)) {
-                disbelieve(l, f);
-                return;
-        }
-        logshim_give_lost(l);
-        ev_timer_stop(l->d->loop, &l->timer);
-        l->state = LINK_UP;
-        _cleanup_free_ char *status = shimio_text(f, SHIM_T_STATUS);
-        ev.text = status;
-        daemon_post(l->d, l->svc, &ev);
-        downlog_hand(l->d, l->svc, &l->late, link_log);
-}
-
-/* Who says this is the nursery, or a shim that ends: nobody is there to write the line. */
-static void no_shim(struct link *l, struct core_event *ev)
-{
-        ev->run = ev->run ? ev->run : l->spawn_run;
-        ev->report = 0;
-        l->state = LINK_LEAVING;
-}
-
-/* A svcd that died has started one that we could not know of yet: that is the service's. */
-static bool held_by_another(const struct shimio_frame *f, const struct core_event *ev)
-{
-        return f->type == SHIM_START_FAILED && ev->stage == SHIM_STAGE_LOCK &&
-               (ev->error == EAGAIN || ev->error == EACCES);
-}
-
-static void stuck(struct link *l, const struct shimio_frame *f)
-{
-        char text[CLEANING_WHY_MAX];
-        pid_t pid = (pid_t)f->v[SHIM_T_PID];
-        int error = (int)f->v[SHIM_T_ERRNO];
-        cleaning_why(pid, error, text, sizeof(text));
-        struct core_event ev = {.type = CORE_EV_STUCK,
-                                .uid = -1,
-                                .run = f->v[SHIM_T_RUN],
-                                .pid = pid,
-                                .error = error,
-                                .text = text};
-        daemon_post(l->d, l->svc, &ev);
-}
-
-static void post(struct link *l, struct core_event *ev)
-{
-        _cleanup_free_ char *why =
-            ev->type == CORE_EV_START_FAILED ? ports_why_failed(l->d, l->svc, ev) : NULL;
-        ev->text = why;
-        daemon_post(l->d, l->svc, ev);
-}
-
-static void frame_cb(struct shimio *io, const struct shimio_frame *f)
-{
-        struct link *l = CONTAINER_OF(io, struct link, io);
-        struct core_event ev;
-        born(l);
-        deaf_heard(l);
-        switch (f->type) {
-        case SHIM_HELLO:
-                hello(l, f);
-                break;
-        case SHIM_STARTED:
-        case SHIM_START_FAILED:
-        case SHIM_EXITED:
-        case SHIM_EMPTY:
-        case SHIM_SOCKETS:
-                if (!report_event(f, &ev)) {
-                        disbelieve(l, f);
-                        break;
-                }
-                if (!ev.leftover && f->type != SHIM_SOCKETS)
-                        deaf_end(l);
-                /* It answers START, which was sent after the line. */
-                if (f->type == SHIM_STARTED && l->spawning) {
-                        free(l->ended);
-                        l->ended = NULL;
-                }
-                if (f->type == SHIM_STARTED)
-                        inforce_told(l->d, l, f);
-                if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED ||
-                    (f->type == SHIM_SOCKETS && ev.run == l->spawn_run))
-                        answered(l);
-                if (held_by_another(f, &ev)) {
-                        away(l);
-                        set_timer(l, LINK_RECORD_MS);
-                        break;
-                }
-                if (f->type == SHIM_START_FAILED && (!ev.run || ev.stage == SHIM_STAGE_LOCK))
-                        no_shim(l, &ev);
-                if ((f->type == SHIM_EXITED || f->type == SHIM_EMPTY) && !ev.leftover)
-                        inforce_run_over(l->d, &l->inforce, ev.run);
-                post(l, &ev);
-                break;
-        case SHIM_NOTIFY:
-                if (f->v[SHIM_T_RUN] == l->svc->run)
-                        notify_read(l->d, l->svc, f->s[SHIM_T_TEXT].p, f->s[SHIM_T_TEXT].n,
-                                    (int)f->v[SHIM_T_ERRNO]);
-                break;
-        case SHIM_LOST:
-                logshim_lost(l, f);
-                break;
-        case SHIM_OLDLOG:
-                logshim_heard(l->d, l, f);
-                break;
-        case SHIM_STUCK:
-                deaf_end(l);
-                stuck(l, f);
-                break;
-        case SHIM_BYE:
-                if (f->v[SHIM_T_ERRNO] != 0)
-                        selflog_add(&l->d->log, "%s: its shim stays: %s", l->svc->name,
-                                    strerror((int)f->v[SHIM_T_ERRNO]));
-                break;
-        default:
-                break; /* a newer shim's */
-        }
-}
-
-/* ---- orders that go out ---- */
+/* ---- starting ---- */
 
 static struct link *link_new(struct daemon *d, struct core_service *s, enum link_state state)
 {
@@ -420,30 +264,10 @@ static struct link *link_new(struct daemon *d, struct core_service *s, enum link
         l->svc = s;
         l->state = state;
         l->rescue.fd[0] = l->rescue.fd[1] = -1;
-        shimio_init(&l->io, d->loop, frame_cb, end_cb);
+        shimio_init(&l->io, d->loop, link_frame_cb, end_cb);
         ev_timer_init(&l->timer, timer_cb, 0, 0);
         d->links[s->id] = l;
         return l;
-}
-
-/* A shim that reads nothing for so long that SHIMIO_OUT_MAX is full is given up until it connects again. */
-static int send_bytes(struct link *l, const void *data, size_t n)
-{
-        int r = shimio_send(&l->io, data, n);
-        if (r == -ENOBUFS && l->state == LINK_UP) {
-                selflog_add(&l->d->log, "%s: its shim (pid %d) reads nothing; waiting for it",
-                            l->svc->name, (int)l->pid);
-                away(l);
-                set_timer(l, LINK_RETRY_MS);
-        }
-        return r;
-}
-
-static void send_frame(struct link *l, struct shim_writer *w)
-{
-        size_t n = shim_end(w);
-        if (n)
-                send_bytes(l, w->buf, n);
 }
 
 static void start_again(struct link *l)
@@ -453,7 +277,7 @@ static void start_again(struct link *l)
         l->state = LINK_UP;
         l->unborn = true;
         l->births++;
-        set_timer(l, NURSERY_MS * (int64_t)MIN(l->births, 12));
+        link_timer(l, NURSERY_MS * (int64_t)MIN(l->births, 12));
         int r = server_short(&l->d->server) ? -EMFILE : nursery_fork(&l->d->nursery, &fd);
         l->nursery = l->d->nursery.pid;
         if (r < 0) {
@@ -471,10 +295,10 @@ static void start_again(struct link *l)
 void link_spawn(struct daemon *d, const struct core_effect *fx)
 {
         struct core_service *s = fx->svc;
-        struct link *l = find(d, s);
+        struct link *l = link_find(d, s);
         /* A shim of an earlier release makes room for one that knows of sockets. */
         if (l && l->state == LINK_UP && l->knows_no_sockets && s->def->sockets.n)
-                send_exit(l);
+                link_exit(l);
         bool later = l && (l->state == LINK_LEAVING || l->state == LINK_CLEANING);
         bool fresh = !l || later;
         if (!l)
@@ -507,179 +331,8 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
                 l->spawn_after = true;
         else if (fresh)
                 start_again(l);
-        else if (l->state == LINK_AWAY || send_bytes(l, l->start.s, l->start.n) < 0)
-                away(l); /* the core waits for it, and asks again */
-}
-
-void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree)
-{
-        struct link *l = find(d, s);
-        if (!l)
-                return;
-        char buf[SMALL_FRAME_BYTES];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_SIGNAL);
-        shim_put_int(&w, SHIM_T_RUN, s->run); /* not a run that the shim has begun meanwhile */
-        shim_put_int(&w, SHIM_T_SIGNO, signo);
-        shim_put_int(&w, SHIM_T_SCOPE, tree ? SHIM_SCOPE_TREE : SHIM_SCOPE_MAIN);
-        send_frame(l, &w);
-}
-
-/* A frame that says no more than which run it is about. */
-static struct link *send_run(struct daemon *d, struct core_service *s, enum shim_frame type)
-{
-        struct link *l = find(d, s);
-        char buf[SMALL_FRAME_BYTES];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), type);
-        shim_put_int(&w, SHIM_T_RUN, s->run);
-        if (l)
-                send_frame(l, &w);
-        return l;
-}
-
-void link_watch(struct daemon *d, struct core_service *s)
-{
-        send_run(d, s, SHIM_WATCH);
-}
-
-void link_kill(struct daemon *d, struct core_service *s)
-{
-        struct link *l = send_run(d, s, SHIM_KILL);
-        if (l && l->state == LINK_UP)
-                deaf_wait(l);
-}
-
-void link_order(struct daemon *d, const struct core_effect *fx)
-{
-        struct link *l = find(d, fx->svc);
-        if (!l)
-                return;
-        char buf[SMALL_FRAME_BYTES];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_ORDER);
-        shim_put_int(&w, SHIM_T_FLAGS,
-                     (fx->armed ? SHIM_ORDER_ARMED : 0) |
-                         (fx->only_failed ? SHIM_ORDER_FAILED : 0));
-        shim_put_int(&w, SHIM_T_MIN_RAN_MS, fx->min_ran_ms);
-        shim_put_int(&w, SHIM_T_INTENT, fx->intent);
-        send_frame(l, &w);
-}
-
-static void send_ack(struct link *l, int64_t report, const char *text, bool keep)
-{
-        char buf[4096];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_ACK);
-        shim_put_int(&w, SHIM_T_REPORT, report);
-        if (text)
-                shim_put(&w, SHIM_T_TEXT, text, MIN(strlen(text), (size_t)3500));
-        if (keep)
-                shim_put_int(&w, SHIM_T_KEEP, 1);
-        send_frame(l, &w);
-}
-
-/* The line may be written at once; that the report is safe can be said only when it is. */
-void link_ack(struct daemon *d, const struct core_effect *fx)
-{
-        struct link *l = find(d, fx->svc);
-        if (!fx->report)
-                link_log(d, fx->svc, NULL, fx->text, clock_wall_ms());
-        if (!l || !fx->report)
-                return;
-        bool keep = d->save_error != 0;
-        if (keep && l->kept_n == LINK_KEPT_MAX) /* the shim has no room for more either */
-                memmove(l->kept, l->kept + 1, (size_t)--l->kept_n * sizeof(l->kept[0]));
-        if (keep)
-                l->kept[l->kept_n++] = fx->report;
-        send_ack(l, fx->report, fx->text, keep);
-        if (fx->text && str_starts(fx->text, "exited ")) {
-                free(l->ended);
-                l->ended = xstrdup(fx->text);
-                l->ended_run = fx->run;
-        }
-}
-
-/* A record that stays tells the next svcd what could not be saved. */
-static void send_exit(struct link *l)
-{
-        char buf[SMALL_FRAME_BYTES];
-        struct shim_writer w;
-        l->release_after = false;
-        shim_begin(&w, buf, sizeof(buf), SHIM_EXIT);
-        if (l->d->save_error) {
-                shim_put_int(&w, SHIM_T_FLAGS, SHIM_EXIT_RECORD);
-                strv_add(&l->d->records, l->svc->name);
-        }
-        send_frame(l, &w);
-        if (l->state == LINK_UP)
-                l->state = LINK_LEAVING;
-}
-
-void link_release_kept(struct daemon *d)
-{
-        for (size_t i = 0; i < d->links_n; i++)
-                if (d->links[i] && d->links[i]->release_after)
-                        send_exit(d->links[i]);
-}
-
-void link_ack_kept(struct daemon *d)
-{
-        for (size_t i = 0; i < d->links_n; i++) {
-                struct link *l = d->links[i];
-                for (int k = 0; l && k < l->kept_n; k++)
-                        send_ack(l, l->kept[k], NULL, false);
-                if (l)
-                        l->kept_n = 0;
-        }
-        link_release_kept(d);
-}
-
-/* While the state cannot be saved the shim is the only one that outlives svcd and knows of its last runs. */
-void link_release(struct daemon *d, struct core_service *s)
-{
-        struct link *l = find(d, s);
-        if (!l || l->state != LINK_UP)
-                return;
-        l->release_after = d->save_error && !d->stopping;
-        if (!l->release_after)
-                send_exit(l);
-}
-
-void link_live(struct daemon *d, struct core_service *s)
-{
-        struct link *l = find(d, s);
-        if (!l)
-                return;
-        _cleanup_strbuf_ struct strbuf b = {0};
-        _cleanup_free_ char *prefix = NULL;
-        struct spec_cgroup cgroup = inforce_offer(d, l, false, &prefix);
-        struct spec_log log = logshim_settings(d);
-        spec_live(&b, s->def, &log, &cgroup);
-        send_bytes(l, b.s, b.n);
-        memwatch_look(d, s);
-}
-
-void link_log(struct daemon *d, struct core_service *s, const char *source, const char *text,
-              int64_t wall_ms)
-{
-        struct link *l = find(d, s);
-        if (!l || l->state == LINK_CLEANING) {
-                downlog_write(d, s, source ? source : "svcd", text, wall_ms);
-                return;
-        }
-        if (l->state != LINK_UP || l->unborn) {
-                downlog_defer(d, s, &l->late, source ? source : "svcd", text, wall_ms);
-                return;
-        }
-        char buf[8192];
-        struct shim_writer w;
-        shim_begin(&w, buf, sizeof(buf), SHIM_LOG);
-        shim_put_int(&w, SHIM_T_WALL_MS, wall_ms);
-        shim_put(&w, SHIM_T_TEXT, text, MIN(strlen(text), sizeof(buf) - SMALL_FRAME_BYTES));
-        if (source)
-                shim_put_str(&w, SHIM_T_SOURCE, source);
-        send_frame(l, &w);
+        else if (l->state == LINK_AWAY || link_send(l, l->start.s, l->start.n) < 0)
+                link_away(l); /* the core waits for it, and asks again */
 }
 
 /* What they tell of is in the log by now. */
@@ -712,37 +365,37 @@ void link_wake_shims(struct daemon *d)
 {
         for (size_t i = 0; i < core_count(d->core); i++) {
                 struct core_service *s = core_at(d->core, i);
-                if (s->actual != CORE_ADOPTING || find(d, s))
+                if (s->actual != CORE_ADOPTING || link_find(d, s))
                         continue;
                 struct link *l = link_new(d, s, LINK_AWAY);
                 l->until_ms = clock_mono_ms() + SHIM_RETRY_MAX_MS + LINK_RETRY_MS;
-                away(l);
+                link_away(l);
                 look_for_shim(l);
         }
 }
 
 bool link_is_connected(const struct daemon *d, const struct core_service *s)
 {
-        const struct link *l = find(d, s);
+        const struct link *l = link_find(d, s);
         struct pollfd p = {.fd = l ? l->io.fd : -1, .events = POLLRDHUP};
         return p.fd >= 0 && poll(&p, 1, 0) == 0;
 }
 
 void link_take(struct daemon *d, struct core_service *s, int fd, const void *in, size_t n_bytes)
 {
-        struct link *l = find(d, s);
+        struct link *l = link_find(d, s);
         if (!l)
                 l = link_new(d, s, LINK_AWAY);
         /* CLEANING: it lives after all, its lock proves that. LEAVING: then it has not been told to go. */
         cleaning_cancel(&l->cleaning);
-        away(l);
+        link_away(l);
         shimio_attach(&l->io, fd, in, n_bytes);
         shimio_poke(&l->io);
 }
 
 void link_renew_records(struct daemon *d)
 {
-        char buf[SMALL_FRAME_BYTES];
+        char buf[LINK_FRAME_BYTES];
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), SHIM_RECORD);
         size_t n = shim_end(&w);
@@ -771,18 +424,18 @@ bool link_quiet(const struct daemon *d)
 
 pid_t link_pid(const struct daemon *d, const struct core_service *s)
 {
-        const struct link *l = find(d, s);
+        const struct link *l = link_find(d, s);
         return l ? l->pid : 0;
 }
 
 void link_forget(struct daemon *d, struct core_service *s)
 {
-        struct link *l = find(d, s);
+        struct link *l = link_find(d, s);
         if (l && l->release_after)
-                send_exit(l);
+                link_exit(l);
         if (l && l->state == LINK_LEAVING && l->io.fd >= 0)
                 farewell_begin(d, s->name, &l->io);
-        if (find(d, s))
+        if (link_find(d, s))
                 link_free(l);
 }
 

@@ -105,7 +105,7 @@ class Injection:
     def _strace(self, *more):
         what = ["-e", f"trace={self.case.what}", "-e", self.case.expression()] if self.case else \
             ["-e", "trace=all"]
-        return ["strace", "-D", "-q", "-s", "0", "-o", self.out, *more, *what]
+        return ["strace", "-D", "-q", "-y", "-s", "0", "-o", self.out, *more, *what]
 
     def prefix(self, which):
         """What goes before svcd's command line. WHICH: svcd or next."""
@@ -147,6 +147,15 @@ class Injection:
         except FileNotFoundError:
             return False
         return "(INJECTED" in text or (self.case.how == "KILL" and "= ?\n" in text)
+
+    def impossible(self):
+        """Whether it met what cannot fail so: a write to an eventfd, by which libev's signal handler wakes
+        its loop (eventfd(2) knows EAGAIN and EINVAL)."""
+        try:
+            with open(self.out, encoding="utf-8", errors="replace") as f:
+                return any("(INJECTED" in line and "[eventfd]" in line for line in f)
+        except FileNotFoundError:
+            return False
 
     def recorded(self):
         """{call: how often the process made it that made it most often}"""

@@ -52,6 +52,8 @@ class Life(SvcdTest):
             if not self.wrong:
                 self.judge()
             happened = bool(case) and self.injection.happened()
+            if bool(case) and self.injection.impossible():
+                self.wrong, happened = [], False
             outcome = "not met" if not happened else "died" if self.deaths else \
                 "refused" if self.refusals else "carried on"
             return self.wrong, outcome, self.evidence() if self.wrong else ""

@@ -328,7 +328,7 @@ static size_t make_honest(unsigned char *buf, size_t cap, const struct core_serv
 
 static void say(struct core_service *s, const void *data, size_t n)
 {
-        struct link *l = find(&d, s);
+        struct link *l = link_find(&d, s);
         if (!l || l->io.fd < 0)
                 return;
         strbuf_addn(&l->io.in, data, n);
@@ -354,7 +354,7 @@ static void say_notify(struct core_service *s)
         size_t n = 0, len, before = queue_n;
         struct shim_writer w;
         struct notify_naive said = {0};
-        const struct link *l = find(&d, s);
+        const struct link *l = link_find(&d, s);
         bool heard = l && l->io.fd >= 0 && l->io.in.n == 0;
         for (int k = fuzz_byte(&in) % 6; k > 0; k--) {
                 uint8_t which_word = fuzz_byte(&in);
@@ -404,7 +404,7 @@ static void say_hello(struct core_service *s)
         struct shim_writer w;
         int fd[2];
         uint8_t how = fuzz_byte(&in);
-        struct link *before = find(&d, s);
+        struct link *before = link_find(&d, s);
         int fd_before = before ? before->io.fd : -1;
         the_record.holder = how & 1 ? getpid() : 1;
         shim_begin(&w, buf, sizeof(buf), SHIM_HELLO);
@@ -420,7 +420,7 @@ static void say_hello(struct core_service *s)
                 return;
         peers[peers_n++] = fd[1];
         adopt_accept(&d, fd[0], buf, n);
-        struct link *after = find(&d, s);
+        struct link *after = link_find(&d, s);
         if (!(how & 1) || fd_before >= 0)
                 fuzz_require(before == after && (!after || after->io.fd == fd_before),
                              "somebody took the place of a shim", s->name);
@@ -449,14 +449,14 @@ static void command(struct core_service *s)
 
 static void broken(struct core_service *s)
 {
-        struct link *l = find(&d, s);
+        struct link *l = link_find(&d, s);
         if (l && l->io.fd >= 0)
                 l->io.end_cb(&l->io);
 }
 
 static void fire(struct core_service *s)
 {
-        struct link *l = find(&d, s);
+        struct link *l = link_find(&d, s);
         if (l && l->cleaning.loop)
                 our_cleaning_look(&l->cleaning);
         else if (l && ev_is_active(&l->timer))
