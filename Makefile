@@ -36,6 +36,10 @@ docdir      ?= $(datarootdir)/doc/svcd
 # svc-shim, which only svcd starts; and what other programs read (interface file, schema)
 shimdir     ?= $(libexecdir)/svcd
 pkgdatadir  ?= $(datarootdir)/svcd
+# where each shell looks for completions; zsh of Debian has a folder of its own for what is below /usr
+bashcompdir ?= $(datarootdir)/bash-completion/completions
+fishcompdir ?= $(datarootdir)/fish/vendor_completions.d
+zshcompdir  ?= $(datarootdir)/zsh/$(if $(and $(filter /usr,$(prefix)),$(wildcard /etc/debian_version)),vendor-completions,site-functions)
 unitdir     ?= $(prefix)/lib/systemd/system
 
 comma := ,

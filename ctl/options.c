@@ -70,10 +70,8 @@ static bool row_is(const struct option_row *r, const char *name, size_t n, char 
         return strlen(r->name) == n && memcmp(r->name, name, n) == 0;
 }
 
-/* The row of a long name or of a letter that COMMAND has, itself or as all have. With any other one
- * as the last resort if COMMAND is NULL. */
-static const struct option_row *find_row(const struct command *c, const char *name, size_t n,
-                                         char letter)
+const struct option_row *options_row(const struct command *c, const char *name, size_t n,
+                                     char letter)
 {
         for (size_t i = 0; i < OPTION_COUNT; i++) {
                 const struct option_row *r = &option_rows[i];
@@ -151,7 +149,7 @@ static void parse_long(struct parser *p, const char *text)
 {
         size_t n = strcspn(text, "=");
         const char *value = text[n] ? text + n + 1 : NULL;
-        const struct option_row *r = find_row(p->o->command, text, n, 0);
+        const struct option_row *r = options_row(p->o->command, text, n, 0);
         if (!r) {
                 fail_unknown(p, text, n, 0);
         } else if (!r->argument) {
@@ -169,7 +167,7 @@ static void parse_long(struct parser *p, const char *text)
 static void parse_letters(struct parser *p, const char *letters)
 {
         for (; *letters; letters++) {
-                const struct option_row *r = find_row(p->o->command, NULL, 0, *letters);
+                const struct option_row *r = options_row(p->o->command, NULL, 0, *letters);
                 if (!r) {
                         fail_unknown(p, NULL, 0, *letters);
                         return;
@@ -194,32 +192,29 @@ static bool is_option(const char *arg)
         return arg[0] == '-' && arg[1];
 }
 
-/* How many words the option at I takes, before the verb is known. */
-static int option_words(char **argv, int i)
+bool options_lacks_value(const struct command *c, const char *arg, const struct option_row **ret)
 {
-        const char *arg = argv[i];
-        const struct option_row *r;
+        *ret = NULL;
         if (arg[1] == '-') {
-                size_t n = strcspn(arg + 2, "=");
-                r = find_row(NULL, arg + 2, n, 0);
-                return r && r->argument && !arg[2 + n] ? 2 : 1;
+                *ret = options_row(c, arg + 2, strcspn(arg + 2, "="), 0);
+                return *ret && (*ret)->argument && !strchr(arg, '=');
         }
         for (arg++; *arg; arg++) {
-                r = find_row(NULL, NULL, 0, *arg);
-                if (r && r->argument)
-                        return arg[1] ? 1 : 2;
+                *ret = options_row(c, NULL, 0, *arg);
+                if (*ret && (*ret)->argument)
+                        return !arg[1];
         }
-        return 1;
+        return false;
 }
 
-/* The index of the verb in ARGV; ARGC if there is none. */
-static int find_verb(int argc, char **argv)
+int options_find_verb(int argc, char **argv)
 {
+        const struct option_row *r;
         int i = 1;
         while (i < argc && is_option(argv[i])) {
                 if (strcmp(argv[i], "--") == 0)
                         return i + 1;
-                i += option_words(argv, i);
+                i += options_lacks_value(NULL, argv[i], &r) ? 2 : 1;
         }
         return MIN(i, argc);
 }
@@ -242,7 +237,7 @@ int options_parse(struct options *ret, int argc, char **argv, char **ret_error)
         struct parser p = {.o = ret, .argv = argv, .argc = argc, .ret_error = ret_error};
         *ret = (struct options){.args = xcalloc((size_t)argc + 1, sizeof(char *))};
         *ret_error = NULL;
-        int verb_at = find_verb(argc, argv);
+        int verb_at = options_find_verb(argc, argv);
         find_command(&p, verb_at);
         ret->has_verb = verb_at < argc;
         bool ended = false;

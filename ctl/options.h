@@ -71,6 +71,18 @@ int options_check_names(const struct options *o, char **ret_error);
 /* How many arguments stand before NAME in the usage line of a command. */
 size_t options_leading(const struct command *c);
 
+/* The index of the verb in ARGV; ARGC if there is none. */
+int options_find_verb(int argc, char **argv);
+
+/* The row of a long name (N bytes), or of a letter if NAME is NULL, that COMMAND has, itself or as all have; of
+ * any verb if COMMAND is NULL. NULL: there is none. */
+const struct option_row *options_row(const struct command *c, const char *name, size_t n,
+                                     char letter);
+
+/* Whether the value of the option ARG is the next word. *RET: the row of the option, the last of several letters;
+ * NULL if it is unknown. */
+bool options_lacks_value(const struct command *c, const char *arg, const struct option_row **ret);
+
 const struct command *options_command(const char *verb);
 const struct command *options_suggest(const char *verb); /* NULL: nothing is near */
 

@@ -24,6 +24,7 @@ install_units = for u in $(1); do sed 's|@bindir@|$(bindir)|g; s|@type@|$(UNIT_T
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) \
 		$(DESTDIR)$(docdir)/examples $(DESTDIR)$(unitdir) $(DESTDIR)$(userunitdir) \
+		$(DESTDIR)$(bashcompdir) $(DESTDIR)$(zshcompdir) $(DESTDIR)$(fishcompdir) \
 		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
 	$(INSTALL) -m 755 $(B)/svcd $(B)/svcctl $(DESTDIR)$(bindir)
 	$(INSTALL) -m 755 $(B)/svc-shim $(DESTDIR)$(shimdir)
@@ -31,6 +32,9 @@ install: all
 		$(DESTDIR)$(pkgdatadir)
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
+	$(INSTALL) -m 644 packaging/completions/svcctl.bash $(DESTDIR)$(bashcompdir)/svcctl
+	$(INSTALL) -m 644 packaging/completions/_svcctl $(DESTDIR)$(zshcompdir)
+	$(INSTALL) -m 644 packaging/completions/svcctl.fish $(DESTDIR)$(fishcompdir)
 	$(call install_units,$(SYSTEM_UNITS),$(DESTDIR)$(unitdir))
 	$(call install_units,$(USER_UNITS),$(DESTDIR)$(userunitdir))
 	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1
@@ -40,7 +44,8 @@ install: all
 
 # Only what install put there; folders of others stay.
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/svcd $(DESTDIR)$(bindir)/svcctl
+	rm -f $(DESTDIR)$(bindir)/svcd $(DESTDIR)$(bindir)/svcctl $(DESTDIR)$(bashcompdir)/svcctl \
+		$(DESTDIR)$(zshcompdir)/_svcctl $(DESTDIR)$(fishcompdir)/svcctl.fish
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) \
 		$(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5))) \
 		$(addprefix $(DESTDIR)$(mandir)/man7/,$(notdir $(MAN7))) \

@@ -30,8 +30,11 @@ class Install(unittest.TestCase):
         self.make("install")
         there = self.files()
         for path in ("usr/bin/svcd", "usr/bin/svcctl", "usr/libexec/svcd/svc-shim",
-                     "usr/share/svcd/org.svcd.Supervisor.varlink", "usr/share/man/man8/svcd.8"):
+                     "usr/share/svcd/org.svcd.Supervisor.varlink", "usr/share/man/man8/svcd.8",
+                     "usr/share/bash-completion/completions/svcctl",
+                     "usr/share/fish/vendor_completions.d/svcctl.fish"):
             self.assertIn(path, there)
+        self.assertTrue({"usr/share/zsh/vendor-completions/_svcctl", "usr/share/zsh/site-functions/_svcctl"} & there)
         self.assertEqual({p for p in there if "systemd" in p},
                          {"usr/lib/systemd/user/svcd.service", "usr/lib/systemd/system/svcd@.service"})
         for unit in ("user/svcd.service", "system/svcd@.service"):

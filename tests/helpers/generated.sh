@@ -44,6 +44,17 @@ file()
 	take "$1" "$tmp/file"
 }
 
+# Scripts of shells as C strings.
+completions()
+{
+	echo '/* completion_scripts.c: packaging/completions/ as text. Generated (make gen); do not edit. */'
+	echo '#include "ctl/completion_scripts.h"'
+	for pair in bash=svcctl.bash zsh=_svcctl fish=svcctl.fish; do
+		printf '\nconst char completion_%s[] =\n' "${pair%%=*}"
+		sed 's/[\\"]/\\&/g; s/	/\\t/g; s/.*/    "&\\n"/; $s/$/;/' "packaging/completions/${pair#*=}"
+	done
+}
+
 page man/services.yaml.5 man-settings
 page man/services.yaml.5 man-account
 page man/svcd.8 man-policy
@@ -52,4 +63,6 @@ page man/svcctl.1 man-options
 file conf/services.schema.json schema
 file conf/services.sample.yaml sample
 file common/conf_sample.c sample-c
+completions >"$tmp/completions"
+take ctl/completion_scripts.c "$tmp/completions"
 exit $failed
