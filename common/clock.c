@@ -34,6 +34,15 @@ int64_t clock_cpu_ms(void)
         return read_ms(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+/* N digits of V and what follows them. Returns where the next ones go. */
+static char *digits(char *p, int v, int n, char next)
+{
+        for (int i = n; i-- > 0; v /= 10)
+                p[i] = (char)('0' + v % 10);
+        p[n] = next;
+        return p + n + 1;
+}
+
 const char *clock_text(int64_t wall_ms, char buf[CLOCK_TEXT_MAX])
 {
         int64_t ms = ((wall_ms % 1000) + 1000) % 1000;
@@ -43,9 +52,16 @@ const char *clock_text(int64_t wall_ms, char buf[CLOCK_TEXT_MAX])
         if (!localtime_r(&sec, &tm) || tm.tm_year > 9999 - 1900 || tm.tm_year < -1900)
                 return memcpy(buf, "?", 2);
         long off = tm.tm_gmtoff / 60, abs_off = labs(off) % 6000;
-        snprintf(buf, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03d%c%02d:%02d",
-                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-                 (int)ms, off < 0 ? '-' : '+', (int)(abs_off / 60), (int)(abs_off % 60));
+        /* "2026-11-20T11:12:13.123+01:00", without stdio: each of a thousand services has some. */
+        char *p = digits(buf, tm.tm_year + 1900, 4, '-');
+        p = digits(p, tm.tm_mon + 1, 2, '-');
+        p = digits(p, tm.tm_mday, 2, 'T');
+        p = digits(p, tm.tm_hour, 2, ':');
+        p = digits(p, tm.tm_min, 2, ':');
+        p = digits(p, tm.tm_sec, 2, '.');
+        p = digits(p, (int)ms, 3, off < 0 ? '-' : '+');
+        p = digits(p, (int)(abs_off / 60), 2, ':');
+        digits(p, (int)(abs_off % 60), 2, '\0');
         return buf;
 }
 

@@ -13,21 +13,15 @@ void proctree_done(struct proctree *t)
         *t = (struct proctree){0};
 }
 
-/* Reads FILE of PID whole, as far as it fits. Its length; 0 if it cannot be read. */
+/* Reads FILE of PID, as far as it fits: these files come whole in one read. Its length; 0 if it cannot be read. */
 static size_t read_small(pid_t pid, const char *file, char *buf, size_t cap)
 {
         char path[64];
         snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-        size_t have = 0;
-        while (fd >= 0 && have < cap - 1) {
-                ssize_t n = read(fd, buf + have, cap - 1 - have);
-                if (n <= 0)
-                        break;
-                have += (size_t)n;
-        }
-        buf[have] = '\0';
-        return have;
+        ssize_t n = fd < 0 ? 0 : read(fd, buf, cap - 1);
+        buf[MAX(n, 0)] = '\0';
+        return n > 0 ? (size_t)n : 0;
 }
 
 /* Numbers behind P: those of FIELDS (rising, counted from the one that follows P) into V. False if there are fewer. */
@@ -89,7 +83,20 @@ static void add(struct proctree *t, size_t most, pid_t pid, pid_t parent)
         t->v[t->n++] = p;
 }
 
-/* The list can be long: a number may be cut where the buffer ends, and goes on in the next one. */
+/* Adds what the N bytes at BUF list; *CHILD: a number that was cut where the last ones ended, and goes on. */
+static void add_listed(struct proctree *t, size_t most, pid_t pid, const char *buf, ssize_t n,
+                       long *child)
+{
+        for (ssize_t i = 0; i < n && !t->more; i++) {
+                if (buf[i] >= '0' && buf[i] <= '9') {
+                        *child = *child * 10 + (buf[i] - '0');
+                } else if (*child) {
+                        add(t, most, (pid_t)*child, pid);
+                        *child = 0;
+                }
+        }
+}
+
 static void add_children_of_task(struct proctree *t, size_t most, pid_t pid, const char *tid)
 {
         char path[64], buf[4096];
@@ -97,17 +104,12 @@ static void add_children_of_task(struct proctree *t, size_t most, pid_t pid, con
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
         long child = 0;
         ssize_t n;
-        while (fd >= 0 && !t->more && (n = read(fd, buf, sizeof(buf))) > 0)
-                for (ssize_t i = 0; i < n; i++) {
-                        if (buf[i] >= '0' && buf[i] <= '9') {
-                                child = child * 10 + (buf[i] - '0');
-                        } else if (child) {
-                                add(t, most, (pid_t)child, pid);
-                                child = 0;
-                        }
-                }
-        if (child && !t->more)
-                add(t, most, (pid_t)child, pid);
+        while (fd >= 0 && !t->more && (n = read(fd, buf, sizeof(buf))) > 0) {
+                add_listed(t, most, pid, buf, n, &child);
+                if (n < (ssize_t)sizeof(buf) - 64) /* there was room for another one */
+                        break;
+        }
+        add_listed(t, most, pid, " ", 1, &child);
 }
 
 /* A process's children are listed by the thread that forked them. */

@@ -131,15 +131,20 @@ void strbuf_done(struct strbuf *b)
         *b = (struct strbuf){0};
 }
 
+void strbuf_reserve(struct strbuf *b, size_t n_bytes)
+{
+        if (b->n + n_bytes + 1 <= b->cap)
+                return;
+        size_t cap = b->cap ? b->cap : 64;
+        while (cap < b->n + n_bytes + 1)
+                cap *= 2;
+        b->s = xrealloc(b->s, cap);
+        b->cap = cap;
+}
+
 void strbuf_addn(struct strbuf *b, const void *data, size_t n_bytes)
 {
-        if (b->n + n_bytes + 1 > b->cap) {
-                size_t cap = b->cap ? b->cap : 64;
-                while (cap < b->n + n_bytes + 1)
-                        cap *= 2;
-                b->s = xrealloc(b->s, cap);
-                b->cap = cap;
-        }
+        strbuf_reserve(b, n_bytes);
         if (n_bytes)
                 memcpy(b->s + b->n, data, n_bytes);
         b->n += n_bytes;

@@ -95,6 +95,7 @@ void strbuf_add(struct strbuf *b, const char *s);
 void strbuf_addn(struct strbuf *b, const void *data, size_t n_bytes);
 void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void strbuf_reserve(struct strbuf *b, size_t n_bytes); /* room for N more and a NUL */
 void strbuf_cut(struct strbuf *b, size_t n_bytes);     /* keeps the first N bytes */
 void strbuf_consume(struct strbuf *b, size_t n_bytes); /* drops the first N bytes */
 char *strbuf_take(struct strbuf *b);

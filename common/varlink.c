@@ -181,6 +181,13 @@ void varlink_add_reply(struct strbuf *buf, json_t *parameters, bool continues)
         add_message(buf, NULL, NULL, parameters, continues ? "continues" : NULL);
 }
 
+void varlink_add_reply_text(struct strbuf *buf, const char *parameters)
+{
+        strbuf_add(buf, "{\"parameters\":");
+        strbuf_add(buf, parameters);
+        strbuf_addn(buf, "}", 2); /* with the NUL that ends the message */
+}
+
 void varlink_add_error(struct strbuf *buf, const char *error, json_t *parameters)
 {
         add_message(buf, "error", error, parameters, NULL);

@@ -134,6 +134,13 @@ void ctl_json(struct ctl *ctl, json_t *doc)
         json_decref(doc);
 }
 
+void ctl_json_text(struct ctl *ctl, const struct strbuf *text)
+{
+        if (!ctl->has_said_json)
+                ctl_write(ctl, text->s, text->n);
+        ctl->has_said_json = true;
+}
+
 void ctl_json_line(struct ctl *ctl, json_t *object)
 {
         json_dump_callback(object, write_cb, ctl, JSON_COMPACT);

@@ -57,6 +57,8 @@ void ctl_warn(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* The document, if --json was given. Takes the reference. */
 void ctl_json(struct ctl *ctl, json_t *doc);
+/* The same as text, with its newline. */
+void ctl_json_text(struct ctl *ctl, const struct strbuf *text);
 /* One line of NDJSON, written at once. Takes the reference. */
 void ctl_json_line(struct ctl *ctl, json_t *object);
 

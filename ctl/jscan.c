@@ -2,7 +2,6 @@
  */
 #include "ctl/jscan.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +134,30 @@ const char *jscan_key(struct jscan *s)
         if (key && !take(s, ':'))
                 return broken(s);
         return key;
+}
+
+char *jscan_raw_key(struct jscan *s)
+{
+        if (take(s, '}'))
+                return NULL;
+        if (!take(s, ',') && !take(s, '{'))
+                return broken(s);
+        if (take(s, '}'))
+                return NULL;
+        char *key = take(s, '"') ? s->p : broken(s);
+        if (!key)
+                return NULL;
+        s->p += strcspn(key, "\"\\");
+        return take(s, '"') && take(s, ':') ? key : broken(s);
+}
+
+const char *jscan_raw(struct jscan *s, size_t *ret_n)
+{
+        blanks(s);
+        const char *begin = s->p;
+        jscan_skip(s);
+        *ret_n = (size_t)(s->p - begin);
+        return begin;
 }
 
 bool jscan_element(struct jscan *s)

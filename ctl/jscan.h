@@ -9,6 +9,7 @@
 #define SVCD_CTL_JSCAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct jscan {
@@ -19,6 +20,11 @@ struct jscan {
 /* The next key of the object that begins at, or is being read before, the current place. Call it
  * until it returns NULL; read or skip each value in between. */
 const char *jscan_key(struct jscan *s);
+
+/* The same with the text left as it is: the key is what stands before the next quote; one with escapes is none that is
+ * known here, and bad. And a value as it stands in the text. */
+char *jscan_raw_key(struct jscan *s);
+const char *jscan_raw(struct jscan *s, size_t *ret_n);
 
 /* The same for an array: true if there is a (further) element. */
 bool jscan_element(struct jscan *s);

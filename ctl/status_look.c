@@ -7,6 +7,7 @@
 #include "common/varlink.h"
 #include "ctl/jget.h"
 #include "ctl/status.h"
+#include "ctl/status_json.h"
 #include "ctl/usage.h"
 
 #define USAGE_MAX 200 /* services */
@@ -18,6 +19,7 @@ void look_done(struct look *l)
         json_decref(l->checks);
         status_rows_done(&l->rows);
         free(l->text);
+        strbuf_done(&l->document);
         *l = (struct look){0};
 }
 
@@ -31,21 +33,29 @@ static bool wants_page(const struct ctl *ctl)
         return look_is_one(ctl) && !ctl->json;
 }
 
+static bool wants_table(const struct ctl *ctl)
+{
+        return !look_is_one(ctl) && !ctl->json;
+}
+
 /* ---- what svcd says ---- */
 
-/* The answer to Status. 0, or what client_next returned; an error answer goes to *ret_error. */
-static int take_status(struct client *c, const struct ctl *ctl, int64_t by, struct look *l,
-                       struct reply *ret_error)
+/* The answer to Status, or to List for a table; MEASURED: what processes take is put into a document. 0, or what
+ * client_next returned; an error answer goes to *ret_error. */
+static int take_status(struct client *c, const struct ctl *ctl, int64_t by, bool measured,
+                       struct look *l, struct reply *ret_error)
 {
         _cleanup_free_ char *text = NULL;
         struct reply reply = {0};
         int r = client_next_text(c, by, &text);
         if (r < 0)
                 return r;
-        if (!ctl->json && !look_is_one(ctl) && str_starts(text, "{\"parameters\":")) {
+        if (wants_table(ctl) && str_starts(text, "{\"parameters\":")) {
                 l->text = TAKE_PTR(text);
                 return status_rows_parse(l->text, &l->rows);
         }
+        if (ctl->json && status_json_convert(text, measured, &l->document, &l->runs))
+                return 0;
         r = varlink_parse_reply(text, &reply.parameters, &reply.error, &reply.continues);
         if (r == 0 && reply.error) {
                 *ret_error = reply;
@@ -62,6 +72,30 @@ static void take_checks(struct client *c, int64_t by, struct look *l)
         _cleanup_reply_ struct reply reply = {0};
         if (client_next(c, by, &reply) == 0 && !reply.error)
                 l->checks = json_incref(json_object_get(reply.parameters, "checks"));
+}
+
+static int ask_status(struct client *c, const struct ctl *ctl, int64_t by, bool usage,
+                      struct look *l, struct reply *ret_error)
+{
+        bool asked = usage && !l->sees, measured = usage && l->sees;
+        json_t *p = json_pack("{s:o, s:b}", "names", ctl_names(ctl), "usage", asked);
+        int r = 0;
+        if (wants_table(ctl)) {
+                client_send(c, "List", json_incref(p), false);
+                r = take_status(c, ctl, by, measured, l, ret_error);
+                if (r < 0 || !ret_error->error || !str_ends(ret_error->error, ".MethodNotFound")) {
+                        json_decref(p);
+                        return r;
+                }
+                reply_done(ret_error); /* it is of an earlier release */
+        }
+        client_send(c, "Status", p, false);
+        if (wants_page(ctl))
+                client_send(c, "Checks", json_pack("{s:s}", "name", ctl->names[0]), false);
+        r = take_status(c, ctl, by, measured, l, ret_error);
+        if (r == 0 && wants_page(ctl))
+                take_checks(c, by, l);
+        return r;
 }
 
 /* How much memory and CPU time services use is measured for whoever looks: a person, or who names
@@ -121,16 +155,9 @@ int look_try(struct client *c, const struct ctl *ctl, struct look *ret, struct r
         json_t *about = json_object_get(info.parameters, "info");
         bool usage = wants_usage(ctl, about);
         ret->sees = usage_sees(c, about);
-        client_send(c, "Status",
-                    json_pack("{s:o, s:b}", "names", ctl_names(ctl), "usage", usage && !ret->sees),
-                    false);
-        if (wants_page(ctl))
-                client_send(c, "Checks", json_pack("{s:s}", "name", ctl->names[0]), false);
-        r = take_status(c, ctl, by, ret, ret_error);
+        r = ask_status(c, ctl, by, usage, ret, ret_error);
         if (r < 0)
                 return r;
-        if (wants_page(ctl))
-                take_checks(c, by, ret);
         if (usage && ret->sees)
                 measure(ret);
         ret->info = json_incref(about);
@@ -141,6 +168,8 @@ int look_judge(const struct look *l)
 {
         size_t i;
         json_t *s;
+        if (l->document.n)
+                return l->runs ? STATUS_DONE : STATUS_NOT_RUNNING;
         json_array_foreach(l->services, i, s)
         {
                 if (!status_runs(jget_string(s, "state")))

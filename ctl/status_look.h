@@ -14,6 +14,9 @@ struct look {
         json_t *checks;   /* of the one service that is looked at; array, or NULL */
         struct status_rows rows;
         char *text; /* what the rows point into */
+        struct strbuf
+            document; /* --json: all of it, ready to be printed, if svcd's answer allowed it */
+        bool runs;    /* what is in it */
         bool
             sees; /* the same processes as svcd: those below the services' shims can be looked at */
 };

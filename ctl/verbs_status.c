@@ -43,6 +43,10 @@ static void complete(json_t *services)
 static void print(struct ctl *ctl, const struct look *l)
 {
         _cleanup_strbuf_ struct strbuf banner = {0}, out = {0};
+        if (ctl->json && l->document.n) {
+                ctl_json_text(ctl, &l->document);
+                return;
+        }
         if (ctl->json) {
                 complete(l->services);
                 ctl_json(ctl, json_incref(l->services));

@@ -68,6 +68,16 @@ void call_reply(struct call *call, json_t *parameters)
                 call_end(call);
 }
 
+void call_reply_text(struct call *call, struct strbuf *parameters)
+{
+        const struct client *c = call->c;
+        if (!call->oneway)
+                server_reply_text(call->c, parameters->s);
+        strbuf_done(parameters);
+        if (!c->ended)
+                call_end(call);
+}
+
 void call_error(struct call *call, const char *error, json_t *parameters)
 {
         const struct client *c = call->c;

@@ -57,6 +57,7 @@ struct call *call_new(struct client *c, const struct varlink_call *v);
 void call_stay(struct call *call, enum call_kind kind);
 
 void call_reply(struct call *call, json_t *parameters); /* takes the reference; NULL = {} */
+void call_reply_text(struct call *call, struct strbuf *parameters); /* is emptied */
 void call_error(struct call *call, const char *error, json_t *parameters);
 void call_refuse(struct call *call, const char *reason);
 

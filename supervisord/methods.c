@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/jsontext.h"
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
 #include "supervisord/definitions.h"
@@ -31,21 +32,38 @@ static void get_info(struct call *call)
         call_reply(call, json_pack("{s:o}", "info", view_info(d, clock_mono_ms())));
 }
 
-static void status(struct call *call)
+typedef void add_fn(struct strbuf *b, const struct daemon *d, const struct core_service *s,
+                    bool usage, int64_t now_ms);
+
+static void reply_services(struct call *call, add_fn *add)
 {
-        struct daemon *d = call->c->d;
+        const struct daemon *d = call->c->d;
         json_t *names = NULL;
         bool usage = false;
         struct services list = {0};
         if (!call_args(call, "names:S? usage:b?", &names, &usage) ||
             !call_services(call, names, true, &list))
                 return;
-        json_t *all = json_array();
+        struct strbuf b = {0};
         int64_t now_ms = clock_mono_ms();
+        jsontext_open(&b, NULL, '{');
+        jsontext_open(&b, "services", '[');
         for (size_t i = 0; i < list.n; i++)
-                json_array_append_new(all, view_service(d, list.v[i], usage, now_ms));
+                add(&b, d, list.v[i], usage, now_ms);
+        jsontext_close(&b, ']');
+        jsontext_close(&b, '}');
         services_done(&list);
-        call_reply(call, json_pack("{s:o}", "services", all));
+        call_reply_text(call, &b);
+}
+
+static void status(struct call *call)
+{
+        reply_services(call, view_add_service);
+}
+
+static void list_rows(struct call *call)
+{
+        reply_services(call, view_add_row);
 }
 
 static void plan(struct call *call)
@@ -189,6 +207,7 @@ static const struct method {
 } methods[] = {
     {VARLINK_INTERFACE ".GetInfo", get_info},
     {VARLINK_INTERFACE ".Status", status},
+    {VARLINK_INTERFACE ".List", list_rows},
     {VARLINK_INTERFACE ".Start", calls_start},
     {VARLINK_INTERFACE ".Stop", calls_stop},
     {VARLINK_INTERFACE ".Restart", calls_restart},

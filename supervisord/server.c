@@ -470,6 +470,13 @@ void server_reply(struct client *c, json_t *parameters, bool continues)
         queued(c, continues ? SERVER_BEHIND_MAX : SERVER_OUT_MAX);
 }
 
+void server_reply_text(struct client *c, const char *parameters)
+{
+        if (!c->ended)
+                varlink_add_reply_text(&c->out, parameters);
+        queued(c, SERVER_OUT_MAX);
+}
+
 void server_error(struct client *c, const char *error, json_t *parameters)
 {
         if (!c->ended)

@@ -11,8 +11,14 @@
 const char *view_version(void);
 json_t *view_text(const char *s); /* NULL is null; bytes that are no UTF-8 become "?" */
 json_t *view_origin(const struct conf_origin *origin);
+/* A service; the same as text that is added. */
 json_t *view_service(const struct daemon *d, const struct core_service *s, bool usage,
                      int64_t now_ms);
+void view_add_service(struct strbuf *b, const struct daemon *d, const struct core_service *s,
+                      bool usage, int64_t now_ms);
+/* The same with what a table shows of it only. */
+void view_add_row(struct strbuf *b, const struct daemon *d, const struct core_service *s,
+                  bool usage, int64_t now_ms);
 json_t *view_info(const struct daemon *d, int64_t now_ms);
 json_t *view_diagnostics(const struct diag *diag);
 json_t *view_changes(const struct core_plan *plan);
