@@ -41,7 +41,7 @@ static int make_pipe(struct stream *st, int size)
         int cap = fcntl(st->r, F_SETPIPE_SZ, size);
         if (cap < 0)
                 cap = fcntl(st->r, F_GETPIPE_SZ);
-        st->cap = cap > 0 ? (size_t)cap : 4096;
+        st->cap = st->holds = cap > 0 ? (size_t)cap : 4096;
         return 0;
 }
 
@@ -210,58 +210,144 @@ static void feed_tail(struct shim *s, struct stream *st, size_t fresh)
                 memmove(buf, buf + n - st->held, st->held);
 }
 
+/* Nothing has to be done to the bytes, nor to the line that goes on. */
+static bool is_for_the_file_alone(const struct shim *s, const struct stream *st)
+{
+        return s->log.plain && !s->log.off && !s->check && !s->drain.open && !st->cut &&
+               !st->mute && !s->rate.limit && !*s->journal.path;
+}
+
+/* Then they are read into the log's batch, which saves a copy; only what has no end yet is held here. */
+static ssize_t read_into_batch(struct shim *s, struct stream *st, size_t limit)
+{
+        unsigned char *buf = buffer(s, st);
+        size_t room = STREAM_BYTES - st->held;
+        char *to = log_room(&s->log, STREAM_BYTES);
+        memcpy(to, buf, st->held);
+        ssize_t n = read(st->r, to + st->held, limit < room ? limit : room);
+        if (n <= 0)
+                return n;
+        const char *newline = (const char *)memrchr(to + st->held, '\n', (size_t)n);
+        size_t lines = newline ? (size_t)(newline + 1 - to) : 0,
+               rest = st->held + (size_t)n - lines;
+        if (lines && rest < LINE_BYTES) {
+                log_take(&s->log, lines);
+                memcpy(buf, to + lines, rest);
+                st->held = rest;
+                watch_held(s);
+        } else {
+                memcpy(buf + st->held, to + st->held, (size_t)n);
+                feed(s, st, (size_t)n);
+        }
+        return n;
+}
+
 /* Reads at most LIMIT bytes; returns how many. */
 static size_t read_some(struct shim *s, struct stream *st, size_t limit)
 {
         if (st->r < 0 || limit == 0)
                 return 0;
         size_t room = STREAM_BYTES - st->held;
-        ssize_t n = read(st->r, buffer(s, st) + st->held, limit < room ? limit : room);
+        bool direct = is_for_the_file_alone(s, st);
+        ssize_t n = direct ? read_into_batch(s, st, limit)
+                           : read(st->r, buffer(s, st) + st->held, limit < room ? limit : room);
         if (n <= 0)
                 return 0;
         if (s->check)
                 feed_tail(s, st, (size_t)n);
-        else
+        else if (!direct)
                 feed(s, st, (size_t)n);
         if ((size_t)n * 2 >= st->cap && st->cap < DRAIN_PIPE_MAX) {
                 int cap = fcntl(st->r, F_SETPIPE_SZ, DRAIN_PIPE_MAX);
-                st->cap = cap > 0 ? (size_t)cap : st->cap;
+                st->cap = st->holds = cap > 0 ? (size_t)cap : st->cap;
         }
         return (size_t)n;
 }
 
-/* How soon to read again, so that the pipe of CAP is half full by then: N bytes came in PASSED_US. Never much later
- * than the time before (DELAY_US), since a writer may be quicker from now on than it was. */
-static int64_t next_delay(int64_t delay_us, int64_t passed_us, size_t n, size_t cap)
+static bool is_full(size_t n, size_t holds)
 {
-        if (n * 4 >= cap * 3)
-                return 0;
+        return n * 8 >= holds * 7;
+}
+
+/* Nothing more can be written at this moment. Not asked if there was little the last time. */
+static bool is_stalled(const struct stream *st)
+{
+        struct pollfd p = {.fd = st->w, .events = POLLOUT};
+        return st->much && poll(&p, 1, 0) == 0;
+}
+
+/* N bytes were in the pipe. Found FULL, that is what it holds, as this writer fills it. */
+static void learn(struct stream *st, size_t n, bool full)
+{
+        if (full && n)
+                st->holds = n;
+        else if (n >= st->holds)
+                st->holds = st->cap;
+        st->much = n * 4 >= st->cap;
+}
+
+/* How soon to read again, so that a pipe that HOLDS so many bytes is three quarters full by then: N came in PASSED_US.
+ * Never much later than the time before (DELAY_US), since a writer may be quicker from now on than it was. */
+static int64_t next_delay(int64_t delay_us, int64_t passed_us, size_t n, size_t holds)
+{
         int64_t next = delay_us ? 4 * delay_us : DRAIN_FIRST_US;
-        int64_t half = passed_us * (int64_t)cap / 2 / (int64_t)n;
-        next = next < half ? next : half;
+        int64_t most = passed_us * (int64_t)holds * 3 / 4 / (int64_t)n;
+        next = next < most ? next : most;
         next = next < DRAIN_DELAY_US ? next : DRAIN_DELAY_US;
         return next < DRAIN_FIRST_US ? 0 : next;
+}
+
+/* A writer that fills the pipe as fast as it is read is not waited for in between, and what it says is written
+ * in pieces that suit the file. False if it is not as fast as that. */
+static bool read_on(struct shim *s, struct stream *st)
+{
+        struct drain *d = &s->drain;
+        for (int i = 1; i < DRAIN_READS; i++) {
+                log_flush_some(&s->log, LOG_BYTES, LOG_UNIT, s->now_us);
+                size_t n = read_some(s, st, SIZE_MAX);
+                d->last_us = s->now_us = stamp_mono_us();
+                if (n * 4 < st->cap)
+                        return false;
+        }
+        return true;
 }
 
 static void read_both(struct shim *s)
 {
         struct drain *d = &s->drain;
-        size_t out_cap = d->out.cap, err_cap = d->err.cap;
+        bool lazy = d->at_us != NEVER;
+        bool out_full = lazy && is_stalled(&d->out), err_full = lazy && is_stalled(&d->err);
         size_t out = must_wait(s, &d->out) ? 0 : read_some(s, &d->out, SIZE_MAX);
         size_t err = must_wait(s, &d->err) ? 0 : read_some(s, &d->err, SIZE_MAX);
-        bool lazy = d->at_us != NEVER;
         d->at_us = NEVER;
+        learn(&d->out, out, out_full);
+        learn(&d->err, err, err_full);
         if (!out && !err)
                 return;
         int64_t passed_us = s->now_us - d->last_us;
         if (passed_us >= DRAIN_PAUSE_US)
                 d->delay_us = 0;
         d->last_us = s->now_us;
-        bool fuller = err && err * out_cap > out * err_cap;
-        d->delay_us =
-            next_delay(d->delay_us, passed_us, fuller ? err : out, fuller ? err_cap : out_cap);
+        bool fuller = err && err * d->out.holds > out * d->err.holds;
+        struct stream *st = fuller ? &d->err : &d->out;
+        if (!is_full(fuller ? err : out, st->holds))
+                d->delay_us = next_delay(d->delay_us, passed_us, fuller ? err : out, st->holds);
+        else if (read_on(s, st) || d->delay_us / 2 < DRAIN_FIRST_US)
+                d->delay_us = 0;
+        else
+                d->delay_us /= 2;
         if (lazy && d->delay_us)
                 d->at_us = s->now_us + d->delay_us;
+}
+
+bool drain_goes_on(const struct shim *s)
+{
+        return s->drain.out.much || s->drain.err.much;
+}
+
+bool drain_floods(const struct shim *s)
+{
+        return drain_goes_on(s) && !s->drain.delay_us;
 }
 
 void drain_turn(struct shim *s, bool readable)

@@ -6,9 +6,13 @@
  *
  * WHEN TO READ. The first output after a pause is read at once. While output goes on, the pipes are
  * read every 10 ms, since to wake up for each write costs seven times the processor time; sooner
- * after a pause; when they are expected to be half full, if they fill up faster than that; and without any
- * pause if a read found one nearly full, so that a writer does not stall. (A pipe can be full with half its bytes: writes that do not fit into
- * the page they would share begin a new one.)
+ * after a pause; when they are expected to be three quarters full, if they fill up faster than that; and several
+ * times in a turn, without any pause, if a read found one nearly full and the next one much, so that a writer does not
+ * stall. A pipe can be full with half its bytes: writes that do not fit into the page they would share begin a new
+ * one. So a pipe that much came from is asked whether it can be written to before it is read: if not, that is what it
+ * holds.
+ *
+ * While much comes, what is written ends where it suits the file (log_flush_some).
  *
  * LINES. A line is written to the log when its end is there. One that grows beyond LINE_BYTES goes
  * out bit by bit; nothing of another source is written in between for LINE_HOLD_US, so that it
@@ -32,6 +36,7 @@
 #define DRAIN_DELAY_US (10 * MS)
 #define DRAIN_FIRST_US 64
 #define DRAIN_PAUSE_US (50 * MS)
+#define DRAIN_READS    4 /* in one turn, at most, while the pipe is full each time */
 #define LINE_HOLD_US   (200 * MS)
 #define PIECE_HOLD_US  (1000 * MS)
 
@@ -46,6 +51,10 @@ int drain_poll(const struct shim *s, struct pollfd *p);
 
 /* After a poll: READABLE says whether one of ours was. Reads what is due. */
 void drain_turn(struct shim *s, bool readable);
+
+/* After that, as far as it can be known: much more will be there soon; at once. */
+bool drain_goes_on(const struct shim *s);
+bool drain_floods(const struct shim *s);
 
 int64_t drain_deadline_us(const struct shim *s);
 

@@ -11,7 +11,6 @@
 #include "shim/logput.h"
 
 #define TIME_BACK_MAX_MS 2000
-#define PLAIN_BATCH      4096
 #define PREFIX_LEN       (STAMP_LEN + 4) /* the time, "out " */
 #define PREFIX_ROOM      48              /* a multiple of what one move takes */
 
@@ -22,7 +21,7 @@ void log_init(struct log *l, char *buf, const char *path, struct journal *journa
         l->path = path;
         l->journal = journal;
         l->fd = -1;
-        l->retry_at_us = INT64_MAX;
+        l->retry_at_us = l->rest_at_us = INT64_MAX;
 }
 
 /* Copies from P up to and with the first newline before END; copies all there is if there is none.
@@ -85,18 +84,13 @@ static void make_room(struct log *l, size_t n)
                 log_flush(l);
 }
 
-/* Many of them go past the batch: to copy them would be half of the work. */
+/* Without times they are what they are. */
 static const unsigned char *plain_lines(struct log *l, const unsigned char *p,
                                         const unsigned char *end)
 {
         const unsigned char *last = (const unsigned char *)memrchr(p, '\n', (size_t)(end - p));
         size_t n = last ? (size_t)(last + 1 - p) : 0;
-        if (n < PLAIN_BATCH || l->off) {
-                log_raw(l, p, n);
-        } else {
-                log_flush(l);
-                logput_write(l, (const char *)p, n);
-        }
+        log_raw(l, p, n);
         return p + n;
 }
 
@@ -120,6 +114,17 @@ const unsigned char *log_lines(struct log *l, const char *source, int64_t wall_m
                 p += n;
         }
         return p;
+}
+
+char *log_room(struct log *l, size_t n)
+{
+        make_room(l, n);
+        return l->buf + l->n;
+}
+
+void log_take(struct log *l, size_t n)
+{
+        l->n += n;
 }
 
 void log_begin(struct log *l, const char *source, int64_t wall_ms)
@@ -198,10 +203,45 @@ void log_mode(struct log *l, unsigned mode)
         logfile_chmod(l);
 }
 
+/* How much of the batch may be written by log_flush_some: 0 = nothing as yet. */
+static size_t some_of(const struct log *l, enum log_some how, unsigned unit)
+{
+        int64_t begin = l->size_bytes - (int64_t)l->ahead; /* where the batch is in the file */
+        int64_t end = (begin + (int64_t)l->n) / unit * unit - begin;
+        if (end <= (int64_t)l->ahead)
+                return 0;
+        if (how == LOG_BYTES)
+                return (size_t)end;
+        const char *last = (const char *)memrchr(l->buf, '\n', (size_t)end);
+        return last ? (size_t)(last + 1 - l->buf) : 0;
+}
+
+void log_flush_some(struct log *l, enum log_some how, unsigned unit, int64_t now_us)
+{
+        int64_t until_us = now_us + (how == LOG_BYTES ? LOG_BYTES_US : LOG_LINES_US);
+        bool waits = l->fd >= 0 && now_us < l->rest_at_us && !(how == LOG_LINES && l->ahead);
+        size_t end = waits ? some_of(l, how, unit) : 0, done = 0;
+        if (waits && !end) {
+                if (l->n && until_us < l->rest_at_us)
+                        l->rest_at_us = until_us;
+                return;
+        }
+        if (end)
+                done = logput_quick(l, l->buf, l->n, end);
+        if (!end || (!done && !l->ahead)) {
+                log_flush(l);
+                return;
+        }
+        l->n -= done;
+        l->rest_at_us = l->n ? until_us : INT64_MAX;
+        memmove(l->buf, l->buf + done, l->n);
+}
+
 void log_flush(struct log *l)
 {
         size_t n = l->n;
         l->n = 0;
+        l->rest_at_us = INT64_MAX;
         if (n || (l->retry_at_us != INT64_MAX && l->retry_at_us <= stamp_mono_us()))
                 logput_write(l, l->buf, n);
 }

@@ -30,6 +30,9 @@
 #define LOG_LINE_MAX   (128u * 1024u) /* the longest piece that log_lines is given */
 #define LOG_SLACK      64u            /* bytes after a piece of output that may be read, not used */
 #define LOG_BUF        (LOG_LINE_MAX + 96u * 1024u)
+#define LOG_UNIT       (64u * 1024u) /* writes that end at multiples of it are what file systems like */
+#define LOG_BYTES_US   INT64_C(2000) /* that long the rest waits for more */
+#define LOG_LINES_US   INT64_C(12000)
 #define LOG_SOURCE_MAX 8
 #define LOG_CONTINUED  "svcd line continued source=" /* before the rest of a line that was cut */
 
@@ -46,6 +49,10 @@ struct log {
         bool mid;     /* the file's last line is not complete; it begins at line_at */
         bool torn;    /* nor will it ever be: a newline goes first */
         bool skip;    /* what comes up to the next newline is the rest of a line that was dropped */
+        size_t
+            ahead; /* of the batch, so many bytes are in the file already: the beginning of a line */
+        int64_t
+            rest_at_us; /* when what log_flush_some has left must be written; INT64_MAX = there is nothing */
         bool short_of_room;              /* logs.min_free: room.h */
         bool rest;                       /* … is the rest of one that was cut */
         char source[LOG_SOURCE_MAX + 1]; /* of the line that was begun last */
@@ -63,6 +70,7 @@ struct log {
         int open_error, rotate_error;  /* of the last attempt */
         int64_t retry_us, retry_at_us; /* INT64_MAX = nothing is lost */
         bool missing;          /* the file that is open has another name, and there is no new one */
+        int64_t looked_us;     /* when the path was looked at last by a quick write */
         int64_t checked_at_us; /* not before: what the path leads to is opened */
         int64_t rotate_at_us;  /* not before: the last attempt failed */
         int64_t last_wall_ms;
@@ -85,6 +93,11 @@ void log_begin(struct log *l, const char *source, int64_t wall_ms);
 /* What comes next of SOURCE belongs to a line that was ended too early. */
 void log_continued(struct log *l, const char *source, int64_t wall_ms);
 
+/* Bytes as they are, read by the caller into the batch itself: there is room for N at what log_room returns, until
+ * anything else is logged; N of them are taken, whole lines. At most LOG_LINE_MAX. */
+char *log_room(struct log *l, size_t n);
+void log_take(struct log *l, size_t n);
+
 /* Bytes as they are. */
 void log_raw(struct log *l, const void *data, size_t n);
 
@@ -100,5 +113,11 @@ void log_mode(struct log *l, unsigned mode);
 
 /* Writes what was collected; tells of lines that were lost if it is time to try that again. */
 void log_flush(struct log *l);
+
+/* The same while much is coming: the write ends at a multiple of UNIT bytes of the file (LOG_BYTES) or with the last
+ * line before that (LOG_LINES), and the rest waits in the batch for what comes, until rest_at_us at most: log_flush
+ * must be called then. With LOG_BYTES the file's last line has no end meanwhile. */
+enum log_some { LOG_BYTES, LOG_LINES };
+void log_flush_some(struct log *l, enum log_some how, unsigned unit, int64_t now_us);
 
 #endif

@@ -15,6 +15,7 @@
 #define CHECK_US INT64_C(1000000) /* when a failure is tried again */
 #define MOVE_US                                                                                    \
         INT64_C(100000) /* that long a file that was moved is written on if there is no new one */
+#define LOOK_US    INT64_C(250) /* how often the path is looked at while one write follows another */
 #define COPY_BYTES 4096u
 
 struct name {
@@ -220,6 +221,16 @@ static void compare(struct log *l, int64_t now_us)
         account(l, &st);
 }
 
+bool logfile_as_left(struct log *l, int64_t now_us)
+{
+        struct stat st;
+        if (l->ahead && now_us - l->looked_us < LOOK_US)
+                return fstat(l->fd, &st) == 0 && st.st_nlink > 0 && st.st_size == l->size_bytes;
+        l->looked_us = now_us;
+        return stat(l->path, &st) == 0 && st.st_ino == l->ino && st.st_dev == l->dev &&
+               st.st_size == l->size_bytes;
+}
+
 bool logfile_ready(struct log *l, int64_t now_us)
 {
         if (l->fd >= 0) {
@@ -254,6 +265,23 @@ bool logfile_keep(struct log *l, int64_t from, int64_t now_us)
         close(l->fd);
         l->fd = -1;
         return false;
+}
+
+enum logfile_look logfile_look(struct log *l, int64_t from, size_t n, int64_t now_us)
+{
+        struct stat st;
+        if (fstat(l->fd, &st) < 0)
+                return LOGFILE_FINE;
+        if (st.st_nlink == 0)
+                return logfile_keep(l, from, now_us) ? LOGFILE_FINE : LOGFILE_GONE;
+        if (st.st_size == l->size_bytes)
+                return LOGFILE_FINE;
+        /* Emptied just before: what we have appended begins in the middle of a line. */
+        bool emptied = st.st_size == (int64_t)n && ftruncate(l->fd, 0) == 0;
+        if (emptied)
+                st.st_size = 0;
+        account(l, &st);
+        return emptied ? LOGFILE_GONE : LOGFILE_TOUCHED;
 }
 
 void logfile_cut(struct log *l, int64_t at)

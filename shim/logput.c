@@ -205,11 +205,54 @@ static void drop(struct log *l, const char *p, size_t n, int error)
         lost_drop(l, p, n, error);
 }
 
+/* The line that has begun is not in the file any more, or is as good as not. */
+static void take_back(struct log *l)
+{
+        if (l->ahead)
+                logfile_cut(l, l->size_bytes - (int64_t)l->ahead);
+        l->ahead = 0;
+}
+
+static bool is_usual(struct log *l, const char *p, size_t n, int64_t now_us)
+{
+        return n && p[n - 1] == '\n' && l->fd >= 0 && l->regular && !l->mid && !l->torn &&
+               !l->skip && !l->rest && !l->lost && !l->missing &&
+               portion(l, p + l->ahead, n - l->ahead, limit(l)) == n - l->ahead &&
+               !room_is_short(l, n - l->ahead, now_us) && logfile_as_left(l, now_us);
+}
+
+size_t logput_quick(struct log *l, const char *p, size_t n, size_t end)
+{
+        int64_t now_us = stamp_mono_us(), begin = l->size_bytes - (int64_t)l->ahead;
+        size_t more = end - l->ahead;
+        int error = 0;
+        if (!is_usual(l, p, n, now_us)) {
+                take_back(l);
+                return 0;
+        }
+        size_t done = l->ahead + logfile_append(l, p + l->ahead, more, &error);
+        size_t keep = whole(p, done);
+        l->ahead = 0;
+        if (done < end)
+                logfile_cut(l, begin + (int64_t)keep);
+        switch (logfile_look(l, begin, more, now_us)) {
+        case LOGFILE_GONE:
+                return 0;
+        case LOGFILE_TOUCHED:
+                return keep;
+        default:
+                l->ahead = done < end ? 0 : end - keep;
+                return keep;
+        }
+}
+
 void logput_write(struct log *l, const char *p, size_t n)
 {
         int64_t now_us = stamp_mono_us();
         const char *end = p + n;
         int error = 0;
+        if (l->ahead)
+                p += logput_quick(l, p, n, n);
         p = lost_skip(l, p, end);
         if (p == end && l->lost && !l->mid && logfile_ready(l, now_us) &&
             !room_is_short(l, 0, now_us))

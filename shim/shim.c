@@ -21,6 +21,7 @@
 #include "shim/store.h"
 #include "shim/text.h"
 
+#define BUSY_TURNS 4u
 #define STACK_USED 512u          /* below that frame, by what it calls */
 #define STACK_TRIM (64u * 1024u) /* how far below the loop's frame the stack may have been used */
 
@@ -99,7 +100,7 @@ static int64_t deadline_us(const struct shim *s)
                                rate_deadline_us(s), s->gate.report ? s->gate.until_us : NEVER,
                                s->link.retry_at_us, s->lock_error ? s->lock_until_us : NEVER,
                                s->log.retry_at_us,  journal_deadline_us(&s->journal, link_is_up(s)),
-                               s->trim_at_us};
+                               s->log.rest_at_us,   s->trim_at_us};
         int64_t at = NEVER;
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
                 at = all[i] < at ? all[i] : at;
@@ -160,10 +161,11 @@ static struct events wait_turn(struct shim *s)
         int64_t at = deadline_us(s);
         int64_t wait_us = at == NEVER ? NEVER : at > stamp_mono_us() ? at - stamp_mono_us() : 0;
         int r = wait_for_events(p, (nfds_t)n, wait_us < 0 ? 0 : wait_us);
-        /* Descriptors come before signals, for ever if they are busy; and a signal leaves open
-         * whether svcd has said something. */
+        /* Descriptors come before signals, for ever if they are busy: then signals have a turn now and then. And a
+         * signal leaves open whether svcd has said something. */
         bool woken = r != 0;
-        if (r > 0)
+        s->busy_turns = r > 0 ? s->busy_turns + 1 : 0;
+        if (s->busy_turns && s->busy_turns % BUSY_TURNS == 0)
                 wait_for_events(NULL, 0, 0);
         else if (r < 0)
                 r = wait_for_events(p, (nfds_t)n, 0);
@@ -184,7 +186,11 @@ static struct events wait_turn(struct shim *s)
 
 static void flush(struct shim *s)
 {
-        log_flush(&s->log);
+        if (drain_goes_on(s) && s->phase == PHASE_UP && !link_pending(s))
+                log_flush_some(&s->log, drain_floods(s) ? LOG_BYTES : LOG_LINES, LOG_UNIT,
+                               s->now_us);
+        else
+                log_flush(&s->log);
         journal_turn(&s->journal, s->now_us);
         report_lost(s, false);
         report_rotated(s);
@@ -247,7 +253,7 @@ void shim_live(int fd, char *title, size_t title_n)
         s->title_n = title_n;
         s->pid = getpid();
         s->now_us = stamp_mono_us();
-        s->trim_at_us = s->kill_at_us = s->log.retry_at_us = NEVER;
+        s->trim_at_us = s->kill_at_us = s->log.retry_at_us = s->log.rest_at_us = NEVER;
         s->record.fd = -1;
         link_init(s, fd);
         drain_init(s);

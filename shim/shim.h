@@ -67,11 +67,15 @@ struct report {
 };
 
 struct stream {
-        int r, w;    /* of the pipe; w is what each run gets */
-        size_t cap;  /* of the pipe */
+        int r, w;   /* of the pipe; w is what each run gets */
+        size_t cap; /* of the pipe */
+        size_t
+            holds; /* as the service writes: the less, the more of its writes are just too large to share a page */
         size_t held; /* bytes of a line that has no end yet, in struct big */
-        bool cut;    /* they are the rest of a line that was ended too early */
-        bool mute;   /* they, and all up to the next newline, are beyond log.rate_limit */
+        bool
+            much; /* the last read has found a quarter of it full, so there will be another one soon */
+        bool cut;  /* they are the rest of a line that was ended too early */
+        bool mute; /* they, and all up to the next newline, are beyond log.rate_limit */
         uint64_t inode;
 };
 
@@ -147,7 +151,8 @@ struct shim {
         char *title; /* the area of the process's arguments */
         size_t title_n;
         pid_t pid;
-        int64_t now_us; /* of this turn */
+        int64_t now_us;      /* of this turn */
+        unsigned busy_turns; /* so many waits in a row have found descriptors */
         int64_t trim_at_us;
         int64_t tag;
         char *name, *run_dir;

@@ -34,12 +34,17 @@ struct bytes {
         char s[TEXT_MAX];
 };
 static struct bytes said[SOURCES], taken, found[SOURCES];
+/* Beginnings of lines that others have written behind; each comes again, whole. */
+static struct bytes broken;
+static size_t broken_at;
 
 static struct fuzz_in in;
 static int64_t now_us, room; /* room on the disk; -1 = enough */
 static bool was_full, others_wrote, gap[SOURCES];
 static int events, moved, gaps;
 static size_t limit;
+static unsigned
+    unit; /* of the writes while there is more to come; 0 = all is written in each turn */
 static char folder[64], path[96];
 
 int64_t __wrap_stamp_mono_us(void);
@@ -87,12 +92,17 @@ static void add_file(struct bytes *b, const char *file)
         close(fd);
 }
 
-/* What others have written at its end, or cut there, gets one. */
+/* What others have written at the end of a file, or cut there, gets one. */
+static void end_line(struct bytes *b)
+{
+        if (!the_shim.log.plain && b->n && b->s[b->n - 1] != '\n')
+                add(b, "\n", 1);
+}
+
 static void add_ended(struct bytes *b, const char *file)
 {
         add_file(b, file);
-        if (!the_shim.log.plain && b->n && b->s[b->n - 1] != '\n')
-                add(b, "\n", 1);
+        end_line(b);
 }
 
 /* ---- what happens ---- */
@@ -102,7 +112,10 @@ static void turn(void)
         struct shim *s = &the_shim;
         s->now_us = now_us;
         drain_turn(s, true);
-        log_flush(&s->log);
+        if (unit)
+                log_flush_some(&s->log, now_us / 1000 % 3 ? LOG_BYTES : LOG_LINES, unit, now_us);
+        else
+                log_flush(&s->log);
 }
 
 static void say(enum source who, const void *p, size_t n)
@@ -194,6 +207,16 @@ static void delete (void)
                 taken.n--;
 }
 
+/* Of a line that has begun, so much is the end of FILE: it comes again, whole. */
+static size_t begun(const char *file)
+{
+        const struct log *l = &the_shim.log;
+        struct stat st, there;
+        bool ours = l->fd >= 0 && fstat(l->fd, &st) == 0 && stat(file, &there) == 0 &&
+                    there.st_ino == st.st_ino && st.st_size == l->size_bytes;
+        return ours ? l->ahead : 0;
+}
+
 static void truncate_it(void)
 {
         char file[128];
@@ -202,7 +225,9 @@ static void truncate_it(void)
                 return;
         for (int i = 0; i < moved; i++) {
                 snprintf(file, sizeof(file), "%s/taken.%04d", folder, i);
-                add_ended(&taken, file);
+                add_file(&taken, file);
+                taken.n -= begun(file);
+                end_line(&taken);
                 if (i < moved - 1 || truncate(file, 0) < 0 || rename(file, path) < 0)
                         unlink(file);
         }
@@ -216,6 +241,10 @@ static void append(void)
         if (fd < 0)
                 return;
         struct stat st;
+        if (begun(path)) {
+                add(&broken, the_shim.log.buf, begun(path));
+                add(&broken, "\n", 1);
+        }
         others_wrote = __real_write(fd, text, sizeof(text) - 1) > 0 || others_wrote;
         /* A file that has the size that it had before is not looked at. */
         if (fstat(fd, &st) == 0 && st.st_size == the_shim.log.size_bytes)
@@ -226,6 +255,7 @@ static void append(void)
 static void order_rotation(void)
 {
         struct stat st;
+        log_flush(&the_shim.log);
         if (stat(path, &st) == 0)
                 logfile_rotate(&the_shim.log, st.st_ino);
 }
@@ -436,6 +466,11 @@ static void look(void)
                 n = line_at(&taken, at);
                 if (taken.s[at] == 'W' || n == 1) /* an empty line is theirs, too */
                         continue;
+                size_t part = line_at(&broken, broken_at);
+                if (part == n && memcmp(broken.s + broken_at, taken.s + at, n) == 0) {
+                        broken_at += n;
+                        continue;
+                }
                 take_line(taken.s + at, n, goes_on, &lost);
         }
         if (getenv("FUZZ_SHOW")) /* for whoever looks at an input that broke something */
@@ -466,12 +501,14 @@ static void begin(uint8_t how)
                 fuzz_require(mkdtemp(folder), "a folder", folder);
                 snprintf(path, sizeof(path), "%s/a.log", folder);
         }
+        static const unsigned units[] = {0, 64, 1000, LOG_UNIT};
         limit = limits[how % 8];
+        unit = units[how >> 5 & 3];
         now_us = 1000000000;
         room = -1;
         was_full = others_wrote = false;
         events = moved = gaps = 0;
-        taken.n = 0;
+        taken.n = broken.n = broken_at = 0;
         for (int i = 0; i < SOURCES; i++)
                 said[i].n = found[i].n = gap[i] = 0;
         memset(s, 0, sizeof(*s));
