@@ -40,9 +40,10 @@ void term_init(struct term *t, bool no_color)
 const char *term_on(bool color, enum style s)
 {
         static const char *const codes[] = {
-            [STYLE_PLAIN] = "",        [STYLE_DIM] = "\033[2m",      [STYLE_BOLD] = "\033[1m",
-            [STYLE_RED] = "\033[31m",  [STYLE_GREEN] = "\033[32m",   [STYLE_YELLOW] = "\033[33m",
-            [STYLE_BLUE] = "\033[34m", [STYLE_MAGENTA] = "\033[35m", [STYLE_CYAN] = "\033[36m",
+            [STYLE_PLAIN] = "",          [STYLE_DIM] = "\033[2m",      [STYLE_BOLD] = "\033[1m",
+            [STYLE_RED] = "\033[31m",    [STYLE_GREEN] = "\033[32m",   [STYLE_YELLOW] = "\033[33m",
+            [STYLE_BLUE] = "\033[34m",   [STYLE_MAGENTA] = "\033[35m", [STYLE_CYAN] = "\033[36m",
+            [STYLE_REVERSE] = "\033[7m",
         };
         return color ? codes[s] : "";
 }

@@ -24,6 +24,7 @@ enum style {
         STYLE_BLUE,
         STYLE_MAGENTA,
         STYLE_CYAN,
+        STYLE_REVERSE,
 };
 
 /* NO_COLOR: --no-color was given. */
