@@ -285,6 +285,10 @@ uint64_t conf_digest(const struct conf *c, const struct conf_service *s);
  * set. Caller frees. */
 char *conf_print(const struct conf_service *s, enum conf_setting setting);
 
+/* Appends a string as one would write it in YAML: quoted where one dialect or another asks for it, or brackets
+ * around it do. */
+void conf_print_text(struct strbuf *b, const char *s);
+
 /* True for a valid service name: [a-z0-9][a-z0-9._-]{0,62} */
 bool conf_name_ok(const char *name);
 

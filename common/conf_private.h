@@ -92,7 +92,6 @@ size_t conf_value_bytes(const struct conf_setting_info *info, const void *member
 size_t conf_service_bytes(const struct conf_service *s);
 /* Appends the value as one would write it in YAML. */
 void conf_value_print(const struct conf_setting_info *info, const void *member, struct strbuf *b);
-void conf_print_text(struct strbuf *b, const char *s); /* a string, quoted where YAML asks for it */
 static inline void *conf_member(const struct conf_service *s, enum conf_setting setting)
 {
         return (char *)(uintptr_t)s + conf_settings[setting].offset;

@@ -142,9 +142,7 @@ char *conf_yaml_problem(const struct conf_doc *d, const yaml_parser_t *p, int *r
         return text ? xstrdup(text) : xasprintf("%s%s%s", context, *context ? ", " : "", problem);
 }
 
-/* The value of a line `KEY: VALUE` or `- KEY: VALUE` that is not quoted and no list or map; its length
- * without a comment in *RET_N. NULL if the line is something else. */
-static const char *plain_value(const char *s, size_t n, size_t *ret_n)
+const char *conf_yaml_plain_value(const char *s, size_t n, size_t *ret_n)
 {
         const char *end = s + n;
         while (s < end && (*s == ' ' || (*s == '-' && s + 1 < end && s[1] == ' ')))
@@ -178,7 +176,7 @@ bool conf_yaml_repairable(const struct conf_doc *d, const yaml_parser_t *p)
             strcmp(p->problem, "mapping values are not allowed in this context") != 0)
                 return false;
         const char *s = d->text + d->line_at[line];
-        const char *value = plain_value(s, strcspn(s, "\n"), &n);
+        const char *value = conf_yaml_plain_value(s, strcspn(s, "\n"), &n);
         if (!value)
                 return false;
         /* the complaint must be about a colon within the value */
@@ -193,7 +191,7 @@ void conf_yaml_repair(struct conf_doc *d, int line, struct strbuf *work, struct 
 {
         const char *original = d->text + d->line_at[line - 1];
         size_t n = 0;
-        const char *value = plain_value(original, strcspn(original, "\n"), &n);
+        const char *value = conf_yaml_plain_value(original, strcspn(original, "\n"), &n);
         size_t begin = 0;
         for (int i = 1; i < line; i++)
                 begin =

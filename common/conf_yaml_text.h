@@ -1,6 +1,6 @@
 /* conf_yaml_text: the text side of conf_yaml: its lines, what libyaml's complaints mean for a person, and
- * the one kind of line that is read although it is not valid YAML. Private to the conf modules; apart from
- * conf_yaml.h because only this needs libyaml's own header.
+ * the one kind of line that is read although it is not valid YAML. Private to the conf modules and to what
+ * changes their text (ctl/yamltree.h); apart from conf_yaml.h because only this needs libyaml's own header.
  */
 #ifndef SVCD_COMMON_CONF_YAML_TEXT_H
 #define SVCD_COMMON_CONF_YAML_TEXT_H
@@ -24,6 +24,10 @@ char *conf_yaml_problem(const struct conf_doc *d, const yaml_parser_t *p, int *r
  *
  * Whether the parser failed because of such a line. */
 bool conf_yaml_repairable(const struct conf_doc *d, const yaml_parser_t *p);
+
+/* The value of a line of N bytes `KEY: VALUE` or `- KEY: VALUE` that is not quoted and no list or map; its length
+ * without a comment in *RET_N. NULL if the line is something else. */
+const char *conf_yaml_plain_value(const char *s, size_t n, size_t *ret_n);
 
 /* Puts the value in quotes in WORK, a copy of the document's text with the same lines. */
 void conf_yaml_repair(struct conf_doc *d, int line, struct strbuf *work, struct diag *diag);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/conf_private.h"
+#include "conf_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,21 +17,6 @@ static void require(bool ok, const char *what, const char *text)
                 return;
         fprintf(stderr, "fuzz_conf: %s\n%s\n", what, text);
         abort();
-}
-
-static struct conf *load(const char *text, size_t n, struct diag *diag)
-{
-        struct conf *c = xcalloc(1, sizeof(*c));
-        c->refs = 1;
-        c->home = xstrdup("/home/a");
-        char *copy = xmalloc(n + 1);
-        memcpy(copy, text, n);
-        copy[n] = '\0';
-        struct conf_doc *doc = conf_doc_parse(conf_intern(c, "f"), copy, n, diag);
-        conf_parse(c, &doc, 1, diag);
-        conf_doc_free(doc);
-        diag_sort(diag);
-        return c;
 }
 
 static void add_service(struct strbuf *b, const struct conf_service *s)
@@ -69,7 +54,7 @@ static void check_print(const struct conf *c)
         }
         struct conf *again = NULL;
         if (valid > 0 && b.n < CONF_FILE_MAX) {
-                again = load(b.s, b.n, &diag);
+                again = conf_from_text(b.s, b.n, &diag);
                 /* with everything spelt out, thousands of services are too many values for one file */
                 if (diag.errors > 0 && strstr(diag.v[0].message, "more than"))
                         valid = 0;
@@ -110,7 +95,7 @@ static void check_environment(const struct conf *c, const struct conf_service *s
 static void check_definitions(const char *text, size_t n)
 {
         struct diag diag = {0};
-        struct conf *c = load(text, n, &diag);
+        struct conf *c = conf_from_text(text, n, &diag);
         bool invalid = false;
         for (size_t i = 0; i < c->n; i++) {
                 const struct conf_service *s = c->services[i];
