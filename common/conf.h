@@ -230,6 +230,14 @@ extern const size_t conf_shorts_n;
  * when it starts, so nobody has said that the services are to go. */
 struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag);
 
+/* The same as if FILE, which need not exist, had this text. */
+struct conf_overlay {
+        const char *file, *text;
+        size_t n;
+};
+struct conf *conf_load_with(const struct paths *paths, const char *home,
+                            const struct conf_overlay *overlays, size_t n, struct diag *diag);
+
 /* The same for the files named (svcctl check FILE…); ownership and modes of folders are not judged. POLICY (a
  * reference is taken) may be NULL. */
 struct conf *conf_load_files(const struct strv *files, const char *home, struct policy *policy,

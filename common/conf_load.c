@@ -349,10 +349,32 @@ static struct conf *load(struct scan *s, const char *home, struct policy *policy
         return c;
 }
 
-struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag)
+/* What could be read of a file, or is not there, is replaced by what it is to be. The main file comes first. */
+static void lay_over(struct scan *s, const struct paths *paths, const struct conf_overlay *o)
+{
+        size_t i = 0;
+        while (i < s->n && strcmp(s->v[i].path, o->file) != 0)
+                i++;
+        if (i == s->n) {
+                struct source new = *add_source(s, o->file, NULL);
+                i = strcmp(o->file, paths->main_file) == 0 ? 0 : i;
+                memmove(&s->v[i + 1], &s->v[i], (s->n - 1 - i) * sizeof(*s->v));
+                s->v[i] = new;
+        }
+        if (s->v[i].why)
+                return;
+        free(s->v[i].text);
+        s->v[i].text = xstrndup(o->text, o->n);
+        s->v[i].n = o->n;
+}
+
+struct conf *conf_load_with(const struct paths *paths, const char *home,
+                            const struct conf_overlay *overlays, size_t n, struct diag *diag)
 {
         struct scan s = {0};
         scan_all(&s, paths);
+        for (size_t i = 0; i < n; i++)
+                lay_over(&s, paths, &overlays[i]);
         struct conf *c = load(&s, home, policy_find(paths, diag), false, diag);
         _cleanup_conf_ports_ struct conf_ports ports = {0};
         if (conf_ports_read(paths, &ports) == 0)
@@ -364,6 +386,11 @@ struct conf *conf_load(const struct paths *paths, const char *home, struct diag 
         }
         diag_sort(diag);
         return c;
+}
+
+struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag)
+{
+        return conf_load_with(paths, home, NULL, 0, diag);
 }
 
 struct conf *conf_load_files(const struct strv *files, const char *home, struct policy *policy,

@@ -93,6 +93,16 @@ const char *options_get(const struct options *o, const char *name)
         return NULL;
 }
 
+const char *options_each(const struct options *o, const char *name, size_t *at)
+{
+        while (*at < o->given_n) {
+                const struct option_given *g = &o->given[(*at)++];
+                if (strcmp(g->row->name, name) == 0)
+                        return g->value;
+        }
+        return NULL;
+}
+
 /* "svcctl logs: " or "" */
 static char *who(const struct options *o)
 {
@@ -142,7 +152,10 @@ static void fail_unknown(struct parser *p, const char *name, size_t n, char lett
 
 static void set(struct parser *p, const struct option_row *r, const char *value)
 {
-        p->o->value[r - option_rows] = value;
+        struct options *o = p->o;
+        o->value[r - option_rows] = value;
+        GROW(o->given, o->given_n, o->given_cap);
+        o->given[o->given_n++] = (struct option_given){r, value};
 }
 
 static void parse_long(struct parser *p, const char *text)
@@ -260,6 +273,7 @@ int options_parse(struct options *ret, int argc, char **argv, char **ret_error)
 void options_done(struct options *o)
 {
         free(o->args);
+        free(o->given);
         *o = (struct options){0};
 }
 

@@ -48,11 +48,18 @@ struct option_row {
 };
 extern const struct option_row option_rows[OPTION_COUNT];
 
+struct option_given {
+        const struct option_row *row;
+        const char *value;
+};
+
 struct options {
         const struct command *command;
         bool has_verb;                   /* it was written, not assumed */
-        const char *value[OPTION_COUNT]; /* by row; NULL: not given; "" for flags */
-        char **args;                     /* what is no option, without the verb; owned */
+        const char *value[OPTION_COUNT]; /* by row, the last one; NULL: not given; "" for flags */
+        struct option_given *given;      /* all, in their order */
+        size_t given_n, given_cap;
+        char **args; /* what is no option, without the verb; owned */
         size_t n;
 };
 
@@ -64,6 +71,10 @@ void options_done(struct options *o);
 
 /* The value of an option of the verb or of all; NULL if it was not given. */
 const char *options_get(const struct options *o, const char *name);
+
+/* The values of an option that may be given several times, one after the other; *AT is 0 to begin with. NULL: no
+ * more. */
+const char *options_each(const struct options *o, const char *name, size_t *at);
 
 /* What the arguments of a command are for: 0, or -EINVAL and one line in *ret_error. */
 int options_check_names(const struct options *o, char **ret_error);

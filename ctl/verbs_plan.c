@@ -10,6 +10,7 @@
 #include "common/policy.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
+#include "ctl/reload.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 
@@ -257,37 +258,78 @@ static bool add_account(struct strbuf *out, const struct ctl *ctl, const json_t 
         return true;
 }
 
-static int show_changes(struct ctl *ctl, bool done)
+static size_t add_changes(struct strbuf *out, const struct ctl *ctl, const json_t *reply, bool done,
+                          struct diag *diag)
 {
-        json_t *reply = NULL, *c;
         size_t i, shown = 0;
-        int status = client_ask(ctl, ctl->command->method, NULL, &reply);
+        json_t *c;
+        diag_from_json(diag, json_object_get(reply, "diagnostics"));
+        shown += add_account(out, ctl, json_object_get(reply, "account"), done);
+        json_array_foreach(json_object_get(reply, "changes"), i, c) shown +=
+            add_change(out, ctl, c, done, diag);
+        if (shown == 0)
+                strbuf_add(out, done ? "nothing has changed\n" : "nothing to do\n");
+        return shown;
+}
+
+/* *RET: the answer, owned by the caller. */
+static int show_changes(struct ctl *ctl, const char *method, json_t **ret, size_t *ret_shown)
+{
+        int status = client_ask(ctl, method, NULL, ret);
         if (status)
                 return status;
         struct diag diag = {0};
         _cleanup_strbuf_ struct strbuf out = {0};
-        diag_from_json(&diag, json_object_get(reply, "diagnostics"));
-        shown += add_account(&out, ctl, json_object_get(reply, "account"), done);
-        json_array_foreach(json_object_get(reply, "changes"), i, c) shown +=
-            add_change(&out, ctl, c, done, &diag);
-        if (shown == 0)
-                strbuf_add(&out, done ? "nothing has changed\n" : "nothing to do\n");
+        *ret_shown = add_changes(&out, ctl, *ret, str_eq(method, "Reload"), &diag);
         if (!ctl->json && !ctl->quiet)
                 ctl_write(ctl, out.s, out.n);
         print_diag(ctl, &diag);
         status = diag.errors ? STATUS_REFUSED : STATUS_DONE;
-        ctl_json(ctl, json_incref(reply));
-        json_decref(reply);
         diag_done(&diag);
+        return status;
+}
+
+static int run(struct ctl *ctl, const char *method)
+{
+        json_t *reply = NULL;
+        size_t shown;
+        int status = show_changes(ctl, method, &reply, &shown);
+        if (reply)
+                ctl_json(ctl, reply);
         return status;
 }
 
 int verb_plan(struct ctl *ctl)
 {
-        return show_changes(ctl, false);
+        return run(ctl, "Plan");
 }
 
 int verb_reload(struct ctl *ctl)
 {
-        return show_changes(ctl, true);
+        return run(ctl, "Reload");
+}
+
+int reload_now(struct ctl *ctl, json_t *document)
+{
+        json_t *reply = NULL;
+        size_t shown;
+        int status = show_changes(ctl, "Reload", &reply, &shown);
+        if (reply) {
+                json_object_update(document, reply);
+                json_object_set_new(document, "applied", json_true());
+                ctl_json(ctl, json_incref(document));
+        }
+        json_decref(reply);
+        json_decref(document);
+        return status;
+}
+
+int reload_plan(struct ctl *ctl, bool *ret_changes)
+{
+        json_t *reply = NULL;
+        size_t shown = 0;
+        int status = show_changes(ctl, "Plan", &reply, &shown);
+        *ret_changes = shown > 0;
+        json_decref(reply);
+        return status;
 }

@@ -1,0 +1,162 @@
+/* deffile.c: reading and replacing one file of definitions (see deffile.h). What is in it is not its business. */
+#include "ctl/deffile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/conf.h"
+
+#define LOCK_MS 5000
+
+int deffile_read(const char *path, struct deffile *ret)
+{
+        *ret = (struct deffile){.path = xstrdup(path)};
+        int r = file_read(path, CONF_FILE_MAX, &ret->text, &ret->n);
+        struct stat st;
+        if (r == -ENOENT && lstat(path, &st) == 0)
+                return r; /* a link to nothing */
+        if (r == -ENOENT) {
+                ret->text = xstrdup("");
+                return 0;
+        }
+        ret->exists = r == 0;
+        return r;
+}
+
+void deffile_done(struct deffile *f)
+{
+        if (f->tmp)
+                unlink(f->tmp);
+        free(f->path);
+        free(f->text);
+        free(f->now);
+        free(f->tmp);
+        free(f->target);
+        *f = (struct deffile){0};
+}
+
+void deffile_change(struct deffile *f, struct strbuf *now)
+{
+        free(f->now);
+        f->now_n = now->n;
+        f->now = strbuf_take(now);
+}
+
+static int fail(char **ret_error, int r, const char *what, const char *path)
+{
+        free(*ret_error);
+        *ret_error = xasprintf("%s cannot be saved: %s: %s", path, what, strerror(-r));
+        return r;
+}
+
+static char *folder_of(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+}
+
+/* The mode and owner of the file that is replaced; those of a new one are its folder's. */
+static int take_after(const struct deffile *f, int fd)
+{
+        struct stat st, own;
+        _cleanup_free_ char *folder = folder_of(f->target);
+        if (stat(f->exists ? f->target : folder, &st) < 0 || fstat(fd, &own) < 0)
+                return -errno;
+        if ((st.st_uid != own.st_uid || st.st_gid != own.st_gid) && (f->exists || geteuid() == 0) &&
+            fchown(fd, st.st_uid, st.st_gid) < 0)
+                return -errno;
+        return fchmod(fd, f->exists ? st.st_mode & 07777 : 0600) < 0 ? -errno : 0;
+}
+
+static int write_all(int fd, const char *data, size_t n)
+{
+        while (n > 0) {
+                ssize_t k = write(fd, data, n);
+                if (k < 0 && errno != EINTR)
+                        return -errno;
+                data += MAX(k, 0);
+                n -= (size_t)MAX(k, 0);
+        }
+        return 0;
+}
+
+int deffile_prepare(struct deffile *f, char **ret_error)
+{
+        if (!f->now)
+                return 0;
+        if (f->now_n > CONF_FILE_MAX)
+                return fail(ret_error, -EFBIG, "the text is too long", f->path);
+        f->target = f->exists ? realpath(f->path, NULL) : xstrdup(f->path);
+        if (!f->target)
+                return fail(ret_error, -errno, "it is gone", f->path);
+        _cleanup_free_ char *folder = folder_of(f->target);
+        const char *name = f->target + strlen(folder) + (folder[1] != '\0');
+        f->tmp = xasprintf("%s/.%s.XXXXXX", folder, name);
+        _cleanup_close_ int fd = mkostemp(f->tmp, O_CLOEXEC);
+        if (fd < 0) {
+                int r = -errno;
+                free(TAKE_PTR(f->tmp));
+                return fail(ret_error, r, folder, f->path);
+        }
+        int r = take_after(f, fd);
+        if (r < 0)
+                return fail(ret_error, r, "its owner and mode cannot be kept", f->path);
+        r = write_all(fd, f->now, f->now_n);
+        if (r == 0 && fsync(fd) < 0)
+                r = -errno;
+        if (close(TAKE_FD(fd)) < 0 && r == 0)
+                r = -errno;
+        return r < 0 ? fail(ret_error, r, f->tmp, f->path) : 0;
+}
+
+/* Whether the file is still as it was read. */
+static bool unchanged(const struct deffile *f)
+{
+        struct deffile again = {0};
+        int r = deffile_read(f->path, &again);
+        bool same = r == 0 && again.exists == f->exists && again.n == f->n &&
+                    memcmp(again.text, f->text, f->n) == 0;
+        deffile_done(&again);
+        return same;
+}
+
+int deffile_replace(struct deffile *f, char **ret_error)
+{
+        if (!f->tmp)
+                return 0;
+        if (!unchanged(f)) {
+                free(*ret_error);
+                *ret_error =
+                    xasprintf("%s was changed by somebody else in the meantime; nothing is saved",
+                              f->path);
+                return -ESTALE;
+        }
+        if (rename(f->tmp, f->target) < 0)
+                return fail(ret_error, -errno, f->target, f->path);
+        free(TAKE_PTR(f->tmp));
+        _cleanup_free_ char *folder = folder_of(f->target);
+        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0)
+                fsync(fd); /* not every file system can; the file itself is there */
+        return 0;
+}
+
+int deffile_lock(const char *folder)
+{
+        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        int64_t until = clock_mono_ms() + LOCK_MS;
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK || clock_mono_ms() >= until)
+                        return -errno;
+                nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        }
+        return TAKE_FD(fd);
+}

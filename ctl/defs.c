@@ -1,0 +1,252 @@
+/* defs.c: the definition files of the account as something that can be changed (see defs.h). How a text is changed is
+ * yamledit's, how a file is replaced deffile's, what is right the loader's business. */
+#include "ctl/defs.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/text.h"
+
+int defs_open(struct defs *d, struct ctl *ctl, bool lock)
+{
+        *d = (struct defs){.ctl = ctl, .lock = -1};
+        if (lock)
+                d->lock = deffile_lock(ctl->paths.config);
+        client_take_policy(ctl, NULL);
+        d->before = conf_load(&ctl->paths, ctl->paths.home, &d->diag);
+        return STATUS_DONE;
+}
+
+void defs_done(struct defs *d)
+{
+        for (size_t i = 0; i < d->n; i++) {
+                deffile_done(d->files[i]);
+                free(d->files[i]);
+        }
+        free(d->files);
+        conf_unref(d->before);
+        conf_unref(d->after);
+        diag_done(&d->diag);
+        if (d->made_folder)
+                rmdir(d->ctl->paths.config); /* unless there is something in it now */
+        if (d->lock >= 0)
+                close(d->lock);
+        *d = (struct defs){.lock = -1};
+}
+
+int defs_make_folder(struct defs *d)
+{
+        struct ctl *ctl = d->ctl;
+        if (access(ctl->paths.config, F_OK) == 0)
+                return STATUS_DONE;
+        int r = dir_make(ctl->paths.config, 0700);
+        if (r < 0)
+                return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s cannot be made: %s",
+                                ctl->paths.config, strerror(-r));
+        d->made_folder = true;
+        conf_unref(d->before);
+        diag_done(&d->diag);
+        d->before = conf_load(&ctl->paths, ctl->paths.home, &d->diag);
+        return STATUS_DONE;
+}
+
+int defs_file(struct defs *d, const char *path, struct deffile **ret)
+{
+        for (size_t i = 0; i < d->n; i++) {
+                *ret = d->files[i];
+                if (strcmp((*ret)->path, path) == 0)
+                        return STATUS_DONE;
+        }
+        struct deffile f;
+        int r = deffile_read(path, &f);
+        if (r < 0) {
+                deffile_done(&f);
+                return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s cannot be read: %s", path,
+                                strerror(-r));
+        }
+        GROW(d->files, d->n, d->cap);
+        *ret = d->files[d->n++] = xcalloc(1, sizeof(f));
+        **ret = f;
+        return STATUS_DONE;
+}
+
+static int no_such_service(struct defs *d, const char *name)
+{
+        size_t n = d->before->n;
+        const char **names = xcalloc(n + 1, sizeof(*names));
+        for (size_t i = 0; i < n; i++)
+                names[i] = d->before->services[i]->name;
+        const char *near = diag_suggest(name, names, n);
+        _cleanup_free_ char *safe = ctl_safe(d->ctl, name);
+        int status =
+            ctl_fail(d->ctl, STATUS_NO_SERVICE, "no-such-service", "%s: no such service%s%s%s",
+                     safe, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+        free(names);
+        return status;
+}
+
+int defs_service(struct defs *d, const char *name, const struct conf_service **ret_service,
+                 struct deffile **ret_file)
+{
+        const struct conf_service *s = conf_find(d->before, name);
+        if (!s && d->before->broken.n > 0) {
+                _cleanup_free_ char *safe = ctl_safe(d->ctl, name);
+                return ctl_fail(
+                    d->ctl, STATUS_REFUSED, "refused",
+                    "%s: not found, and %s cannot be read as a whole (`svcctl check` says "
+                    "why)",
+                    safe, d->before->broken.v[0]);
+        }
+        if (!s)
+                return no_such_service(d, name);
+        if (ret_service)
+                *ret_service = s;
+        return ret_file ? defs_file(d, s->place.file, ret_file) : STATUS_DONE;
+}
+
+/* ---- changing ---- */
+
+static const char *text_now(const struct deffile *f)
+{
+        return f->now ? f->now : f->text;
+}
+
+int defs_edited(struct defs *d, struct deffile *f, struct yedit *e, int r, const char *what)
+{
+        struct strbuf now = {0};
+        if (r == 0)
+                r = yedit_finish(e, &now);
+        if (r == 0) {
+                deffile_change(f, &now);
+                return STATUS_DONE;
+        }
+        strbuf_done(&now);
+        _cleanup_free_ char *safe = ctl_safe(d->ctl, what), *why = ctl_safe(d->ctl, e->why);
+        return ctl_fail(d->ctl, STATUS_REFUSED, "refused", "%s: %s: %s%s", safe, f->path, why,
+                        r == -ENOENT || r == -EEXIST || r == -EBADMSG
+                            ? ""
+                            : "; it is not changed (`svcctl edit` opens the file)");
+}
+
+int defs_edit(struct defs *d, struct deffile *f, struct yedit *e)
+{
+        int r = yedit_init(e, text_now(f), f->now ? f->now_n : f->n);
+        if (r == 0)
+                return STATUS_DONE;
+        return ctl_fail(d->ctl, STATUS_REFUSED, "refused",
+                        "%s: %s; mend it first (`svcctl check` says where, `svcctl edit` opens it)",
+                        f->path, e->why);
+}
+
+bool defs_changed(const struct defs *d)
+{
+        for (size_t i = 0; i < d->n; i++) {
+                const struct deffile *f = d->files[i];
+                if (f->now && (f->now_n != f->n || memcmp(f->now, f->text, f->n) != 0))
+                        return true;
+        }
+        return false;
+}
+
+/* ---- the check ---- */
+
+/* A message without the numbers of lines, which move. */
+static char *timeless(const struct diag_item *it)
+{
+        struct strbuf b = {0};
+        strbuf_addf(&b, "%s\n%s\n", it->file ? it->file : "", it->path ? it->path : "");
+        for (const char *s = it->message; *s; s++) {
+                bool line = isdigit((unsigned char)*s) && b.n > 5 &&
+                            (b.s[b.n - 1] == ':' || str_ends(b.s, "line "));
+                if (!line) {
+                        strbuf_addc(&b, *s);
+                        continue;
+                }
+                strbuf_addc(&b, '#');
+                while (isdigit((unsigned char)s[1]))
+                        s++;
+        }
+        return strbuf_take(&b);
+}
+
+/* The errors of NOW that OLD has not. */
+static void new_errors(const struct diag *old, const struct diag *now, struct diag *ret)
+{
+        struct strv known = {0};
+        for (size_t i = 0; i < old->n; i++)
+                if (old->v[i].severity == DIAG_ERROR)
+                        strv_take(&known, timeless(&old->v[i]));
+        for (size_t i = 0; i < now->n; i++) {
+                const struct diag_item *it = &now->v[i];
+                _cleanup_free_ char *text = timeless(it);
+                if (it->severity != DIAG_ERROR || strv_has(&known, text))
+                        continue;
+                struct diag_item *copy = diag_add(ret, DIAG_ERROR, it->file, it->line, it->column,
+                                                  it->path, it->service, "%s", it->message);
+                if (copy && it->source)
+                        copy->source = xstrdup(it->source);
+        }
+        strv_done(&known);
+}
+
+static json_t *lines(const struct diag *diag)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < diag->n; i++) {
+                _cleanup_free_ char *line = diag_line(&diag->v[i]);
+                _cleanup_strbuf_ struct strbuf b = {0};
+                text_add_utf8(&b, line, strlen(line));
+                json_array_append_new(list, json_string(b.s ? b.s : ""));
+        }
+        return list;
+}
+
+static int refuse(struct ctl *ctl, const struct diag *wrong)
+{
+        if (!ctl->json) {
+                ctl_flush(ctl);
+                diag_print(wrong, stderr, ctl->term.tty, ctl->term.color_err);
+        }
+        return ctl_fail_with(ctl, STATUS_REFUSED, "refused",
+                             json_pack("{s:o}", "errors", lines(wrong)),
+                             "the definitions would be wrong; nothing is saved");
+}
+
+int defs_check(struct defs *d)
+{
+        struct ctl *ctl = d->ctl;
+        struct conf_overlay *o = xcalloc(d->n + 1, sizeof(*o));
+        size_t n = 0;
+        for (size_t i = 0; i < d->n; i++)
+                if (d->files[i]->now)
+                        o[n++] = (struct conf_overlay){d->files[i]->path, d->files[i]->now,
+                                                       d->files[i]->now_n};
+        struct diag now = {0}, wrong = {0};
+        conf_unref(d->after);
+        d->after = conf_load_with(&ctl->paths, ctl->paths.home, o, n, &now);
+        free(o);
+        new_errors(&d->diag, &now, &wrong);
+        int status = wrong.n > 0 ? refuse(ctl, &wrong) : STATUS_DONE;
+        diag_done(&now);
+        diag_done(&wrong);
+        return status;
+}
+
+int defs_save(struct defs *d)
+{
+        _cleanup_free_ char *error = NULL;
+        int lock = d->lock >= 0 ? -1 : deffile_lock(d->ctl->paths.config), r = 0;
+        for (size_t i = 0; r == 0 && i < d->n; i++)
+                r = deffile_prepare(d->files[i], &error);
+        for (size_t i = 0; r == 0 && i < d->n; i++)
+                r = deffile_replace(d->files[i], &error);
+        util_close(lock);
+        if (r == 0)
+                return STATUS_DONE;
+        return ctl_fail(d->ctl, STATUS_REFUSED, r == -ESTALE ? "changed-meanwhile" : "failed", "%s",
+                        error);
+}

@@ -1,0 +1,115 @@
+/* editor.c: a text, an editor, the text again (see editor.h). What becomes of it is the caller's business. */
+#include "ctl/editor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/conf.h"
+#include "common/program.h"
+#include "ctl/foreground.h"
+
+extern char **environ;
+
+static const char *find_command(void)
+{
+        static const char *const wanted[] = {"VISUAL", "EDITOR"};
+        static const char *const usual[] = {"sensible-editor", "editor", "nano", "vi"};
+        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+                const char *s = getenv(wanted[i]);
+                if (s && *s)
+                        return s;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+                _cleanup_free_ char *path = program_find(usual[i], "/", getenv("PATH"));
+                if (path)
+                        return usual[i];
+        }
+        return NULL;
+}
+
+int editor_open(const char *path, const char *text, size_t n, struct editor *ret, char **ret_error)
+{
+        const char *command = find_command(), *slash = strrchr(path, '/');
+        if (!command) {
+                *ret_error = xstrdup("there is no editor: set VISUAL or EDITOR");
+                return -ENOENT;
+        }
+        *ret = (struct editor){.command = xstrdup(command)};
+        ret->folder = xasprintf("%.*s/.edit-XXXXXX", (int)(slash - path), path);
+        if (!mkdtemp(ret->folder)) {
+                int r = -errno;
+                *ret_error = xasprintf("no folder can be made beside %s: %s", path, strerror(-r));
+                free(TAKE_PTR(ret->folder));
+                return r;
+        }
+        ret->file = xasprintf("%s%s", ret->folder, slash);
+        int r = file_write_atomic(ret->file, text, n, 0600, false);
+        if (r < 0)
+                *ret_error = xasprintf("%s cannot be written: %s", ret->file, strerror(-r));
+        return r;
+}
+
+void editor_done(struct editor *e)
+{
+        if (e->folder && !e->keep) {
+                unlink(e->file);
+                rmdir(e->folder); /* what the editor itself has left there stays */
+        }
+        free(e->command);
+        free(e->folder);
+        free(e->file);
+        *e = (struct editor){0};
+}
+
+/* Whether +LINE is understood. */
+static bool takes_line(const char *command)
+{
+        static const char *const known[] = {"vi",    "vim",   "nvim", "view",   "nano",
+                                            "emacs", "micro", "joe",  "mcedit", "sensible-editor",
+                                            "editor"};
+        size_t n = strcspn(command, " \t");
+        const char *name = command;
+        for (size_t i = 0; i < n; i++)
+                name = command[i] == '/' ? command + i + 1 : name;
+        n -= (size_t)(name - command);
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+                if (strlen(known[i]) == n && strncmp(known[i], name, n) == 0)
+                        return true;
+        return false;
+}
+
+static int nothing_before(void *user, int *ret_step)
+{
+        (void)user;
+        (void)ret_step;
+        return 0;
+}
+
+int editor_run(const struct editor *e, int line, struct strbuf *ret, char **ret_error)
+{
+        _cleanup_free_ char *script = xasprintf("%s \"$@\"", e->command),
+                            *place = xasprintf("+%d", line), *text = NULL;
+        char shell[] = "/bin/sh", option[] = "-c";
+        char *argv[7] = {shell, option, script, e->command};
+        size_t n = 4, length;
+        int status = 0, step = 0;
+        if (line > 0 && takes_line(e->command))
+                argv[n++] = place;
+        argv[n] = e->file;
+        int r = foreground_run(argv, environ, nothing_before, NULL, &status, &step);
+        if (r == 0 && status != 0) {
+                *ret_error = xasprintf("the editor (%s) ended with status %d", e->command, status);
+                return -ECANCELED;
+        }
+        if (r == 0)
+                r = file_read(e->file, CONF_FILE_MAX, &text, &length);
+        if (r < 0) {
+                *ret_error = xasprintf("%s: %s", e->command, strerror(-r));
+                return r;
+        }
+        strbuf_addn(ret, text, length);
+        return 0;
+}

@@ -1,0 +1,385 @@
+"""Changing definitions from the command line: add, set, rename, remove, and edit with an editor of the test's."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import ptyrun
+from svcdtest import BIN, SvcdTest, free_port
+
+SVCCTL = os.path.join(BIN, "svcctl")
+
+FILE = """\
+# what runs here
+services:
+  # the first
+  a:
+    command: sleep 1000   # for long
+    annotation: 'it''s a'
+
+  b:   # the second
+    command: [sleep, "1000"]
+    requires: [a]
+    restart: {max_failures: 3}
+"""
+
+
+class Edit(SvcdTest):
+    def setUp(self):
+        super().setUp()
+        self.file = os.path.join(self.root, "config/services.yaml")
+
+    def text(self):
+        with open(self.file, encoding="utf-8") as f:
+            return f.read()
+
+    def up(self, text=FILE):
+        self.config(text)
+        self.start()
+
+
+class Scripts(Edit):
+    """Without a terminal."""
+
+    def test_the_first_service_of_an_account(self):
+        os.rmdir(os.path.join(self.root, "config"))
+        r = self.svcctl("add", "one", "--env", "A=b c", "--env", "D=${HOME}/x", "--", "sleep", "1000")
+        self.assertIn("one: added to " + self.file, r.out)
+        self.assertIn("svcd is not running", r.out)
+        self.assertEqual(self.mode(self.file), 0o600)
+        self.assertEqual(self.mode(os.path.dirname(self.file)), 0o700)
+        lines = self.text().splitlines()
+        self.assertTrue(lines[0].startswith("# yaml-language-server: $schema=/"), lines)
+        self.assertEqual(lines[1:], ["services:", "  one:", "    command: sleep 1000", "    environment:",
+                                     "      A: b c", '      D: "${HOME}/x"'])
+        self.start()
+        self.running("one")
+
+    def test_added_to_a_svcd_that_runs(self):
+        self.up()
+        port = free_port()
+        listen = self.python("listen.py", """
+            import os, socket, signal
+            s = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+            signal.pause()
+        """)
+        self.svcctl("add", "c", "--port", port, "--requires", "a,b", "--annotation", "the third: c", "--set",
+                    "limits.files=100", "--set", "restart.delay=2s", "--", *listen.split())
+        self.assertEqual(self.running("c")["port"], port)
+        self.assertTrue(self.text().startswith(FILE), self.text())
+        shown = self.svcctl("show", "c").out
+        for part in ("the third: c", "2s", "100"):
+            self.assertIn(part, shown)
+
+    def test_where_one_is(self):
+        os.makedirs(os.path.join(self.home, "shop/front"))
+        r = self.run_svcctl("add", "here", "--", "x", cwd=os.path.join(self.home, "shop"))
+        self.assertEqual(r.status, 0, r)
+        self.assertIn("it runs in shop, where you are", r.out)
+        self.assertIn("working_directory: shop\n", self.text())
+        for given, written in (("front", "shop/front"), (".", "shop"), ("..", '"~"'), ("/", "/"), ("~/x", '"~/x"')):
+            name = f"w{len(self.text())}"
+            r = self.run_svcctl("add", name, "--cwd", given, "--", "x", cwd=os.path.join(self.home, "shop"))
+            self.assertEqual(r.status, 0, r)
+            self.assertTrue(self.text().endswith(f"  {name}:\n    command: x\n    working_directory: {written}\n"),
+                            self.text())
+
+    def test_words_of_a_command(self):
+        for words, written in ((["node", "a.js"], "node a.js"), (["node", "a b"], "[node, a b]"),
+                               (["a", "$X"], '[a, "$X"]'), (["a | b"], '"a | b"'), (["a", ""], '[a, ""]')):
+            name = f"w{len(self.text()) if os.path.exists(self.file) else 0}"
+            self.svcctl("add", name, "--", *words)
+            self.assertTrue(self.text().endswith(f"    command: {written}\n"), self.text())
+
+    def test_add_is_refused(self):
+        self.config(FILE)
+        for arguments, status, said in (
+                (["a", "--", "x"], 1, "a: is there already, at " + self.file + ":4"),
+                (["A", "--", "x"], 2, "not a valid name"),
+                (["c"], 2, "which command?"),
+                (["c", "--port", "80", "--", "x"], 1, "services.c.port: 80 is out of range"),
+                (["c", "--requires", "z", "--", "x"], 1, 'there is no service "z"'),
+                (["c", "--env", "A", "--", "x"], 2, "write NAME=VALUE"),
+                (["c", "--set", "prot=1", "--", "x"], 2, "did you mean port?"),
+                (["c", "--file", "x.yaml", "--", "x"], 2, "services.d/")):
+            r = self.svcctl("add", *arguments, status=status)
+            self.assertIn(said, r.err)
+            self.assertEqual(self.text(), FILE)
+        self.assertEqual(os.listdir(os.path.dirname(self.file)), ["services.yaml"])
+
+    def test_in_a_file_of_its_own(self):
+        self.config(FILE)
+        os.mkdir(os.path.join(self.root, "config/services.d"), 0o700)
+        self.svcctl("add", "c", "--file", "services.d/c.yaml", "--", "x")
+        self.assertEqual(self.text(), FILE)
+        with open(os.path.join(self.root, "config/services.d/c.yaml"), encoding="utf-8") as f:
+            self.assertTrue(f.read().endswith("services:\n  c:\n    command: x\n"))
+        self.svcctl("set", "c", "annotation", "there")
+        self.assertEqual(self.text(), FILE)
+        self.svcctl("rename", "a", "alpha")
+        self.assertIn("requires: [alpha]", self.text())
+
+    def test_set(self):
+        self.up()
+        self.running("b")
+        pid = self.service("b")["pid"]
+        r = self.svcctl("set", "b", "restart.max_failures", "4")
+        self.assertIn("b: restart.max_failures: 4 (was 3)", r.out)
+        self.assertEqual(self.text(), FILE.replace("failures: 3", "failures: 4"))
+        self.assertIn("4", self.svcctl("show", "b").out)
+        self.assertEqual(self.service("b")["pid"], pid)  # changed without a restart
+        self.svcctl("set", "b", "environment.A", "b")
+        self.new_run("b", pid)
+        self.assertIn("    environment:\n      A: b\n", self.text())
+        self.svcctl("set", "b", "environment.A", "--unset")
+        self.assertEqual(self.text(), FILE.replace("failures: 3", "failures: 4"))
+        self.assertIn("nothing to change", self.svcctl("set", "b", "restart.max_failures", "4").out)
+        self.assertIn("nothing to change", self.svcctl("set", "b", "port", "--unset").out)
+
+    def test_set_is_refused(self):
+        self.config(FILE)
+        for arguments, status, said in (
+                (["nobody", "port", "8300"], 4, "nobody: no such service"),
+                (["b", "requires", "b"], 1, "services.b.requires"),
+                (["b", "stop.timeout", "soon"], 1, "expected a duration"),
+                (["b", "port", "8300", "8301"], 2, "takes one value"),
+                (["b", "port"], 2, "which value?"),
+                (["b"], 2, "which key?")):
+            self.assertIn(said, self.svcctl("set", *arguments, status=status).err)
+            self.assertEqual(self.text(), FILE)
+
+    def test_what_was_wrong_before_does_not_matter(self):
+        broken = FILE + "  c: {command: x, prot: 1}\n"
+        self.config(broken)
+        self.svcctl("set", "a", "annotation", "other")
+        self.assertEqual(self.text(), broken.replace("'it''s a'", "other"))
+        r = self.svcctl("set", "c", "annotation", "c")
+        self.assertIn("c is still wrong", r.err)
+        self.config("services:\n\ta: 1\n")
+        r = self.svcctl("add", "x", "--", "y", status=1)
+        self.assertIn("not valid YAML; mend it first", r.err)
+        self.assertEqual(self.text(), "services:\n\ta: 1\n")
+
+    def test_rename(self):
+        self.up()
+        self.running("b")
+        old = self.service("a")["pid"]
+        r = self.svcctl("rename", "a", "alpha")
+        self.assertIn("a: is called alpha now", r.out)
+        self.assertIn("1 service requires it by its new name", r.out)
+        self.assertEqual(self.text(), FILE.replace("  a:", "  alpha:").replace("[a]", "[alpha]"))
+        self.running("alpha")
+        self.gone(old)
+        self.assertNotIn("a", self.services())
+        self.svcctl("rename", "alpha", "b", status=1)
+        self.svcctl("rename", "nobody", "c", status=4)
+        self.svcctl("rename", "alpha", "B", status=2)
+
+    def test_remove(self):
+        self.up()
+        pid = self.running("b")["pid"]
+        r = self.svcctl("remove", "a", "--yes", status=1)
+        self.assertIn('there is no service "a"', r.err)
+        self.assertIn("--yes", self.svcctl("remove", "b", status=1).err)
+        self.assertEqual(self.text(), FILE)
+        self.svcctl("remove", "b", "--yes")
+        self.gone(pid)
+        self.assertEqual(self.text(), FILE[:FILE.index("\n  b:")])
+        self.svcctl("remove", "*", "--yes")
+        self.assertEqual(self.services(), {})
+        self.assertEqual(self.text(), "# what runs here\nservices:\n  # the first\n")
+        self.svcctl("remove", "b", "--yes", status=4)
+
+    def test_json(self):
+        self.up()
+        r = json.loads(self.svcctl("--json", "add", "c", "--", "sleep", "1000").out)
+        self.assertEqual((r["service"], r["file"], r["saved"], r["applied"]), ("c", self.file, True, True))
+        self.assertIn({"name": "c", "action": "add"},
+                      [{k: c[k] for k in ("name", "action")} for c in r["changes"]])
+        r = json.loads(self.svcctl("--json", "set", "c", "annotation", "x", "--no-reload").out)
+        self.assertEqual((r["saved"], r["applied"]), (True, False))
+        r = json.loads(self.svcctl("--json", "set", "c", "port", "1", status=1).out)
+        self.assertRegex(r["errors"][0], r"services\.yaml:\d+:\d+: services\.c\.port: 1 is out of range")
+        self.assertIn("nothing is saved", r["error"]["message"])
+
+    def test_changes_of_others_are_not_applied(self):
+        self.up()
+        self.running("b")
+        changed = FILE.replace('"1000"', '"2000"')
+        self.config(changed)
+        pid = self.service("b")["pid"]
+        r = self.svcctl("set", "a", "annotation", "new", status=1)
+        self.assertIn("other changes as well", r.err)
+        self.assertEqual(self.text(), changed.replace("'it''s a'", "new"))
+        self.assertEqual(self.service("b")["pid"], pid)
+
+
+class Files(Edit):
+    """How a file is replaced."""
+
+    def test_mode_and_link_are_kept(self):
+        target = self.write("elsewhere/real.yaml", FILE, 0o640)
+        os.symlink(target, self.file)
+        inode = os.stat(target).st_ino
+        self.svcctl("set", "a", "annotation", "x")
+        self.assertTrue(os.path.islink(self.file))
+        self.assertNotEqual(os.stat(target).st_ino, inode)
+        self.assertEqual(stat.S_IMODE(os.stat(target).st_mode), 0o640)
+        self.assertEqual(os.listdir(os.path.dirname(target)), ["real.yaml"])
+
+    def test_owner_is_kept(self):
+        if os.getuid():
+            self.skipTest("needs root, to change the files of another user")
+        self.config(FILE)
+        for path in (self.home, self.root, os.path.dirname(self.file), self.file):
+            os.chown(path, 65534, 65534)
+        # root believes only its own files; the owner of one of its own stays, the group too
+        os.chown(self.file, 0, 65534)
+        for path in (self.root, os.path.dirname(self.file)):
+            os.chown(path, 0, 0)
+        self.svcctl("set", "a", "annotation", "x")
+        st = os.stat(self.file)
+        self.assertEqual((st.st_uid, st.st_gid), (0, 65534))
+
+    def test_a_folder_that_cannot_be_written_to(self):
+        if os.getuid() == 0:
+            self.skipTest("root may write everywhere")
+        self.config(FILE)
+        os.chmod(os.path.dirname(self.file), 0o500)
+        r = self.svcctl("set", "a", "annotation", "x", status=1)
+        self.assertIn("cannot be saved", r.err)
+        self.assertIn("Permission denied", r.err)
+        self.assertEqual(self.text(), FILE)
+
+    def test_several_at_once(self):
+        self.config(FILE)
+        running = [subprocess.Popen([SVCCTL, "add", f"n{i}", "--", "x"], env=self.environment(), cwd=self.home,
+                                    stdout=subprocess.DEVNULL) for i in range(10)]
+        self.assertEqual([p.wait(30) for p in running], [0] * 10)
+        self.assertTrue(self.text().startswith(FILE))
+        for i in range(10):
+            self.assertIn(f"  n{i}:\n    command: x\n", self.text())
+
+
+class Editor(Edit):
+    """On a terminal, with an editor that does what the test wants."""
+
+    def editor(self, text):
+        """A program that gets the file's path in PATH_, and its text in T, and writes T back."""
+        program = self.python("editor.py", "import os, sys\nF = sys.argv[-1]\nT = open(F).read()\n" + text +
+                              "\nopen(F, 'w').write(T)\n").split()[-1]
+        return f"{sys.executable} {program}"
+
+    def terminal(self, *arguments, editor, **more):
+        env = {**self.environment(), "TERM": "xterm", "NO_COLOR": "1", "VISUAL": editor, **more}
+        return ptyrun.Terminal([SVCCTL, *arguments], env=env, cwd=self.home, columns=200)
+
+    def test_saved_and_applied(self):
+        self.up()
+        pid = self.running("b")["pid"]
+        t = self.terminal("edit", "b", editor=self.editor("T = T.replace('\"1000\"', '\"2000\"')"))
+        t.read_until(b"Apply this? [Y/n] ")
+        self.assertIn(b"b: restart", t.data)
+        self.assertEqual(self.text(), FILE.replace('"1000"', '"2000"'))
+        self.assertEqual(self.service("b")["pid"], pid)
+        t.type("y\n")
+        self.assertEqual(t.finish()[0], 0)
+        self.new_run("b", pid)
+        self.assertNotIn(".edit", "".join(os.listdir(os.path.dirname(self.file))))
+
+    def test_saved_and_not_applied(self):
+        self.up()
+        pid = self.running("b")["pid"]
+        t = self.terminal("edit", editor=self.editor("T = T.replace('\"1000\"', '\"2000\"')"))
+        t.read_until(b"Apply this? [Y/n] ")
+        t.type("n\n")
+        status, text = t.finish()
+        self.assertEqual(status, 0, text)
+        self.assertIn("`svcctl reload` applies it", text)
+        self.assertEqual(self.service("b")["pid"], pid)
+
+    def test_an_error_is_shown_and_edited_again(self):
+        self.config(FILE)
+        t = self.terminal("edit", editor=self.editor(
+            "n = os.path.exists('second'); open('second', 'w')\n"
+            "T = T.replace('prot: 1', 'port: 8300') if n else T.replace('requires: [a]', 'prot: 1')"))
+        t.read_until(b"Edit it again? [Y/n] ")
+        self.assertIn(b'services.b.prot: unknown key (did you mean "port"?)', t.data)
+        self.assertEqual(self.text(), FILE)
+        t.type("\n")
+        status, text = t.finish()
+        self.assertEqual(status, 0, text)
+        self.assertEqual(self.text(), FILE.replace("requires: [a]", "port: 8300"))
+
+    def test_left_with_errors(self):
+        self.config(FILE)
+        t = self.terminal("edit", editor=self.editor("T = T.replace('requires: [a]', 'prot: 1')"))
+        t.read_until(b"Edit it again? [Y/n] ")
+        t.type("n\n")
+        status, text = t.finish()
+        self.assertEqual(status, 1, text)
+        self.assertEqual(self.text(), FILE)
+        kept = text.split("the text is in ")[1].strip()
+        self.assertIn("prot: 1", self.read(kept))
+
+    def test_nothing_changed_and_an_editor_that_fails(self):
+        self.config(FILE)
+        status, text = self.terminal("edit", editor="true").finish()
+        self.assertEqual((status, "nothing has been changed" in text), (0, True), text)
+        status, text = self.terminal("edit", editor="false").finish()
+        self.assertEqual((status, "ended with status 1; nothing is saved" in text), (1, True), text)
+        self.assertEqual(os.listdir(os.path.dirname(self.file)), ["services.yaml"])
+
+    def test_somebody_else_was_quicker(self):
+        self.config(FILE)
+        other = FILE + "# by somebody else\n"
+        editor = self.editor(f"open({self.file!r}, 'a').write('# by somebody else\\n'); T += '# mine\\n'")
+        status, text = self.terminal("edit", editor=editor).finish()
+        self.assertEqual(status, 1, text)
+        self.assertIn("changed by somebody else", text)
+        self.assertEqual(self.text(), other)
+        self.assertIn("# mine", self.read(text.split("the text is in ")[1].strip()))
+
+    def test_the_line_and_the_file(self):
+        self.config(FILE)
+        with open(os.path.join(self.home, "vim"), "w", encoding="utf-8") as f:
+            f.write('#!/bin/sh\nprintf "%s " "$@" > "$HOME/arguments"\n')
+        os.chmod(f.name, 0o700)
+        self.assertEqual(self.terminal("edit", "b", editor=f.name + " -n").finish()[0], 0)
+        n, line, path = self.read("arguments").split()
+        self.assertEqual((n, line, os.path.basename(path)), ("-n", "+8", "services.yaml"))
+
+    def test_the_sample_where_there_is_nothing(self):
+        os.rmdir(os.path.join(self.root, "config"))
+        editor = self.editor("T = T.replace('services:', 'services:\\n  a: {command: x}')")
+        status, text = self.terminal("edit", editor=editor).finish()
+        self.assertEqual(status, 0, text)
+        self.assertIn("services:\n  a: {command: x}\n", self.text())
+        self.assertEqual(self.mode(self.file), 0o600)
+
+    def test_without_a_terminal(self):
+        self.up()
+        pid = self.running("b")["pid"]
+        self.assertIn("there is no terminal", self.svcctl("edit", status=1).err)
+        self.svcd_env["EDITOR"] = self.editor("T = T.replace('\"1000\"', '\"2000\"')")
+        self.svcctl("edit", "--yes")
+        self.new_run("b", pid)
+        self.svcd_env["EDITOR"] = self.editor("T = T.replace('requires', 'required')")
+        r = self.svcctl("edit", "--yes", status=1)
+        self.assertIn('did you mean "requires"?', r.err)
+        self.assertNotIn("required:", self.text())
+
+    def test_remove_asks(self):
+        self.config(FILE)
+        t = self.terminal("remove", "b", editor="false")
+        t.read_until(b"Stop b and take it out of the definitions? [y/N] ")
+        t.type("\n")
+        self.assertEqual(t.finish()[0], 1)
+        self.assertEqual(self.text(), FILE)
+        t = self.terminal("remove", "b", editor="false")
+        t.read_until(b"[y/N] ")
+        t.type("y\n")
+        self.assertEqual(t.finish()[0], 0)
+        self.assertNotIn("  b:", self.text())
