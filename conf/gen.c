@@ -2,6 +2,7 @@
  * sample definitions, the tables of the manual pages. What it prints is committed; `make gen` renews it.
  *
  *   gen schema        conf/services.schema.json
+ *   gen schema-policy conf/policy.schema.json
  *   gen sample        conf/services.sample.yaml
  *   gen sample-c      common/conf_sample.c
  *   gen man-settings  the keys of a service, an mdoc list for services.yaml(5)
@@ -18,12 +19,10 @@
 
 #include "common/conf.h"
 #include "common/policy.h"
+#include "common/schema.h"
 #include "common/util.h"
 
 #define SCHEMA_PATH "/usr/share/svcd/services.schema.json"
-
-static const char NAME_PATTERN[] = "^[a-z0-9][a-z0-9._-]{0,62}$";
-static const char VAR_PATTERN[] = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /* Length of the group's name in a path, 0 if it has none. */
 static size_t group_length(const char *path)
@@ -47,279 +46,11 @@ static bool opens_group(const struct conf_setting_info *table, size_t i)
 
 /* ---- JSON Schema ---- */
 
-static json_t *pack_text(const char *type, const char *pattern)
+static void print_schema(json_t *schema)
 {
-        return json_pack("{s:s, s:s}", "type", type, "pattern", pattern);
-}
-
-/* Scalars are text wherever text is expected, as YAML writes them. */
-static json_t *scalar_type(void)
-{
-        return json_pack("{s:[s,s,s]}", "type", "string", "number", "boolean");
-}
-
-static json_t *int_type(const struct conf_setting_info *info)
-{
-        json_t *o = json_pack("{s:s}", "type", "integer");
-        if (info->min != 0 || info->max != 0) {
-                json_object_set_new(o, "minimum", json_integer(info->min));
-                json_object_set_new(o, "maximum", json_integer(info->max));
-        }
-        return o;
-}
-
-static json_t *enum_type(const char *names)
-{
-        json_t *list = json_array();
-        while (*names) {
-                size_t n = strcspn(names, " ");
-                json_array_append_new(list, json_stringn(names, n));
-                names += n + (names[n] == ' ');
-        }
-        return json_pack("{s:o}", "enum", list);
-}
-
-static json_t *either(json_t *a, json_t *b)
-{
-        return json_pack("{s:[o,o]}", "anyOf", a, b);
-}
-
-static json_t *list_of(json_t *item, int64_t max)
-{
-        json_t *o = json_pack("{s:s, s:o}", "type", "array", "items", item);
-        if (max > 0)
-                json_object_set_new(o, "maxItems", json_integer(max));
-        return o;
-}
-
-static json_t *environment_type(void)
-{
-        json_t *map = json_pack("{s:[s,s], s:{s:s}, s:{s:[s,s,s,s]}}", "type", "object", "null",
-                                "propertyNames", "pattern", VAR_PATTERN, "additionalProperties",
-                                "type", "string", "number", "boolean", "null");
-        return either(map, json_pack("{s:s}", "type", "string"));
-}
-
-static json_t *sockets_type(const struct conf_setting_info *info)
-{
-        json_t *address = json_pack("{s:[s,s]}", "type", "string", "integer");
-        json_t *map = json_pack("{s:s, s:{s:s}, s:O, s:I}", "type", "object", "propertyNames",
-                                "pattern", "^[A-Za-z0-9._-]{1,63}$", "additionalProperties",
-                                address, "maxProperties", (json_int_t)info->max);
-        return either(list_of(address, info->max), map);
-}
-
-static json_t *list_type(const struct conf_setting_info *info)
-{
-        json_t *o;
-        switch (info->type) {
-        case CONF_COMMAND:
-                o = list_of(scalar_type(), 0);
-                json_object_set_new(o, "minItems", json_integer(1));
-                return either(json_pack("{s:s, s:i}", "type", "string", "minLength", 1), o);
-        case CONF_PATHS:
-                return either(json_pack("{s:s}", "type", "string"),
-                              list_of(json_pack("{s:s}", "type", "string"), info->max));
-        case CONF_NAMES:
-                o = list_of(pack_text("string", NAME_PATTERN), info->max);
-                json_object_set_new(o, "uniqueItems", json_true());
-                return o;
-        default:
-                o = list_of(int_type(info), 0);
-                json_object_set_new(o, "uniqueItems", json_true());
-                return o;
-        }
-}
-
-static json_t *setting_schema(const struct conf_setting_info *info);
-
-/* A list of checks: each a command, or a map of check.def's keys. */
-static json_t *checks_type(const struct conf_setting_info *info)
-{
-        json_t *map = json_pack("{s:s, s:b, s:{}}", "type", "object", "additionalProperties", 0,
-                                "properties");
-        for (size_t i = 0; i < CHECK_COUNT; i++) {
-                json_t *o = setting_schema(&conf_check_settings[i]);
-                json_object_del(o, "default"); /* what `monitoring` says comes first */
-                json_object_set_new(json_object_get(map, "properties"), conf_check_settings[i].path,
-                                    o);
-        }
-        json_t *text = json_pack("{s:s, s:i}", "type", "string", "minLength", 1);
-        return list_of(either(text, map), info->max);
-}
-
-static json_t *type_schema(const struct conf_setting_info *info)
-{
-        switch (info->type) {
-        case CONF_STRING:
-                return scalar_type();
-        case CONF_EMAIL:
-                return json_pack("{s:s, s:s, s:I}", "type", "string", "format", "email",
-                                 "maxLength", (json_int_t)info->max);
-        case CONF_FLAGS:
-                return json_pack("{s:s, s:o, s:b}", "type", "array", "items", enum_type(info->aux),
-                                 "uniqueItems", 1);
-        case CONF_PATH:
-                return json_pack("{s:[s,s]}", "type", "string", "null"); /* ~ is null to YAML */
-        case CONF_BOOL:
-                return either(json_pack("{s:s}", "type", "boolean"), enum_type("yes no on off"));
-        case CONF_INT:
-                return int_type(info);
-        case CONF_DURATION:
-                return either(pack_text("string",
-                                        "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?"
-                                        "([0-9]+ms)?$"),
-                              json_pack("{s:i}", "const", 0));
-        case CONF_SIZE:
-                return either(pack_text("string", "^[0-9]+([.][0-9]{1,3})?[KMGT]$"),
-                              json_pack("{s:s, s:I}", "type", "integer", "minimum",
-                                        (json_int_t)info->min));
-        case CONF_PERCENT:
-                return pack_text("string", "^[0-9]+%$");
-        case CONF_OCTAL:
-                return either(pack_text("string", "^(0o)?[0-7]{1,4}$"),
-                              json_pack("{s:s, s:i}", "type", "integer", "minimum", 0));
-        case CONF_SIGNAL:
-                return either(pack_text("string", "^(SIG)?[A-Z][A-Z0-9]*([+-][0-9]+)?$"),
-                              json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 1,
-                                        "maximum", 64));
-        case CONF_ENUM:
-                return enum_type(info->aux);
-        case CONF_CHECKS:
-                return checks_type(info);
-        case CONF_PORT:
-                return either(int_type(info), enum_type("auto"));
-        case CONF_SOCKETS:
-                return sockets_type(info);
-        case CONF_ENVIRONMENT:
-                return environment_type();
-        default:
-                return list_type(info);
-        }
-}
-
-/* "[a, b]" */
-static json_t *words(const char *text)
-{
-        json_t *list = json_array();
-        while (*(text += strspn(text, "[], "))) {
-                size_t n = strcspn(text, "[], ");
-                json_array_append_new(list, json_stringn(text, n));
-                text += n;
-        }
-        return list;
-}
-
-static json_t *setting_schema(const struct conf_setting_info *info)
-{
-        json_t *o = type_schema(info);
-        json_object_set_new(o, "description", json_string(info->help));
-        if (info->fallback)
-                json_object_set_new(o, "default",
-                                    info->type == CONF_FLAGS ? words(info->fallback)
-                                    : info->type == CONF_BOOL
-                                        ? json_boolean(strcmp(info->fallback, "true") == 0)
-                                    : info->type == CONF_INT  ? json_integer(atoll(info->fallback))
-                                    : info->type == CONF_INTS ? json_loads(info->fallback, 0, NULL)
-                                                              : json_string(info->fallback));
-        return o;
-}
-
-/* Of the group that the first N bytes of GROUP and a dot begin, in a table of COUNT rows. */
-static json_t *group_map(const struct conf_setting_info *table, size_t count, const char *group,
-                         size_t n)
-{
-        json_t *map = json_pack("{s:[s,s], s:b, s:{}}", "type", "object", "null",
-                                "additionalProperties", 0, "properties");
-        for (size_t i = 0; i < count; i++)
-                if (strncmp(table[i].path, group, n + 1) == 0)
-                        json_object_set_new(json_object_get(map, "properties"), leaf(table[i].path),
-                                            setting_schema(&table[i]));
-        return map;
-}
-
-/* The group's map, or the short form that stands for one of its keys. */
-static json_t *group_schema(const char *group, size_t n)
-{
-        json_t *map = group_map(conf_settings, SETTING_COUNT, group, n);
-        json_t *all = NULL; /* the short forms first */
-        for (size_t k = 0; k < conf_shorts_n; k++)
-                for (size_t i = 0; i < SETTING_COUNT; i++) {
-                        if (strlen(conf_shorts[k].group) != n ||
-                            strncmp(conf_shorts[k].group, group, n) != 0 ||
-                            strcmp(conf_settings[i].path, conf_shorts[k].path) != 0)
-                                continue;
-                        json_t *o =
-                            conf_settings[i].type == CONF_COMMAND
-                                ? json_pack("{s:s, s:i, s:s}", "type", "string", "minLength", 1,
-                                            "description", conf_settings[i].help)
-                                : setting_schema(&conf_settings[i]);
-                        all = all ? all : json_array();
-                        json_array_append_new(all, o);
-                }
-        if (!all)
-                return map;
-        json_array_append_new(all, map);
-        return json_pack("{s:o}", "anyOf", all);
-}
-
-static json_t *service_properties(void)
-{
-        json_t *o = json_object();
-        for (size_t i = 0; i < SETTING_COUNT; i++) {
-                const char *path = conf_settings[i].path;
-                size_t n = group_length(path);
-                if (n == 0) {
-                        json_object_set_new(o, path, setting_schema(&conf_settings[i]));
-                } else if (opens_group(conf_settings, i)) {
-                        _cleanup_free_ char *group = xstrndup(path, n);
-                        json_object_set_new(o, group, group_schema(path, n));
-                }
-        }
-        return o;
-}
-
-static void add_account_schema(json_t *properties)
-{
-        const struct conf_setting_info *table = conf_account_settings;
-        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
-                size_t n = group_length(table[i].path);
-                _cleanup_free_ char *key = n ? xstrndup(table[i].path, n) : xstrdup(table[i].path);
-                if (opens_group(table, i))
-                        json_object_set_new(properties, key,
-                                            n ? group_map(table, ACCOUNT_COUNT, table[i].path, n)
-                                              : setting_schema(&table[i]));
-        }
-}
-
-static void print_schema(void)
-{
-        json_t *properties = service_properties();
-        json_t *service =
-            json_pack("{s:s, s:b, s:[s], s:O}", "type", "object", "additionalProperties", 0,
-                      "required", "command", "properties", properties);
-        json_t *defaults =
-            json_pack("{s:s, s:[s,s], s:b, s:o}", "description",
-                      "Any key of a service, for every service that does not set it.", "type",
-                      "object", "null", "additionalProperties", 0, "properties", properties);
-        json_t *services = json_pack("{s:s, s:[s,s], s:{s:s}, s:{s:s}}", "description",
-                                     "The programs that svcd keeps running, by name.", "type",
-                                     "object", "null", "propertyNames", "pattern", NAME_PATTERN,
-                                     "additionalProperties", "$ref", "#/definitions/service");
-        json_t *environment = environment_type();
-        json_object_set_new(environment, "description",
-                            json_string("Variables for every service of the account."));
-        json_t *top = json_pack("{s:s, s:s, s:s, s:[s,s], s:b, s:{s:o, s:o, s:o}, s:{s:o}}",
-                                "$schema", "http://json-schema.org/draft-07/schema#", "title",
-                                "services.yaml of svcd", "description",
-                                "Definitions of the services of an account; see services.yaml(5).",
-                                "type", "object", "null", "additionalProperties", 0, "properties",
-                                "services", services, "defaults", defaults, "environment",
-                                environment, "definitions", "service", service);
-        add_account_schema(json_object_get(top, "properties"));
-        json_dumpf(top, stdout, JSON_INDENT(2));
+        json_dumpf(schema, stdout, JSON_INDENT(2));
         putchar('\n');
-        json_decref(top);
+        json_decref(schema);
 }
 
 /* ---- the sample ---- */
@@ -710,7 +441,9 @@ int main(int argc, char **argv)
         const char *what = argc == 2 ? argv[1] : "";
         _cleanup_free_ char *text = sample();
         if (strcmp(what, "schema") == 0)
-                print_schema();
+                print_schema(schema_services());
+        else if (strcmp(what, "schema-policy") == 0)
+                print_schema(schema_policy());
         else if (strcmp(what, "sample") == 0)
                 fputs(text, stdout);
         else if (strcmp(what, "sample-c") == 0)
@@ -726,7 +459,8 @@ int main(int argc, char **argv)
         else if (strcmp(what, "man-options") == 0)
                 print_options("global");
         else {
-                fputs("usage: gen schema|sample|sample-c|man-settings|man-account|man-policy|"
+                fputs("usage: gen "
+                      "schema|schema-policy|sample|sample-c|man-settings|man-account|man-policy|"
                       "man-commands|man-options\n",
                       stderr);
                 return 2;

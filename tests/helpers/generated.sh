@@ -61,6 +61,7 @@ page man/svcd.8 man-policy
 page man/svcctl.1 man-commands
 page man/svcctl.1 man-options
 file conf/services.schema.json schema
+file conf/policy.schema.json schema-policy
 file conf/services.sample.yaml sample
 file common/conf_sample.c sample-c
 completions >"$tmp/completions"
