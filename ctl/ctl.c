@@ -124,10 +124,21 @@ static int write_cb(const char *data, size_t n, void *ctl)
         return 0;
 }
 
+size_t ctl_json_flags(const struct ctl *ctl, const json_t *j)
+{
+        if (!ctl->term.tty)
+                return 0;
+        char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
+        _cleanup_free_ char *safe = text_safe(text, TEXT_LINE);
+        bool harmless = str_eq(text, safe);
+        free(text);
+        return harmless ? 0 : JSON_ENSURE_ASCII;
+}
+
 void ctl_json(struct ctl *ctl, json_t *doc)
 {
         if (ctl->json && !ctl->has_said_json) {
-                json_dump_callback(doc, write_cb, ctl, JSON_INDENT(2));
+                json_dump_callback(doc, write_cb, ctl, JSON_INDENT(2) | ctl_json_flags(ctl, doc));
                 ctl_write(ctl, "\n", 1);
         }
         ctl->has_said_json = true; /* one document is the promise */
@@ -143,7 +154,7 @@ void ctl_json_text(struct ctl *ctl, const struct strbuf *text)
 
 void ctl_json_line(struct ctl *ctl, json_t *object)
 {
-        json_dump_callback(object, write_cb, ctl, JSON_COMPACT);
+        json_dump_callback(object, write_cb, ctl, JSON_COMPACT | ctl_json_flags(ctl, object));
         ctl_write(ctl, "\n", 1);
         ctl_flush(ctl);
         ctl->has_said_json = true;

@@ -55,6 +55,10 @@ int ctl_usage(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3); /* with 
 void ctl_say(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void ctl_warn(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* How J is dumped so that a terminal obeys nothing in it: beside what JSON escapes there is what turns the direction of
+ * writing, and what some terminals take for escape sequences. */
+size_t ctl_json_flags(const struct ctl *ctl, const json_t *j);
+
 /* The document, if --json was given. Takes the reference. */
 void ctl_json(struct ctl *ctl, json_t *doc);
 /* The same as text, with its newline. */

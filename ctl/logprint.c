@@ -91,7 +91,7 @@ static json_t *text_json(const char *s, size_t n)
 /* Takes O over. */
 static void print_element(struct logprint *p, json_t *o)
 {
-        char *text = json_dumps(o, JSON_COMPACT);
+        char *text = json_dumps(o, JSON_COMPACT | ctl_json_flags(p->ctl, o));
         ctl_write(p->ctl, p->begun ? ",\n " : "[\n ", 3);
         ctl_write(p->ctl, text, strlen(text));
         p->begun = true;

@@ -54,7 +54,8 @@ static int take_status(struct client *c, const struct ctl *ctl, int64_t by, bool
                 l->text = TAKE_PTR(text);
                 return status_rows_parse(l->text, &l->rows);
         }
-        if (ctl->json && status_json_convert(text, measured, &l->document, &l->runs))
+        if (ctl->json && !ctl->term.tty &&
+            status_json_convert(text, measured, &l->document, &l->runs))
                 return 0;
         r = varlink_parse_reply(text, &reply.parameters, &reply.error, &reply.continues);
         if (r == 0 && reply.error) {

@@ -25,6 +25,29 @@ static void add_pair(struct strbuf *out, const struct ctl *ctl, const char *key,
         strbuf_addf(out, quote ? " %s=\"%s\"" : " %s=%s", name, text);
 }
 
+/* What went wrong, what is to be looked at, what is well again. */
+static enum style event_style(const json_t *event, const char *what)
+{
+        static const struct {
+                const char *event;
+                enum style style;
+        } styles[] = {
+            {"disabled", STYLE_RED},        {"start failed", STYLE_RED},
+            {"not ready", STYLE_RED},       {"monitoring failed", STYLE_RED},
+            {"shim lost", STYLE_RED},       {"memory limit exceeded", STYLE_RED},
+            {"daemonized", STYLE_RED},      {"watchdog timeout", STYLE_RED},
+            {"stop timeout", STYLE_YELLOW}, {"still alive", STYLE_YELLOW},
+            {"port held", STYLE_YELLOW},    {"ready", STYLE_GREEN},
+            {"enabled", STYLE_GREEN},       {"monitoring passed", STYLE_GREEN},
+        };
+        if (json_object_get(event, "failure"))
+                return STYLE_RED;
+        for (size_t i = 0; i < ARRAY_SIZE(styles); i++)
+                if (str_eq(what, styles[i].event))
+                        return styles[i].style;
+        return STYLE_CYAN;
+}
+
 static void print_event(struct ctl *ctl, json_t *event)
 {
         bool color = ctl->term.color;
@@ -36,11 +59,12 @@ static void print_event(struct ctl *ctl, json_t *event)
         _cleanup_free_ char *at = ctl_safe(ctl, jget_string(event, "at"));
         _cleanup_free_ char *name = ctl_safe(ctl, jget_string(event, "service"));
         _cleanup_free_ char *what = ctl_safe(ctl, jget_string(event, "event"));
+        enum style style = event_style(event, what);
         const char *key;
         json_t *value;
         strbuf_addf(&out, "%s%s%s %s %s%s%s", term_on(color, STYLE_DIM), at,
-                    term_off(color, STYLE_DIM), *name ? name : "svcd", term_on(color, STYLE_CYAN),
-                    what, term_off(color, STYLE_CYAN));
+                    term_off(color, STYLE_DIM), *name ? name : "svcd", term_on(color, style), what,
+                    term_off(color, style));
         json_object_foreach(event, key,
                             value) if (strcmp(key, "at") != 0 && strcmp(key, "service") != 0 &&
                                        strcmp(key, "event") != 0 && !json_is_null(value))

@@ -10,6 +10,7 @@
 #include "common/holder.h"
 #include "common/netdiag.h"
 #include "common/reach.h"
+#include "common/text.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/shimpid.h"
@@ -153,6 +154,8 @@ static void add_row(struct ports *p, const struct claim *c, ssize_t i)
         if (pid)
                 holder_name(pid, name);
         _cleanup_free_ char *what = note(p, c, i), *safe = ctl_safe(p->ctl, name);
+        _cleanup_strbuf_ struct strbuf command = {0};
+        text_add_utf8(&command, name, strlen(name)); /* a process calls itself what it likes */
         const char *service = c ? c->svc->name : p->services[i];
         _cleanup_free_ char *by = !s    ? xstrdup("-")
                                   : pid ? xasprintf("pid %d (%s)", (int)pid, safe)
@@ -167,8 +170,8 @@ static void add_row(struct ports *p, const struct claim *c, ssize_t i)
                       : c->socket ? "sockets"
                                   : "port",
                       "address", s ? address : NULL, "holder", s ? p->services[i] : NULL, "pid",
-                      pid ? json_integer(pid) : json_null(), "command", pid ? name : NULL, "uid",
-                      s ? json_integer(s->uid) : json_null(), "note", *what ? what : NULL));
+                      pid ? json_integer(pid) : json_null(), "command", pid ? command.s : NULL,
+                      "uid", s ? json_integer(s->uid) : json_null(), "note", *what ? what : NULL));
         if (p->ctl->json)
                 return;
         table_addf(&p->table, STYLE_PLAIN, "%d", s ? s->port : c->port);
@@ -248,7 +251,7 @@ static void say_all(struct ports *p)
                 return;
         }
         json_decref(unused);
-        if (json_array_size(p->rows))
+        if (json_array_size(p->rows) && !p->ctl->quiet)
                 table_print(&p->table, &p->ctl->term, &out);
         ctl_write(p->ctl, out.s ? out.s : "", out.n);
         ctl_say(p->ctl, "free: %s", free_text.n ? free_text.s : "none");

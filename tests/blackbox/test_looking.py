@@ -169,3 +169,26 @@ class Page(SvcdTest):
         self.running("a")
         self.until(lambda: self.service("a")["processes"] == 31, what="all of them")
         self.assertRegex(self.page("a"), r"(?m)^ +\(21 more: `svcctl ps a`\)$")
+
+
+class Ports(SvcdTest):
+    def test_a_holder_with_an_odd_name(self):
+        port = free_port()
+        program = self.python("odd.py", f"""
+            import socket, time
+            with open("/proc/self/comm", "wb") as f:
+                f.write(b"a\\xff\\x1b[31m")
+            s = socket.socket()
+            s.bind(("127.0.0.1", {port}))
+            s.listen()
+            time.sleep(1000)
+        """)
+        self.config(f"services: {{a: {{command: '{program}', port: {port}}}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        rows = json.loads(self.svcctl("--json", "ports").out)["ports"]
+        self.assertEqual([(r["service"], r["pid"], r["command"]) for r in rows if r["port"] == port],
+                         [("a", pid, "a\ufffd\x1b[31m")])
+        out = self.svcctl("ports").out
+        self.assertIn(f"pid {pid} (a\\xff\\x1b[31m)", out)
+        self.assertEqual(self.svcctl("--quiet", "ports").out, "")

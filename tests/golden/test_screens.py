@@ -196,6 +196,14 @@ class Screens(unittest.TestCase):
         self.screen("hostile-table", 120, "--no-color")
         self.screen("hostile-page", 120, "status", "redis", "--no-color")
         self.screen("hostile-logs", 120, "logs", "redis", "--no-color")
+        self.mock.on("Events", reply({"events": [{"at": evil, "event": "x" + evil, "service": evil, evil: evil}]}))
+        self.screen("hostile-events", 120, "events", "--no-color")
+        for arguments in (["status"], ["status", "redis"], ["events"], ["logs", "redis"]):
+            status, text = self.run_svcctl(120, "--json", *arguments)
+            self.assertEqual(status, 0, text)
+            for c in "\x1b\x07\x9b\u202e":
+                self.assertNotIn(c, text, arguments)
+            self.assertIn("\\u202e", text.lower(), arguments)
 
     def test_logs(self):
         self.write_log("redis", LOG)
@@ -293,6 +301,15 @@ class Screens(unittest.TestCase):
             {"name": "API_TOKEN", "value": "********", "origin": "services.yaml:9", "masked": True},
             {"name": "ODD", "value": "two\nlines \x1b[31m", "origin": "/home/a/.env:2", "masked": False}]}))
         self.screen("env", 80, "env", "redis")
+
+    def test_events_have_colours_with_a_meaning(self):
+        at = "2026-11-20T11:12:13.123+01:00"
+        self.mock.on("Events", reply({"events": [
+            {"at": at, "event": "ready", "service": "redis", "run": 3, "after": "57ms"},
+            {"at": at, "event": "monitoring failed", "service": "redis", "error": "exit code 1"},
+            {"at": at, "event": "exited", "service": "redis", "run": 3, "code": 1, "failure": "1/5"},
+            {"at": at, "event": "disabled", "service": "redis", "cause": "failures"}]}))
+        self.screen("events-colours", 80, "events")
 
     def test_events(self):
         self.mock.on("Events", reply({"events": [
