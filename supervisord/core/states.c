@@ -51,14 +51,15 @@ void on_next(struct svc *x, const struct core_event *ev UNUSED)
 
 /* ---- a run begins ---- */
 
-static void become_ready(struct svc *x)
+/* AT_MS: when it was. */
+static void become_ready(struct svc *x, int64_t at_ms)
 {
         struct core_service *s = &x->s;
         struct line l = line_new("ready");
         free(x->reach);
         x->reach = NULL;
         line_int(&l, "run", s->run);
-        line_ms(&l, "after", x->c->now_ms - s->started_ms);
+        line_ms(&l, "after", at_ms - s->started_ms);
         machine_go(x, CORE_RUNNING);
         line_log(x, &l, true);
         monitor_begin(x);
@@ -68,7 +69,7 @@ static void become_ready(struct svc *x)
 
 void on_ready(struct svc *x, const struct core_event *ev UNUSED)
 {
-        become_ready(x);
+        become_ready(x, x->c->now_ms);
 }
 
 static bool ready_at_once(const struct svc *x)
@@ -86,7 +87,8 @@ static void begin_starting(struct svc *x)
         if (order_must_stop(x)) {
                 svc_post(x);
         } else if (ready_at_once(x)) {
-                become_ready(x);
+                /* However much later that is heard: it may have ended meanwhile. */
+                become_ready(x, x->s.started_ms);
         } else {
                 machine_watch_port(x, svc_def(x)->ready.v == CONF_READY_PORT);
                 monitor_begin(x);
@@ -234,7 +236,7 @@ void on_up_settle(struct svc *x, const struct core_event *ev UNUSED)
         } else if (x->replace) {
                 run_stop(x, CORE_CAUSE_RESTART);
         } else if (x->s.actual == CORE_STARTING && ready_at_once(x)) {
-                become_ready(x);
+                become_ready(x, x->c->now_ms);
         } else {
                 machine_watch_port(x, x->s.actual == CORE_STARTING &&
                                           svc_def(x)->ready.v == CONF_READY_PORT);
@@ -542,7 +544,7 @@ static void adopt_up(struct svc *x, const struct core_event *ev, bool stopping, 
                 if (!replace)
                         op_running(x, x->was == CORE_RELOADING);
         } else if (ev->ready && svc_def(x)->ready.v == CONF_READY_NOTIFY) {
-                become_ready(x);
+                become_ready(x, x->c->now_ms);
         } else {
                 adopt_starting(x);
         }

@@ -73,7 +73,7 @@ static void restarted_meanwhile(void **state)
         next_svcd(&b, "boot-1", true);
         bench_send(&b, "a", hello(&b, 2, 102));
         expect_log(&b, "a: started run=2 pid=102 command=./a (not logged)\n"
-                       "a: adopted run=2 pid=102\na: ready run=2 after=500ms");
+                       "a: adopted run=2 pid=102\na: ready run=2 after=0ms");
         assert_int_equal(bench_find(&b, "a")->restarts, 1);
         bench_forget(&b);
         bench_send(&b, "a", gone);

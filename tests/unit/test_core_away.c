@@ -49,7 +49,7 @@ static void answer_that_was_lost(void **state)
         bench_forget(&b);
         bench_send(&b, "a", hello(&b, 2, 102));
         expect_log(&b, "a: started run=2 pid=102 command=./a (not logged)\n"
-                       "a: adopted run=2 pid=102\na: ready run=2 after=500ms");
+                       "a: adopted run=2 pid=102\na: ready run=2 after=0ms");
         bench_done(&b);
 }
 
