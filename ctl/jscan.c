@@ -122,31 +122,29 @@ const char *jscan_string(struct jscan *s)
         return NULL;
 }
 
-const char *jscan_key(struct jscan *s)
+/* Goes on behind the quote in front of the next key; false: there is none. */
+static bool to_key(struct jscan *s)
 {
         if (take(s, '}'))
-                return NULL;
+                return false;
         if (!take(s, ',') && !take(s, '{'))
-                return broken(s);
+                return broken(s) != NULL;
         if (take(s, '}'))
-                return NULL;
-        const char *key = take(s, '"') ? rest_of_string(s) : broken(s);
-        if (key && !take(s, ':'))
-                return broken(s);
-        return key;
+                return false;
+        return take(s, '"') || broken(s) != NULL;
+}
+
+const char *jscan_key(struct jscan *s)
+{
+        const char *key = to_key(s) ? rest_of_string(s) : NULL;
+        return !key || take(s, ':') ? key : broken(s);
 }
 
 char *jscan_raw_key(struct jscan *s)
 {
-        if (take(s, '}'))
+        if (!to_key(s))
                 return NULL;
-        if (!take(s, ',') && !take(s, '{'))
-                return broken(s);
-        if (take(s, '}'))
-                return NULL;
-        char *key = take(s, '"') ? s->p : broken(s);
-        if (!key)
-                return NULL;
+        char *key = s->p;
         s->p += strcspn(key, "\"\\");
         return take(s, '"') && take(s, ':') ? key : broken(s);
 }

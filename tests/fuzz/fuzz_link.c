@@ -130,6 +130,8 @@ static void our_post(struct daemon *d, struct core_service *s, const struct core
 #include "supervisord/downlog.c"
 #undef find
 #include "supervisord/link.c"
+#include "supervisord/link_frames.c"
+#include "supervisord/link_orders.c"
 #include "supervisord/notify.c"
 
 #define WALL_MS  INT64_C(1790000000000)

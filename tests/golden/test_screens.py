@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import unicodedata
 import unittest
 
 import ptyrun
@@ -113,6 +114,18 @@ class Screens(unittest.TestCase):
     def test_status(self):
         for columns, rows in self.SIZES.items():
             self.screen(f"status-{columns}", columns, status=3, rows=rows)
+
+    def test_status_fits_at_any_width(self):
+        self.mock.services[3].update(annotation="日本語の注釈、とても長いので切らなければならない", status_text=None)
+        self.mock.services += [service("a-name-as-long-as-names-may-be-" * 2, pid=4194304, restarts=100000,
+                                       uptime_ms=10 ** 12, cpu_ms=10 ** 12, memory_bytes=10 ** 15, port=65535)]
+        self.mock.info["definitions_changed"] = True
+        for columns in [*range(20, 60), *range(60, 130, 5), 200, 400]:
+            _, text = self.run_svcctl(columns, "--no-color")
+            for line in text.splitlines():
+                if "definitions have" not in line:  # sentences go round
+                    width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+                    self.assertLessEqual(width, columns, text)
 
     def test_status_narrow(self):
         self.screen("status-40", 40, status=3)
