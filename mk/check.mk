@@ -90,6 +90,14 @@ KERNEL_CACHE ?= /var/tmp/svcd-kernel
 check-kernel: all $(HELPERS)
 	@sh tests/kernel/run.sh $(B) $(KERNEL_CACHE) $(T)
 
+# The Debian package in a Debian 12 with systemd as process 1, in namespaces: as root, see tests/system/README.md. Skipped
+# where the machine does not allow that.
+.PHONY: check-system
+check-system:
+	@DEB_BUILD_OPTIONS=nocheck WHAT=-b $(MAKE) --no-print-directory deb DEB=$(B)/deb-system >/dev/null || \
+		[ "$$(id -u)" != 0 ]
+	@$(RUN) command system -- tests/system/run $(B)/deb-system/svcd_$(VERSION)-1_*.deb $(T)
+
 # Looks for new inputs: make fuzz TARGET=state SECONDS_=1800. What it finds stays in build-fuzz/ (new
 # inputs in build-fuzz/corpus/NAME, the one that broke something as crash-… in build-fuzz/found).
 TARGET   ?=

@@ -117,7 +117,7 @@ if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
 	deps-dev) debian="$debian $debian_dev" ;;
 	deps-kernel) debian='qemu-system-x86 debootstrap e2fsprogs' ;;
 	deps-bench) debian='s6 runit' ;;
-	deps-deb) debian="$debian debhelper dpkg-dev lintian" ;;
+	deps-deb) debian="$debian debhelper dpkg-dev lintian mmdebstrap" ;;
 	esac
 	# shellcheck disable=SC2086
 	missing=$(missing_deb $debian)

@@ -85,6 +85,7 @@ help:
 	@echo 'make analyze         gcc -fanalyzer, cppcheck, clang-tidy (make deps-dev installs them)'
 	@echo 'make fuzz            TARGET=state SECONDS_=1800: looks for inputs that break it (tests/fuzz/)'
 	@echo 'make check-kernel    what differs between kernels, on Debian 12 in qemu (make deps-kernel; as root)'
+	@echo 'make check-system    the Debian package in a Debian with systemd, in namespaces (make deps-deb; as root)'
 	@echo 'make coverage        branch coverage of supervisord/core'
 	@echo 'make gen             rewrite the generated files after a change of the tables'
 	@echo 'make format          clang-format'

@@ -170,6 +170,12 @@ class Unit:
 class System(Unit, unittest.TestCase):
     scope, unit = (), "svcd@svcuser.service"
 
+    def test_what_is_spared_when_memory_runs_out(self):
+        pid = self.up()["left"]["pid"]
+        shim = cgrouptest.read("/proc", f"{pid}/stat").rsplit(") ", 1)[1].split()[1]
+        scores = [int(cgrouptest.read("/proc", f"{p}/oom_score_adj")) for p in (self.property("MainPID"), shim, pid)]
+        self.assertEqual(scores, [-500, -500, 0])
+
 
 class User(Unit, unittest.TestCase):
     """Under the account's own systemd."""
