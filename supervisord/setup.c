@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,13 +36,22 @@ static int make_folders(struct daemon *d)
         return 0;
 }
 
+/* Whether the process that listens at the other end of FD has ended: a child that it was about to make an exec in
+ * when it was killed has its sockets for that moment. unix(7), SO_PEERCRED: of whoever called listen(2). */
+static bool is_orphan(int fd)
+{
+        struct ucred peer;
+        socklen_t n = sizeof(peer);
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.pid > 0 &&
+               kill(peer.pid, 0) < 0 && errno == ESRCH;
+}
+
 /* The lock files could have been deleted under a svcd that lives. */
 static int nobody_answers(const struct paths *paths, char **ret_error)
 {
-        int fd = paths_connect(paths);
-        if (fd < 0)
+        _cleanup_close_ int fd = paths_connect(paths);
+        if (fd < 0 || is_orphan(fd))
                 return 0;
-        util_close(fd);
         *ret_error =
             xasprintf("another svcd answers at %s, although its lock files are gone; end it "
                       "first",

@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 
 from svcdtest import SLOW, SvcdTest, alive, children, command_line
 
@@ -357,6 +359,46 @@ class Believed(SvcdTest):
         self.assertIn("every user can write to this directory", self.stderr())
         os.chmod(os.path.join(self.root, "svcd"), 0o700)
         self.assertTrue(alive(pid))
+
+
+class Socket(SvcdTest):
+    LISTEN = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+os.chdir(sys.argv[1])
+s.bind("control.sock")
+s.listen(5)
+if os.fork() == 0 or sys.argv[2] == "stay":
+    sys.stdin.read()
+"""
+
+    def listener(self, how):
+        """A process that listens as a svcd without its lock files would; it may leave that to a child of its."""
+        folder = os.path.join(self.root, "run")
+        os.makedirs(folder, 0o700)
+        p = subprocess.Popen([sys.executable, "-c", self.LISTEN, folder, how], stdin=subprocess.PIPE)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.stdin.close)
+        self.until(lambda: os.path.exists(os.path.join(folder, "control.sock")), what="the socket")
+        return p
+
+    def test_one_that_lives_is_not_replaced(self):
+        self.config("services: {}\n")
+        listener = self.listener("stay")
+        self.start(wait=False)
+        self.until(lambda: self.svcd.poll() is not None, what="its refusal")
+        listener.stdin.close()
+        self.assertIn("another svcd answers at", self.stderr())
+
+    def test_one_that_is_dead_but_for_a_child_is(self):
+        """svcd was killed between the fork and the exec of something: for that moment the child has all it had."""
+        self.config("services: {a: {command: sleep 1000}}\n")
+        listener = self.listener("leave")
+        listener.wait()
+        self.start(wait=False)
+        self.until(lambda: "svcd is up" in self.stderr(), what="svcd")  # until then the child has the socket
+        listener.stdin.close()
+        self.running("a")
 
 
 class Records(Damage):
