@@ -19,7 +19,7 @@ static json_int_t timeout_at_ms(const struct call *call)
         return clock_mono_ms() + (json_int_t)(ev_timer_remaining(loop, &timer) * 1000.0);
 }
 
-json_t *callstate_save(const struct call *call)
+json_t *callstate_save(struct call *call)
 {
         json_t *names = json_array();
         for (size_t i = 0; i < call->names.n; i++)

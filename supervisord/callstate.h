@@ -7,7 +7,7 @@
 #include "supervisord/calls.h"
 
 /* The caller owns the result. */
-json_t *callstate_save(const struct call *call);
+json_t *callstate_save(struct call *call);
 
 /* Whether this svcd knows how to wait for it. */
 bool callstate_known(const json_t *o);

@@ -202,173 +202,160 @@ static void test_empty(void **state)
         }
 }
 
+static const struct {
+        const char *settings, *message;
+} wrong_values[] = {
+    {"prot: 1", "2:19: services.a.prot: unknown key (did you mean \"port\"?)"},
+    {"cwd: x", "2:19: services.a.cwd: unknown key (did you mean \"working_directory\"?)"},
+    {"depends_on: [b]", "2:19: services.a.depends_on: unknown key (did you mean \"requires\"?)"},
+    {"max_failures: 1",
+     "2:19: services.a.max_failures: unknown key (did you mean \"restart.max_failures\"?)"},
+    {"restart.delay: 1s", "2:19: services.a.restart.delay: unknown key (write it as a map: "
+                          "\"restart: {delay: …}\")"},
+    {"zzzz: 1", "2:19: services.a.zzzz: unknown key"},
+    {"\"a\\nb\": 1", "2:19: services.a.a\\nb: unknown key"},
+    {"\"port\\0\": 8300", "2:19: services.a.port\xef\xbf\xbd: unknown key"},
+    {"restart: {dealy: 1s}",
+     "2:29: services.a.restart.dealy: unknown key (did you mean \"delay\"?)"},
+    {"restart: [x]", "2:28: services.a.restart: expected a map or a policy, not a list"},
+    {"limits: 5", "2:27: services.a.limits: expected a map, not a single value"},
+    {"umask: 22, umask: 27", "2:30: services.a.umask: given twice (first at line 2)"},
+    {"port: 80", "2:25: services.a.port: 80 is out of range (8300 to 8499)"},
+    {"port: 99999999999999999999", "2:25: services.a.port: 99999999999999999999 is out of range"},
+    {"port: high", "2:25: services.a.port: expected a number, or auto, not \"high\""},
+    {"port: '8300'",
+     "2:25: services.a.port: expected a number, or auto, not \"8300\" (remove the quotes)"},
+    {"port: 8300.0", "2:25: services.a.port: expected a number, or auto, not \"8300.0\""},
+    {"port: 0x206c", "2:25: services.a.port: expected a number, or auto, not \"0x206c\""},
+    {"port: 08300", "2:25: services.a.port: expected a number, or auto, not \"08300\" (write 8300, "
+                    "without zeros before it)"},
+    {"port: [8300]", "2:25: services.a.port: expected a number, or auto, not a list"},
+    {"port: ", "2:25: services.a.port: has no value (give it one, or remove the key)"},
+    {"port: {x: y}", "2:25: services.a.port: expected a number, or auto, not a map"},
+    {"enabled: 1", "2:28: services.a.enabled: expected true or false, not \"1\""},
+    {"enabled: 'true'",
+     "2:28: services.a.enabled: expected true or false, not \"true\" (remove the quotes)"},
+    {"ready_timeout: 30", "2:34: services.a.ready_timeout: expected a duration such as "
+                          "500ms, 30s, 5m, 2h, 1d or 1m30s, "
+                          "not \"30\" (write 30s?)"},
+    {"ready_timeout: 30 S", "2:34: services.a.ready_timeout: expected a duration such as "
+                            "500ms, 30s, 5m, 2h, 1d or 1m30s, "
+                            "not \"30 S\" (write 30s?)"},
+    {"ready_timeout: 1s1m", "2:34: services.a.ready_timeout: expected a duration such as "
+                            "500ms, 30s, 5m, 2h, 1d or "
+                            "1m30s, not \"1s1m\""},
+    {"ready_timeout: 1ms", "2:34: services.a.ready_timeout: 1ms is out of range (100ms to 1d)"},
+    {"log: {max_size: 10mb}", "2:35: services.a.log.max_size: expected a size such as "
+                              "512K, 10M or 1G, not \"10mb\" (write "
+                              "10M?)"},
+    {"log: {max_size: 1K}", "2:35: services.a.log.max_size: 1K is too small (at least 4K)"},
+    {"limits: {cpu: 50}", "2:33: services.a.limits.cpu: expected a percentage such as 50%, "
+                          "not \"50\" (write 50%?)"},
+    {"limits: {cpu: 0%}", "2:33: services.a.limits.cpu: 0% is out of range (1% to 100000%)"},
+    {"umask: 99", "2:26: services.a.umask: expected an octal number such as 0022, not \"99\""},
+    {"umask: 1777", "2:26: services.a.umask: 1777 is out of range (0000 to 0777)"},
+    {"stop: {signal: FOO}",
+     "2:34: services.a.stop.signal: expected a signal such as TERM or HUP, not \"FOO\""},
+    {"restart: nevr", "2:28: services.a.restart: expected always, on-failure or never, not "
+                      "\"nevr\" (did you mean "
+                      "\"never\"?)"},
+    {"requires: b",
+     "2:29: services.a.requires: expected a list of services, not \"b\" (write [b])"},
+    {"requires: [b, b]", "2:33: services.a.requires: b is in the list twice"},
+    {"requires: [B/]", "2:30: services.a.requires: \"B/\" is not the name of a service"},
+    {"restart: {no_restart_status: [1, 300]}",
+     "2:52: services.a.restart.no_restart_status: 300 is out of range (0 to 255)"},
+    {"restart: {no_restart_status: [1, 1]}",
+     "2:52: services.a.restart.no_restart_status: 1 is in the list twice"},
+    {"restart: {no_restart_status: 2}",
+     "2:48: services.a.restart.no_restart_status: expected a list of numbers, not \"2\" "
+     "(write [2])"},
+    {"working_directory: ''", "2:38: services.a.working_directory: the path is empty"},
+    {"working_directory: ~bob/x", "2:38: services.a.working_directory: ~ with a user's name is not "
+                                  "possible here (write the whole path)"},
+    {"annotation: \"a\\nb\"",
+     "2:31: services.a.annotation: must be one line without control characters"},
+    {"annotation: \"\\u009b31m\"",
+     "2:31: services.a.annotation: must be one line without control characters"},
+    {"annotation: \"\\x80\"",
+     "2:31: services.a.annotation: must be one line without control characters"},
+    {"working_directory: $HOME/w",
+     "2:38: services.a.working_directory: $HOME is not expanded here (a relative path "
+     "starts at the home folder: write w)"},
+    {"working_directory: '${HOME}//w/x'",
+     "2:38: services.a.working_directory: ${HOME} is not expanded here (a relative path "
+     "starts at the home folder: write w/x)"},
+    {"working_directory: $HOME",
+     "2:38: services.a.working_directory: $HOME is not expanded here (write ~ for the home "
+     "folder)"},
+    {"working_directory: '${APP}/w'",
+     "2:38: services.a.working_directory: ${APP} is not expanded here (write the path "
+     "itself; if a folder is really called that, begin with ./)"},
+    {"environment_file: [-x, nonesuch, -y]",
+     "2:42: services.a.environment_file: /home/alice/nonesuch: No such "
+     "file or directory (begin it with \"-\" if it may be missing)"},
+    {"stop: {signal: STOP}",
+     "2:34: services.a.stop.signal: STOP only pauses a process (use one that ends the "
+     "program, such as TERM, INT or QUIT)"},
+    {"stop: {signal: 20}",
+     "2:34: services.a.stop.signal: TSTP only pauses a process (use one that ends the "
+     "program, such as TERM, INT or QUIT)"},
+    {"stop: {signal: SIGCONT}",
+     "2:34: services.a.stop.signal: CONT only lets a paused process go on (use one that "
+     "ends the program, such as TERM, INT or QUIT)"},
+    {"restart: {signal: CHLD}",
+     "2:37: services.a.restart.signal: CHLD only says that a child process has ended (use "
+     "one that makes the program reload or end, such as HUP, USR1 or TERM)"},
+    {"restart: {signal: KILL}",
+     "2:37: services.a.restart.signal: KILL cannot be caught, so that nothing can reload "
+     "or "
+     "end in good order (to replace the process, use: svcctl restart --replace NAME)"},
+    {"annotation: \"a\\0b\"", "2:31: services.a.annotation: must not contain a NUL character"},
+    {"environment: {A-B: 1}", "2:33: services.a.environment.A-B: not a valid name of a variable "
+                              "(letters, digits and _, and no digit first)"},
+    {"environment: {A: [1]}", "2:36: services.a.environment.A: expected text, not a list"},
+    {"environment: {A: 1, A: 2}", "2:39: services.a.environment.A: given twice (first at line 2)"},
+    {"environment: [A=1]", "2:32: services.a.environment: expected a map, not a list (write NAME: "
+                           "value, without \"- \")"},
+    {"environment: A=1 b c", "2:32: services.a.environment: \"b\" is not of the form NAME=VALUE (a "
+                             "value with blanks needs quotes)"},
+    {"environment: 'A=\"1'", "2:32: services.a.environment: A: a double quote (\") is not closed"},
+    {"environment: A=1 A=2", "2:32: services.a.environment: A is given twice"},
+    {"environment: {A: '${B}'}",
+     "2:33: services.a.environment.A: ${B} is not defined (write ${B:-} "
+     "if it may be missing)"},
+    {"environment: {A: '${B'}",
+     "2:33: services.a.environment.A: ${ is not closed (write $${ for a literal ${)"},
+    {"environment_file: nonesuch",
+     "2:37: services.a.environment_file: /home/alice/nonesuch: No such "
+     "file or directory (begin it with \"-\" if it may be missing)"},
+    {"ready: port", "2:26: services.a.ready: \"port\" needs a port (set port)"},
+    {"ready: monitoring", "2:26: services.a.ready: \"monitoring\" needs a check (set "
+                          "monitoring.command or monitoring.tcp)"},
+    {"monitoring: {command: x, tcp: 80}",
+     "2:44: services.a.monitoring.tcp: monitoring has a command "
+     "already (only one of command, tcp and checks is possible)"},
+    {"monitoring: {interval: 1s}", "2:32: services.a.monitoring.interval: warning: has no effect "
+                                   "without monitoring.command or monitoring.tcp"},
+    {"restart: {delay: 1m, max_delay: 30s}",
+     "2:51: services.a.restart.max_delay: 30s is less than restart.delay, which is 1m"},
+    {"requires: [c]", "2:30: services.a.requires: there is no service \"c\""},
+    {"requires: [a]", "2:30: services.a.requires: a cycle: a → a"},
+};
+
 static void test_wrong_values(void **state)
 {
-        static const struct {
-                const char *settings, *message;
-        } cases[] = {
-            {"prot: 1", "2:19: services.a.prot: unknown key (did you mean \"port\"?)"},
-            {"cwd: x", "2:19: services.a.cwd: unknown key (did you mean \"working_directory\"?)"},
-            {"depends_on: [b]",
-             "2:19: services.a.depends_on: unknown key (did you mean \"requires\"?)"},
-            {"max_failures: 1",
-             "2:19: services.a.max_failures: unknown key (did you mean \"restart.max_failures\"?)"},
-            {"restart.delay: 1s", "2:19: services.a.restart.delay: unknown key (write it as a map: "
-                                  "\"restart: {delay: …}\")"},
-            {"zzzz: 1", "2:19: services.a.zzzz: unknown key"},
-            {"\"a\\nb\": 1", "2:19: services.a.a\\nb: unknown key"},
-            {"\"port\\0\": 8300", "2:19: services.a.port\xef\xbf\xbd: unknown key"},
-            {"restart: {dealy: 1s}",
-             "2:29: services.a.restart.dealy: unknown key (did you mean \"delay\"?)"},
-            {"restart: [x]", "2:28: services.a.restart: expected a map or a policy, not a list"},
-            {"limits: 5", "2:27: services.a.limits: expected a map, not a single value"},
-            {"umask: 22, umask: 27", "2:30: services.a.umask: given twice (first at line 2)"},
-            {"port: 80", "2:25: services.a.port: 80 is out of range (8300 to 8499)"},
-            {"port: 99999999999999999999",
-             "2:25: services.a.port: 99999999999999999999 is out of range"},
-            {"port: high", "2:25: services.a.port: expected a number, or auto, not \"high\""},
-            {"port: '8300'",
-             "2:25: services.a.port: expected a number, or auto, not \"8300\" (remove the quotes)"},
-            {"port: 8300.0", "2:25: services.a.port: expected a number, or auto, not \"8300.0\""},
-            {"port: 0x206c", "2:25: services.a.port: expected a number, or auto, not \"0x206c\""},
-            {"port: 08300",
-             "2:25: services.a.port: expected a number, or auto, not \"08300\" (write 8300, "
-             "without zeros before it)"},
-            {"port: [8300]", "2:25: services.a.port: expected a number, or auto, not a list"},
-            {"port: ", "2:25: services.a.port: has no value (give it one, or remove the key)"},
-            {"port: {x: y}", "2:25: services.a.port: expected a number, or auto, not a map"},
-            {"enabled: 1", "2:28: services.a.enabled: expected true or false, not \"1\""},
-            {"enabled: 'true'",
-             "2:28: services.a.enabled: expected true or false, not \"true\" (remove the quotes)"},
-            {"ready_timeout: 30", "2:34: services.a.ready_timeout: expected a duration such as "
-                                  "500ms, 30s, 5m, 2h, 1d or 1m30s, "
-                                  "not \"30\" (write 30s?)"},
-            {"ready_timeout: 30 S", "2:34: services.a.ready_timeout: expected a duration such as "
-                                    "500ms, 30s, 5m, 2h, 1d or 1m30s, "
-                                    "not \"30 S\" (write 30s?)"},
-            {"ready_timeout: 1s1m", "2:34: services.a.ready_timeout: expected a duration such as "
-                                    "500ms, 30s, 5m, 2h, 1d or "
-                                    "1m30s, not \"1s1m\""},
-            {"ready_timeout: 1ms",
-             "2:34: services.a.ready_timeout: 1ms is out of range (100ms to 1d)"},
-            {"log: {max_size: 10mb}", "2:35: services.a.log.max_size: expected a size such as "
-                                      "512K, 10M or 1G, not \"10mb\" (write "
-                                      "10M?)"},
-            {"log: {max_size: 1K}", "2:35: services.a.log.max_size: 1K is too small (at least 4K)"},
-            {"limits: {cpu: 50}", "2:33: services.a.limits.cpu: expected a percentage such as 50%, "
-                                  "not \"50\" (write 50%?)"},
-            {"limits: {cpu: 0%}",
-             "2:33: services.a.limits.cpu: 0% is out of range (1% to 100000%)"},
-            {"umask: 99",
-             "2:26: services.a.umask: expected an octal number such as 0022, not \"99\""},
-            {"umask: 1777", "2:26: services.a.umask: 1777 is out of range (0000 to 0777)"},
-            {"stop: {signal: FOO}",
-             "2:34: services.a.stop.signal: expected a signal such as TERM or HUP, not \"FOO\""},
-            {"restart: nevr", "2:28: services.a.restart: expected always, on-failure or never, not "
-                              "\"nevr\" (did you mean "
-                              "\"never\"?)"},
-            {"requires: b",
-             "2:29: services.a.requires: expected a list of services, not \"b\" (write [b])"},
-            {"requires: [b, b]", "2:33: services.a.requires: b is in the list twice"},
-            {"requires: [B/]", "2:30: services.a.requires: \"B/\" is not the name of a service"},
-            {"restart: {no_restart_status: [1, 300]}",
-             "2:52: services.a.restart.no_restart_status: 300 is out of range (0 to 255)"},
-            {"restart: {no_restart_status: [1, 1]}",
-             "2:52: services.a.restart.no_restart_status: 1 is in the list twice"},
-            {"restart: {no_restart_status: 2}",
-             "2:48: services.a.restart.no_restart_status: expected a list of numbers, not \"2\" "
-             "(write [2])"},
-            {"working_directory: ''", "2:38: services.a.working_directory: the path is empty"},
-            {"working_directory: ~bob/x",
-             "2:38: services.a.working_directory: ~ with a user's name is not "
-             "possible here (write the whole path)"},
-            {"annotation: \"a\\nb\"",
-             "2:31: services.a.annotation: must be one line without control characters"},
-            {"annotation: \"\\u009b31m\"",
-             "2:31: services.a.annotation: must be one line without control characters"},
-            {"annotation: \"\\x80\"",
-             "2:31: services.a.annotation: must be one line without control characters"},
-            {"working_directory: $HOME/w",
-             "2:38: services.a.working_directory: $HOME is not expanded here (a relative path "
-             "starts at the home folder: write w)"},
-            {"working_directory: '${HOME}//w/x'",
-             "2:38: services.a.working_directory: ${HOME} is not expanded here (a relative path "
-             "starts at the home folder: write w/x)"},
-            {"working_directory: $HOME",
-             "2:38: services.a.working_directory: $HOME is not expanded here (write ~ for the home "
-             "folder)"},
-            {"working_directory: '${APP}/w'",
-             "2:38: services.a.working_directory: ${APP} is not expanded here (write the path "
-             "itself; if a folder is really called that, begin with ./)"},
-            {"environment_file: [-x, nonesuch, -y]",
-             "2:42: services.a.environment_file: /home/alice/nonesuch: No such "
-             "file or directory (begin it with \"-\" if it may be missing)"},
-            {"stop: {signal: STOP}",
-             "2:34: services.a.stop.signal: STOP only pauses a process (use one that ends the "
-             "program, such as TERM, INT or QUIT)"},
-            {"stop: {signal: 20}",
-             "2:34: services.a.stop.signal: TSTP only pauses a process (use one that ends the "
-             "program, such as TERM, INT or QUIT)"},
-            {"stop: {signal: SIGCONT}",
-             "2:34: services.a.stop.signal: CONT only lets a paused process go on (use one that "
-             "ends the program, such as TERM, INT or QUIT)"},
-            {"restart: {signal: CHLD}",
-             "2:37: services.a.restart.signal: CHLD only says that a child process has ended (use "
-             "one that makes the program reload or end, such as HUP, USR1 or TERM)"},
-            {"restart: {signal: KILL}",
-             "2:37: services.a.restart.signal: KILL cannot be caught, so that nothing can reload "
-             "or "
-             "end in good order (to replace the process, use: svcctl restart --replace NAME)"},
-            {"annotation: \"a\\0b\"",
-             "2:31: services.a.annotation: must not contain a NUL character"},
-            {"environment: {A-B: 1}",
-             "2:33: services.a.environment.A-B: not a valid name of a variable "
-             "(letters, digits and _, and no digit first)"},
-            {"environment: {A: [1]}", "2:36: services.a.environment.A: expected text, not a list"},
-            {"environment: {A: 1, A: 2}",
-             "2:39: services.a.environment.A: given twice (first at line 2)"},
-            {"environment: [A=1]",
-             "2:32: services.a.environment: expected a map, not a list (write NAME: "
-             "value, without \"- \")"},
-            {"environment: A=1 b c",
-             "2:32: services.a.environment: \"b\" is not of the form NAME=VALUE (a "
-             "value with blanks needs quotes)"},
-            {"environment: 'A=\"1'",
-             "2:32: services.a.environment: A: a double quote (\") is not closed"},
-            {"environment: A=1 A=2", "2:32: services.a.environment: A is given twice"},
-            {"environment: {A: '${B}'}",
-             "2:33: services.a.environment.A: ${B} is not defined (write ${B:-} "
-             "if it may be missing)"},
-            {"environment: {A: '${B'}",
-             "2:33: services.a.environment.A: ${ is not closed (write $${ for a literal ${)"},
-            {"environment_file: nonesuch",
-             "2:37: services.a.environment_file: /home/alice/nonesuch: No such "
-             "file or directory (begin it with \"-\" if it may be missing)"},
-            {"ready: port", "2:26: services.a.ready: \"port\" needs a port (set port)"},
-            {"ready: monitoring", "2:26: services.a.ready: \"monitoring\" needs a check (set "
-                                  "monitoring.command or monitoring.tcp)"},
-            {"monitoring: {command: x, tcp: 80}",
-             "2:44: services.a.monitoring.tcp: monitoring has a command "
-             "already (only one of command, tcp and checks is possible)"},
-            {"monitoring: {interval: 1s}",
-             "2:32: services.a.monitoring.interval: warning: has no effect "
-             "without monitoring.command or monitoring.tcp"},
-            {"restart: {delay: 1m, max_delay: 30s}",
-             "2:51: services.a.restart.max_delay: 30s is less than restart.delay, which is 1m"},
-            {"requires: [c]", "2:30: services.a.requires: there is no service \"c\""},
-            {"requires: [a]", "2:30: services.a.requires: a cycle: a → a"},
-        };
         (void)state;
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        for (size_t i = 0; i < ARRAY_SIZE(wrong_values); i++) {
                 char *text = xasprintf("services:\n  a: {command: x, %s}\n  ok: {command: x}\n",
-                                       cases[i].settings);
-                helper_expect(text, cases[i].message);
+                                       wrong_values[i].settings);
+                helper_expect(text, wrong_values[i].message);
                 struct loaded l = helper_load(text);
-                bool warning = strstr(cases[i].message, ": warning: ") != NULL;
+                bool warning = strstr(wrong_values[i].message, ": warning: ") != NULL;
                 const struct conf_service *a = helper_service(&l, "a");
                 assert_int_equal(a->valid, warning);
                 if (!warning) {
-                        assert_non_null(strstr(a->error, cases[i].message + 5));
+                        assert_non_null(strstr(a->error, wrong_values[i].message + 5));
                         assert_null(a->command.text); /* nothing of it can be used by mistake */
                         assert_string_equal(l.diag.v[0].service, "a");
                         assert_non_null(l.diag.v[0].source);
@@ -431,120 +418,113 @@ static void test_commands(void **state)
         helper_done(&l);
 }
 
+static const struct {
+        const char *text, *message;
+        bool broken, valid; /* valid: the service `a` can run */
+} wrong_tops[] = {
+    {"- a\n", "1:1: expected a map with the keys services, defaults and environment", true, false},
+    {"x\n", "1:1: expected a map with the keys services, defaults and environment", true, false},
+    {"services: [a]\n",
+     "1:11: services: expected a map from names to services, not a list (write NAME: "
+     "without \"- \")",
+     true, false},
+    {"services: x\n", "1:11: services: expected a map from names to services, not a single value",
+     true, false},
+    {"services:\n  a: x\n", "2:6: services.a: expected a map with the settings, such as command: …",
+     false, false},
+    {"servces: {}\nservices: {a: {command: x}}\n",
+     "1:1: servces: unknown key (did you mean \"services\"?)", true, true},
+    {"enviroment: {}\nservices: {a: {command: x}}\n",
+     "1:1: enviroment: unknown key (did you mean \"environment\"?)", false, false},
+    {"default: {}\nservices: {a: {command: x}}\n",
+     "1:1: default: unknown key (did you mean \"defaults\"?)", false, false},
+    {"zzz: {}\nservices: {a: {command: x}}\n",
+     "1:1: zzz: unknown key (known are services, defaults, environment, "
+     "start_concurrency, logs, alerts "
+     "and monitoring)",
+     false, true},
+    {"start_concurency: 1\nservices: {a: {command: x}}\n",
+     "1:1: start_concurency: unknown key (did you mean \"start_concurrency\"?)", false, true},
+    {"start_concurrency: many\nservices: {a: {command: x}}\n",
+     "1:20: start_concurrency: expected a number, not \"many\"", false, true},
+    {"start_concurrency: 10001\nservices: {a: {command: x}}\n",
+     "1:20: start_concurrency: 10001 is out of range (0 to 10000)", false, true},
+    {"start_concurrency: [1]\nservices: {a: {command: x}}\n",
+     "1:20: start_concurrency: expected a number, not a list", false, true},
+    {"command: {}\nservices: {a: {command: x}}\n",
+     "1:1: command: unknown key (it belongs to a service: write it below services, NAME, "
+     "or for all "
+     "services below defaults)",
+     false, true},
+    {"logs: {quota: much}\nservices: {a: {command: x}}\n",
+     "1:15: logs.quota: expected a size such as 512K, 10M or 1G, not \"much\"", false, true},
+    {"web: 1\nservices: {a: {command: x}}\n",
+     "1:1: web: reserved for a later version of svcd; this one cannot do anything with "
+     "it (remove "
+     "it)",
+     false, true},
+    {"alerts: 1\nservices: {a: {command: x}}\n",
+     "1:9: alerts: expected a map with the keys command, email, timeout and on", false, true},
+    {"alerts: {emial: me@example.org}\nservices: {a: {command: x}}\n",
+     "1:10: alerts.emial: unknown key (did you mean \"email\"?)", false, true},
+    {"alerts: {to: me@example.org}\nservices: {a: {command: x}}\n",
+     "1:10: alerts.to: unknown key (known are command, email, timeout and on)", false, true},
+    {"alerts.email: me@example.org\nservices: {a: {command: x}}\n",
+     "1:1: alerts.email: unknown key (known are services, defaults, environment, "
+     "start_concurrency, logs, alerts "
+     "and monitoring)",
+     false, true},
+    {"alerts: {email: a@b, email: c@d}\nservices: {a: {command: x}}\n",
+     "1:22: alerts.email: given twice (first at line 1)", false, true},
+    {"alerts: {on: [disabled]}\nservices: {a: {command: x}}\n",
+     "1:10: alerts.on: neither alerts.command nor alerts.email is given: no alert is sent", false,
+     true},
+    {"services: {a: {command: x}}\nservices: {b: {command: x}}\n",
+     "2:1: services: given twice (first at line 1)", true, false},
+    {"defaults: x\nservices: {a: {command: x}}\n",
+     "1:11: defaults: expected a map with keys of a service, such as restart", false, false},
+    {"defaults: {prot: 1}\nservices: {a: {command: x}}\n",
+     "1:12: defaults.prot: unknown key (did you mean \"port\"?)", false, false},
+    {"defaults: {umask: x}\nservices: {a: {command: x}}\n",
+     "1:19: defaults.umask: expected an octal number such as 0022, not \"x\"", false, false},
+    {"defaults: {umask: x}\nservices: {a: {command: x, umask: 22}}\n",
+     "1:19: defaults.umask: expected an octal number such as 0022, not \"x\"", false, true},
+    {"defaults: {restart: {delay: x}}\nservices: {a: {command: x, restart: {delay: 1s}}}\n",
+     "1:29: defaults.restart.delay: expected a duration such as 500ms, 30s, 5m, 2h, 1d or "
+     "1m30s, not "
+     "\"x\"",
+     false, true},
+    {"defaults: {restart: [x]}\nservices: {a: {command: x}}\n",
+     "1:21: defaults.restart: expected a map or a policy, not a list", false, false},
+    {"defaults: {environment: {1: x}}\nservices: {a: {command: x, environment: {B: 1}}}\n",
+     "1:26: defaults.environment.1: not a valid name of a variable (letters, digits and _, "
+     "and no "
+     "digit first)",
+     false, false},
+    {"defaults: {requires: [b]}\nservices: {a: {command: x}}\n",
+     "1:23: defaults.requires: there is no service \"b\"", false, false},
+    {"defaults: {environment_file: nonesuch}\nservices: {a: {command: x}}\n",
+     "1:30: defaults.environment_file: /home/alice/nonesuch: No such file or directory "
+     "(begin it "
+     "with \"-\" if it may be missing)",
+     false, false},
+    {"environment: {A: [1]}\nservices: {a: {command: x}}\n",
+     "1:18: environment.A: expected text, not a list", false, false},
+    {"environment: {A: '${B}'}\nservices: {a: {command: x}}\n",
+     "1:15: environment.A: ${B} is not defined (write ${B:-} if it may be missing)", false, false},
+};
+
 static void test_wrong_tops(void **state)
 {
-        static const struct {
-                const char *text, *message;
-                bool broken, valid; /* valid: the service `a` can run */
-        } cases[] = {
-            {"- a\n", "1:1: expected a map with the keys services, defaults and environment", true,
-             false},
-            {"x\n", "1:1: expected a map with the keys services, defaults and environment", true,
-             false},
-            {"services: [a]\n",
-             "1:11: services: expected a map from names to services, not a list (write NAME: "
-             "without \"- \")",
-             true, false},
-            {"services: x\n",
-             "1:11: services: expected a map from names to services, not a single value", true,
-             false},
-            {"services:\n  a: x\n",
-             "2:6: services.a: expected a map with the settings, such as command: …", false, false},
-            {"servces: {}\nservices: {a: {command: x}}\n",
-             "1:1: servces: unknown key (did you mean \"services\"?)", true, true},
-            {"enviroment: {}\nservices: {a: {command: x}}\n",
-             "1:1: enviroment: unknown key (did you mean \"environment\"?)", false, false},
-            {"default: {}\nservices: {a: {command: x}}\n",
-             "1:1: default: unknown key (did you mean \"defaults\"?)", false, false},
-            {"zzz: {}\nservices: {a: {command: x}}\n",
-             "1:1: zzz: unknown key (known are services, defaults, environment, "
-             "start_concurrency, logs, alerts "
-             "and monitoring)",
-             false, true},
-            {"start_concurency: 1\nservices: {a: {command: x}}\n",
-             "1:1: start_concurency: unknown key (did you mean \"start_concurrency\"?)", false,
-             true},
-            {"start_concurrency: many\nservices: {a: {command: x}}\n",
-             "1:20: start_concurrency: expected a number, not \"many\"", false, true},
-            {"start_concurrency: 10001\nservices: {a: {command: x}}\n",
-             "1:20: start_concurrency: 10001 is out of range (0 to 10000)", false, true},
-            {"start_concurrency: [1]\nservices: {a: {command: x}}\n",
-             "1:20: start_concurrency: expected a number, not a list", false, true},
-            {"command: {}\nservices: {a: {command: x}}\n",
-             "1:1: command: unknown key (it belongs to a service: write it below services, NAME, "
-             "or for all "
-             "services below defaults)",
-             false, true},
-            {"logs: {quota: much}\nservices: {a: {command: x}}\n",
-             "1:15: logs.quota: expected a size such as 512K, 10M or 1G, not \"much\"", false,
-             true},
-            {"web: 1\nservices: {a: {command: x}}\n",
-             "1:1: web: reserved for a later version of svcd; this one cannot do anything with "
-             "it (remove "
-             "it)",
-             false, true},
-            {"alerts: 1\nservices: {a: {command: x}}\n",
-             "1:9: alerts: expected a map with the keys command, email, timeout and on", false, true},
-            {"alerts: {emial: me@example.org}\nservices: {a: {command: x}}\n",
-             "1:10: alerts.emial: unknown key (did you mean \"email\"?)", false, true},
-            {"alerts: {to: me@example.org}\nservices: {a: {command: x}}\n",
-             "1:10: alerts.to: unknown key (known are command, email, timeout and on)", false, true},
-            {"alerts.email: me@example.org\nservices: {a: {command: x}}\n",
-             "1:1: alerts.email: unknown key (known are services, defaults, environment, "
-             "start_concurrency, logs, alerts "
-             "and monitoring)",
-             false, true},
-            {"alerts: {email: a@b, email: c@d}\nservices: {a: {command: x}}\n",
-             "1:22: alerts.email: given twice (first at line 1)", false, true},
-            {"alerts: {on: [disabled]}\nservices: {a: {command: x}}\n",
-             "1:10: alerts.on: neither alerts.command nor alerts.email is given: no alert is sent",
-             false, true},
-            {"services: {a: {command: x}}\nservices: {b: {command: x}}\n",
-             "2:1: services: given twice (first at line 1)", true, false},
-            {"defaults: x\nservices: {a: {command: x}}\n",
-             "1:11: defaults: expected a map with keys of a service, such as restart", false,
-             false},
-            {"defaults: {prot: 1}\nservices: {a: {command: x}}\n",
-             "1:12: defaults.prot: unknown key (did you mean \"port\"?)", false, false},
-            {"defaults: {umask: x}\nservices: {a: {command: x}}\n",
-             "1:19: defaults.umask: expected an octal number such as 0022, not \"x\"", false,
-             false},
-            {"defaults: {umask: x}\nservices: {a: {command: x, umask: 22}}\n",
-             "1:19: defaults.umask: expected an octal number such as 0022, not \"x\"", false, true},
-            {"defaults: {restart: {delay: x}}\nservices: {a: {command: x, restart: {delay: 1s}}}\n",
-             "1:29: defaults.restart.delay: expected a duration such as 500ms, 30s, 5m, 2h, 1d or "
-             "1m30s, not "
-             "\"x\"",
-             false, true},
-            {"defaults: {restart: [x]}\nservices: {a: {command: x}}\n",
-             "1:21: defaults.restart: expected a map or a policy, not a list", false, false},
-            {"defaults: {environment: {1: x}}\nservices: {a: {command: x, environment: {B: 1}}}\n",
-             "1:26: defaults.environment.1: not a valid name of a variable (letters, digits and _, "
-             "and no "
-             "digit first)",
-             false, false},
-            {"defaults: {requires: [b]}\nservices: {a: {command: x}}\n",
-             "1:23: defaults.requires: there is no service \"b\"", false, false},
-            {"defaults: {environment_file: nonesuch}\nservices: {a: {command: x}}\n",
-             "1:30: defaults.environment_file: /home/alice/nonesuch: No such file or directory "
-             "(begin it "
-             "with \"-\" if it may be missing)",
-             false, false},
-            {"environment: {A: [1]}\nservices: {a: {command: x}}\n",
-             "1:18: environment.A: expected text, not a list", false, false},
-            {"environment: {A: '${B}'}\nservices: {a: {command: x}}\n",
-             "1:15: environment.A: ${B} is not defined (write ${B:-} if it may be missing)", false,
-             false},
-        };
         (void)state;
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                helper_expect(cases[i].text, cases[i].message);
-                struct loaded l = helper_load(cases[i].text);
+        for (size_t i = 0; i < ARRAY_SIZE(wrong_tops); i++) {
+                helper_expect(wrong_tops[i].text, wrong_tops[i].message);
+                struct loaded l = helper_load(wrong_tops[i].text);
                 const struct conf_service *a = conf_find(l.conf, "a");
-                if ((l.conf->broken.n > 0) != cases[i].broken)
-                        fail_msg("%sbroken: %zu", cases[i].text, l.conf->broken.n);
-                if ((a && a->valid) != cases[i].valid)
-                        fail_msg("%svalid: %d", cases[i].text, a && a->valid);
+                if ((l.conf->broken.n > 0) != wrong_tops[i].broken)
+                        fail_msg("%sbroken: %zu", wrong_tops[i].text, l.conf->broken.n);
+                if ((a && a->valid) != wrong_tops[i].valid)
+                        fail_msg("%svalid: %d", wrong_tops[i].text, a && a->valid);
                 helper_done(&l);
         }
 }
