@@ -159,9 +159,9 @@ static void look_for_shim(struct link *l)
         } else if (r.unknown && !proc_has_ended(l->pid)) {
                 link_timer(l, LINK_UNKNOWN_MS);
         } else if (l->state == LINK_LEAVING) {
-                if (r.exists &&
-                    r.tells) /* killed before it did all that it was told to do before it goes */
-                        complete_log(l, r.logged);
+                /* Then it was killed before it did all that it was told to do before it goes. */
+                if (r.exists && r.tells)
+                        complete_log(l, rescue_event(&l->d->paths, l->svc->name).logged);
                 left(l);
         } else if (!r.exists && clock_mono_ms() < l->until_ms && has_processes(l)) {
                 link_timer(l, LINK_RECORD_MS);

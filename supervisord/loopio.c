@@ -68,24 +68,35 @@ static void woken_cb(struct ev_loop *loop, ev_io *w, int revents)
         loopio_deliver(loop);
 }
 
+/* Without the descriptor signals are looked for now and then, until there is one. */
+static void open_wake(struct ev_loop *loop)
+{
+        wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (wake_fd < 0) {
+                ev_timer_set(&again, LOOPIO_AGAIN_S, 0);
+                ev_timer_start(loop, &again);
+                return;
+        }
+        ev_io_set(&woken, wake_fd, EV_READ);
+        loopio_start(loop, &woken);
+}
+
 static void again_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
         (void)w;
         (void)revents;
-        loopio_start(loop, &woken);
+        if (wake_fd < 0)
+                open_wake(loop);
+        else
+                loopio_start(loop, &woken);
         loopio_deliver(loop);
 }
 
 int loopio_signal(struct ev_loop *loop, ev_signal *w)
 {
         struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
-        if (wake_fd < 0) {
-                wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-                if (wake_fd < 0)
-                        return -errno;
-                ev_io_set(&woken, wake_fd, EV_READ);
-                loopio_start(loop, &woken);
-        }
+        if (wake_fd < 0 && !ev_is_active(&again))
+                open_wake(loop);
         watchers[w->signum] = w;
         sigfillset(&sa.sa_mask);
         return sigaction(w->signum, &sa, NULL) < 0 ? -errno : 0;
