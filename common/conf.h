@@ -243,6 +243,10 @@ struct conf *conf_load_with(const struct paths *paths, const char *home,
 struct conf *conf_load_files(const struct strv *files, const char *home, struct policy *policy,
                              struct diag *diag);
 
+/* The same for TEXT, as if a file NAME held it; no file is needed, and a copy of the text is made. */
+struct conf *conf_load_text(const char *name, const char *text, size_t n_bytes, const char *home,
+                            struct policy *policy, struct diag *diag);
+
 /* One file that svcd wrote itself, of definitions that were good when they were: the policy of today says what
  * the environment is, but its limits cost nothing. */
 struct conf *conf_load_good(const char *file, const char *home, struct policy *policy,
