@@ -8,6 +8,7 @@
 #include "common/conf.h"
 #include "ctl/ctl.h"
 #include "ctl/help.h"
+#include "ctl/remote.h"
 #include "ctl/text.h"
 
 /* --json counts wherever it stands, also when the rest of the line is wrong. */
@@ -38,8 +39,11 @@ static int setup(struct ctl *ctl)
         return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s", safe);
 }
 
-static int run(struct ctl *ctl, int parsed, const char *error)
+static int run(struct ctl *ctl, int argc, char **argv, int parsed, const char *error)
 {
+        const char *host = options_get(&ctl->options, "host");
+        if (host) /* whether the rest is right says the other svcctl */
+                return remote_run(ctl, argc, argv, host);
         if (parsed < 0) {
                 _cleanup_free_ char *safe = ctl_safe(ctl, error);
                 return ctl_usage(ctl, "%s", safe);
@@ -71,7 +75,7 @@ int main(int argc, char **argv)
         ctl.json = asks_json(&ctl.options);
         ctl.quiet = options_get(&ctl.options, "quiet") != NULL;
         term_init(&ctl.term, options_get(&ctl.options, "no-color") != NULL);
-        int status = run(&ctl, parsed, error);
+        int status = run(&ctl, argc, argv, parsed, error);
         ctl_flush(&ctl);
         paths_done(&ctl.paths);
         options_done(&ctl.options);

@@ -9,19 +9,21 @@
 set -eu
 
 # gcc, make's companions, libraries; the tests' programs: python3, nc, ps, strace, logrotate,
-# mandoc, systemd-notify; the servers that tests supervise; the shells that complete svcctl's lines.
+# mandoc, systemd-notify; the servers that tests supervise; the shells that complete svcctl's lines; ssh.
 debian='gcc libc6-dev binutils musl-tools pkg-config libev-dev libyaml-dev libjansson-dev
  libsystemd-dev libcmocka-dev python3 mandoc netcat-openbsd procps util-linux strace logrotate zstd systemd
  redis-server memcached nginx-light nodejs postgresql etcd-server
  apache2-bin lighttpd haproxy php-fpm gunicorn mosquitto
- bash-completion zsh fish python3-jsonschema python3-yaml'
+ bash-completion zsh fish python3-jsonschema python3-yaml
+ openssh-server'
 debian_dev='clang libclang-rt-dev clang-tidy clang-format cppcheck gcovr'
 fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel jansson-devel
  systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux strace
  logrotate zstd systemd'
 # RHEL has not all of these; tests of a server that is not there are skipped.
 fedora_servers='nginx nodejs postgresql-server etcd httpd lighttpd haproxy php-fpm python3-gunicorn mosquitto
- bash-completion zsh fish python3-jsonschema python3-pyyaml'
+ bash-completion zsh fish python3-jsonschema python3-pyyaml
+ openssh-server'
 fedora_dev='clang compiler-rt clang-tools-extra cppcheck gcovr'
 
 as_root()
@@ -68,7 +70,7 @@ install_deb()
 		policy=/usr/sbin/policy-rc.d made= cluster=/etc/postgresql-common/createcluster.conf no_cluster=
 		services()
 		{
-			for s in redis-server memcached nginx lighttpd haproxy "php*-fpm" mosquitto etcd postgresql; do
+			for s in redis-server memcached nginx lighttpd haproxy "php*-fpm" mosquitto etcd postgresql ssh; do
 				for f in /lib/systemd/system/$s.service /usr/lib/systemd/system/$s.service /etc/init.d/$s; do
 					[ ! -e "$f" ] || basename "$f" .service
 				done
@@ -86,7 +88,7 @@ install_deb()
 			made=yes
 			printf "%s\n" "#!/bin/sh" "# temporary: svcd, make deps" \
 				"case \$1 in redis-server*|memcached*|nginx*|lighttpd*|haproxy*|php*-fpm*) exit 101 ;; esac" \
-				"case \$1 in mosquitto*|etcd*|postgresql*) exit 101 ;; esac" "exit 0" >$policy
+				"case \$1 in mosquitto*|etcd*|postgresql*|ssh|ssh.*) exit 101 ;; esac" "exit 0" >$policy
 			chmod 755 $policy
 		fi
 		case " $PACKAGES " in *" postgresql "*)
