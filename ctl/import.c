@@ -68,8 +68,11 @@ static char *make_name(const struct import *im, const char *foreign)
         strbuf_done(&b);
         if (!taken(im, base))
                 return TAKE_PTR(base);
-        for (int i = 2;; i++) {
-                char *name = xasprintf("%s-%d", base, i);
+        size_t like = 1;
+        for (size_t i = 0; i < im->n; i++)
+                like += str_starts(im->v[i]->name, base);
+        for (;; like++) {
+                char *name = xasprintf("%s-%zu", base, like);
                 if (!taken(im, name))
                         return name;
                 free(name);

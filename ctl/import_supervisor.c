@@ -291,12 +291,13 @@ static const struct key *find_key(const char *name)
 static const struct import_ini_row *find_row(const struct supervisor *x, const char *section,
                                              const char *key)
 {
-        const struct import_ini_row *found = NULL;
-        for (size_t i = 0; i < x->ini->n; i++)
-                if (x->ini->v[i].key && strcmp(x->ini->v[i].section, section) == 0 &&
-                    strcmp(x->ini->v[i].key, key) == 0)
-                        found = &x->ini->v[i];
-        return found;
+        for (size_t i = x->ini->n; i > 0; i--) {
+                const struct import_ini_row *row = &x->ini->v[i - 1];
+                if (row->key && *row->key == *key && strcmp(row->key, key) == 0 &&
+                    strcmp(row->section, section) == 0)
+                        return row;
+        }
+        return NULL;
 }
 
 static void translate_row(struct supervisor *x, struct import_service *s,
@@ -432,6 +433,15 @@ static void read_other(struct supervisor *x, const struct import_ini_row *header
                     "Supervisor has no such section");
 }
 
+/* Sections of the same name are one. */
+static bool stands_before(const struct import_ini *ini, size_t header)
+{
+        for (size_t i = 0; i < header; i++)
+                if (!ini->v[i].key && strcmp(ini->v[i].section, ini->v[header].section) == 0)
+                        return true;
+        return false;
+}
+
 /* Programs of one file. */
 static int read_file(struct supervisor *x, const char *text, size_t n_bytes, char **ret_error)
 {
@@ -446,7 +456,7 @@ static int read_file(struct supervisor *x, const char *text, size_t n_bytes, cha
                                     *before = x->environment;
         x->environment = own ? own : before;
         for (size_t i = 0; i < ini.n; i++) {
-                if (ini.v[i].key)
+                if (ini.v[i].key || stands_before(&ini, i))
                         continue;
                 if (str_starts(ini.v[i].section, "program:"))
                         read_program(x, &ini.v[i]);
