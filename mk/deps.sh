@@ -15,7 +15,7 @@ debian='gcc libc6-dev binutils musl-tools pkg-config libev-dev libyaml-dev libja
  redis-server memcached nginx-light nodejs postgresql etcd-server
  apache2-bin lighttpd haproxy php-fpm gunicorn mosquitto
  bash-completion zsh fish python3-jsonschema python3-yaml
- openssh-server'
+ openssh-client openssh-server'
 debian_dev='clang libclang-rt-dev clang-tidy clang-format cppcheck gcovr'
 fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel jansson-devel
  systemd-devel libcmocka-devel python3 mandoc redis memcached nmap-ncat procps-ng util-linux strace
@@ -23,7 +23,7 @@ fedora='gcc glibc-devel binutils pkgconf-pkg-config libev-devel libyaml-devel ja
 # RHEL has not all of these; tests of a server that is not there are skipped.
 fedora_servers='nginx nodejs postgresql-server etcd httpd lighttpd haproxy php-fpm python3-gunicorn mosquitto
  bash-completion zsh fish python3-jsonschema python3-pyyaml
- openssh-server'
+ openssh-clients openssh-server'
 fedora_dev='clang compiler-rt clang-tools-extra cppcheck gcovr'
 
 as_root()
