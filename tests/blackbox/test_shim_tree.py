@@ -207,7 +207,8 @@ class Tree(ShimTest):
         kids = self.until(lambda: len(children(started.main_pid)) == 3 and children(started.main_pid), "children")
         self.until(lambda: all(self.read(f"/proc/{p}/comm") == b"sleep\n" for p in kids), "exec")
         shim.send("SIGNAL", signo=int(signal.SIGTERM), scope=SCOPE_TREE)
-        shim.expect("EXITED", leftover=0)
+        if shim.expect("EXITED").leftover:  # they die one after the other, on a busy machine with time between
+            shim.expect("EMPTY")
         self.assertFalse(any(alive(p) for p in kids))
 
     def test_signal_after_main_has_ended(self):
