@@ -121,6 +121,12 @@ static void measure_row(struct status_row *r)
         r->cpu_ms = u.cpu_ms;
 }
 
+void look_measure(struct status_rows *rows)
+{
+        for (size_t i = 0; i < rows->n; i++)
+                measure_row(&rows->v[i]);
+}
+
 static void measure_service(json_t *s)
 {
         struct usage u;
@@ -136,8 +142,7 @@ static void measure(struct look *l)
         size_t i;
         json_t *s;
         json_array_foreach(l->services, i, s) measure_service(s);
-        for (i = 0; i < l->rows.n; i++)
-                measure_row(&l->rows.v[i]);
+        look_measure(&l->rows);
 }
 
 int look_try(struct client *c, const struct ctl *ctl, struct look *ret, struct reply *ret_error)

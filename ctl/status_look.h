@@ -29,6 +29,9 @@ bool look_is_one(const struct ctl *ctl);
 /* 0, and an error answer in *ret_error if there is one; or what client_next returned. */
 int look_try(struct client *c, const struct ctl *ctl, struct look *ret, struct reply *ret_error);
 
+/* What the processes of each take, where svcd and svcctl see the same processes. */
+void look_measure(struct status_rows *rows);
+
 /* The exit status that it means. */
 int look_judge(const struct look *l);
 

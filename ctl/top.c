@@ -3,7 +3,6 @@
  */
 #include "ctl/top.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,13 +77,9 @@ static int64_t cpu_tenths(const struct top_row *now, const struct top_row *befor
         return MAX(now->s->cpu_ms - before->s->cpu_ms, 0) * 1000 / passed_ms;
 }
 
-int top_feed(struct top *t, char *text, int64_t now_ms)
+void top_feed(struct top *t, struct status_rows rows, char *text, int64_t now_ms)
 {
-        struct top_sample s = {.text = text, .at_ms = now_ms}, *last = &t->sample;
-        if (status_rows_parse(text, &s.rows) < 0) {
-                free(text);
-                return -EBADMSG;
-        }
+        struct top_sample s = {.rows = rows, .text = text, .at_ms = now_ms}, *last = &t->sample;
         s.rank = xcalloc(s.rows.n + 1, sizeof(*s.rank));
         for (size_t i = 0; i < s.rows.n; i++)
                 s.rank[i].s = &s.rows.v[i];
@@ -99,7 +94,6 @@ int top_feed(struct top *t, char *text, int64_t now_ms)
         sample_done(last);
         *last = s;
         top_settle(t, true);
-        return 0;
 }
 
 /* ---- order ---- */

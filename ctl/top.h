@@ -93,8 +93,8 @@ struct top {
 void top_init(struct top *t, bool color, int64_t interval_ms);
 void top_done(struct top *t);
 
-/* A whole reply to Status. TEXT is taken over. 0, or -EBADMSG if it is none: the last sample stays. */
-int top_feed(struct top *t, char *text, int64_t now_ms);
+/* What svcd has answered: ROWS and the TEXT that they point into are taken over. */
+void top_feed(struct top *t, struct status_rows rows, char *text, int64_t now_ms);
 
 void top_resize(struct top *t, int columns, int rows);
 enum top_want top_key(struct top *t, int key);

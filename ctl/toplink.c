@@ -10,7 +10,9 @@
 #include "common/whypage.h"
 #include "ctl/jget.h"
 #include "ctl/status.h"
+#include "ctl/status_look.h"
 #include "ctl/text.h"
+#include "ctl/usage.h"
 
 #define SOON_MS      500
 #define AGAIN_MS     1000 /* looking for a svcd that is away */
@@ -28,6 +30,7 @@ static void lose(struct toplink *l, int64_t now_ms, const char *why)
         client_close(&l->client);
         l->waiting = TOPLINK_NOTHING;
         l->samples = 0;
+        l->early = false;
         l->next_ms = now_ms + AGAIN_MS;
         _cleanup_free_ char *root = ctl_safe(l->ctl, l->ctl->paths.root);
         top_set(&l->top->trouble,
@@ -42,7 +45,8 @@ static void ask(struct toplink *l, int64_t now_ms)
                 l->waiting = TOPLINK_INFO;
                 return;
         }
-        client_send(&l->client, "Status", json_pack("{s:b}", "usage", 1), false);
+        client_send(&l->client, l->early ? "Status" : "List", json_pack("{s:b}", "usage", !l->sees),
+                    false);
         l->waiting = TOPLINK_STATUS;
 }
 
@@ -82,6 +86,7 @@ static void take_info(struct toplink *l, const json_t *info)
                 if (b.s[i] == '\n')
                         b.s[i] = i + 1 < b.n ? ';' : '\0';
         top_set(&t->banner, b.n ? strbuf_take(&b) : NULL);
+        l->sees = usage_sees(&l->client, info);
         _cleanup_free_ char *user = ctl_safe(l->ctl, jget_string(info, "user"));
         top_set(&t->account, *user ? xstrdup(user) : NULL);
 }
@@ -89,15 +94,26 @@ static void take_info(struct toplink *l, const json_t *info)
 static void take_sample(struct toplink *l, char *text, int64_t now_ms)
 {
         struct top *t = l->top;
-        int64_t took_ms = now_ms - l->asked_ms;
+        struct status_rows rows = {0};
         int64_t every = l->soon ? MIN((int64_t)SOON_MS, t->interval_ms) : t->interval_ms;
-        if (top_feed(t, text, now_ms) < 0) {
+        if (!l->early && str_starts(text, "{\"error\"") && strstr(text, ".MethodNotFound")) {
+                free(text);
+                l->early = true;
+                ask(l, now_ms);
+                return;
+        }
+        if (status_rows_parse(text, &rows) < 0) {
+                free(text);
                 lose(l, now_ms, "does not answer as it should");
                 return;
         }
+        if (l->sees)
+                look_measure(&rows);
+        now_ms = clock_mono_ms(); /* that took its time */
+        top_feed(t, rows, text, now_ms);
         l->soon = false;
         l->samples = (l->samples + 1) % INFO_SAMPLES;
-        l->next_ms = l->asked_ms + MAX(every, took_ms * TOPLINK_SHARE);
+        l->next_ms = l->asked_ms + MAX(every, (now_ms - l->asked_ms) * TOPLINK_SHARE);
         top_set(&t->trouble, NULL);
 }
 

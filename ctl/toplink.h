@@ -1,8 +1,9 @@
 /* toplink: what `svcctl top` asks of svcd, none of which it waits for: samples, actions, reasons. A svcd that goes
  * away is looked for again; what it was asked goes on without svcctl.
  *
- * svcd pays for a sample (it looks at every process of every service), so that it is never asked before it has
- * answered, and no more often than TOPLINK_SHARE of its time allows, whatever the interval is.
+ * What processes take is measured here, so that it costs svcd nothing, unless processes have other numbers there. A
+ * sample has its price all the same, with thousands of processes: svcd is never asked before it has answered, and no
+ * more often than TOPLINK_SHARE allows, whatever the interval is.
  */
 #ifndef SVCD_CTL_TOPLINK_H
 #define SVCD_CTL_TOPLINK_H
@@ -31,6 +32,8 @@ struct toplink {
         enum toplink_asked waiting; /* for the answer to that */
         int64_t asked_ms, next_ms;  /* monotonic */
         int samples;                /* since the last GetInfo; 0: ask for that first */
+        bool sees;                  /* the same processes as svcd */
+        bool early;                 /* svcd is of an earlier release, which does not know List */
         bool soon;                  /* the second sample, without which there is no CPU% */
         struct toplink_action actions[TOPLINK_ACTIONS];
 };

@@ -5,7 +5,9 @@ change: `UPDATE_SCREENS=1 make check-golden`, then read the difference.
 """
 
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -41,13 +43,13 @@ class Top(unittest.TestCase):
                 term.process.kill()
                 term.process.wait()
 
-    def top(self, columns=80, rows=24, *arguments, **env):
+    def top(self, columns=80, rows=24, *arguments, see=None, **env):
         base = {"PATH": "/usr/bin:/bin", "HOME": "/home/a", "SVCD_ROOT": self.root, "TERM": "xterm",
                 "LC_ALL": "C.UTF-8", "TZ": "CET-1"}
         base.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         term = vt.Watched([os.path.join(BIN, "svcctl"), "top", *arguments], columns, rows, {**base, **env})
         self.terms.append(term)
-        term.see(" 0.0 " if rows > 8 else "> api.v2")  # two samples were taken, where one can see it
+        term.see(see or (" 0.0 " if rows > 8 else "> api.v2"))  # two samples were taken, where one can see it
         return term
 
     def compare(self, name, term):
@@ -150,6 +152,25 @@ class Top(unittest.TestCase):
         self.mock.answers.clear()
         term.see("every 100ms")
         self.leave(term)
+
+    def test_who_measures(self):
+        """svcctl itself, if it sees the processes that svcd sees; a svcd of before does it."""
+        term = self.top()
+        self.leave(term)
+        asked = [(r["method"].rsplit(".")[-1], r.get("parameters", {}).get("usage")) for r in self.mock.requests]
+        self.assertEqual([a for a in asked if a[0] != "GetInfo"][:3],
+                         [("List", True), ("Status", True), ("Status", True)])
+        self.mock.info["pid"] = os.getpid()
+        shim = subprocess.Popen(["sh", "-c", "cat; :"], stdin=subprocess.PIPE)
+        self.addCleanup(shim.wait)
+        self.addCleanup(shim.stdin.close)
+        self.mock.on("List", reply({"services": [service("a", pid=os.getpid(), shim=shim.pid)]}))
+        self.mock.requests.clear()
+        term = self.top(see=lambda screen: re.search(r" \d+\.\d +[0-9.]+[KMG] ", screen.text()))
+        self.assertRegex(term.line("> a"), r"running +\d+ +\d+\.\d +[0-9.]+[KMG] ")
+        self.leave(term)
+        self.assertEqual({r.get("parameters", {}).get("usage") for r in self.mock.requests if r["method"].endswith(".List")},
+                         {False})
 
     def test_refused(self):
         for env, arguments, text in (({"TERM": "dumb"}, [], "(TERM=dumb); `svcctl status`"),
