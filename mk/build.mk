@@ -134,6 +134,12 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIBCORE) $(LIBCO
 		$(LIBCORE) $(LIBCOMMON) $(EV_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) -ldl -lm \
 		$(foreach f,$(FUZZ_WRAP_$*),-Wl$(comma)--wrap=$(f))
 
+# As small as a program can be: its own size is measured too.
+$(B)/tests/bench/tiny: tests/bench/tiny.c $(B)/flags
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SHIM_CC) -std=gnu11 -Os -static -s -o $@ $<
+
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/flags
 	$(call say,LINK,$@)
 	$(call link,)

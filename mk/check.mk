@@ -123,6 +123,8 @@ chaos: all $(HELPERS)
 
 bench-deps:
 	@sh mk/deps.sh deps-bench
+	@command -v npm >/dev/null || { echo 'bench-deps: no npm here; pm2 is left out' >&2; exit 0; }; \
+	mkdir -p build-peers && npm install --no-audit --no-fund --prefix build-peers pm2
 
 # gcc -fanalyzer finds what needs the whole path (leaks, double close, use after free); cppcheck and
 # clang-tidy what needs none. The settings and their reasons are in the script.

@@ -70,7 +70,7 @@ install_deb()
 		policy=/usr/sbin/policy-rc.d made= cluster=/etc/postgresql-common/createcluster.conf no_cluster=
 		services()
 		{
-			for s in redis-server memcached nginx lighttpd haproxy "php*-fpm" mosquitto etcd postgresql ssh; do
+			for s in redis-server memcached nginx lighttpd haproxy "php*-fpm" mosquitto etcd postgresql ssh supervisor monit; do
 				for f in /lib/systemd/system/$s.service /usr/lib/systemd/system/$s.service /etc/init.d/$s; do
 					[ ! -e "$f" ] || basename "$f" .service
 				done
@@ -88,7 +88,7 @@ install_deb()
 			made=yes
 			printf "%s\n" "#!/bin/sh" "# temporary: svcd, make deps" \
 				"case \$1 in redis-server*|memcached*|nginx*|lighttpd*|haproxy*|php*-fpm*) exit 101 ;; esac" \
-				"case \$1 in mosquitto*|etcd*|postgresql*|ssh|ssh.*) exit 101 ;; esac" "exit 0" >$policy
+				"case \$1 in mosquitto*|etcd*|postgresql*|supervisor*|monit*|ssh|ssh.*) exit 101 ;; esac" "exit 0" >$policy
 			chmod 755 $policy
 		fi
 		case " $PACKAGES " in *" postgresql "*)
@@ -118,7 +118,7 @@ if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
 	case $want in
 	deps-dev) debian="$debian $debian_dev" ;;
 	deps-kernel) debian='qemu-system-x86 debootstrap e2fsprogs' ;;
-	deps-bench) debian='s6 runit' ;;
+	deps-bench) debian='s6 runit daemontools supervisor monit nodejs npm' ;;
 	deps-deb) debian="$debian debhelper dpkg-dev lintian mmdebstrap" ;;
 	esac
 	# shellcheck disable=SC2086

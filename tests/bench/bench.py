@@ -17,6 +17,7 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -88,6 +89,9 @@ def measure_row(bench, r, rounds, say):
                 got = subjects[name]()
             except Missing as e:
                 missing[name] = str(e)
+                continue
+            except (OSError, subprocess.SubprocessError) as e:  # one subject's trouble is not the others'
+                missing[name] = f"failed: {e}"
                 continue
             finally:
                 bench.done()

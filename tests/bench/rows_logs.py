@@ -58,6 +58,11 @@ def svlogd(b, amount, write, rate=0):
     return through(b, [b.program("svlogd"), folder], amount, write, None, rate)
 
 
+def multilog(b, amount, write, rate=0):
+    return through(b, [b.program("multilog"), f"s{ROTATE}", f"n{KEEP}", os.path.join(b.folder, "log")],
+                   amount, write, None, rate)
+
+
 def direct(b, amount, write, rate=0):
     """No logger at all: what the program and the disk make of it."""
     out = os.open(os.path.join(b.folder, "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -127,7 +132,7 @@ def subjects(measure, plain=True):
     """MEASURE(take): take(amount, write, rate) is one of the above."""
     found = {"direct": lambda b: direct, "cat": lambda b: cat, "svc-shim": lambda b: svc_shim,
              "svc-shim, plain": lambda b: lambda *a: svc_shim(*a, log_plain=1),
-             "s6-log": lambda b: s6_log, "svlogd": lambda b: svlogd}
+             "s6-log": lambda b: s6_log, "svlogd": lambda b: svlogd, "multilog": lambda b: multilog}
     if not plain:
         del found["svc-shim, plain"], found["direct"]
     return lambda b: {name: (lambda take: lambda: measure(b, take(b)))(take) for name, take in found.items()}
@@ -159,6 +164,18 @@ def log_cpu(b):
         n = int(300_000_000 * b.scale)
         return take(b, n, 65536)[1] / n * 1e9
     return subjects(measure, plain=False)(b)
+
+
+@row("log-lost", "bytes of 40 MB that are in no file in the end, less than is kept", "bytes",
+     [("svc-shim", "<=", 0, None), ("svc-shim, plain", "<=", 0, None)])
+def log_lost(b):
+    def measure(b, take):
+        n = int(40_000_000 * b.scale) // 100 * 100
+        take(b, n, 65536)
+        said = re.compile(rb"abcdefghijklmnopqrstuvwxyz[a-z]*(?=\n)")
+        return n - sum(len(text) + 1 for folder, _, names in os.walk(b.folder) for name in names
+                       for text in said.findall(open(os.path.join(folder, name), "rb").read()))
+    return subjects(measure)(b)
 
 
 @row("log-steady", "100,000 lines of 100 bytes a second, each its own write: share of a core", "%",

@@ -1,0 +1,224 @@
+"""peer: the small interface that every supervisor in peer_*.py has, and how one is measured by it.
+
+A Peer is made for N services in an empty folder; `define` writes its definitions, `launch` starts it, and the others
+are commands as people type them. A service is `tiny SLOTS I`, which notes in slot I when it was exec'ed.
+"""
+
+import mmap
+import os
+import signal
+import statistics
+import struct
+import subprocess
+import time
+
+from bench import Missing
+import shimproto  # makes this process the reaper of orphans
+
+LIMIT = 120
+
+
+def family():
+    """All that descends from here."""
+    found, new = set(), [os.getpid()]
+    while new:
+        new = [q for p in new for q in shimproto.children(p) if q not in found]
+        found.update(new)
+    return found
+
+
+def reap(root):
+    """Orphans that have ended; the end of ROOT is for its own Popen."""
+    try:
+        while (about := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and about.si_pid != root.pid:
+            os.waitpid(about.si_pid, 0)
+    except ChildProcessError:
+        pass
+
+
+class Peer:
+    name = ""
+    most = None  # services, if it has a limit of its own
+    needs = ()   # programs
+    bare = False  # no supervisor at all
+
+    def __init__(self, b, n):
+        self.b, self.n, self.folder = b, n, b.folder
+        for program in self.needs:
+            b.program(program)
+        if self.most and n > self.most:
+            raise Missing(f"{self.most:,} services are compiled in")
+        self.slots = os.path.join(self.folder, "slots")
+        with open(self.slots, "wb") as f:
+            f.truncate(16 * n)
+        with open(self.slots, "rb") as f:
+            self.map = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+
+    # ---- what each of them says for itself ----
+
+    def define(self):
+        raise NotImplementedError
+
+    def launch(self):
+        raise NotImplementedError
+
+    def status(self, i=None):
+        """The command that shows service I, or all."""
+        return None
+
+    def restart(self, i):
+        return None
+
+    def stop(self):
+        """Ends the supervisor and all services."""
+        self.root.send_signal(signal.SIGTERM)
+
+    # ---- what they have in common ----
+
+    def service(self, i):
+        return [self.b.built("tests/bench/tiny"), self.slots, str(i)]
+
+    def env(self):
+        return {"HOME": self.folder, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin:/command", "LANG": "C.UTF-8"}
+
+    def start(self, argv, **more):
+        self.root = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL, env=self.env(), cwd=self.folder, **more)
+
+    def run(self, argv):
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env=self.env(), cwd=self.folder, timeout=LIMIT, check=False)
+
+    def slot(self, i):
+        """(ns of the last exec, pid)"""
+        return struct.unpack_from("qq", self.map, 16 * i)
+
+    def pids(self):
+        return [self.slot(i)[1] for i in range(self.n)]
+
+    def until(self, condition, what):
+        end = time.monotonic() + LIMIT
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(f"no {what} within {LIMIT} s")
+            reap(self.root)
+            time.sleep(0.001)
+
+    def own(self):
+        """The pids of the supervisor, whatever it consists of."""
+        return family() - set(self.pids())
+
+
+def memory(pids):
+    """(PSS, private dirty) in KiB"""
+    pss = dirty = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+                for line in f:
+                    if line.startswith("Pss:"):
+                        pss += int(line.split()[1])
+                    elif line.startswith("Private_Dirty:"):
+                        dirty += int(line.split()[1])
+        except (ProcessLookupError, FileNotFoundError):
+            pass
+    return pss, dirty
+
+
+def activity(pids):
+    """(ns of CPU, how often it got the CPU)"""
+    cpu = turns = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
+                ns, _, times = f.read().split()
+                cpu, turns = cpu + int(ns), turns + int(times)
+        except (ProcessLookupError, FileNotFoundError):
+            pass
+    return cpu, turns
+
+
+def next_exec(peer, i, do):
+    """ms from what DO does to the next exec of service I."""
+    _, pid = peer.slot(i)
+    begun = time.monotonic_ns()
+    do(pid)
+    peer.until(lambda: peer.slot(i)[1] != pid and peer.slot(i)[0] > begun, "a new run")
+    return (peer.slot(i)[0] - begun) / 1e6
+
+
+def command_ms(peer, argv, times):
+    took = []
+    for _ in range(times):
+        begun = time.monotonic()
+        peer.run(argv)
+        took.append(1000 * (time.monotonic() - begun))
+    return statistics.median(took)
+
+
+def bury(spare):
+    """Ends what is left, by pid: all of it descends from here."""
+    for _ in range(200):
+        left = family() - spare
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        if not left:
+            return
+        time.sleep(0.01)
+
+
+def measure(peer, idle_s=0):
+    """A dict of figures of one life."""
+    found = {}
+    peer.define()
+    spare = family()
+    try:
+        begun = time.monotonic_ns()
+        peer.launch()
+        peer.until(lambda: all(peer.slot(i)[0] for i in range(peer.n)), "the first run of all")
+        found["start, ms"] = (max(peer.slot(i)[0] for i in range(peer.n)) - begun) / 1e6
+        time.sleep(3)
+        found["PSS, KiB"], found["private dirty, KiB"] = memory(peer.own())
+        if peer.bare:
+            found["each service, PSS KiB"] = memory(peer.pids())[0] / peer.n
+        if idle_s:
+            own = peer.own()
+            cpu, turns = activity(own)
+            time.sleep(idle_s)
+            cpu_then, turns_then = activity(own)
+            found["idle, wake-ups a minute"] = (turns_then - turns) * 60 / idle_s
+            found["idle, CPU ms a minute"] = (cpu_then - cpu) / 1e6 * 60 / idle_s
+        times = 1 if peer.n > 1000 else min(20, peer.n * 5)
+        which = [k * (peer.n // min(peer.n, times)) % peer.n for k in range(times)]
+        killed = []
+        for i in which:
+            while time.monotonic_ns() - peer.slot(i)[0] < 1_200_000_000:  # a run of over 1 s
+                time.sleep(0.01)
+            killed.append(next_exec(peer, i, lambda pid: os.kill(pid, signal.SIGKILL)))
+        found["kill to exec, median ms"] = statistics.median(killed)
+        if times > 1:
+            found["kill to exec, most ms"] = max(killed)
+        if peer.restart(0):
+            time.sleep(1.2)
+            found["restart to exec, ms"] = statistics.median(
+                next_exec(peer, i, lambda _, i=i: peer.run(peer.restart(i))) for i in which[:5])
+        if peer.status(0):
+            found["status of one, ms"] = command_ms(peer, peer.status(0), 5)
+            found["status of all, ms"] = command_ms(peer, peer.status(), 3)
+        begun = time.monotonic()
+        peer.stop()
+        peer.until(lambda: peer.root.poll() is not None and not any(os.path.exists(f"/proc/{p}") for p in peer.pids()),
+                   "the end of all")
+        found["stop, ms"] = 1000 * (time.monotonic() - begun)
+    finally:
+        peer.map.close()
+        bury(spare)
+    return found
