@@ -58,8 +58,11 @@ static void report(struct conf_at *at, enum diag_severity severity, const struct
         for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
                 if (parts[i])
                         strbuf_addf(&path, "%s%s", path.n ? "." : "", parts[i]);
-        struct diag_item *it = diag_add(at->diag, severity, place->file, place->line, place->column,
-                                        path.s, at->service, "%s", message);
+        bool again = at->service && diag_again(at->diag, place->file, place->line, place->column,
+                                               at->service, message);
+        struct diag_item *it = again ? NULL
+                                     : diag_add(at->diag, severity, place->file, place->line,
+                                                place->column, path.s, at->service, "%s", message);
         const struct conf_doc *doc = doc_of(at, place->file);
         if (it && doc)
                 it->source = conf_doc_line(doc, place->line);

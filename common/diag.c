@@ -73,7 +73,34 @@ struct diag_item *diag_add(struct diag *d, enum diag_severity severity, const ch
             .service = service ? xstrdup(service) : NULL,
             .message = printable(message, TEXT_MAX_BYTES),
         };
+        it->message_n = strlen(it->message);
         return it;
+}
+
+static bool is_again(const struct diag_item *it, const char *file, int line, int column,
+                     const char *service, const char *message)
+{
+        return it->line == line && it->column == column && it->service && str_eq(it->file, file) &&
+               !str_eq(it->service, service) && strlen(message) == it->message_n &&
+               strncmp(it->message, message, it->message_n) == 0;
+}
+
+bool diag_again(struct diag *d, const char *file, int line, int column, const char *service,
+                const char *message)
+{
+        _cleanup_free_ char *same = printable(message, TEXT_MAX_BYTES);
+        for (size_t i = 0; i < d->n; i++) {
+                struct diag_item *it = &d->v[i];
+                if (!is_again(it, file, line, column, service, same))
+                        continue;
+                it->others++;
+                char *text = xasprintf("%.*s (the same for %zu more service%s)", (int)it->message_n,
+                                       it->message, it->others, it->others == 1 ? "" : "s");
+                free(it->message);
+                it->message = text;
+                return true;
+        }
+        return false;
 }
 
 static int order(const struct diag_item *a, const struct diag_item *b)
@@ -103,6 +130,19 @@ static void sort_range(struct diag_item *v, struct diag_item *tmp, size_t n)
                 v[k++] = tmp[a++];
         while (b < n)
                 v[k++] = tmp[b++];
+}
+
+bool diag_rest(const struct diag *d, struct diag_item *ret, char buf[DIAG_REST_MAX])
+{
+        size_t listed = 0;
+        for (size_t i = 0; i < d->n; i++)
+                listed += d->v[i].severity == DIAG_ERROR;
+        snprintf(buf, DIAG_REST_MAX, "%zu more are not listed", d->left_out);
+        *ret = (struct diag_item){
+            .severity = d->errors > listed ? DIAG_ERROR : DIAG_WARNING,
+            .message = buf,
+        };
+        return d->left_out > 0;
 }
 
 void diag_sort(struct diag *d)

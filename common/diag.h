@@ -22,6 +22,8 @@ struct diag_item {
         char *service;    /* the service that it costs, or NULL for all of the file */
         char *message;    /* what is wrong and, in parentheses, what to do */
         char *source;     /* the source line, or NULL */
+        size_t message_n; /* bytes of it that say what is wrong; the rest says for how many others */
+        size_t others;    /* services that it costs too (diag_again) */
 };
 
 struct diag {
@@ -39,6 +41,16 @@ void diag_done(struct diag *d);
 struct diag_item *diag_add(struct diag *d, enum diag_severity severity, const char *file, int line,
                            int column, const char *path, const char *service, const char *fmt, ...)
     PRINTF_LIKE(8, 9);
+
+/* The same at the same place costs another service: what `defaults` or an alias says is wrong once, however many
+ * services have it. False if there is no such message yet: it has to be added. */
+bool diag_again(struct diag *d, const char *file, int line, int column, const char *service,
+                const char *message);
+
+/* What was left out as one more message, which says how many they are: fills RET, whose text is in BUF. False
+ * if nothing was. */
+#define DIAG_REST_MAX 64
+bool diag_rest(const struct diag *d, struct diag_item *ret, char buf[DIAG_REST_MAX]);
 
 /* Sorts by file, line, column; messages without a place come first. */
 void diag_sort(struct diag *d);

@@ -27,6 +27,7 @@ enum exit_status {
         STATUS_NO_SERVICE = 4,
         STATUS_NO_DAEMON = 5,
         STATUS_TIMED_OUT = 6,
+        STATUS_CHANGES = 10, /* `plan`: a reload would change something */
         STATUS_INTERRUPTED = 130,
 };
 

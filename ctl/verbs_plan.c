@@ -8,8 +8,10 @@
 
 #include "common/conf.h"
 #include "common/policy.h"
+#include "ctl/await.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
+#include "ctl/plan.h"
 #include "ctl/reload.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
@@ -45,19 +47,12 @@ static json_t *item_json(const struct diag_item *it)
 static json_t *diag_json(const struct diag *d)
 {
         json_t *list = json_array();
-        size_t listed = 0;
-        for (size_t i = 0; i < d->n; i++) {
+        struct diag_item rest;
+        char text[DIAG_REST_MAX];
+        for (size_t i = 0; i < d->n; i++)
                 json_array_append_new(list, item_json(&d->v[i]));
-                listed += d->v[i].severity == DIAG_ERROR;
-        }
-        if (d->left_out == 0)
+        if (!diag_rest(d, &rest, text))
                 return list;
-        char message[64];
-        snprintf(message, sizeof(message), "%zu more are not listed", d->left_out);
-        const struct diag_item rest = {
-            .severity = d->errors > listed ? DIAG_ERROR : DIAG_WARNING,
-            .message = message,
-        };
         json_t *last = item_json(&rest);
         json_object_set_new(last, "left_out", json_integer((json_int_t)d->left_out));
         json_array_append_new(list, last);
@@ -71,7 +66,12 @@ static void diag_from_json(struct diag *d, const json_t *list)
         json_t *o;
         json_array_foreach(list, i, o)
         {
-                int64_t line = 0, column = 0;
+                int64_t line = 0, column = 0, left_out = 0;
+                if (jget_int(o, "left_out", &left_out)) {
+                        d->left_out += (size_t)MAX(left_out, 0);
+                        d->errors += str_eq(jget_string(o, "severity"), "error");
+                        continue;
+                }
                 bool warning = str_eq(jget_string(o, "severity"), "warning");
                 const char *message = jget_string(o, "message"), *source = jget_string(o, "source");
                 jget_int(o, "line", &line);
@@ -172,164 +172,118 @@ int verb_check(struct ctl *ctl)
 
 /* ---- plan and reload ---- */
 
-/* How each action of a Change is shown. NULL: not at all. */
-static const struct look {
-        const char *action, *sign, *will, *done;
-        enum style style;
-} looks[] = {
-    {"add", "+", "add and start", "added", STYLE_GREEN},
-    {"remove", "-", "stop and remove", "removed", STYLE_RED},
-    {"restart", "~", "restart", "restarted", STYLE_YELLOW},
-    {"live", "~", "change without a restart", "changed without a restart", STYLE_CYAN},
-    {"nothing", "~", "take note, nothing to do", "noted, nothing to do", STYLE_DIM},
-    {"invalid", "!", "not usable", "not usable", STYLE_RED},
-    {"unchanged", NULL, NULL, NULL, STYLE_PLAIN},
-};
-
-static const struct look *find_look(const char *action)
+/* Before anything else is: what is changed, then what is wrong. */
+static void print_plan(struct ctl *ctl, const json_t *reply, struct diag *diag)
 {
-        static const struct look other = {"", "?", "change", "changed", STYLE_PLAIN};
-        for (size_t i = 0; i < ARRAY_SIZE(looks); i++)
-                if (str_eq(looks[i].action, action))
-                        return &looks[i];
-        return &other;
-}
-
-static void add_value(struct strbuf *out, const struct ctl *ctl, const char *value,
-                      enum style style)
-{
-        _cleanup_free_ char *safe = ctl_safe(ctl, value ? value : "(not set)");
-        strbuf_addf(out, "%s%s%s", term_on(ctl->term.color, style), safe,
-                    term_off(ctl->term.color, style));
-}
-
-static void add_diffs(struct strbuf *out, const struct ctl *ctl, const json_t *diffs)
-{
-        size_t i;
-        json_t *d;
-        json_array_foreach(diffs, i, d)
-        {
-                _cleanup_free_ char *path = ctl_safe(ctl, jget_string(d, "path"));
-                strbuf_addf(out, "    %s: ", path);
-                add_value(out, ctl, jget_string(d, "before"), STYLE_RED);
-                strbuf_add(out, ctl->term.tty && text_utf8() ? " → " : " -> ");
-                add_value(out, ctl, jget_string(d, "after"), STYLE_GREEN);
-                strbuf_addc(out, '\n');
-        }
-}
-
-/* What is wrong with a service is told once: with its place and source below, if it is there. */
-static bool is_told(const struct diag *d, const char *service)
-{
-        for (size_t i = 0; i < d->n; i++)
-                if (d->v[i].severity == DIAG_ERROR && str_eq(d->v[i].service, service))
-                        return true;
-        return false;
-}
-
-/* Returns whether there was something to say. */
-static bool add_change(struct strbuf *out, const struct ctl *ctl, const json_t *c, bool done,
-                       const struct diag *diag)
-{
-        const struct look *k = find_look(jget_string(c, "action"));
-        if (!k->sign)
-                return false;
-        _cleanup_free_ char *name = ctl_safe(ctl, jget_string(c, "name"));
-        bool told = is_told(diag, jget_string(c, "name"));
-        _cleanup_free_ char *error = ctl_safe(ctl, told ? NULL : jget_string(c, "error"));
-        strbuf_addf(out, "%s%s %s%s: %s%s%s\n", term_on(ctl->term.color, k->style), k->sign, name,
-                    term_off(ctl->term.color, k->style), done ? k->done : k->will,
-                    *error ? ": " : "", error);
-        /* Of a service that is new all of it would be a difference. */
-        if (!str_eq(k->action, "add"))
-                add_diffs(out, ctl, json_object_get(c, "diffs"));
-        return true;
-}
-
-/* Returns whether there was something to say. */
-static bool add_account(struct strbuf *out, const struct ctl *ctl, const json_t *diffs, bool done)
-{
-        if (json_array_size(diffs) == 0)
-                return false;
-        const struct look *k = find_look("live");
-        strbuf_addf(out, "%s%s the account%s: %s\n", term_on(ctl->term.color, k->style), k->sign,
-                    term_off(ctl->term.color, k->style), done ? "changed" : "change");
-        add_diffs(out, ctl, diffs);
-        return true;
-}
-
-static size_t add_changes(struct strbuf *out, const struct ctl *ctl, const json_t *reply, bool done,
-                          struct diag *diag)
-{
-        size_t i, shown = 0;
-        json_t *c;
-        diag_from_json(diag, json_object_get(reply, "diagnostics"));
-        shown += add_account(out, ctl, json_object_get(reply, "account"), done);
-        json_array_foreach(json_object_get(reply, "changes"), i, c) shown +=
-            add_change(out, ctl, c, done, diag);
-        if (shown == 0)
-                strbuf_add(out, done ? "nothing has changed\n" : "nothing to do\n");
-        return shown;
-}
-
-/* *RET: the answer, owned by the caller. */
-static int show_changes(struct ctl *ctl, const char *method, json_t **ret, size_t *ret_shown)
-{
-        int status = client_ask(ctl, method, NULL, ret);
-        if (status)
-                return status;
-        struct diag diag = {0};
         _cleanup_strbuf_ struct strbuf out = {0};
-        *ret_shown = add_changes(&out, ctl, *ret, str_eq(method, "Reload"), &diag);
+        diag_from_json(diag, json_object_get(reply, "diagnostics"));
+        plan_add(&out, ctl, reply, diag);
         if (!ctl->json && !ctl->quiet)
                 ctl_write(ctl, out.s, out.n);
-        print_diag(ctl, &diag);
+        print_diag(ctl, diag);
+        ctl_flush(ctl);
+}
+
+/* *RET: the answer, owned by the caller; NULL if there is none. */
+static int plan(struct ctl *ctl, json_t **ret)
+{
+        struct diag diag = {0};
+        *ret = NULL;
+        int status = client_ask(ctl, "Plan", NULL, ret);
+        if (status)
+                return status;
+        print_plan(ctl, *ret, &diag);
         status = diag.errors ? STATUS_REFUSED : STATUS_DONE;
         diag_done(&diag);
         return status;
 }
 
-static int run(struct ctl *ctl, const char *method)
+int reload_plan(struct ctl *ctl, bool *ret_changes)
 {
-        json_t *reply = NULL;
-        size_t shown;
-        int status = show_changes(ctl, method, &reply, &shown);
-        if (reply)
-                ctl_json(ctl, reply);
+        json_t *reply;
+        int status = plan(ctl, &reply);
+        *ret_changes = plan_changes(reply);
+        json_decref(reply);
         return status;
 }
 
 int verb_plan(struct ctl *ctl)
 {
-        return run(ctl, "Plan");
+        json_t *reply;
+        int status = plan(ctl, &reply);
+        if (status == STATUS_DONE && plan_changes(reply))
+                status = STATUS_CHANGES;
+        if (reply)
+                ctl_json(ctl, reply);
+        return status;
 }
 
-int verb_reload(struct ctl *ctl)
+/* Those whose change has an end that is awaited; of the others svcd tells at once or not at all. */
+static json_t *changed_names(const json_t *reply)
 {
-        return run(ctl, "Reload");
+        json_t *names = json_array(), *c;
+        size_t i;
+        json_array_foreach(json_object_get(reply, "changes"), i, c)
+        {
+                const char *action = jget_string(c, "action");
+                if (!str_eq(action, "unchanged") && !str_eq(action, "invalid") &&
+                    !str_eq(action, "nothing") && jget_string(c, "name"))
+                        json_array_append(names, json_object_get(c, "name"));
+        }
+        return names;
+}
+
+/* The rest of the answers to Reload, after the first. */
+static int await_changes(struct await *a, const json_t *first)
+{
+        json_t *names = changed_names(first);
+        json_array_extend(a->progress.names, names);
+        json_decref(names);
+        return await_all(a, ctl_wait_until(a->ctl));
+}
+
+/* The answer with all results becomes part of DOCUMENT. */
+static int reload(struct ctl *ctl, bool wait, json_t *document)
+{
+        struct await a;
+        struct diag diag = {0};
+        _cleanup_reply_ struct reply first = {0};
+        int status = await_init(&a, ctl, json_array());
+        if (status == STATUS_DONE) {
+                client_send(&a.client, "Reload", NULL, wait);
+                status = await_reply(&a, ctl_answer_by(ctl), &first);
+        }
+        if (status == STATUS_DONE) {
+                print_plan(ctl, first.parameters, &diag);
+                await_take(&a, first.parameters);
+                status = first.continues ? await_changes(&a, first.parameters) : a.status;
+                json_object_update(document, first.parameters);
+                json_object_set(document, "results", a.results);
+        }
+        if (status == STATUS_DONE && diag.errors)
+                status = STATUS_REFUSED;
+        diag_done(&diag);
+        await_done(&a);
+        return status;
 }
 
 int reload_now(struct ctl *ctl, json_t *document)
 {
-        json_t *reply = NULL;
-        size_t shown;
-        int status = show_changes(ctl, "Reload", &reply, &shown);
-        if (reply) {
-                json_object_update(document, reply);
+        int status = reload(ctl, true, document);
+        if (json_object_get(document, "changes")) {
                 json_object_set_new(document, "applied", json_true());
                 ctl_json(ctl, json_incref(document));
         }
-        json_decref(reply);
         json_decref(document);
         return status;
 }
 
-int reload_plan(struct ctl *ctl, bool *ret_changes)
+int verb_reload(struct ctl *ctl)
 {
-        json_t *reply = NULL;
-        size_t shown = 0;
-        int status = show_changes(ctl, "Plan", &reply, &shown);
-        *ret_changes = shown > 0;
-        json_decref(reply);
+        json_t *document = json_object();
+        int status = reload(ctl, !options_get(&ctl->options, "no-wait"), document);
+        if (json_object_get(document, "changes"))
+                ctl_json(ctl, json_incref(document));
+        json_decref(document);
         return status;
 }

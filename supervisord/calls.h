@@ -25,6 +25,7 @@ enum call_kind {
         CALL_PLAIN,
         CALL_OPERATIONS,
         CALL_REQUESTED, /* until what is asked for is on record */
+        CALL_RELOAD,    /* as OPERATIONS, with `more`; the definitions are in use already */
         CALL_WAIT,
         CALL_EVENTS,
         CALL_UPGRADE
@@ -37,7 +38,7 @@ struct call {
         json_t *params;
         bool more, oneway;
 
-        /* OPERATIONS: ids first_op … first_op + n - 1, one for each name */
+        /* OPERATIONS, RELOAD: ids first_op … first_op + n - 1, one for each name */
         uint64_t first_op;
         struct strv names; /* REQUESTED, WAIT, EVENTS: the services meant; EVENTS: none = all */
         size_t left;
@@ -78,6 +79,7 @@ void calls_restart(struct call *call);
 void calls_enable(struct call *call);
 void calls_disable(struct call *call);
 void calls_rollback(struct call *call);
+void calls_reload(struct call *call);
 void calls_signal(struct call *call);
 void calls_wait(struct call *call);
 /* Of one that waits for states: no longer than until AT_MS. */

@@ -7,8 +7,9 @@
 #include "supervisord/daemon.h"
 
 static const char *const kinds[] = {
-    [CALL_PLAIN] = "plain", [CALL_OPERATIONS] = "operations", [CALL_REQUESTED] = "requested",
-    [CALL_WAIT] = "wait",   [CALL_EVENTS] = "events",         [CALL_UPGRADE] = "upgrade",
+    [CALL_PLAIN] = "plain",   [CALL_OPERATIONS] = "operations", [CALL_REQUESTED] = "requested",
+    [CALL_WAIT] = "wait",     [CALL_EVENTS] = "events",         [CALL_UPGRADE] = "upgrade",
+    [CALL_RELOAD] = "reload",
 };
 
 /* Points in time are CLOCK_MONOTONIC, which goes on. */
@@ -59,6 +60,7 @@ bool callstate_known(const json_t *o)
         switch (find_kind(json_string_value(json_object_get(o, "kind")))) {
         case CALL_OPERATIONS:
         case CALL_REQUESTED:
+        case CALL_RELOAD:
                 return names > 0 && left > 0 && left <= (json_int_t)names &&
                        json_array_size(json_object_get(o, "results")) == names;
         case CALL_WAIT:

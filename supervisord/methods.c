@@ -9,7 +9,6 @@
 #include "common/jsontext.h"
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
-#include "supervisord/definitions.h"
 #include "supervisord/ports.h"
 #include "supervisord/view.h"
 #include "supervisord/why.h"
@@ -79,23 +78,6 @@ static void plan(struct call *call)
         core_plan_free(p);
         conf_unref(conf);
         diag_done(&diag);
-}
-
-static void reload(struct call *call)
-{
-        struct daemon *d = call->c->d;
-        if (d->stopping) {
-                call_refuse(call, "svcd is shutting down");
-                return;
-        }
-        struct core_plan *p = NULL;
-        struct conf *before = conf_ref(d->conf);
-        definitions_reload(d, &p);
-        call_reply(call, json_pack("{s:o, s:o, s:o}", "changes", view_changes(p), "account",
-                                   view_account_changes(before, d->conf), "diagnostics",
-                                   view_diagnostics(&d->diag)));
-        conf_unref(before);
-        core_plan_free(p);
 }
 
 static struct core_service *one(struct call *call, const char *name)
@@ -216,7 +198,7 @@ static const struct method {
     {VARLINK_INTERFACE ".Rollback", calls_rollback},
     {VARLINK_INTERFACE ".Signal", calls_signal},
     {VARLINK_INTERFACE ".Plan", plan},
-    {VARLINK_INTERFACE ".Reload", reload},
+    {VARLINK_INTERFACE ".Reload", calls_reload},
     {VARLINK_INTERFACE ".Show", show},
     {VARLINK_INTERFACE ".Checks", checks},
     {VARLINK_INTERFACE ".ShowAccount", show_account},

@@ -1,5 +1,5 @@
-/* operations.c: Start, Stop, Restart, Enable, Disable, Rollback and Signal: requests become events of the
- * core, its replies become answers. The core decides how each ends. */
+/* operations.c: Start, Stop, Restart, Enable, Disable, Rollback, Reload and Signal: requests become events of
+ * the core, its replies become answers. The core decides how each ends. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +7,12 @@
 #include "common/clock.h"
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
+#include "supervisord/definitions.h"
 #include "supervisord/methods.h"
 #include "supervisord/proc.h"
 #include "supervisord/rollback.h"
+#include "supervisord/view.h"
+#include "supervisord/view_account.h"
 
 static json_t *result(const char *name, const char *outcome, const char *text,
                       const struct core_service *s)
@@ -115,6 +118,87 @@ void calls_rollback(struct call *call)
         operate(call, names, wait, CORE_EV_ROLLBACK, undo);
 }
 
+/* ---- Reload ---- */
+
+/* What the changes lead to may take a while. */
+static bool is_awaited(enum core_change_kind kind)
+{
+        return kind == CORE_CHANGE_ADD || kind == CORE_CHANGE_REMOVE || kind == CORE_CHANGE_LIVE ||
+               kind == CORE_CHANGE_RESTART || kind == CORE_CHANGE_START || kind == CORE_CHANGE_STOP;
+}
+
+static json_t *reload_results(json_t *results)
+{
+        return json_pack("{s:[], s:[], s:[], s:o}", "changes", "account", "diagnostics", "results",
+                         results);
+}
+
+/* The ends of all changes; what is gone already has ended. */
+static void await_changes(struct call *call, const struct core_plan *p, json_t *done)
+{
+        struct daemon *d = call->c->d;
+        for (size_t i = 0; i < p->n; i++) {
+                const struct core_change *ch = &p->v[i];
+                struct core_service *s = core_find(d->core, ch->name);
+                if (!is_awaited(ch->kind))
+                        continue;
+                if (!s) {
+                        json_array_append_new(done, result(ch->name, "ok", "removed", NULL));
+                        continue;
+                }
+                struct core_event ev = {.type = CORE_EV_AWAIT,
+                                        .op = daemon_op(d),
+                                        .uid = call->c->uid,
+                                        .change = (int)ch->kind};
+                if (call->names.n == 0)
+                        call->first_op = ev.op;
+                strv_add(&call->names, ch->name);
+                daemon_post(d, s, &ev);
+        }
+}
+
+static void reply_reloaded(struct call *call, const struct core_plan *p, const struct conf *before)
+{
+        struct daemon *d = call->c->d;
+        json_t *results = json_array();
+        if (call->more)
+                await_changes(call, p, results);
+        json_t *reply = json_pack("{s:o, s:o, s:o, s:o}", "changes", view_changes(p), "account",
+                                  view_account_changes(before, d->conf), "diagnostics",
+                                  view_diagnostics(&d->diag), "results", results);
+        call->left = call->names.n;
+        if (call->left == 0) {
+                call_reply(call, reply);
+                return;
+        }
+        const struct client *c = call->c;
+        call->results = json_array();
+        for (size_t i = 0; i < call->names.n; i++)
+                json_array_append_new(call->results, json_null());
+        server_reply(call->c, reply, true);
+        if (!c->ended)
+                call_stay(call, CALL_RELOAD);
+}
+
+void calls_reload(struct call *call)
+{
+        struct daemon *d = call->c->d;
+        if (d->stopping) {
+                call_refuse(call, "svcd is shutting down");
+                return;
+        }
+        if (call->more && !call_may_stay(call))
+                return;
+        struct core_plan *p = NULL;
+        struct conf *before = conf_ref(d->conf);
+        definitions_reload(d, &p);
+        reply_reloaded(call, p, before);
+        conf_unref(before);
+        core_plan_free(p);
+}
+
+/* ---- answers ---- */
+
 static const char *outcome_name(enum core_outcome o)
 {
         static const char *const names[] = {"ok", "nothing", "refused", "failed", "superseded"};
@@ -124,7 +208,8 @@ static const char *outcome_name(enum core_outcome o)
 static struct call *find_call(const struct server *s, uint64_t op)
 {
         for (struct call *c = s->calls; c; c = c->next)
-                if ((c->kind == CALL_OPERATIONS || c->kind == CALL_REQUESTED) &&
+                if ((c->kind == CALL_OPERATIONS || c->kind == CALL_REQUESTED ||
+                     c->kind == CALL_RELOAD) &&
                     op >= c->first_op && op < c->first_op + c->names.n)
                         return c;
         return NULL;
@@ -179,6 +264,14 @@ void methods_reply(struct daemon *d, const struct core_effect *fx)
                 return;
         }
         call->left--;
+        if (call->kind == CALL_RELOAD) {
+                json_t *reply = reload_results(json_pack("[o]", r));
+                if (call->left > 0)
+                        server_reply(call->c, reply, true);
+                else
+                        call_reply(call, reply);
+                return;
+        }
         if (call->more && call->left > 0) {
                 server_reply(call->c, json_pack("{s:[o]}", "results", r), true);
                 return;

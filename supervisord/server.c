@@ -467,7 +467,15 @@ void server_reply(struct client *c, json_t *parameters, bool continues)
         if (!c->ended)
                 varlink_add_reply(&c->out, parameters, continues);
         json_decref(parameters);
-        queued(c, continues ? SERVER_BEHIND_MAX : SERVER_OUT_MAX);
+        queued(c, SERVER_OUT_MAX);
+}
+
+void server_tell(struct client *c, json_t *parameters)
+{
+        if (!c->ended)
+                varlink_add_reply(&c->out, parameters, true);
+        json_decref(parameters);
+        queued(c, SERVER_BEHIND_MAX);
 }
 
 void server_reply_text(struct client *c, const char *parameters)

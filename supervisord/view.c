@@ -97,23 +97,32 @@ json_t *view_checks(const struct core_service *s, int64_t now_ms)
         return list;
 }
 
+static json_t *view_diagnostic(const struct diag_item *it)
+{
+        json_t *o = json_object();
+        json_object_set_new(o, "severity",
+                            json_string(it->severity == DIAG_ERROR ? "error" : "warning"));
+        json_object_set_new(o, "file", view_text(it->file));
+        json_object_set_new(o, "line", it->line ? json_integer(it->line) : json_null());
+        json_object_set_new(o, "column", it->column ? json_integer(it->column) : json_null());
+        json_object_set_new(o, "path", view_text(it->path));
+        json_object_set_new(o, "service", view_text(it->service));
+        json_object_set_new(o, "message", view_text(it->message));
+        json_object_set_new(o, "source", view_text(it->source));
+        return o;
+}
+
 json_t *view_diagnostics(const struct diag *diag)
 {
+        struct diag_item rest;
+        char text[DIAG_REST_MAX];
         json_t *list = json_array();
-        for (size_t i = 0; i < diag->n; i++) {
-                const struct diag_item *it = &diag->v[i];
-                json_t *o = json_object();
-                json_object_set_new(o, "severity",
-                                    json_string(it->severity == DIAG_ERROR ? "error" : "warning"));
-                json_object_set_new(o, "file", view_text(it->file));
-                json_object_set_new(o, "line", it->line ? json_integer(it->line) : json_null());
-                json_object_set_new(o, "column",
-                                    it->column ? json_integer(it->column) : json_null());
-                json_object_set_new(o, "path", view_text(it->path));
-                json_object_set_new(o, "service", view_text(it->service));
-                json_object_set_new(o, "message", view_text(it->message));
-                json_object_set_new(o, "source", view_text(it->source));
-                json_array_append_new(list, o);
+        for (size_t i = 0; i < diag->n; i++)
+                json_array_append_new(list, view_diagnostic(&diag->v[i]));
+        if (diag_rest(diag, &rest, text)) {
+                json_t *last = view_diagnostic(&rest);
+                json_object_set_new(last, "left_out", json_integer((json_int_t)diag->left_out));
+                json_array_append_new(list, last);
         }
         return list;
 }
@@ -179,25 +188,34 @@ static json_t *diff_text(const struct core_diff *diff, bool after)
         return view_text(value);
 }
 
+static json_t *view_change(const struct core_change *c)
+{
+        json_t *o = json_object(), *diffs = json_array(), *because = json_array();
+        for (size_t i = 0; i < c->diffs_n; i++) {
+                const struct core_diff *d = &c->diffs[i];
+                json_t *x = json_object();
+                json_object_set_new(x, "path", view_text(d->path));
+                json_object_set_new(x, "before", diff_text(d, false));
+                json_object_set_new(x, "after", diff_text(d, true));
+                json_array_append_new(diffs, x);
+                if (d->decides)
+                        json_array_append_new(because, view_text(d->path));
+        }
+        json_object_set_new(o, "name", json_string(c->name));
+        json_object_set_new(o, "action", json_string(core_change_name(c->kind)));
+        json_object_set_new(o, "diffs", diffs);
+        json_object_set_new(o, "because", because);
+        json_object_set_new(o, "note", view_text(c->note));
+        json_object_set_new(o, "pid", c->pid ? json_integer(c->pid) : json_null());
+        json_object_set_new(o, "error", view_text(c->error));
+        return o;
+}
+
 json_t *view_changes(const struct core_plan *plan)
 {
         json_t *list = json_array();
-        for (size_t i = 0; i < plan->n; i++) {
-                const struct core_change *c = &plan->v[i];
-                json_t *o = json_object(), *diffs = json_array();
-                for (size_t k = 0; k < c->diffs_n; k++) {
-                        json_t *x = json_object();
-                        json_object_set_new(x, "path", view_text(c->diffs[k].path));
-                        json_object_set_new(x, "before", diff_text(&c->diffs[k], false));
-                        json_object_set_new(x, "after", diff_text(&c->diffs[k], true));
-                        json_array_append_new(diffs, x);
-                }
-                json_object_set_new(o, "name", json_string(c->name));
-                json_object_set_new(o, "action", json_string(core_change_name(c->kind)));
-                json_object_set_new(o, "diffs", diffs);
-                json_object_set_new(o, "error", view_text(c->error));
-                json_array_append_new(list, o);
-        }
+        for (size_t i = 0; i < plan->n; i++)
+                json_array_append_new(list, view_change(&plan->v[i]));
         return list;
 }
 
@@ -212,8 +230,7 @@ json_t *view_origin(const struct conf_origin *origin)
             xasprintf("%s:%d%s", origin->place.file, origin->place.line, of[origin->source]));
 }
 
-/* Like conf_print, without the values that are secrets. */
-static char *print_environment(const struct conf_env *env)
+char *view_print_environment(const struct conf_env *env)
 {
         struct strbuf b = {0};
         strbuf_addc(&b, '{');
@@ -231,7 +248,8 @@ static char *print_setting(const struct conf_service *def, enum conf_setting set
         bool masked = false;
         for (size_t i = 0; setting == SETTING_environment && i < def->environment.n; i++)
                 masked |= secret_is(def->environment.v[i].name, def->environment.v[i].value);
-        return masked && !secrets ? print_environment(&def->environment) : conf_print(def, setting);
+        return masked && !secrets ? view_print_environment(&def->environment)
+                                  : conf_print(def, setting);
 }
 
 json_t *view_settings(const struct daemon *d, const struct core_service *s, bool secrets)

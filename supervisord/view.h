@@ -25,6 +25,8 @@ json_t *view_changes(const struct core_plan *plan);
 /* What its checks are like, with their last results. */
 json_t *view_checks(const struct core_service *s, int64_t now_ms);
 json_t *view_settings(const struct daemon *d, const struct core_service *s, bool secrets);
+/* Like conf_print, without the values that are secrets. Caller frees. */
+char *view_print_environment(const struct conf_env *env);
 /* NULL and a message in *ret_error (caller frees) if the environment cannot be built. */
 json_t *view_environment(const struct daemon *d, const struct core_service *s, bool secrets,
                          char **ret_error);

@@ -59,6 +59,14 @@ static void add_diff(json_t *list, const char *path, char *before, char *after)
         free(after);
 }
 
+/* NULL = there is no such rule. */
+static char *rule_text(const struct policy *p, enum policy_setting s)
+{
+        if (p && s == POLICY_environment && p->environment.n)
+                return view_print_environment(&p->environment);
+        return p ? policy_print(p, s) : NULL;
+}
+
 json_t *view_account_changes(const struct conf *before, const struct conf *after)
 {
         json_t *list = json_array();
@@ -70,8 +78,7 @@ json_t *view_account_changes(const struct conf *before, const struct conf *after
         for (int i = 0; i < POLICY_COUNT; i++) {
                 enum policy_setting s = (enum policy_setting)i;
                 _cleanup_free_ char *path = rule_path(s);
-                add_diff(list, path, before->policy ? policy_print(before->policy, s) : NULL,
-                         after->policy ? policy_print(after->policy, s) : NULL);
+                add_diff(list, path, rule_text(before->policy, s), rule_text(after->policy, s));
         }
         return list;
 }

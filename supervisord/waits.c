@@ -160,7 +160,7 @@ void calls_events(struct call *call)
                 return;
         }
         const struct client *c = call->c;
-        server_reply(call->c, json_pack("{s:o}", "events", old), true);
+        server_tell(call->c, json_pack("{s:o}", "events", old));
         if (!c->ended)
                 call_stay(call, CALL_EVENTS);
 }
@@ -174,6 +174,6 @@ void methods_event(struct daemon *d, const char *service, json_t *event)
                         continue;
                 if (call->names.n > 0 && (!service || !strv_has(&call->names, service)))
                         continue;
-                server_reply(call->c, json_pack("{s:[O]}", "events", event), true);
+                server_tell(call->c, json_pack("{s:[O]}", "events", event));
         }
 }

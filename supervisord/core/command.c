@@ -249,6 +249,26 @@ static void executable(struct svc *x)
         hold_clear(x, CORE_HOLD_FAILURES);
 }
 
+/* How does end what new definitions have begun? */
+static void await(struct svc *x, const struct core_event *ev)
+{
+        const struct core_service *s = &x->s;
+        bool up = s->actual == CORE_RUNNING || s->actual == CORE_RELOADING;
+        if (s->actual == CORE_DOWN)
+                reply(x, ev, CORE_OK,
+                      s->holds & CORE_HOLD_REMOVED ? xstrdup("removed")
+                                                   : xasprintf("not started (%s)", text_held(s)));
+        else if (up && !order_must_stop(x) && !run_out_of_date(x, x->digest))
+                reply(x, ev, CORE_OK,
+                      xasprintf("changed without a restart (pid %lld kept)", (long long)s->pid));
+        else if (s->actual == CORE_WAITING && order_blocked(x))
+                reply(x, ev, CORE_OK, order_waiting_text(x));
+        else if (s->actual == CORE_LISTENING && !x->replace)
+                reply(x, ev, CORE_OK, demand_text(x));
+        else
+                op_add(x, ev->op, ev->change == CORE_CHANGE_RESTART ? OP_APPLY_RESTART : OP_APPLY);
+}
+
 void command(struct svc *x, const struct core_event *ev)
 {
         bool down = ev->type == CORE_EV_STOP || ev->type == CORE_EV_DISABLE;
@@ -275,6 +295,9 @@ void command(struct svc *x, const struct core_event *ev)
                 break;
         case CORE_EV_ROLLBACK:
                 rollback(x, ev);
+                break;
+        case CORE_EV_AWAIT:
+                await(x, ev);
                 break;
         default: /* CORE_EV_EXECUTABLE */
                 executable(x);

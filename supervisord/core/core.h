@@ -352,6 +352,7 @@ enum core_event_type {
         CORE_EV_ENABLE,
         CORE_EV_DISABLE,
         CORE_EV_EXECUTABLE, /* the program's file has changed */
+        CORE_EV_AWAIT, /* nothing is asked for: how does end what core_apply has begun (change)? */
         CORE_EV_ROLLBACK, /* conf: of the last good definition, or NULL: text says why not; undo: back to
                                what the files say, conf being that (borrowed in both cases) */
         /* from the shim */
@@ -434,6 +435,7 @@ struct core_event {
         struct conf *conf;
         bool undo;
         enum core_alert alert;
+        int change; /* AWAIT: enum core_change_kind */
 };
 
 /* ---- effects ---- */
@@ -529,14 +531,20 @@ struct core_change {
                 CORE_CHANGE_REMOVE,
                 CORE_CHANGE_LIVE,
                 CORE_CHANGE_RESTART,
-                CORE_CHANGE_INVALID /* keeps its last good definition, if it has one */
+                CORE_CHANGE_INVALID, /* keeps its last good definition, if it has one */
+                CORE_CHANGE_START,   /* it is down, and what kept it down is over */
+                CORE_CHANGE_STOP,    /* by its own definition, or because of what it requires */
         } kind;
+        /* Of one that is added or removed: what its own definition says. */
         struct core_diff {
                 const char *path; /* setting, or "environment.FOO"; static or owned by the plan */
                 char *before, *after; /* NULL = not set */
+                bool decides;         /* it is what the change is made for */
         } * diffs;
         size_t diffs_n;
+        int64_t pid;       /* of the main process now; 0 = none */
         const char *error; /* INVALID */
+        const char *note;  /* what the diffs do not say, or NULL: why it is (not) started, stopped */
 };
 struct core_plan {
         struct core_change *v;

@@ -39,7 +39,17 @@
 #define HOLDS_PERSON                                                                               \
         (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION | CORE_HOLD_REMOVED)
 
-enum op_kind { OP_START, OP_RESTART, OP_ENABLE, OP_STOP, OP_DISABLE, OP_ROLLBACK };
+/* APPLY: what comes of new definitions, whatever that is. */
+enum op_kind {
+        OP_START,
+        OP_RESTART,
+        OP_ENABLE,
+        OP_STOP,
+        OP_DISABLE,
+        OP_ROLLBACK,
+        OP_APPLY,
+        OP_APPLY_RESTART
+};
 
 struct op {
         uint64_t id;
@@ -253,6 +263,7 @@ const char *text_window(const struct conf_service *def, char buf[CONF_DURATION_M
 struct line text_exited(const struct svc *x, const struct core_exit *e);
 char *text_failures(const struct svc *x); /* how the last runs failed; those that read alike once */
 const char *text_held(const struct core_service *s); /* "disabled: failures", "stopped", … */
+const char *text_holds(unsigned holds);              /* the same */
 const char *text_start_path(const struct svc *x, int stage,
                             int resource); /* that a stage is about, or NULL */
 bool text_no_restart(const struct conf_service *def, const struct core_exit *e);
@@ -407,6 +418,21 @@ void demand_count(struct svc *x, const struct core_event *ev);
 
 /* ---- command.c ---- */
 void command(struct svc *x, const struct core_event *ev);
+
+/* ---- foresee.c: who will be kept down ---- */
+struct foreseen {
+        const char *name;
+        const struct conf_service *def; /* in use then; NULL: there is none */
+        unsigned holds;
+        bool up; /* something of it runs now */
+        /* filled by foresee: because of one that it requires it is stopped; is not started */
+        bool stops, waits;
+        const struct foreseen *by; /* that one */
+};
+void foresee(struct foreseen *v, size_t n); /* sorted by name */
+bool foreseen_stopped(const struct foreseen *f); /* were it up, it would not stay so */
+bool foreseen_kept(const struct foreseen *f);    /* it is not started */
+char *foreseen_text(const struct foreseen *f); /* why: "disabled: definition"; of one that is kept */
 
 /* ---- apply.c ---- */
 enum apply_class apply_classify(const struct svc *x, const struct conf *conf,

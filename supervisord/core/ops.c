@@ -8,7 +8,7 @@
 
 static bool wants_up(enum op_kind kind)
 {
-        return kind == OP_START || kind == OP_RESTART || kind == OP_ENABLE || kind == OP_ROLLBACK;
+        return kind != OP_STOP && kind != OP_DISABLE;
 }
 
 void op_add(struct svc *x, uint64_t id, enum op_kind kind)
@@ -53,7 +53,7 @@ static char *running_text(const struct svc *x, enum op_kind kind, bool reloaded)
         long long pid = x->s.pid;
         if (reloaded)
                 return xasprintf("reloaded (pid %lld kept)", pid);
-        if (kind == OP_RESTART)
+        if (kind == OP_RESTART || kind == OP_APPLY_RESTART)
                 return xasprintf("restarted (pid %lld)", pid);
         if (kind == OP_ROLLBACK)
                 return xasprintf("started with the definition that is in use now (pid %lld)", pid);
@@ -74,10 +74,20 @@ void op_running(struct svc *x, bool reloaded)
         }
 }
 
+static void end_applied(struct svc *x, const char *text)
+{
+        op_end_kind(x, OP_APPLY, CORE_OK, text);
+        op_end_kind(x, OP_APPLY_RESTART, CORE_OK, text);
+}
+
 void op_down(struct svc *x)
 {
         op_end_kind(x, OP_STOP, CORE_OK, "stopped");
         op_end_kind(x, OP_DISABLE, CORE_OK, "disabled");
+        if (!x->ops.n || !(x->s.holds & HOLDS_YIELD))
+                return; /* a run has failed: op_failed tells how */
+        _cleanup_free_ char *text = xasprintf("stopped (%s)", text_held(&x->s));
+        end_applied(x, x->s.holds & CORE_HOLD_REMOVED ? "stopped and removed" : text);
 }
 
 static char *what_next(const struct svc *x)
@@ -137,14 +147,17 @@ void op_blocked(struct svc *x)
         if (!x->ops.n)
                 return;
         _cleanup_free_ char *text = order_waiting_text(x);
+        end_applied(x, text);
         op_end(x, true, CORE_FAILED, text);
 }
 
 /* ---- a svcd that takes over from one that lives ---- */
 
 static const char *const kind_names[] = {
-    [OP_START] = "start", [OP_RESTART] = "restart", [OP_ENABLE] = "enable",
-    [OP_STOP] = "stop",   [OP_DISABLE] = "disable", [OP_ROLLBACK] = "rollback",
+    [OP_START] = "start",     [OP_RESTART] = "restart",
+    [OP_ENABLE] = "enable",   [OP_STOP] = "stop",
+    [OP_DISABLE] = "disable", [OP_ROLLBACK] = "rollback",
+    [OP_APPLY] = "apply",     [OP_APPLY_RESTART] = "apply-restart",
 };
 
 json_t *core_pending(const struct core *c)

@@ -51,17 +51,22 @@ const char *core_state_name(const struct core_service *s)
         }
 }
 
+const char *text_holds(unsigned holds)
+{
+        if (holds & CORE_HOLD_INVALID)
+                return "its definition has an error";
+        if (holds & CORE_HOLD_DEFINITION)
+                return "disabled: definition";
+        if (holds & CORE_HOLD_COMMAND)
+                return "disabled: command";
+        if (holds & CORE_HOLD_FAILURES)
+                return "disabled: failures";
+        return holds & CORE_HOLD_DONE ? "ended" : "stopped";
+}
+
 const char *text_held(const struct core_service *s)
 {
-        if (s->holds & CORE_HOLD_INVALID)
-                return "its definition has an error";
-        if (s->holds & CORE_HOLD_DEFINITION)
-                return "disabled: definition";
-        if (s->holds & CORE_HOLD_COMMAND)
-                return "disabled: command";
-        if (s->holds & CORE_HOLD_FAILURES)
-                return "disabled: failures";
-        return s->holds & CORE_HOLD_DONE ? "ended" : "stopped";
+        return text_holds(s->holds);
 }
 
 const char *core_cause_name(enum core_cause cause)

@@ -380,7 +380,7 @@ class Crash(SvcdTest):
             s = self.running("a")
             self.assertEqual((s["pid"], s["run"]), (pid, 1))
             self.assertIn("no longer defined; `svcctl reload` stops it", s["note"])
-            self.assertIn("- a: stop and remove", self.svcctl("plan").out)
+            self.assertIn("- a: stop and remove", self.svcctl("plan", status=10).out)
         os.kill(pid, signal.SIGKILL)  # its definition is known as before
         pid = self.new_run("a", pid)["pid"]
         self.svcctl("reload")
@@ -427,7 +427,7 @@ class Crash(SvcdTest):
         pid = self.running("a")["pid"]
         self.written("deaf")
         self.config("services: {b: {command: sleep 1000}}\n")
-        self.svcctl("reload")
+        self.svcctl("reload", "--no-wait")
         self.in_state("a", "stopping")
         self.crash()
         self.gone(pid)

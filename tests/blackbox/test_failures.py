@@ -221,7 +221,7 @@ class CannotStart(SvcdTest):
         self.start()
         resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (1000, 1000))
         self.config("services: {c: {command: sleep 1, limits: {files: 2000}}}\n")
-        self.svcctl("reload")
+        self.assertIn("c: cannot start: limits.files 2000", self.svcctl("reload", status=1).err)
         s = self.until(lambda: (s := self.service("c"))["last_exit"] and s, what="a failed start")
         self.assertEqual(s["last_exit"]["text"], "cannot start: limits.files 2000: Operation not permitted")
         self.logged("c", r'start failed run=1 stage=limits error="Operation not permitted" setting=limits.files value=2000')

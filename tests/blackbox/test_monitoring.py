@@ -165,7 +165,7 @@ class Monitoring(SvcdTest):
         self.start()
         pid = self.running("a")["pid"]
         self.config("services: {a: {command: sleep 1000, monitoring: ['true', {tcp: 1, start_delay: 1h}]}}")
-        plan = self.svcctl("plan").out
+        plan = self.svcctl("plan", status=10).out
         self.assertIn("monitoring.checks", plan)
         self.svcctl("reload")
         self.health("ok")

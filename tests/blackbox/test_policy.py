@@ -160,14 +160,24 @@ class Gives(PolicyTest):
             self.assertFalse(v.call("GetInfo")["parameters"]["info"]["definitions_changed"])
             self.policy('environment: {V: "2"}\nmax: {services: 8}\n')
             self.assertTrue(v.call("GetInfo")["parameters"]["info"]["definitions_changed"])
-        plan = self.svcctl("plan").out
+        plan = self.svcctl("plan", status=10).out
         self.assertIn("~ the account: change\n    policy.environment: {V: \"1\"} -> {V: \"2\"}\n"
                       "    policy.max.services: 9 -> 8\n", plan)
-        self.assertIn("~ a: restart\n    environment.V: 1 -> 2\n", plan)
+        self.assertIn("~ a: restart (because: environment.V)\n    environment.V: 1 -> 2\n", plan)
         self.assertEqual(self.service("a")["pid"], pid)
         self.svcctl("reload")
         new = self.new_run("a", pid)
         self.assertEqual(self.until(lambda: process_environment(new["pid"]), what="its environment")["V"], "2")
+
+    def test_its_secrets_are_not_in_a_plan(self):
+        self.policy("environment: {DB_PASSWORD: hunter1}\n")
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        self.running("a")
+        self.policy("environment: {DB_PASSWORD: hunter2}\n")
+        out = self.svcctl("plan", status=10).out
+        self.assertIn("~ a: restart (because: environment.DB_PASSWORD)", out)
+        self.assertNotIn("hunter", out + self.svcctl("reload").out)
 
     def test_a_svcd_of_an_unprivileged_account(self):
         nobody = pwd.getpwnam("nobody")
@@ -294,8 +304,8 @@ class Account(SvcdTest):
         self.start()
         self.assertRegex(self.svcctl("show").out, rf"start_concurrency +3 +{path}:1\n")
         self.config("services:\n  a: {command: sleep 1000}\n")
-        self.assertEqual(self.svcctl("plan").out, "~ the account: change\n    start_concurrency: 3 -> 8\n")
-        self.assertEqual(self.svcctl("reload").out, "~ the account: changed\n    start_concurrency: 3 -> 8\n")
+        self.assertEqual(self.svcctl("plan", status=10).out, "~ the account: change\n    start_concurrency: 3 -> 8\n")
+        self.assertEqual(self.svcctl("reload").out, "~ the account: change\n    start_concurrency: 3 -> 8\n")
         self.assertEqual(self.svcctl("plan").out, "nothing to do\n")
         self.assertRegex(self.svcctl("show").out, r"start_concurrency +8 +default\n")
         self.assertIn("takes at most one service", self.svcctl("show", "a", "b", status=2).err)

@@ -17,7 +17,7 @@ class Reload(SvcdTest):
         self.config("services:\n" + "".join(f"  {n}: {{{d}}}\n" for n, d in services.items()))
 
     def plan(self):
-        changes = json.loads(self.svcctl("--json", "plan").out)
+        changes = json.loads(self.run_svcctl("--json", "plan").out)
         if isinstance(changes, dict):
             changes = changes["changes"]
         return {c["name"]: c["action"] for c in changes if c["action"] != "unchanged"}
@@ -32,7 +32,7 @@ class Reload(SvcdTest):
         self.assertEqual(self.plan(), {"a": "restart", "b": "remove", "c": "add"})
         self.assertEqual({n: self.running(n)["pid"] for n in "ab"}, self.pids)
         self.assertNotIn("c", self.services())
-        text = self.svcctl("plan").out
+        text = self.svcctl("plan", status=10).out
         self.assertRegex(text, r"a\b.*restart")
         self.assertRegex(text, r"(?s)sleep 1000.*sleep 2000")
 

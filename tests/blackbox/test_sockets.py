@@ -176,7 +176,7 @@ class Sockets(SvcdTest):
         old, self.port = self.at, free_port()
         self.at = ("127.0.0.1", self.port)
         self.define()
-        self.assertIn("restart", self.svcctl("plan").out)
+        self.assertIn("restart", self.svcctl("plan", status=10).out)
         self.svcctl("reload")
         pid = self.new_run("web", first)["pid"]
         self.assertEqual(ask(self.at), pid)
@@ -226,7 +226,7 @@ class Sockets(SvcdTest):
                 sockets: ["127.0.0.1:{self.port}"]
                 restart: {{max_failures: 1}}
         """)
-        self.svcctl("reload")
+        self.svcctl("reload", status=1)
         self.in_state("web", "disabled")
         self.assertIn(f"Address already in use by service first (pid {pid}, ", self.service("web")["note"])
 

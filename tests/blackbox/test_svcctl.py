@@ -252,7 +252,7 @@ class Table(SvcdTest):
         self.config("services: {a: {command: sleep 1000, prot: 1}, b: {command: sleep 1000}}\n")
         for verb in ("plan", "reload"):
             r = self.svcctl(verb, status=1)
-            self.assertRegex(r.out, r"(?m)^! a: not usable$")
+            self.assertRegex(r.out, r"(?m)^! a: not usable, it goes on as it is$")
             self.assertRegex(r.err, r"services\.yaml:1:\d+: services\.a\.prot: ")
             self.assertEqual((r.out + r.err).count("services.a.prot"), 1)
 

@@ -139,7 +139,7 @@ class Services(UpgradeTest):
             s = self.running(name)
             self.assertEqual((s["pid"], s["run"]), (pids[name], 1))
         self.assertIn("no longer defined", self.service("a")["note"])
-        self.assertIn("- a: stop and remove", self.svcctl("plan").out)
+        self.assertIn("- a: stop and remove", self.svcctl("plan", status=10).out)
         self.svcctl("reload")
         self.until(lambda: "a" not in self.services(), what="a forgotten")
         self.assertEqual(self.running("b")["pid"], pids["b"])

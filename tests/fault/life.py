@@ -77,7 +77,7 @@ class Life(SvcdTest):
         self.gen += 1
         before = len(self.witness.runs("b"))
         self.define()
-        self.ctl("reload")
+        self.ctl("reload", "--no-wait")
         self.wait(lambda: len(self.witness.runs("b")) > before, "a run of b by its new definition")
         self.ctl("status")
         self.ctl("logs", "-n", "5", "a")

@@ -8,11 +8,14 @@ import os
 import re
 import shutil
 import tempfile
+import threading
+import time
 import unicodedata
 import unittest
 
 import ptyrun
-from mocksvcd import MockSvcd, error, reply, service
+import vtscreen
+from mocksvcd import MockSvcd, error, reply, result, service
 
 BIN = os.path.abspath(os.environ["SVCD_BIN"])
 SCREENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "screens")
@@ -79,11 +82,25 @@ class Screens(unittest.TestCase):
         self.addCleanup(self.mock.stop)
         self.mock.services = usual()
 
-    def run_svcctl(self, columns, *arguments, rows=50, **env):
+    def terminal(self, columns, rows, *arguments, **env):
         base = {"PATH": "/usr/bin:/bin", "HOME": "/home/a", "SVCD_ROOT": self.root, "TERM": "xterm",
                 "LC_ALL": "C.UTF-8", "TZ": "CET-1"}
         base.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
-        return ptyrun.run([os.path.join(BIN, "svcctl"), *arguments], columns, rows, {**base, **env})
+        return ptyrun.Terminal([os.path.join(BIN, "svcctl"), *arguments], columns, rows, {**base, **env})
+
+    def run_svcctl(self, columns, *arguments, rows=50, **env):
+        return self.terminal(columns, rows, *arguments, **env).finish()
+
+    def golden(self, name, text):
+        """Compares with screens/NAME; returns that."""
+        path = os.path.join(SCREENS, name)
+        if os.environ.get("UPDATE_SCREENS"):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        with open(path, encoding="utf-8") as f:
+            wanted = f.read()
+        self.assertEqual(text, wanted)
+        return wanted
 
     def screen(self, name, columns, *arguments, status=0, rows=50, **env):
         """Compares what appears with screens/NAME."""
@@ -91,13 +108,7 @@ class Screens(unittest.TestCase):
         text = text.replace(self.root, "/home/a/admin").replace("\x1b", "^[")
         text = re.sub(r"(since.*?)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(\w+\)", r"\1DATE TIME (AGE)", text)
         head = f"$ svcctl {' '.join(arguments)}   ({columns} columns)\n"
-        path = os.path.join(SCREENS, name)
-        if os.environ.get("UPDATE_SCREENS"):
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(head + text)
-        with open(path, encoding="utf-8") as f:
-            wanted = f.read()
-        self.assertEqual(head + text, wanted)
+        wanted = self.golden(name, head + text)
         self.assertEqual(got, status, text)
         if columns >= 80 and env.get("LC_ALL") != "C":
             for line in re.sub(r"\^\[\[[0-9;]*m", "", text).splitlines():
@@ -257,9 +268,89 @@ class Screens(unittest.TestCase):
         self.mock.on("Plan", reply({"changes": [{"name": "a", "action": "unchanged", "diffs": []}],
                                     "diagnostics": []}))
         self.screen("plan-nothing", 80, "plan")
-        self.mock.on("Reload", reply({"changes": [{"name": "a", "action": "restart", "diffs": [
-            {"path": "port", "before": "8300", "after": "8301"}]}], "diagnostics": []}))
+
+    PLAN = {"changes": [
+        {"name": "api", "action": "add", "pid": None, "note": None, "because": [], "diffs": [
+            {"path": "command", "before": None, "after": "bin/api --listen 8311"},
+            {"path": "port", "before": None, "after": "8311"}]},
+        {"name": "cache", "action": "stop", "pid": 4200, "because": ["enabled"], "note": None, "diffs": [
+            {"path": "enabled", "before": "true", "after": "false"}]},
+        {"name": "chat", "action": "restart", "pid": 4242, "note": None,
+         "because": ["command", "environment.API_TOKEN"], "diffs": [
+             {"path": "command", "before": "bin/mattermost --config config/config.json --port 8301",
+              "after": "bin/mattermost server --config config/config.json --port 8301"},
+             {"path": "stop.timeout", "before": "10s", "after": "30s"},
+             {"path": "environment.API_TOKEN", "before": "********", "after": "********"}]},
+        {"name": "mail", "action": "stop", "pid": 4201, "because": [], "diffs": [],
+         "note": "it requires cache, which is disabled: definition"},
+        {"name": "nightly", "action": "nothing", "pid": None, "because": [], "note": "stopped", "diffs": [
+            {"path": "command", "before": "bin/a", "after": "bin/b"}]},
+        {"name": "new", "action": "add", "pid": None, "because": [], "diffs": [],
+         "note": "it requires cache, which is disabled: definition"},
+        {"name": "odd", "action": "somersault", "pid": 1, "because": [], "note": None, "diffs": []},
+        {"name": "old", "action": "remove", "pid": 4202, "because": [], "note": None, "diffs": [
+            {"path": "command", "before": "bin/old", "after": None}]},
+        {"name": "older", "action": "remove", "pid": None, "because": [], "note": None, "diffs": []},
+        {"name": "redis", "action": "live", "pid": 4203, "because": [], "note": None, "diffs": [
+            {"path": "limits.memory", "before": None, "after": "512M"}]},
+        {"name": "shop", "action": "start", "pid": None, "because": [], "diffs": [],
+         "note": "until now: disabled: failures"},
+        {"name": "same", "action": "unchanged", "pid": 4204, "because": [], "note": None, "diffs": []},
+        {"name": "worker", "action": "invalid", "pid": 4205, "because": [], "note": None, "diffs": [],
+         "error": "its file has errors: /home/a/admin/config/services.d/worker.yaml"}],
+        "account": [{"path": "start_concurrency", "before": "8", "after": "4"}], "diagnostics": []}
+
+    def test_plan_with_reasons(self):
+        self.mock.on("Plan", reply(self.PLAN))
+        for columns in (80, 200):
+            self.screen(f"plan-{columns}", columns, "plan", status=10)
+        self.screen("plan-ascii", 80, "plan", "--no-color", status=10, LC_ALL="C")
+
+    def test_reload(self):
+        a = {"name": "a", "action": "restart", "diffs": [{"path": "port", "before": "8300", "after": "8301"}]}
+        nothing = {"changes": [], "account": [], "diagnostics": []}
+        self.mock.on("Reload", reply({"changes": [a], "diagnostics": []}))  # of an earlier version
         self.screen("reload", 80, "reload")
+        gone = {"name": "old", "action": "remove", "diffs": [], "pid": None}
+        self.mock.on("Reload", reply({**nothing, "changes": [{**a, "because": ["port"], "pid": 4242}, gone],
+                                      "results": [result("old", "removed", state="stopped")]}, True),
+                     reply({**nothing, "results": [
+                         result("a", "cannot start: exec bin/a: No such file or directory; next start in 1s",
+                                "failed", "backoff")]}))
+        self.screen("reload-results", 80, "reload", status=1)
+
+    def test_progress(self):
+        """What stands on the screen while it takes long, and that nothing of it is left."""
+        def since(seconds):
+            return time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime(time.time() - seconds))
+        self.write_log("chat", f"{since(60)} svcd started run=5\n{since(30)} out loading plugins\n"
+                               f"{since(20)} err compiling 17 of 40 \x1b[31massets\n")
+        self.mock.services = [
+            service("chat", "starting", pid=4250, since=since(61), note="waiting for port 8301 to be listened on"),
+            service("redis", pid=4242),
+            service("web-1", "waiting", since=since(61), note="waiting for chat (starting)"),
+            service("web-2", "stopping", pid=4251, since=since(61), note="what is left is killed in 8s; a long "
+                    "note that does not fit into the line of a terminal of eighty columns")]
+        for columns, rows in ((80, 24), (200, 50)):
+            ended = threading.Event()
+
+            def rest(_):
+                ended.wait(20)
+                return reply({"results": [result("chat", "started (pid 4250)", pid=4250)]}, True)
+            self.mock.on("Start", reply({"results": [result("redis", "already running (pid 4242)", "nothing")]}, True),
+                         rest, reply({"results": [result("web-1", "started (pid 4260)"),
+                                                  result("web-2", "superseded by a later stop", "superseded")]}))
+            t = self.terminal(columns, rows, "start", "redis", "chat", "web-*")
+            t.read_until(b"assets")
+            t.read_until(b"\x1b[J")
+            text = re.sub(r"\b[0-9]+(m[0-9]+)?s (?= |\()|, [0-9]+s", lambda m: re.sub("[0-9]", "N", m[0]),
+                          vtscreen.shown(t.data, columns, rows))
+            ended.set()
+            got, _ = t.finish()
+            after = vtscreen.shown(t.data, columns, rows)
+            self.golden(f"progress-{columns}", f"$ svcctl start redis chat web-*   ({columns}x{rows}, under way)\n"
+                        f"{text}----\n{after}")
+            self.assertEqual(got, 1)
 
     def test_why(self):
         line = {"time": "2026-11-20T11:16:00.123+01:00"}

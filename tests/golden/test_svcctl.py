@@ -364,12 +364,17 @@ class Actions(Case):
         t.type("\x03")
         status, text = t.finish()
         self.assertEqual(status, 130)
-        self.assertIn("the action goes on; look with `svcctl status`", text)
+        self.assertIn("no longer waiting for web; the action goes on; look with `svcctl status web`", text)
         t = ptyrun.Terminal([SVCCTL, "restart", "web"], env=self.env)
         t.read_until(b"redis: started")
         t.type("\x03")
         status, text = t.finish()
         self.assertIn("look with `svcctl status web`", text)
+        t = ptyrun.Terminal([SVCCTL, "--root", self.root, "restart", "web-*", "it's"], env=self.env)
+        t.read_until(b"redis: started")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertIn(f"look with `svcctl --root {self.root} status 'web-*' 'it'\\''s'`", text)
 
     def test_wait(self):
         m = self.mock()

@@ -67,7 +67,7 @@ static const struct {
      "a conf | a disarm | a signal TERM"},
     {account_variable, true, CORE_CHANGE_RESTART, "environment.FOO", NULL, "bar",
      "a conf | a disarm | a signal TERM"},
-    {off, true, CORE_CHANGE_LIVE, "enabled", "true", "false", "a conf | a disarm | a signal TERM"},
+    {off, true, CORE_CHANGE_STOP, "enabled", "true", "false", "a conf | a disarm | a signal TERM"},
     {other_command, false, CORE_CHANGE_NOTHING, "command", "./a", "./other", ""},
     {interval, false, CORE_CHANGE_LIVE, "stop.timeout", "10s", "5s", ""},
 };
@@ -235,7 +235,7 @@ static void changed_cures_failures(void **state)
                 struct conf_service *def = defs_add(b.conf, "a");
                 def->restart_max_failures.v = 1;
                 edits[i](b.conf, def);
-                assert_int_equal(planned(&b, &p)->kind, CORE_CHANGE_RESTART);
+                assert_int_equal(planned(&b, &p)->kind, CORE_CHANGE_START);
                 core_plan_free(p);
                 bench_apply(&b);
                 expect_fx(&b, "a spawn 2");

@@ -1,0 +1,143 @@
+/* await: waiting for results; see await.h.
+ */
+#include "ctl/await.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/jget.h"
+#include "ctl/text.h"
+
+int await_init(struct await *a, struct ctl *ctl, json_t *names)
+{
+        *a = (struct await){.ctl = ctl, .client.fd = -1, .results = json_array()};
+        progress_init(&a->progress, ctl, names);
+        int status = client_open(&a->client, ctl);
+        if (status == STATUS_DONE)
+                client_detachable();
+        return status;
+}
+
+void await_done(struct await *a)
+{
+        client_close(&a->client);
+        progress_done(&a->progress);
+        json_decref(a->results);
+}
+
+static bool is_good(const char *outcome)
+{
+        return str_eq(outcome, "ok") || str_eq(outcome, "nothing");
+}
+
+static void print_result(struct await *a, json_t *r)
+{
+        struct ctl *ctl = a->ctl;
+        const char *who = jget_string(r, "name");
+        _cleanup_free_ char *name = ctl_safe(ctl, who);
+        _cleanup_free_ char *text = ctl_safe(ctl, jget_string(r, "text"));
+        json_array_append(a->results, r);
+        if (who)
+                progress_ended(&a->progress, who);
+        if (is_good(jget_string(r, "outcome"))) {
+                ctl_say(ctl, "%s: %s", name, text);
+        } else {
+                ctl_warn(ctl, "%s: %s", name, text);
+                a->status = ctl->status = STATUS_REFUSED;
+        }
+}
+
+void await_take(struct await *a, const json_t *parameters)
+{
+        size_t i;
+        json_t *r;
+        json_array_foreach(json_object_get(parameters, "results"), i, r) print_result(a, r);
+        ctl_flush(a->ctl);
+}
+
+/* The members of a failure's document: what has ended before. */
+static json_t *so_far(const struct await *a)
+{
+        return json_pack("{s:O}", "results", a->results);
+}
+
+/* " web-1 'db-*'" → "web-1, db-*": for a sentence. */
+static char *listed(const struct await *a)
+{
+        _cleanup_free_ char *words = progress_words(&a->progress);
+        struct strbuf b = {0};
+        for (const char *p = words; *p; p++)
+                if (*p != ' ')
+                        strbuf_addc(&b, *p);
+                else if (b.n)
+                        strbuf_add(&b, ", ");
+        if (!b.n)
+                strbuf_add(&b, "the rest");
+        return strbuf_take(&b);
+}
+
+/* The command that looks again, which can be pasted: "svcctl status web". */
+static char *look_again(const struct await *a)
+{
+        _cleanup_free_ char *words = progress_words(&a->progress);
+        struct strbuf b = {0};
+        strbuf_add(&b, "svcctl ");
+        if (options_get(&a->ctl->options, "root")) {
+                strbuf_add(&b, "--root ");
+                text_add_shell(&b, a->ctl->paths.root);
+                strbuf_addc(&b, ' ');
+        }
+        strbuf_addf(&b, "status%s", words);
+        return strbuf_take(&b);
+}
+
+/* The wait ends before the action does. */
+static int leave(struct await *a, int r)
+{
+        struct ctl *ctl = a->ctl;
+        const char *verb = ctl->command->verb;
+        _cleanup_free_ char *command = look_again(a), *names = listed(a);
+        _cleanup_free_ char *look = ctl_safe(ctl, command), *who = ctl_safe(ctl, names);
+        if (r == -EINTR)
+                return ctl_fail_with(
+                    ctl, STATUS_INTERRUPTED, "interrupted", so_far(a),
+                    "%s: no longer waiting for %s; the action goes on; look with `%s`", verb, who,
+                    look);
+        if (r == -ETIMEDOUT)
+                return ctl_fail_with(
+                    ctl, STATUS_TIMED_OUT, "timed-out", so_far(a),
+                    "%s: timed out waiting for %s; the action goes on; look with `%s`", verb, who,
+                    look);
+        if (r == -ECONNRESET)
+                return ctl_fail_with(
+                    ctl, STATUS_NO_DAEMON, "connection-lost", so_far(a),
+                    "%s: svcd has gone away while waiting for %s; the services go on; look "
+                    "with `%s`",
+                    verb, who, look);
+        return client_lost(&a->client, ctl, r, so_far(a));
+}
+
+int await_reply(struct await *a, int64_t deadline_ms, struct reply *ret)
+{
+        int r = progress_next(&a->progress, &a->client, deadline_ms, ret);
+        if (r < 0)
+                return leave(a, r);
+        if (!ret->error)
+                return STATUS_DONE;
+        json_t *extra = json_array_size(a->results) ? so_far(a) : NULL;
+        int status = client_error(&a->client, a->ctl, ret, extra);
+        return MAX(status, a->status);
+}
+
+int await_all(struct await *a, int64_t deadline_ms)
+{
+        for (bool more = true; more;) {
+                _cleanup_reply_ struct reply reply = {0};
+                int status = await_reply(a, deadline_ms, &reply);
+                if (status)
+                        return status;
+                await_take(a, reply.parameters);
+                more = reply.continues;
+        }
+        return a->status;
+}
