@@ -42,7 +42,7 @@ class Ps(SvcdTest):
     def all_there(self):
         """Each of them has become the program that it is to be."""
         lines = sorted(command_line(p) for p in descendants(self.shim_of(self.service("tree")["pid"])))
-        return [line.split()[-1] for line in lines if "python" not in line] == ["1002", "1000", "1000", "1001"]
+        return [line.split()[-1] for line in lines if line and "python" not in line] == ["1002", "1000", "1000", "1001"]
 
     def ps(self, *names):
         return {s["name"]: s for s in json.loads(self.svcctl("--json", "ps", *names).out)}
