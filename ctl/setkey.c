@@ -35,9 +35,26 @@ static const struct conf_setting_info *find_short(const char *group)
         return path ? find(path) : NULL;
 }
 
+/* "limits.memory, limits.cpu, …" of a group that is no key itself; NULL: it is no group. */
+static char *keys_of(const char *group)
+{
+        struct strbuf b = {0};
+        size_t n = strlen(group);
+        for (size_t i = 0; i < SETTING_COUNT; i++)
+                if (strncmp(conf_settings[i].path, group, n) == 0 &&
+                    conf_settings[i].path[n] == '.')
+                        strbuf_addf(&b, "%s%s", b.n ? ", " : "", conf_settings[i].path);
+        return b.n ? strbuf_take(&b) : NULL;
+}
+
 static int unknown(const char *key, char **ret_error)
 {
         const char *names[SETTING_COUNT];
+        _cleanup_free_ char *keys = keys_of(key);
+        if (keys) {
+                *ret_error = xasprintf("%s: a group of keys: %s", key, keys);
+                return -EINVAL;
+        }
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 names[i] = conf_settings[i].path;
         const char *near = diag_suggest(key, names, SETTING_COUNT);
