@@ -15,15 +15,13 @@ static const struct yedit_mark *mark_of(const struct yedit *e, const struct ynod
         return NULL;
 }
 
-/* The newline at the end of a block depends on what follows it. */
+/* A block at the end of a file whose last line has no end gets one when something is written behind it. */
 static bool same_text(const struct ynode *old, const struct ynode *now)
 {
-        size_t a = strlen(old->value), b = strlen(now->value);
-        while (old->block && a > 0 && old->value[a - 1] == '\n')
-                a--;
-        while (old->block && b > 0 && now->value[b - 1] == '\n')
-                b--;
-        return a == b && memcmp(old->value, now->value, a) == 0 && old->plain == now->plain;
+        size_t n = strlen(old->value);
+        bool ended = old->block && strncmp(old->value, now->value, n) == 0 &&
+                     strcmp(now->value + n, "\n") == 0 && !str_ends(old->value, "\n");
+        return old->plain == now->plain && (strcmp(old->value, now->value) == 0 || ended);
 }
 
 /* Pair I of NOW is the one that MARK brings. */

@@ -307,6 +307,12 @@ static void test_renaming(void **state)
 static void test_written_in_another_way(void **state)
 {
         (void)state;
+        /* the empty line would become a part of the text above it */
+        refused(REMOVE, "s:\n  a: |+\n    x\n  b: 1\n\n  c: 2\n", "s/b", NULL,
+                "without changing more");
+        becomes(REMOVE, "s:\n  a: |\n    x\n  b: 1\n\n  c: 2\n", "s/b", NULL,
+                "s:\n  a: |\n    x\n\n  c: 2\n");
+        becomes(SET, "s:\n  a: |\n    x", "s/b", "1", "s:\n  a: |\n    x\n  b: 1\n");
         refused(SET, "s:\n  ? a\n  : 1\n", "s/b", "2", "cannot be changed here");
         refused(REMOVE, "s:\n  ? a\n  : 1\n  ? b\n  : 2\n", "s/a", NULL, "cannot be changed here");
         refused(SET, "s: &x\n", "s/a", "2", "has an anchor (&x) and no value");
