@@ -12,7 +12,7 @@
 #include "common/clock.h"
 #include "common/conf.h"
 
-#define LOCK_MS 5000
+#define LOCK_MS 20000
 
 int deffile_read(const char *path, struct deffile *ret)
 {

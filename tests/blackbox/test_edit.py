@@ -256,10 +256,10 @@ class Files(Edit):
     def test_several_at_once(self):
         self.config(FILE)
         running = [subprocess.Popen([SVCCTL, "add", f"n{i}", "--", "x"], env=self.environment(), cwd=self.home,
-                                    stdout=subprocess.DEVNULL) for i in range(10)]
-        self.assertEqual([p.wait(30) for p in running], [0] * 10)
+                                    stdout=subprocess.DEVNULL) for i in range(6)]
+        self.assertEqual([p.wait(30) for p in running], [0] * 6)
         self.assertTrue(self.text().startswith(FILE))
-        for i in range(10):
+        for i in range(6):
             self.assertIn(f"  n{i}:\n    command: x\n", self.text())
 
 
