@@ -172,7 +172,7 @@ class Scripts(Edit):
         self.assertEqual(self.text(), FILE.replace("  a:", "  alpha:").replace("[a]", "[alpha]"))
         self.running("alpha")
         self.gone(old)
-        self.assertNotIn("a", self.services())
+        self.until(lambda: "a" not in self.services(), what="the end of a")
         self.svcctl("rename", "alpha", "b", status=1)
         self.svcctl("rename", "nobody", "c", status=4)
         self.svcctl("rename", "alpha", "B", status=2)
@@ -188,7 +188,7 @@ class Scripts(Edit):
         self.gone(pid)
         self.assertEqual(self.text(), FILE[:FILE.index("\n  b:")])
         self.svcctl("remove", "*", "--yes")
-        self.assertEqual(self.services(), {})
+        self.until(lambda: self.services() == {}, what="the end of all services")
         self.assertEqual(self.text(), "# what runs here\nservices:\n  # the first\n")
         self.svcctl("remove", "b", "--yes", status=4)
 
