@@ -110,3 +110,20 @@ void status_rows_done(struct status_rows *r)
         free(r->v);
         *r = (struct status_rows){0};
 }
+
+char *status_row_note(const struct status_row *r)
+{
+        const char *note = r->note;
+        if (r->changed && r->error)
+                return xasprintf("runs with its last good definition: %s", r->error);
+        if (!note || !*note)
+                note = r->status_text;
+        if (!note || !*note)
+                note = r->annotation;
+        return xstrdup(note ? note : "");
+}
+
+bool status_row_unwell(const struct status_row *r)
+{
+        return str_eq(r->health, "failing") || str_eq(r->health, "degraded");
+}

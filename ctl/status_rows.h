@@ -28,4 +28,10 @@ struct status_rows {
 int status_rows_parse(char *text, struct status_rows *ret);
 void status_rows_done(struct status_rows *r);
 
+/* Why it is as it is, else what it says itself, else what it is for: as svcd has it, not made safe. Caller frees. */
+char *status_row_note(const struct status_row *r);
+
+/* Whether its checks find fault with it. */
+bool status_row_unwell(const struct status_row *r);
+
 #endif

@@ -46,22 +46,6 @@ static const struct table_column columns[] = {
     {.title = "NOTE", .wraps = true},
 };
 
-/* Why it is as it is, else what it says itself, else what it is for. Safe text; caller frees. */
-static char *note_of(const struct ctl *ctl, const struct status_row *r)
-{
-        const char *note = r->note;
-        if (r->changed && r->error) {
-                _cleanup_free_ char *text =
-                    xasprintf("runs with its last good definition: %s", r->error);
-                return ctl_safe(ctl, text);
-        }
-        if (!note || !*note)
-                note = r->status_text;
-        if (!note || !*note)
-                note = r->annotation;
-        return ctl_safe(ctl, note);
-}
-
 enum form { AS_NUMBER, AS_DURATION, AS_BYTES };
 
 static void add_int(struct table *t, int64_t v, enum form form)
@@ -80,9 +64,9 @@ static void add_int(struct table *t, int64_t v, enum form form)
 static void add_row(struct table *t, const struct ctl *ctl, const struct status_row *r)
 {
         _cleanup_free_ char *name = ctl_safe(ctl, r->name), *state = ctl_safe(ctl, r->state);
-        _cleanup_free_ char *note = note_of(ctl, r);
+        _cleanup_free_ char *text = status_row_note(r), *note = ctl_safe(ctl, text);
         enum style style = term_state_style(state);
-        bool unwell = str_eq(r->health, "failing") || str_eq(r->health, "degraded");
+        bool unwell = status_row_unwell(r);
         table_add(t, name, style == STYLE_DIM ? STYLE_DIM : STYLE_PLAIN);
         table_add(t, state, unwell && style == STYLE_GREEN ? STYLE_YELLOW : style);
         add_int(t, r->pid, AS_NUMBER);

@@ -241,19 +241,9 @@ static void titles(const struct top *t, const struct layout *lay, struct strv *o
         end(&l, out);
 }
 
-/* Why it is as it is, else what it says itself, else what it is for. Caller frees. */
 static char *note_of(const struct status_row *s)
 {
-        const char *note = s->note;
-        if (s->changed && s->error) {
-                _cleanup_free_ char *text =
-                    xasprintf("runs with its last good definition: %s", s->error);
-                return safe(text);
-        }
-        if (!note || !*note)
-                note = s->status_text;
-        if (!note || !*note)
-                note = s->annotation;
+        _cleanup_free_ char *note = status_row_note(s);
         return safe(note);
 }
 
@@ -297,7 +287,7 @@ static void row(const struct top *t, const struct layout *lay, const struct top_
         const struct status_row *s = r->s;
         _cleanup_free_ char *name = safe(s->name), *state = safe(s->state), *note = note_of(s),
                             *health = safe(s->health);
-        bool unwell = str_eq(s->health, "failing") || str_eq(s->health, "degraded");
+        bool unwell = status_row_unwell(s);
         enum style style = term_state_style(state);
         bool calm = style != STYLE_RED && style != STYLE_YELLOW;
         /* All of the selected row is of one style. */
