@@ -22,7 +22,8 @@ enum account_state {
         ACCOUNT_SILENT, /* no answer in time, or none of the protocol */
 };
 
-#define ACCOUNTS_ASK_MAX 2 /* questions that are sent together */
+#define ACCOUNTS_ASK_MS  5000 /* by then whoever is well has answered, on a busy host too */
+#define ACCOUNTS_ASK_MAX 2    /* questions that are sent together */
 
 struct account {
         char *user, *run;

@@ -111,8 +111,11 @@ static void look_at_boot(struct gather *g)
                 what = "the user's systemd (svcd.service)";
         else if (there("/etc/runlevels/default/svcd.", user, ""))
                 what = "OpenRC";
-        else if (there("/etc/service/svcd-", user, "") || there("/service/svcd-", user, ""))
+        else if (there("/etc/service/svcd-", user, "") || there("/service/svcd-", user, "") ||
+                 there("/var/service/svcd-", user, ""))
                 what = "runit";
+        else if (there("/run/service/svcd-", user, ""))
+                what = "s6";
         else if (in_crontab())
                 what = "cron";
         f->boot = what ? xstrdup(what) : NULL;

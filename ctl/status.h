@@ -7,6 +7,9 @@
 #include "ctl/ctl.h"
 #include "ctl/status_look.h"
 
+/* Errors in the definitions, of svcd's Info (may be NULL). */
+size_t status_errors(const json_t *info);
+
 /* INFO may be NULL: appends what is wrong with the definitions ("definitions have changed: …"), a
  * line each. */
 void status_banner(const struct ctl *ctl, const json_t *info, struct strbuf *out);

@@ -12,17 +12,18 @@ bool status_runs(const char *state)
         return str_eq(state, "running") || str_eq(state, "reloading");
 }
 
-static size_t count_errors(const json_t *diagnostics)
+size_t status_errors(const json_t *info)
 {
         size_t i, n = 0;
         json_t *d;
-        json_array_foreach(diagnostics, i, d) n += str_eq(jget_string(d, "severity"), "error");
+        json_array_foreach(json_object_get(info, "errors"), i, d) n +=
+            str_eq(jget_string(d, "severity"), "error");
         return n;
 }
 
 void status_banner(const struct ctl *ctl, const json_t *info, struct strbuf *out)
 {
-        size_t errors = count_errors(json_object_get(info, "errors"));
+        size_t errors = status_errors(info);
         const char *on = term_on(ctl->term.color, STYLE_YELLOW);
         const char *off = term_off(ctl->term.color, STYLE_YELLOW);
         if (errors)

@@ -11,8 +11,7 @@
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 
-#define ASK_MS     5000 /* by then whoever is well has answered, on a busy host too */
-#define NOTES_MOST 4    /* services that are named in the note of an account */
+#define NOTES_MOST 4 /* services that are named in the note of an account */
 
 static const struct table_column columns[] = {
     {.title = "ACCOUNT"},
@@ -141,8 +140,8 @@ int verb_accounts(struct ctl *ctl)
         bool well = true;
         table_init(&table, columns, ARRAY_SIZE(columns));
         accounts_find(&all, ctl->paths.run);
-        accounts_overview(&all,
-                          clock_mono_ms() + (ctl->timeout_ms >= 0 ? ctl->timeout_ms : ASK_MS));
+        accounts_overview(&all, clock_mono_ms() +
+                                    (ctl->timeout_ms >= 0 ? ctl->timeout_ms : ACCOUNTS_ASK_MS));
         for (size_t i = 0; i < all.n; i++) {
                 struct account *a = &all.v[i];
                 struct sums sums;

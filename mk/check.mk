@@ -94,9 +94,9 @@ check-kernel: all $(HELPERS)
 # where the machine does not allow that.
 .PHONY: check-system
 check-system:
-	@DEB_BUILD_OPTIONS=nocheck WHAT=-b $(MAKE) --no-print-directory deb DEB=$(B)/deb-system >/dev/null || \
-		[ "$$(id -u)" != 0 ]
-	@$(RUN) command system -- tests/system/run $(B)/deb-system/svcd_$(VERSION)-1_*.deb $(T)
+	@tests/system/run prepare >/dev/null 2>&1 && DEB_BUILD_OPTIONS=nocheck WHAT=-b \
+		$(MAKE) --no-print-directory deb DEB=$(B)/deb-system >/dev/null; \
+		$(RUN) command system -- tests/system/run $(B)/deb-system/svcd_$(VERSION)-1_*.deb $(T)
 
 # Looks for new inputs: make fuzz TARGET=state SECONDS_=1800. What it finds stays in build-fuzz/ (new
 # inputs in build-fuzz/corpus/NAME, the one that broke something as crash-… in build-fuzz/found).

@@ -6,6 +6,8 @@ EXAMPLES := $(wildcard conf/examples/*.yaml)
 userunitdir ?= $(prefix)/lib/systemd/user
 USER_UNITS   := packaging/systemd/svcd.service
 SYSTEM_UNITS := $(filter-out $(USER_UNITS),$(wildcard packaging/systemd/*.service))
+# For what is not systemd: to be copied from the examples.
+INIT_FILES := openrc/svcd runit/svcd/run runit/svcd/log/run s6/svcd/run s6/svcd/timeout-kill cron/crontab.example
 MAN1 := $(wildcard man/*.1)
 MAN5 := $(wildcard man/*.5)
 MAN7 := $(wildcard man/*.7)
@@ -32,6 +34,9 @@ install: all
 		$(DESTDIR)$(pkgdatadir)
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
+	for f in $(INIT_FILES); do $(INSTALL) -d $(DESTDIR)$(docdir)/examples/$${f%/*} && \
+		$(INSTALL) -m $$([ -x packaging/$$f ] && echo 755 || echo 644) packaging/$$f \
+		$(DESTDIR)$(docdir)/examples/$$f || exit; done
 	$(INSTALL) -m 644 packaging/completions/svcctl.bash $(DESTDIR)$(bashcompdir)/svcctl
 	$(INSTALL) -m 644 packaging/completions/_svcctl $(DESTDIR)$(zshcompdir)
 	$(INSTALL) -m 644 packaging/completions/svcctl.fish $(DESTDIR)$(fishcompdir)

@@ -38,8 +38,37 @@ class Own(SvcdTest):
         one, = json.loads(found.out)
         self.assertEqual((one["uid"], one["svcd"], one["pid"]), (os.geteuid(), "up", self.svcd.pid))
         self.assertEqual({s["name"] for s in one["services"]}, {"web", "broken"})
+        self.one_of_metrics()
         upgraded, = json.loads(self.svcctl("--json", "upgrade", "--all-accounts").out)
         self.assertEqual((upgraded["pid"], upgraded["error"]), (self.svcd.pid, None))
+
+
+    def one_of_metrics(self):
+        file = f"{self.tmp}/svcd.prom"
+        self.assertEqual(self.svcctl("metrics", "-o", file).out, "")
+        with open(file, encoding="utf-8") as f:
+            text = f.read()
+        self.assertEqual(os.stat(file).st_mode & 0o777, 0o644 & ~self.umask())
+        self.assertEqual(os.path.exists(file + ".tmp"), False)
+        # Each family once, with its samples behind it.
+        families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+        self.assertEqual(len(families), len(set(families)))
+        family = None
+        for line in text.splitlines():
+            if line.startswith("# TYPE "):
+                family = line.split()[2]
+            elif not line.startswith("#"):
+                self.assertRegex(line, rf'^{family}\{{account="[^"]+"(,\w+="[^"]*")*\}} [0-9.]+$')
+        if shutil.which("promtool"):
+            p = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+            self.assertEqual((p.returncode, p.stderr), (0, ""))
+        self.svcctl("metrics", "-o", f"{self.tmp}/none/x", status=1)
+
+    @staticmethod
+    def umask():
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root, to be several users")
@@ -113,6 +142,7 @@ class All(SvcdTest):
             self.assertEqual(table.returncode, 3)
             self.assertRegex(table.stdout, r"(?m)^acct2 +[0-9.]+ +\S+ +1/2 .* broken disabled$")
             self.of_another_account(found)
+            self.measured()
             self.upgraded(found)
             self.one_is_silent()
             self.one_lies()
@@ -125,6 +155,13 @@ class All(SvcdTest):
             status = self.inside("--root", f"{self.tmp}/h{n}/admin", "--json", "status", "web")
             pids = [s["pid"] for s in found[f"acct{n}"]["services"] if s["name"] == "web"]
             self.assertEqual([s["pid"] for s in json.loads(status.stdout)], pids)
+
+    def measured(self):
+        text = self.inside("metrics").stdout
+        for n, up in ((1, 1), (2, 1), (3, 1), (4, 0)):
+            self.assertIn(f'svcd_up{{account="acct{n}"}} {up}\n', text)
+        self.assertIn('svcd_services{account="acct2",state="disabled"} 1\n', text)
+        self.assertIn('svcd_service_up{account="acct3",service="web"} 1\n', text)
 
     def upgraded(self, found):
         p = self.inside("upgrade", "--all-accounts")

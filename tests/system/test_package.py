@@ -284,6 +284,30 @@ class Package(unittest.TestCase):
         self.systemctl(ALICE, "start")
         self.up("alice")
 
+    def kept_by(self, user, kind, supervise, down):
+        """Under a supervisor that knows svcd as one of its services: killed, and told to end."""
+        folder = f"/root/svcd-{user}"
+        self.m.run("useradd", "-m", "-s", "/bin/sh", user)
+        self.m.put(f"/home/{user}/admin/config/services.yaml", CONFIG, user=user)
+        self.m.run("cp", "-R", f"/usr/share/doc/svcd/examples/{kind}/svcd", folder)
+        self.m.run("rm", "-rf", f"{folder}/log")
+        self.m.run("systemd-run", f"--unit={kind}", *supervise, folder)
+        before = self.pids(user)
+        self.m.run("test", "-S", f"/run/svcd/{user}/control.sock")
+        info = {a["user"]: a for a in json.loads(self.m.run("svcctl", "--json", "accounts", status=None))}[user]
+        self.m.run("kill", "-KILL", str(info["pid"]))
+        until(lambda: self.m.run("svcctl", "status", user=user, status=None).count(" running ") == 2, "a new svcd")
+        self.assertEqual(self.pids(user), before)
+        self.m.run(*down, folder)
+        until(lambda: not self.m.run("ps", "-u", user, "-o", "pid=", status=None), "the end of all")
+        self.m.run("systemctl", "stop", f"{kind}.service")
+
+    def test_8_under_runit(self):
+        self.kept_by("rita", "runit", ["runsv"], ["sv", "-w", "30", "down"])
+
+    def test_8_under_s6(self):
+        self.kept_by("sixtus", "s6", ["s6-supervise"], ["s6-svc", "-wD", "-T", "30000", "-d"])
+
     def test_9_remove(self):
         # One that nothing of systemd's has started, too.
         self.m.run("useradd", "-m", "-s", "/bin/sh", "carol")

@@ -1,0 +1,33 @@
+/* verbs_metrics: metrics: figures for a Prometheus, to stdout or into a file.
+ */
+#include <string.h>
+
+#include "common/clock.h"
+#include "ctl/metrics.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+#define FILE_MODE 0644 /* node_exporter is another user */
+
+int verb_metrics(struct ctl *ctl)
+{
+        _cleanup_accounts_ struct accounts all = {0};
+        _cleanup_strbuf_ struct strbuf out = {0};
+        const char *file = options_get(&ctl->options, "output");
+        if (ctl->json)
+                return ctl_usage(ctl, "metrics has a format of its own; `svcctl --json accounts` "
+                                      "has the same figures");
+        accounts_find(&all, ctl->paths.run);
+        accounts_overview(&all, clock_mono_ms() +
+                                    (ctl->timeout_ms >= 0 ? ctl->timeout_ms : ACCOUNTS_ASK_MS));
+        metrics_add(&out, &all, clock_wall_ms());
+        if (!file) {
+                ctl_write(ctl, out.s, out.n);
+                return STATUS_DONE;
+        }
+        int r = file_write_atomic(file, out.s, out.n, FILE_MODE, false);
+        if (r == 0)
+                return STATUS_DONE;
+        _cleanup_free_ char *safe = ctl_safe(ctl, file);
+        return ctl_fail(ctl, STATUS_REFUSED, "failed", "cannot write %s: %s", safe, strerror(-r));
+}
