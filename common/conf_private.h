@@ -1,4 +1,4 @@
-/* conf_private: what the conf modules share with each other and with nobody else.
+/* conf_private: what the conf modules share with each other, and with `svcctl import`, which writes definitions.
  *
  * Loading goes: conf_load.c finds and reads files → conf_yaml.c makes trees of them → conf_parse.c
  * makes services of the trees by the table of settings, conf_value.c reading each value →

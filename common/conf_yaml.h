@@ -1,5 +1,5 @@
 /* conf_yaml: a YAML file as a tree whose size is bounded, each node with its line and column.
- * Private to the conf modules.
+ * Private to the conf modules and `svcctl import`.
  *
  * Aliases are resolved (the target is shared, never copied) and merge keys (<<) are applied. The
  * limits of conf.h count nodes as if each alias were a copy, so that no file can make its reader

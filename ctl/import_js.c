@@ -34,6 +34,11 @@ bool import_js_is(const char *path)
         return str_ends(path, ".js") || str_ends(path, ".cjs") || str_ends(path, ".mjs");
 }
 
+bool import_js_looks(const char *text)
+{
+        return strstr(text, "module.exports") || strstr(text, "export default");
+}
+
 static void become_node(int answer, const char *path)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -9,6 +9,9 @@
 /* Whether PATH is named like JavaScript. */
 bool import_js_is(const char *path);
 
+/* Whether text reads like JavaScript that exports something. */
+bool import_js_looks(const char *text);
+
 /* Runs `node` with the file PATH, for at most 20 s. 0 and JSON, or -errno and a sentence in *ret_error; caller frees
  * both. */
 int import_js_run(const char *path, char **ret, size_t *ret_n, char **ret_error);

@@ -78,6 +78,10 @@ static int import_one(struct ctl *ctl, struct import *im, const char *path)
                             "supervisor, systemd, procfile, pm2 or compose says which it is)");
                 r = -EINVAL;
         }
+        if (r == 0 && im->kind == IMPORT_PM2 && is_stdin && import_js_looks(text)) {
+                error = xstrdup("it is a program, which node runs only from a file: name that");
+                r = -EINVAL;
+        }
         if (r == 0 && im->kind == IMPORT_PM2 && !is_stdin && import_js_is(path)) {
                 free(TAKE_PTR(text));
                 ctl_warn(ctl, "%s is a program: running it with node, to see what it exports",

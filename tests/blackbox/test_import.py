@@ -71,7 +71,7 @@ class Runs(SvcdTest):
             Requires=base.service
             [Service]
             WorkingDirectory=%h
-            Environment=ONE=1 "TWO=a b" PERCENT=100%% DOLLAR=$ONE
+            Environment=ONE=1 "TWO=a b" PERCENT=100%% "DOLLAR=${{ONE}}, $$"
             EnvironmentFile=-%h/more.env
             ExecStartPre=/bin/mkdir -p %h/made/%i
             ExecStartPre=-/bin/false
@@ -94,7 +94,7 @@ class Runs(SvcdTest):
         self.logged("app-blue", r"args blue a b a b \$ONE from a file last$", "out")
         self.assertTrue(os.path.isdir(os.path.join(self.home, "made/blue")))
         env = process_environment(s["pid"])
-        self.assertEqual((env["TWO"], env["PERCENT"], env["DOLLAR"]), ("a b", "100%", "$ONE"))
+        self.assertEqual((env["TWO"], env["PERCENT"], env["DOLLAR"]), ("a b", "100%", "${ONE}, $$"))
         with open(f"/proc/{s['pid']}/limits", encoding="ascii") as f:
             self.assertRegex(f.read(), r"open files\s+321")
         self.assertEqual(os.getpriority(os.PRIO_PROCESS, s["pid"]), 19)
@@ -200,6 +200,8 @@ class Output(SvcdTest):
         error = json.loads(run("--json", "import", text="[Timer]\n[Unit]\n", status=1).stdout)
         self.assertIn("crontab", error["error"]["message"])
         self.assertEqual(run("--quiet", "import").stderr, "")
+        r = run("import", text="module.exports = { apps: [] };\n", status=1)
+        self.assertIn("node runs only from a file", r.stderr)
 
     def test_input_that_means_harm(self):
         self.write("secret", "[program:stolen]\ncommand=cat secret\n")
