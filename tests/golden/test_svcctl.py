@@ -1,6 +1,7 @@
 """svcctl against a stand-in for svcd: exit statuses, what is said when svcd misbehaves, --json, and logs
 from files: things that a real svcd does not do on request."""
 
+import contextlib
 import errno
 import json
 import os
@@ -787,10 +788,24 @@ class Logs(Case):
         self.assertEqual(p.wait(LIMIT), 0)
         self.assertEqual(p.stderr.read(), "")
 
+    def waits(self, p):
+        """Until P has looked at what is there and waits for what comes."""
+        end = time.monotonic() + LIMIT
+        folder = f"/proc/{p.pid}/fdinfo"
+        while time.monotonic() < end:
+            with contextlib.suppress(FileNotFoundError):  # one that has been closed meanwhile
+                for n in os.listdir(folder):
+                    with open(os.path.join(folder, n)) as f:
+                        if "inotify wd:" in f.read():
+                            return
+            time.sleep(0.01)
+        self.fail("nothing is watched")
+
     def test_follow_into_a_folder_that_is_made_anew(self):
         """With all that it is in, up to ROOT; and a folder that is not there yet is waited for."""
         shutil.rmtree(self.root)
         p = self.follow("a*")
+        self.waits(p)  # a folder that is there, and has no such log, would be an error
         read = lambda: p.stdout.readline().rstrip("\n")
         parents = [self.folder, self.root + "/logs", self.root]
         for i, parent in enumerate([self.root] + 3 * parents):
