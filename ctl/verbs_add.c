@@ -81,7 +81,7 @@ static void begin_file(struct deffile *f)
         struct strbuf b = {0};
         if (f->exists)
                 return;
-        strbuf_addn(&b, conf_sample, strcspn(conf_sample, "\n") + 1);
+        strbuf_addf(&b, "%s", CONF_SAMPLE_SCHEMA);
         deffile_change(f, &b);
 }
 

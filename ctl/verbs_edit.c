@@ -103,7 +103,8 @@ static int run(struct session *s)
         int status = find_file(s);
         if (status != STATUS_DONE)
                 return status;
-        const char *text = s->f->exists ? s->f->text : conf_sample;
+        _cleanup_free_ char *sample = xasprintf(CONF_SAMPLE_SCHEMA "%s", conf_sample_rest());
+        const char *text = s->f->exists ? s->f->text : sample;
         if (editor_open(s->f->path, text, s->f->exists ? s->f->n : strlen(text), &s->editor,
                         &error) < 0) {
                 _cleanup_free_ char *safe = ctl_safe(ctl, error);

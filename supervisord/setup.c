@@ -101,10 +101,7 @@ static void write_sample(struct daemon *d)
         _cleanup_free_ char *state = path_join(d->paths.state, "state.json");
         if (!none || access(state, F_OK) == 0)
                 return;
-        /* The first line names the schema, wherever this svcd was installed. */
-        _cleanup_free_ char *text =
-            xasprintf("# yaml-language-server: $schema=" SVCD_DATADIR "/services.schema.json%s",
-                      strchr(conf_sample, '\n'));
+        _cleanup_free_ char *text = xasprintf(CONF_SAMPLE_SCHEMA "%s", conf_sample_rest());
         int r = file_write_atomic(d->paths.main_file, text, strlen(text), 0600, false);
         if (r < 0)
                 selflog_add(&d->log, "no definitions, and cannot write a sample to %s: %s",

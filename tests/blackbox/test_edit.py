@@ -51,7 +51,7 @@ class Scripts(Edit):
         self.assertEqual(self.mode(self.file), 0o600)
         self.assertEqual(self.mode(os.path.dirname(self.file)), 0o700)
         lines = self.text().splitlines()
-        self.assertTrue(lines[0].startswith("# yaml-language-server: $schema=/"), lines)
+        self.assertRegex(lines[0], r'# yaml-language-server: \$schema=/.*/services.schema.json$')
         self.assertEqual(lines[1:], ["services:", "  one:", "    command: sleep 1000", "    environment:",
                                      "      A: b c", '      D: "${HOME}/x"'])
         self.start()
