@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/varlink.h"
+#include "ctl/boot.h"
 #include "ctl/client.h"
 #include "ctl/text.h"
 
@@ -33,21 +34,35 @@ static char *owner(const char *path)
         return pw ? xasprintf("user %s", pw->pw_name) : xasprintf("user %u", (unsigned)st.st_uid);
 }
 
-/* With a command that can be pasted, whatever the folder's name is. */
-static int not_running(struct ctl *ctl, const char *what)
+/* How svcd is started here, and now: what init systems start serves the account that ROOT belongs to, from its
+ * home. With a command that can be pasted, whatever the folder's name is. */
+static char *how_to_start(struct ctl *ctl)
 {
+        struct stat st;
+        struct boot boot;
+        uid_t uid = stat(ctl->paths.root, &st) == 0 ? st.st_uid : geteuid();
+        const struct passwd *pw = getpwuid(uid);
+        _cleanup_free_ char *usual = path_join(pw ? pw->pw_dir : ctl->paths.home, "admin");
+        if (pw && str_eq(usual, ctl->paths.root)) {
+                boot_find(&boot, "", pw->pw_name, pw->pw_dir);
+                return boot_advice(&boot, pw->pw_name);
+        }
         _cleanup_strbuf_ struct strbuf command = {0};
         strbuf_add(&command, "svcd");
         if (options_get(&ctl->options, "root")) {
                 strbuf_add(&command, " --root ");
                 text_add_shell(&command, ctl->paths.root);
         }
+        return xasprintf("start it with `%s`", command.s);
+}
+
+static int not_running(struct ctl *ctl, const char *what)
+{
         _cleanup_free_ char *root = ctl_safe(ctl, ctl->paths.root);
         _cleanup_free_ char *path = ctl_safe(ctl, ctl->paths.socket);
-        _cleanup_free_ char *start = ctl_safe(ctl, command.s);
+        _cleanup_free_ char *how = how_to_start(ctl), *start = ctl_safe(ctl, how);
         return ctl_fail(ctl, STATUS_NO_DAEMON, "not-running",
-                        "svcd is not running for %s: %s %s; start it with `%s`", root, path, what,
-                        start);
+                        "svcd is not running for %s: %s %s; %s", root, path, what, start);
 }
 
 int client_open(struct client *c, struct ctl *ctl)
@@ -64,7 +79,10 @@ int client_open(struct client *c, struct ctl *ctl)
         }
         if (r == -ETIMEDOUT)
                 return ctl_fail(ctl, STATUS_TIMED_OUT, "timed-out",
-                                "svcd accepts no connection at %s", path);
+                                "svcd accepts no connection at %s: it is stopped or busy; `svcctl "
+                                "doctor` looks "
+                                "closer, services go on meanwhile",
+                                path);
         if (r != -ENOENT && r != -ECONNREFUSED && r != -ENOTDIR)
                 return ctl_fail(ctl, STATUS_NO_DAEMON, "unreachable", "cannot connect to %s: %s",
                                 path, strerror(-r));
@@ -75,16 +93,21 @@ int client_lost(const struct client *c, struct ctl *ctl, int r, json_t *extra)
 {
         const char *path = ctl->paths.socket;
         if (r == -ETIMEDOUT)
-                return ctl_fail_with(ctl, STATUS_TIMED_OUT, "timed-out", extra,
-                                     "svcd accepted the connection at %s but does not answer (%s)",
-                                     path, c->doing);
+                return ctl_fail_with(
+                    ctl, STATUS_TIMED_OUT, "timed-out", extra,
+                    "svcd accepted the connection at %s but does not answer (%s); `svcctl "
+                    "doctor` looks closer, services go on meanwhile",
+                    path, c->doing);
         if (r == -EINTR)
                 return ctl_fail_with(ctl, STATUS_INTERRUPTED, "interrupted", extra, "interrupted");
         if (r == -EBADMSG)
                 return ctl_fail_with(ctl, STATUS_NO_DAEMON, "unreachable", extra,
                                      "what listens at %s does not speak as svcd does", path);
-        return ctl_fail_with(ctl, STATUS_NO_DAEMON, "connection-lost", extra,
-                             "the connection to svcd at %s has ended before the answer", path);
+        return ctl_fail_with(
+            ctl, STATUS_NO_DAEMON, "connection-lost", extra,
+            "the connection to svcd at %s has ended before the answer; `svcctl status` tells "
+            "whether it is back",
+            path);
 }
 
 /* ---- answers ---- */

@@ -16,6 +16,7 @@
 #include "common/netdiag.h"
 #include "common/policy.h"
 #include "common/program.h"
+#include "ctl/boot.h"
 #include "ctl/client.h"
 #include "ctl/doctor.h"
 #include "ctl/jget.h"
@@ -78,49 +79,14 @@ static void look_at_svcd(struct gather *g)
 
 /* ---- what starts it at boot ---- */
 
-static bool there(const char *before, const char *name, const char *after)
-{
-        _cleanup_free_ char *path = xasprintf("%s%s%s", before, name, after);
-        struct stat st;
-        return lstat(path, &st) == 0;
-}
-
-/* Whether the account's crontab has a line that starts svcd at boot. */
-static bool in_crontab(void)
-{
-        FILE *p = popen("crontab -l 2>/dev/null", "re");
-        char line[1024];
-        bool found = false;
-        while (p && fgets(line, sizeof(line), p)) {
-                const char *s = line + strspn(line, " \t");
-                found |= *s != '#' && strstr(s, "@reboot") && strstr(s, "svcd");
-        }
-        if (p)
-                pclose(p);
-        return found;
-}
-
 static void look_at_boot(struct gather *g)
 {
-        struct doctor_facts *f = g->f;
-        const char *user = g->user, *home = g->paths->home, *what = NULL;
-        if (there("/etc/systemd/system/multi-user.target.wants/svcd@", user, ".service"))
-                what = "systemd (svcd@.service)";
-        else if (there(home, "", "/.config/systemd/user/default.target.wants/svcd.service") ||
-                 there("/etc/systemd/user/default.target.wants/svcd.service", "", ""))
-                what = "the user's systemd (svcd.service)";
-        else if (there("/etc/runlevels/default/svcd.", user, ""))
-                what = "OpenRC";
-        else if (there("/etc/service/svcd-", user, "") || there("/service/svcd-", user, "") ||
-                 there("/var/service/svcd-", user, ""))
-                what = "runit";
-        else if (there("/run/service/svcd-", user, ""))
-                what = "s6";
-        else if (in_crontab())
-                what = "cron";
-        f->boot = what ? xstrdup(what) : NULL;
-        f->boot_needs_linger =
-            what && str_starts(what, "the user's") && !there("/var/lib/systemd/linger/", user, "");
+        struct boot b;
+        boot_find(&b, "", g->user, g->paths->home);
+        if (!b.enabled)
+                return;
+        g->f->boot = xstrdup(boot_name(&b));
+        g->f->boot_needs_linger = b.kind == BOOT_USER && !b.lingers;
 }
 
 /* ---- files ---- */
