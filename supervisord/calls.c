@@ -47,6 +47,7 @@ void methods_call_free(struct call *call)
         json_decref(call->params);
         json_decref(call->results);
         strv_done(&call->names);
+        strv_done(&call->held);
         free(call);
 }
 

@@ -45,6 +45,7 @@ struct call {
         json_t *results;
         bool stale;   /* the definitions have changed since they were loaded: said with each text */
         bool lasting; /* what is asked for must outlive svcd */
+        struct strv held; /* of `names`: those that it releases, and that must outlive svcd */
 
         /* WAIT */
         const char *state; /* borrowed from params */

@@ -22,6 +22,14 @@ static json_t *result(const char *name, const char *outcome, const char *text,
                          s && s->pid > 0 ? json_integer(s->pid) : json_null());
 }
 
+/* What start and restart release, and a svcd that does not know of it would hold again. */
+static bool is_released(const struct core_service *s, enum core_event_type type)
+{
+        unsigned holds = CORE_HOLD_STOPPED | CORE_HOLD_FAILURES | CORE_HOLD_DONE;
+        return (type == CORE_EV_START || type == CORE_EV_RESTART || type == CORE_EV_REPLACE) &&
+               (s->holds & holds);
+}
+
 static void post_all(struct call *call, const struct services *list, enum core_event_type type,
                      bool undo)
 {
@@ -41,6 +49,8 @@ static void post_all(struct call *call, const struct services *list, enum core_e
                 if (i == 0)
                         call->first_op = ev.op;
                 strv_add(&call->names, s->name);
+                if (is_released(s, type))
+                        strv_add(&call->held, s->name);
                 daemon_post(d, s, &ev);
         }
 }
@@ -220,7 +230,8 @@ static json_t *outcome(const struct call *call, size_t index, const struct core_
                        enum core_outcome o, const char *said)
 {
         const struct daemon *d = call->c->d;
-        bool unsaved = call->lasting && d->save_error && o <= CORE_NOTHING;
+        bool lasting = call->lasting || strv_has(&call->held, call->names.v[index]);
+        bool unsaved = lasting && d->save_error && o <= CORE_NOTHING;
         _cleanup_free_ char *text =
             xasprintf("%s%s%s%s", said ? said : "",
                       call->stale ? "; the definitions have changed since they were loaded, "

@@ -194,7 +194,7 @@ class Crash(SvcdTest):
         self.kill_svcd()
         obstacle = self.cannot_save()
         self.start()
-        self.svcctl("start", "--no-wait", "a")
+        self.svcctl("start", "--no-wait", "a", status=1)
         a = self.running("a")
         self.assertEqual(a["run"], 2)
         shim = self.shim_of(a["pid"])

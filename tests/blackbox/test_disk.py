@@ -176,7 +176,7 @@ class Full(Disk):
         obstacle = self.cannot_save()
         self.start()
         self.fill_for_good()
-        self.svcctl("start", "--no-wait", "a")
+        self.svcctl("start", "--no-wait", "a", status=1)  # done, but forgotten when svcd ends
         a = self.running("a")
         with open(os.path.join(self.run_dir, "shims/a"), "rb") as f:
             self.assertEqual(f.read(), b"\0\0")
@@ -192,6 +192,26 @@ class Full(Disk):
         self.until(lambda: [e["run"] for e in self.events("a") if e["event"] == "exited"] == [1, 2], what="both ends")
         self.svcctl("start", "a")
         self.assertEqual(self.running("a")["run"], 3)
+
+    def test_a_start_that_cannot_be_saved_is_not_said_to_be_done(self):
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
+        self.start()
+        self.running("b")
+        self.svcctl("stop", "a")
+        self.kill_svcd()
+        obstacle = self.cannot_save()
+        self.start()
+        self.in_state("b", "running")
+        for options in ([], ["--no-wait"]):
+            r = self.svcctl("start", "a", *options, status=1)
+            self.assertRegex(r.err, r"^a: (started \(pid \d+\)|requested); but that could not be saved and is "
+                                    r"forgotten when svcd ends: ")
+            self.running("a")
+            self.svcctl("stop", "a", status=1)
+        self.svcctl("start", "b")  # nothing of it is to be remembered
+        self.svcctl("restart", "--replace", "b")
+        os.rmdir(obstacle)
+        self.svcctl("start", "a")
 
     def test_a_service_ends_and_starts_again(self):
         """Everything that a restart writes fails; it takes place all the same, and is on record."""
