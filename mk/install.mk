@@ -32,6 +32,8 @@ install: all
 	$(INSTALL) -m 755 $(B)/svc-shim $(DESTDIR)$(shimdir)
 	$(INSTALL) -m 644 conf/org.svcd.Supervisor.varlink $(wildcard conf/*.json) \
 		$(DESTDIR)$(pkgdatadir)
+	$(INSTALL) -d $(DESTDIR)$(pkgdatadir)/json
+	$(INSTALL) -m 644 $(wildcard conf/json/*.schema.json) $(DESTDIR)$(pkgdatadir)/json
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
 	for f in $(INIT_FILES); do $(INSTALL) -d $(DESTDIR)$(docdir)/examples/$${f%/*} && \

@@ -31,6 +31,7 @@ class Install(unittest.TestCase):
         there = self.files()
         for path in ("usr/bin/svcd", "usr/bin/svcctl", "usr/libexec/svcd/svc-shim",
                      "usr/share/svcd/org.svcd.Supervisor.varlink", "usr/share/man/man8/svcd.8",
+                     "usr/share/svcd/json/status.schema.json", "usr/share/svcd/policy.schema.json",
                      "usr/share/bash-completion/completions/svcctl",
                      "usr/share/fish/vendor_completions.d/svcctl.fish"):
             self.assertIn(path, there)

@@ -64,6 +64,7 @@ file conf/services.schema.json schema
 file conf/policy.schema.json schema-policy
 file conf/services.sample.yaml sample
 file common/conf_sample.c sample-c
+python3 -B conf/json/generate.py "$mode" || failed=1
 completions >"$tmp/completions"
 take ctl/completion_scripts.c "$tmp/completions"
 exit $failed

@@ -41,6 +41,8 @@ import textwrap
 import time
 import unittest
 
+import jsonshape
+
 BIN = os.environ.get("SVCD_BIN") or os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "build")
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -489,6 +491,10 @@ class SvcdTest(unittest.TestCase):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                               errors="replace", timeout=timeout * SLOW, cwd=cwd or self.home,
                               env={**self.environment(), **(env or {})})
+        verb = jsonshape.called(arguments)
+        if verb and proc.returncode >= 0:  # whatever any test sees of --json has the documented shape
+            wrong = jsonshape.judge(verb, proc.stdout)
+            self.assertIsNone(wrong, f"svcctl {' '.join(map(str, arguments))}")
         return Result(proc.returncode, proc.stdout, proc.stderr)
 
     def svcctl(self, *arguments, status=0, timeout=30):
