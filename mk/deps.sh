@@ -118,7 +118,9 @@ if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
 	case $want in
 	deps-dev) debian="$debian $debian_dev" ;;
 	deps-kernel) debian='qemu-system-x86 debootstrap e2fsprogs' ;;
-	deps-bench) debian='s6 runit daemontools supervisor monit nodejs npm' ;;
+	deps-bench)
+		debian='s6 runit daemontools supervisor monit'
+		command -v npm >/dev/null || debian="$debian nodejs npm" ;;
 	deps-deb) debian="$debian debhelper dpkg-dev lintian mmdebstrap" ;;
 	esac
 	# shellcheck disable=SC2086

@@ -15,7 +15,7 @@ import time
 from bench import Missing
 import shimproto  # makes this process the reaper of orphans
 
-LIMIT = 120
+LIMIT = 60
 
 
 def family():
