@@ -51,16 +51,22 @@ static void add_block(const struct yedit *e, struct strbuf *b, int indent, const
         }
 }
 
+/* {KEY: VALUE} */
+static void add_pair(struct strbuf *b, const char *key, const struct yedit_value *value)
+{
+        strbuf_addc(b, '{');
+        add_key(b, key);
+        strbuf_addc(b, ' ');
+        add_flow(b, value);
+        strbuf_addc(b, '}');
+}
+
 /* What the new value must be read as. */
 static int expect(struct yedit *e, struct yedit_mark *m, const char *key,
                   const struct yedit_value *value)
 {
         _cleanup_strbuf_ struct strbuf b = {0};
-        strbuf_addc(&b, '{');
-        add_key(&b, key);
-        strbuf_addc(&b, ' ');
-        add_flow(&b, value);
-        strbuf_addc(&b, '}');
+        add_pair(&b, key, value);
         if (ytree_parse(b.s, b.n, &m->content) < 0 || m->content.root->n != 2)
                 return yedit_refuse(e, -EINVAL, "%s is not valid YAML",
                                     value->text ? value->text : key);
@@ -188,35 +194,17 @@ static int begin_map(struct yedit *e, const struct yedit_way *w, const char *key
                      const struct yedit_value *value)
 {
         const struct ynode *v = w->value;
-        if (w->map->flow) {
-                struct yedit_line lines[16] = {{0, key, value->text}};
-                struct yedit_value whole = {.lines = lines, .n = value->n + 1};
-                if (whole.n > ARRAY_SIZE(lines))
-                        return yedit_refuse(e, -EOPNOTSUPP, "too much for a map in brackets");
-                for (size_t i = 0; i < value->n; i++)
-                        lines[i + 1] =
-                            (struct yedit_line){value->lines[i].level + 1, value->lines[i].key,
-                                                value->lines[i].value};
+        _cleanup_strbuf_ struct strbuf b = {0};
+        add_pair(&b, key, value);
+        const struct yedit_value whole = {.text = b.s};
+        if (w->map->flow)
                 return replace(e, w, &whole);
-        }
         if (v->anchor)
                 return yedit_refuse(e, -EOPNOTSUPP, "line %d has an anchor (&%s) and no value",
                                     v->line, v->anchor);
-        struct yedit_mark *m = v->kind == YNODE_MAP ? yedit_mark(e, YEDIT_INSERTED, v)
-                                                    : yedit_mark(e, YEDIT_REPLACED, v);
-        struct yedit_value old = *value;
-        int r;
-        if (v->kind == YNODE_MAP) {
-                r = expect(e, m, key, &old);
-        } else {
-                _cleanup_strbuf_ struct strbuf b = {0};
-                strbuf_addc(&b, '{');
-                add_key(&b, key);
-                strbuf_addc(&b, ' ');
-                add_flow(&b, value);
-                strbuf_addc(&b, '}');
-                r = expect(e, m, w->key->value, &(struct yedit_value){.text = b.s});
-        }
+        int r = v->kind == YNODE_MAP
+                    ? expect(e, yedit_mark(e, YEDIT_INSERTED, v), key, value)
+                    : expect(e, yedit_mark(e, YEDIT_REPLACED, v), w->key->value, &whole);
         if (r < 0)
                 return r;
         size_t behind = yplace_behind_key(&e->tree, w->key);
