@@ -145,7 +145,7 @@ class Reload(Terminals):
         w = subprocess.Popen([os.path.join(BIN, "svcctl"), "reload"], env=self.environment(),
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.programs.append(w)
-        self.in_state("a", "starting")
+        self.until(lambda: self.services().get("a", {}).get("state") == "starting", what="a, defined and starting")
         self.svcctl("upgrade")
         self.write("go", "")
         said = w.communicate(timeout=20 * SLOW)[0]
