@@ -192,10 +192,10 @@ struct conf {
         size_t n, cap;
         struct conf_env environment; /* the account's */
         struct conf_account account;
-        char *home;            /* $HOME that relative paths were resolved against */
-        struct strv files;     /* the definition files that were found, broken ones too */
-        struct strv broken;    /* files and folders that could not be read: see conf_broken */
-        bool unread;           /* one of them not for what it is, but because the machine has failed to */
+        char *home;         /* $HOME that relative paths were resolved against */
+        struct strv files;  /* the definition files that were found, broken ones too */
+        struct strv broken; /* files and folders that could not be read: see conf_broken */
+        bool unread; /* one of them not for what it is, but because the machine has failed to */
         struct conf *fallback; /* of the caller, owned: what the definitions said when they were
                                         good, for services that run and are invalid or absent here; or NULL */
         uint64_t fingerprint;  /* of the files' names and content: has it changed since? */

@@ -22,8 +22,9 @@ struct diag_item {
         char *service;    /* the service that it costs, or NULL for all of the file */
         char *message;    /* what is wrong and, in parentheses, what to do */
         char *source;     /* the source line, or NULL */
-        size_t message_n; /* bytes of it that say what is wrong; the rest says for how many others */
-        size_t others;    /* services that it costs too (diag_again) */
+        size_t
+            message_n; /* bytes of it that say what is wrong; the rest says for how many others */
+        size_t others; /* services that it costs too (diag_again) */
 };
 
 struct diag {

@@ -72,8 +72,9 @@ struct daemon {
         bool finishing;  /* nothing runs any more; shims are leaving */
         bool notified;   /* a service manager wants to know */
         char status[96]; /* what it was told last */
-        double reread_s; /* until definitions that could not be read are tried again; 0 = they are */
-        int save_error;  /* of the last try to put the state on record; 0 = it is */
+        double
+            reread_s;   /* until definitions that could not be read are tried again; 0 = they are */
+        int save_error; /* of the last try to put the state on record; 0 = it is */
 
         ev_prepare turn;
         ev_timer deadline, save, leave, watchdog, memwatch, relog, reread;

@@ -100,7 +100,7 @@ void server_done(struct server *s);
 /* Answers. The call that was being answered ends, unless CONTINUES. */
 void server_reply(struct client *c, json_t *parameters, bool continues); /* takes the reference */
 void server_reply_text(struct client *c,
-                       const char *parameters); /* an object as text; the last reply */
+                       const char *parameters);         /* an object as text; the last reply */
 void server_tell(struct client *c, json_t *parameters); /* one of a stream: SERVER_BEHIND_MAX */
 void server_error(struct client *c, const char *error,
                   json_t *parameters); /* takes the reference */

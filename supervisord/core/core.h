@@ -544,7 +544,7 @@ struct core_change {
         size_t diffs_n;
         int64_t pid;       /* of the main process now; 0 = none */
         const char *error; /* INVALID */
-        const char *note;  /* what the diffs do not say, or NULL: why it is (not) started, stopped */
+        const char *note; /* what the diffs do not say, or NULL: why it is (not) started, stopped */
 };
 struct core_plan {
         struct core_change *v;

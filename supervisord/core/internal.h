@@ -429,10 +429,11 @@ struct foreseen {
         bool stops, waits;
         const struct foreseen *by; /* that one */
 };
-void foresee(struct foreseen *v, size_t n); /* sorted by name */
+void foresee(struct foreseen *v, size_t n);      /* sorted by name */
 bool foreseen_stopped(const struct foreseen *f); /* were it up, it would not stay so */
 bool foreseen_kept(const struct foreseen *f);    /* it is not started */
-char *foreseen_text(const struct foreseen *f); /* why: "disabled: definition"; of one that is kept */
+char *foreseen_text(
+    const struct foreseen *f); /* why: "disabled: definition"; of one that is kept */
 
 /* ---- apply.c ---- */
 enum apply_class apply_classify(const struct svc *x, const struct conf *conf,

@@ -60,7 +60,7 @@ struct shim {
         int64_t term_run; /* whose main process has got the stop signal */
         bool killing;
         bool ready;
-        bool listening; /* svcd wants to hear of a connection */
+        bool listening;                /* svcd wants to hear of a connection */
         bool reloading, watchdog_said; /* what the run has said of itself */
         int64_t watchdog_ms, extended_ms;
         uint64_t digest;

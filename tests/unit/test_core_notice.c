@@ -465,7 +465,10 @@ static void port_of_another(void **state)
         def->port = (struct conf_int){8300, true};
         up(&b);
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_PORT_HELD, .run = 9, .text = "x"});
-        bench_send(&b, "a", (struct core_event){.type = CORE_EV_PORT_HELD, .run = 1, .text = "pid 7 (nginx)"});
+        bench_send(&b, "a",
+                   (struct core_event){.type = CORE_EV_PORT_HELD,
+                                       .run = 1,
+                                       .text = "pid 7 (nginx)"});
         expect_log(&b, "a: port held run=1 port=8300 by=\"pid 7 (nginx)\"");
         expect_note(&b, "a", "port 8300 is held by pid 7 (nginx), not by this service");
         bench_event(&b, "a", CORE_EV_READY);
