@@ -97,6 +97,8 @@ enum import_kind import_kind_guess(const char *path, const char *text, size_t n_
         size_t processes = 0, others = 0;
         if (kind != IMPORT_KINDS)
                 return kind;
+        if (n_bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+                text += 3;
         while (text < end) {
                 const char *newline = memchr(text, '\n', (size_t)(end - text));
                 size_t n = (size_t)((newline ? newline : end) - text);

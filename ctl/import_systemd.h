@@ -41,6 +41,6 @@ char *unit_expand(const struct unit *u, const char *s);
 const char *unit_word(const char *s, struct strbuf *b, bool *ret_quoted);
 /* The words of one command; what follows the ";" that ended it, or NULL. */
 const char *unit_command(const struct unit *u, const char *s, struct import_command *c,
-                         bool expand_variables);
+                         bool expand_variables, bool argv0);
 
 #endif

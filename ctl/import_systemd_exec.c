@@ -45,20 +45,13 @@ static void add_row(struct unit *u, struct script *x, const struct import_ini_ro
                 if (!before && x->any)
                         push(x, x->may_fail);
                 s = take_prefix(s, &prefix);
-                s = unit_command(u, s, &x->last, !prefix.literal);
+                s = unit_command(u, s, &x->last, !prefix.literal, prefix.argv0);
                 if (prefix.privileged)
                         import_lost(u->im, u->s, row->line, row->key, row->value,
                                     "it runs with the account's own rights, as all here");
-                if (prefix.argv0 && x->last.words.n > 1) {
+                if (prefix.argv0)
                         import_lost(u->im, u->s, row->line, row->key, row->value,
                                     "the program is called by its own name (@ has no equal)");
-                        _cleanup_strv_ struct strv words = x->last.words;
-                        x->last.words = (struct strv){0};
-                        import_command_done(&x->last);
-                        for (size_t i = 0; i < words.n; i++)
-                                if (i != 1)
-                                        import_command_word(&x->last, words.v[i]);
-                }
                 if (before)
                         push(x, prefix.may_fail);
                 else if (prefix.may_fail && !u->oneshot)
@@ -101,7 +94,7 @@ static char *kill_signal(struct unit *u, const char *value)
         _cleanup_(import_command_done) struct import_command c = {0};
         struct prefix prefix;
         int signo;
-        if (unit_command(u, take_prefix(value, &prefix), &c, true) || c.words.n < 2)
+        if (unit_command(u, take_prefix(value, &prefix), &c, true, false) || c.words.n < 2)
                 return NULL;
         const struct strv *w = &c.words;
         const char *name = w->v[0], *pid = w->v[w->n - 1], *signal = "TERM";

@@ -186,9 +186,9 @@ static void add_word(const struct unit *u, struct import_command *c, const char 
 }
 
 const char *unit_command(const struct unit *u, const char *s, struct import_command *c,
-                         bool expand_variables)
+                         bool expand_variables, bool argv0)
 {
-        for (;;) {
+        for (int i = 0;; i++) {
                 _cleanup_strbuf_ struct strbuf word = {0};
                 bool quoted = false;
                 s = unit_word(s, &word, &quoted);
@@ -196,6 +196,8 @@ const char *unit_command(const struct unit *u, const char *s, struct import_comm
                         return NULL;
                 if (strcmp(word.s, ";") == 0 && !quoted)
                         return s;
+                if (argv0 && i == 1)
+                        continue;
                 if (expand_variables) {
                         add_word(u, c, word.s);
                 } else {

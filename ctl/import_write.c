@@ -24,7 +24,7 @@ static bool bare_ok(const char *s)
         begins |= *s == '/' || *s == '$' ||
                   ((str_starts(s, "./") || str_starts(s, "~/")) && s[2]) || str_starts(s, "-/");
         if (!begins || n > LINE_MAX_COLUMNS || s[n - 1] == ' ' || s[n - 1] == ':')
-                return strcmp(s, "~") == 0;
+                return false;
         if (strstr(s, ": ") || strstr(s, " #"))
                 return false;
         for (size_t i = 0; i < n; i++)
@@ -170,7 +170,10 @@ static void add_value(struct strbuf *b, int indent, const struct import_service 
                 add_command(b, indent, v->text);
         } else if (v->text) {
                 strbuf_addc(b, ' ');
-                if (is_text(k))
+                if (is_text(k) && str_eq(v->text, "~"))
+                        strbuf_add(b,
+                                   "~"); /* the home, as a folder; a word that is this has quotes */
+                else if (is_text(k))
                         add_text(b, v->text);
                 else if (word_ok(v->text))
                         strbuf_add(b, v->text);

@@ -4,6 +4,7 @@ with other users in its /etc/passwd and another /run."""
 
 import json
 import os
+import stat
 import shutil
 import signal
 import subprocess
@@ -63,6 +64,13 @@ class Own(SvcdTest):
             p = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
             self.assertEqual((p.returncode, p.stderr), (0, ""))
         self.svcctl("metrics", "-o", f"{self.tmp}/none/x", status=1)
+        fifo, link = f"{self.tmp}/fifo", f"{self.tmp}/link"
+        os.mkfifo(fifo)
+        self.assertIn("not a file", self.svcctl("metrics", "-o", fifo, status=1).err)
+        self.assertTrue(stat.S_ISFIFO(os.stat(fifo).st_mode))
+        os.symlink(file, link)
+        self.svcctl("metrics", "-o", link)
+        self.assertTrue(os.path.islink(link))
 
     @staticmethod
     def umask():

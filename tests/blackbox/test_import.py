@@ -152,6 +152,20 @@ class Runs(SvcdTest):
 class Output(SvcdTest):
     INI = "[program:a]\ncommand=sleep 1000\nuser=nosuchuser\n"
 
+    def test_words_that_yaml_would_take_for_something_else(self):
+        self.write("a.ini", "\ufeff[program:a]\ncommand=/bin/echo ~ * null a\n")
+        self.svcctl("import", "a.ini", "--save")
+        self.svcctl("check")
+        self.start()
+        self.logged("a", r"^\S+ out ~ \* null a$")
+
+    def test_at_keeps_variables(self):
+        self.write("b.service", "[Service]\nEnvironment=A=1 B=2\nRestart=always\n"
+                                "ExecStart=@/bin/echo called --x=${A} $B\n")
+        self.svcctl("import", "b.service", "--save")
+        self.start()
+        self.logged("b", r"^\S+ out --x=1 2$")
+
     def test_nothing_is_overwritten(self):
         self.write("a.ini", self.INI)
         self.svcctl("import", "a.ini", "-o", "out.yaml")
