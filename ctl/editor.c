@@ -37,7 +37,7 @@ int editor_open(const char *path, const char *text, size_t n, struct editor *ret
                 *ret_error = xstrdup("there is no editor: set VISUAL or EDITOR");
                 return -ENOENT;
         }
-        *ret = (struct editor){.command = xstrdup(command)};
+        *ret = (struct editor){.command = xstrdup(command), .hash = str_hash(text, n, 0)};
         ret->folder = xasprintf("%.*s/.edit-XXXXXX", (int)(slash - path), path);
         if (!mkdtemp(ret->folder)) {
                 int r = -errno;
@@ -88,7 +88,15 @@ static int nothing_before(void *user, int *ret_step)
         return 0;
 }
 
-int editor_run(const struct editor *e, int line, struct strbuf *ret, char **ret_error)
+/* Also if nobody knows. */
+static bool has_changed(const struct editor *e)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t n = 0;
+        return file_read(e->file, CONF_FILE_MAX, &text, &n) < 0 || str_hash(text, n, 0) != e->hash;
+}
+
+int editor_run(struct editor *e, int line, struct strbuf *ret, char **ret_error)
 {
         _cleanup_free_ char *script = xasprintf("%s \"$@\"", e->command),
                             *place = xasprintf("+%d", line), *text = NULL;
@@ -101,6 +109,7 @@ int editor_run(const struct editor *e, int line, struct strbuf *ret, char **ret_
         argv[n] = e->file;
         int r = foreground_run(argv, environ, nothing_before, NULL, &status, &step);
         if (r == 0 && status != 0) {
+                e->keep = status > 128 || has_changed(e);
                 *ret_error = xasprintf("the editor (%s) ended with status %d", e->command, status);
                 return -ECANCELED;
         }

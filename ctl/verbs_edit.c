@@ -62,6 +62,8 @@ static int edit(struct session *s)
                 ctl_flush(s->ctl);
                 if (editor_run(&s->editor, s->line, &now, &error) < 0) {
                         strbuf_done(&now);
+                        if (s->editor.keep)
+                                return leave(s, error);
                         _cleanup_free_ char *safe = ctl_safe(s->ctl, error);
                         return ctl_fail(s->ctl, STATUS_REFUSED, "failed", "%s; nothing is saved",
                                         safe);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -330,6 +331,18 @@ class Editor(Edit):
         self.assertEqual((status, "nothing has been changed" in text), (0, True), text)
         status, text = self.terminal("edit", editor="false").finish()
         self.assertEqual((status, "ended with status 1; nothing is saved" in text), (1, True), text)
+        self.assertNotIn("the text is in", text)
+
+    def test_what_an_editor_saved_before_it_failed_is_kept(self):
+        self.config(FILE)
+        for end in ("exit 1", "kill -9 $$"):
+            editor = self.write("ed", f'#!/bin/sh\necho "# an hour of work" >>"$1"\n{end}\n')
+            os.chmod(editor, 0o700)
+            status, text = self.terminal("edit", editor=editor).finish()
+            self.assertEqual((status, self.text()), (1, FILE), text)
+            kept = text.split("the text is in ")[1].strip()
+            self.assertIn("# an hour of work", self.read(kept))
+            shutil.rmtree(os.path.dirname(kept))
         self.assertEqual(os.listdir(os.path.dirname(self.file)), ["services.yaml"])
 
     def test_somebody_else_was_quicker(self):
