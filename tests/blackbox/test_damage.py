@@ -368,36 +368,43 @@ s = socket.socket(socket.AF_UNIX)
 os.chdir(sys.argv[1])
 s.bind("control.sock")
 s.listen(5)
-if os.fork() == 0 or sys.argv[2] == "stay":
+child = os.fork()
+if child:
+    print(child, flush=True)
+if not child or sys.argv[2] == "stay":
     sys.stdin.read()
 """
 
     def listener(self, how):
-        """A process that listens as a svcd without its lock files would; it may leave that to a child of its."""
+        """A process that listens as a svcd without its lock files would; it may leave that to its child. Returns it
+        and the child's pid."""
         folder = os.path.join(self.root, "run")
         os.makedirs(folder, 0o700)
-        p = subprocess.Popen([sys.executable, "-c", self.LISTEN, folder, how], stdin=subprocess.PIPE)
+        p = subprocess.Popen([sys.executable, "-c", self.LISTEN, folder, how], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
         self.addCleanup(p.wait)
         self.addCleanup(p.stdin.close)
-        self.until(lambda: os.path.exists(os.path.join(folder, "control.sock")), what="the socket")
-        return p
+        self.addCleanup(p.stdout.close)
+        return p, int(p.stdout.readline())  # said when it listens
 
     def test_one_that_lives_is_not_replaced(self):
         self.config("services: {}\n")
-        listener = self.listener("stay")
+        listener, child = self.listener("stay")
         self.start(wait=False)
         self.until(lambda: self.svcd.poll() is not None, what="its refusal")
         listener.stdin.close()
+        self.gone(child)
         self.assertIn("another svcd answers at", self.stderr())
 
     def test_one_that_is_dead_but_for_a_child_is(self):
         """svcd was killed between the fork and the exec of something: for that moment the child has all it had."""
         self.config("services: {a: {command: sleep 1000}}\n")
-        listener = self.listener("leave")
+        listener, child = self.listener("leave")
         listener.wait()
         self.start(wait=False)
         self.until(lambda: "svcd is up" in self.stderr(), what="svcd")  # until then the child has the socket
         listener.stdin.close()
+        self.gone(child)
         self.running("a")
 
 

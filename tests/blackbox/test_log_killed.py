@@ -5,6 +5,7 @@ import shutil
 import signal
 import unittest
 
+import logfiles
 from svcdtest import SLOW, children, command_line
 from test_log_compress import KIND, CompressTest
 
@@ -124,7 +125,8 @@ class Killed(CompressTest):
         self.packed()
         self.svcctl("stop", "a")
         path = self.log_path("a") + ".2"
-        text, before = self.unpacked(path + KIND), os.stat(path + KIND)
+        with open(path + KIND, "rb") as f:
+            text, before = logfiles.unpacked(f.name, f.read()), os.fstat(f.fileno())
         self.write(path, text)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         self.svcctl("reload")

@@ -26,7 +26,6 @@ leaves a process after `svcd` was told to end fails. Processes are ended by pid,
 
 import contextlib
 import ctypes
-import gzip
 import json
 import os
 import re
@@ -42,6 +41,7 @@ import time
 import unittest
 
 import jsonshape
+import logfiles
 
 BIN = os.environ.get("SVCD_BIN") or os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "build")
@@ -561,15 +561,14 @@ class SvcdTest(unittest.TestCase):
 
     def log(self, name):
         """All lines of a service's log, rotated files first."""
-        base, lines = self.log_path(name), []
-        rotated = self.rotated(name)
-        for n in sorted(rotated, key=lambda n: -int(n.split(".")[0])):
-            with contextlib.suppress(FileNotFoundError):  # it has another name by now
-                lines += self.unpacked(f"{base}.{n}").decode(errors="replace").splitlines()
-        if os.path.exists(base):
-            with open(base, errors="replace") as f:
-                lines += f.read().splitlines()
-        return lines
+        folder, texts = os.path.join(self.root, "logs/services"), []
+
+        def held():
+            found = logfiles.at_one_instant(name, folder)
+            texts[:] = found or []
+            return found is not None
+        self.until(held, what=f"an instant without a rotation of {name}'s log")
+        return [line for text in texts for line in text.decode(errors="replace").splitlines()]
 
     def rotated(self, name):
         """What comes behind NAME.log. of its rotated files: "1", "2.gz", …"""
@@ -577,17 +576,6 @@ class SvcdTest(unittest.TestCase):
         found = [re.fullmatch(re.escape(name) + r"\.log\.(\d+(?:\.gz|\.zst)?)", n)
                  for n in (os.listdir(folder) if os.path.isdir(folder) else [])]
         return [m[1] for m in found if m]
-
-    @staticmethod
-    def unpacked(path):
-        """The content of a rotated file, compressed or not."""
-        with open(path, "rb") as f:
-            data = f.read()
-        if path.endswith(".gz"):
-            return gzip.decompress(data)
-        if path.endswith(".zst"):
-            return subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
-        return data
 
     def log_texts(self, name, source):
         """The texts of the lines of one source: svcd, out, err or mon."""

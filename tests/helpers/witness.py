@@ -7,14 +7,14 @@ a list of sentences, each one a violation; an empty list is good news.
 
 import datetime
 import fcntl
-import gzip
 import json
 import os
 import re
 import struct
-import subprocess
 import time
 from collections import defaultdict
+
+import logfiles
 
 LOOKED_AT = 48 * 1024  # supervisord/rescue.h: RESCUE_LOG_BYTES, less the longest line
 COUNT = struct.Struct("=qqqq")  # struct count of subject.c
@@ -139,9 +139,9 @@ class Archive:
     def texts(self, name):
         """(number of the folder, text) of each file."""
         for i, files in enumerate(self.sets):
-            for n in _in_order(name, files):
+            for n in logfiles.in_order(name, files):
                 files[n].seek(0)
-                yield i, _unpacked(n, files[n].read())
+                yield i, logfiles.unpacked(n, files[n].read())
 
     def close(self):
         for files in self.sets:
@@ -149,23 +149,13 @@ class Archive:
                 f.close()
 
 
-def _in_order(name, names):
-    """Of these file names those of a service's log, oldest first. One that has just been compressed may be there
-    in both forms."""
-    found = {0: name + ".log"} if name + ".log" in names else {}
-    for n in sorted(names):
-        m = re.fullmatch(re.escape(name) + r"\.log\.(\d+)(\.gz|\.zst)?", n)
-        if m:
-            found.setdefault(-int(m[1]), n)
-    return [n for _, n in sorted(found.items())]
-
-
-def _unpacked(name, data):
-    if name.endswith(".gz"):
-        return gzip.decompress(data)
-    if name.endswith(".zst"):
-        return subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
-    return data
+def _patiently(name, folder):
+    for _ in range(1000):
+        texts = logfiles.at_one_instant(name, folder)
+        if texts is not None:
+            return texts
+        time.sleep(0.01)
+    raise TimeoutError(f"{folder}: the log of {name} was rotated at each of 1000 looks")
 
 
 class Log:
@@ -177,9 +167,8 @@ class Log:
         self.bytes, self.offsets = 0, []  # of each entry, over all files
         for i, data in archive.texts(name) if archive else ():
             self._add(data, i)
-        for n in _in_order(name, os.listdir(folder) if os.path.isdir(folder) else []):
-            with open(os.path.join(folder, n), "rb") as f:
-                self._add(_unpacked(n, f.read()), -1)
+        for text in _patiently(name, folder):
+            self._add(text, -1)
 
     def _add(self, data, folder):
         at = None
