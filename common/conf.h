@@ -256,6 +256,10 @@ struct conf *conf_load_good(const char *file, const char *home, struct policy *p
  * sentence (caller frees), or NULL if it may, or does not exist. */
 char *conf_folder_refused(const char *path);
 
+/* Why the account's definition file PATH, which need not exist, is not believed, be it for a folder on its way: a line
+ * "FOLDER: refused: …" (caller frees), or NULL. For root, who may look after the files of others, owners do not count. */
+char *conf_refused(const struct paths *paths, const char *path);
+
 /* Only the fingerprint, without parsing: what conf_load would store now. */
 uint64_t conf_fingerprint(const struct paths *paths);
 

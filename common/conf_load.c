@@ -143,6 +143,29 @@ static char *judge_link(const char *path)
         return why ? xasprintf("a symbolic link into %s: %s", target, why) : NULL;
 }
 
+char *conf_refused(const struct paths *paths, const char *path)
+{
+        const bool any_owner = geteuid() == 0;
+        const char *const way[] = {
+            paths->root,
+            paths->config,
+            path_within(path, paths->dropins) ? paths->dropins : paths->config,
+            path,
+        };
+        struct stat st;
+        for (size_t i = 0; i < ARRAY_SIZE(way); i++) {
+                char *why = stat(way[i], &st) == 0 ? judge(way[i], &st, any_owner) : NULL;
+                if (!why && !any_owner && way[i] == path)
+                        why = judge_link(path);
+                if (!why)
+                        continue;
+                char *line = xasprintf("%s: %s", way[i], why);
+                free(why);
+                return line;
+        }
+        return NULL;
+}
+
 /* ---- reading ---- */
 
 static char *judge_content(const char *path, const struct stat *st, bool any_owner)

@@ -371,6 +371,12 @@ int dir_make(const char *path, unsigned mode)
         return 0;
 }
 
+bool path_within(const char *path, const char *folder)
+{
+        size_t n = strlen(folder);
+        return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
 char *path_join(const char *base, const char *path)
 {
         if (path[0] == '/')

@@ -136,4 +136,7 @@ int dir_make(const char *path, unsigned mode);
 /* PATH joined to BASE unless it is absolute. */
 char *path_join(const char *base, const char *path);
 
+/* Whether PATH is FOLDER or below it, by their names alone. */
+bool path_within(const char *path, const char *folder);
+
 #endif

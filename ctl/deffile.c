@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,7 +62,41 @@ static char *folder_of(const char *path)
         return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
 }
 
-/* The mode and owner of the file that is replaced; those of a new one are its folder's. */
+#define ACL "system.posix_acl_access"
+
+static int copy_attribute(const char *from, const char *name, int fd)
+{
+        char value[4096];
+        ssize_t n = getxattr(from, name, value, sizeof(value));
+        if (n < 0)
+                return -errno;
+        return fsetxattr(fd, name, value, (size_t)n, 0) < 0 ? -errno : 0;
+}
+
+/* The ACL, and what somebody has noted (user.*). An ACL that the new file has of its folder's default is none that
+ * the old one had. What else there is (security.*) is the system's to give. */
+static int copy_attributes(const char *from, int fd)
+{
+        char names[4096];
+        ssize_t n = listxattr(from, names, sizeof(names));
+        bool acl = false;
+        if (n < 0 && errno != ENOTSUP)
+                return -errno;
+        for (ssize_t i = 0; i < n; i += (ssize_t)strlen(names + i) + 1) {
+                bool is_acl = strcmp(names + i, ACL) == 0;
+                int r = is_acl || str_starts(names + i, "user.")
+                            ? copy_attribute(from, names + i, fd)
+                            : 0;
+                if (r < 0)
+                        return r;
+                acl |= is_acl;
+        }
+        if (!acl && fremovexattr(fd, ACL) < 0 && errno != ENODATA && errno != ENOTSUP)
+                return -errno;
+        return 0;
+}
+
+/* The mode, owner and attributes of the file that is replaced; those of a new one are its folder's. */
 static int take_after(const struct deffile *f, int fd)
 {
         struct stat st, own;
@@ -71,6 +106,9 @@ static int take_after(const struct deffile *f, int fd)
         if ((st.st_uid != own.st_uid || st.st_gid != own.st_gid) && (f->exists || geteuid() == 0) &&
             fchown(fd, st.st_uid, st.st_gid) < 0)
                 return -errno;
+        int r = f->exists ? copy_attributes(f->target, fd) : 0;
+        if (r < 0)
+                return r;
         return fchmod(fd, f->exists ? st.st_mode & 07777 : 0600) < 0 ? -errno : 0;
 }
 
@@ -106,7 +144,7 @@ int deffile_prepare(struct deffile *f, char **ret_error)
         }
         int r = take_after(f, fd);
         if (r < 0)
-                return fail(ret_error, r, "its owner and mode cannot be kept", f->path);
+                return fail(ret_error, r, "its owner, mode and attributes cannot be kept", f->path);
         r = write_all(fd, f->now, f->now_n);
         if (r == 0 && fsync(fd) < 0)
                 r = -errno;

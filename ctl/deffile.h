@@ -2,8 +2,8 @@
  * place.
  *
  * A file is saved whole or not at all: the new text is written beside it, brought to the disk, and renamed over it,
- * with the mode and owner that it had. A symbolic link stays one; what it points to is replaced. If the file has
- * been changed since it was read, nothing is saved (-ESTALE).
+ * with the mode, owner, ACL and user attributes that it had. A symbolic link stays one; what it points to is
+ * replaced. If the file has been changed since it was read, nothing is saved (-ESTALE).
  */
 #ifndef SVCD_CTL_DEFFILE_H
 #define SVCD_CTL_DEFFILE_H

@@ -31,27 +31,61 @@ void defs_done(struct defs *d)
         conf_unref(d->before);
         conf_unref(d->after);
         diag_done(&d->diag);
-        if (d->made_folder)
-                rmdir(d->ctl->paths.config); /* unless there is something in it now */
+        if (d->made_dropins)
+                rmdir(d->ctl->paths.dropins); /* unless there is something in it now */
+        if (d->made_config)
+                rmdir(d->ctl->paths.config);
         if (d->lock >= 0)
                 close(d->lock);
         *d = (struct defs){.lock = -1};
 }
 
-int defs_make_folder(struct defs *d)
+/* Missing: made, and its owner is that of the folder that it is in, also if root makes it. */
+static int make_folder(const char *path, bool *ret_made)
+{
+        struct stat st;
+        if (stat(path, &st) == 0)
+                return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+        int r = dir_make(path, 0700);
+        *ret_made = r == 0;
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *parent = xstrndup(path, (size_t)(slash - path));
+        if (r == 0 && geteuid() == 0 && stat(parent, &st) == 0 &&
+            lchown(path, st.st_uid, st.st_gid) < 0)
+                r = -errno;
+        return r;
+}
+
+int defs_make_folder(struct defs *d, const char *path, const char *who)
 {
         struct ctl *ctl = d->ctl;
-        if (access(ctl->paths.config, F_OK) == 0)
-                return STATUS_DONE;
-        int r = dir_make(ctl->paths.config, 0700);
+        const char *failed = ctl->paths.config;
+        int r = make_folder(failed, &d->made_config);
+        if (r == 0 && path_within(path, ctl->paths.dropins)) {
+                failed = ctl->paths.dropins;
+                r = make_folder(failed, &d->made_dropins);
+        }
         if (r < 0)
-                return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s cannot be made: %s",
-                                ctl->paths.config, strerror(-r));
-        d->made_folder = true;
+                return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s%s%s %s%s", who ? who : "",
+                                who ? ": " : "", failed,
+                                r == -ENOTDIR ? "is no folder" : "cannot be made: ",
+                                r == -ENOTDIR ? "" : strerror(-r));
+        if (!d->made_config)
+                return STATUS_DONE;
         conf_unref(d->before);
         diag_done(&d->diag);
         d->before = conf_load(&ctl->paths, ctl->paths.home, &d->diag);
         return STATUS_DONE;
+}
+
+/* What svcd does not believe is not written either. */
+static int believed(struct defs *d, const char *path)
+{
+        _cleanup_free_ char *why = conf_refused(&d->ctl->paths, path);
+        _cleanup_free_ char *safe = ctl_safe(d->ctl, why);
+        return why ? ctl_fail(d->ctl, STATUS_REFUSED, "refused",
+                              "%s; svcd would not read it, so nothing is changed", safe)
+                   : STATUS_DONE;
 }
 
 int defs_file(struct defs *d, const char *path, struct deffile **ret)
@@ -61,6 +95,9 @@ int defs_file(struct defs *d, const char *path, struct deffile **ret)
                 if (strcmp((*ret)->path, path) == 0)
                         return STATUS_DONE;
         }
+        int status = believed(d, path);
+        if (status != STATUS_DONE)
+                return status;
         struct deffile f;
         int r = deffile_read(path, &f);
         if (r < 0) {
@@ -93,6 +130,11 @@ int defs_service(struct defs *d, const char *name, const struct conf_service **r
                  struct deffile **ret_file)
 {
         const struct conf_service *s = conf_find(d->before, name);
+        for (size_t i = 0; !s && i < d->before->broken.n; i++) {
+                int status = believed(d, d->before->broken.v[i]);
+                if (status != STATUS_DONE)
+                        return status;
+        }
         if (!s && d->before->broken.n > 0) {
                 _cleanup_free_ char *safe = ctl_safe(d->ctl, name);
                 return ctl_fail(

@@ -19,7 +19,8 @@ struct defs {
         struct deffile **files;
         size_t n, cap;
         int lock;
-        bool made_folder; /* there was no config folder */
+        bool made_config,
+            made_dropins; /* these folders were not there; gone again if nothing is in them */
 };
 #define _cleanup_defs_ _cleanup_(defs_done)
 
@@ -29,10 +30,12 @@ struct defs {
 int defs_open(struct defs *d, struct ctl *ctl, bool lock);
 void defs_done(struct defs *d);
 
-/* The folder in which the first file of the account is to be made. */
-int defs_make_folder(struct defs *d);
+/* The folder in which the file PATH of the account is to be made, services.d too; as private as svcd makes them. WHO
+ * ("web") is for messages, or NULL. */
+int defs_make_folder(struct defs *d, const char *path, const char *who);
 
-/* The file, whether it exists or not; it stays with D. */
+/* The file, whether it exists or not; it stays with D. Refused if svcd would not believe it: what is written there
+ * would not be used. */
 int defs_file(struct defs *d, const char *path, struct deffile **ret);
 
 /* The service NAME, and its file. */

@@ -26,12 +26,6 @@ static char *below_home(const struct ctl *ctl, const char *path)
                                                              : xstrdup(path);
 }
 
-static bool within(const char *path, const char *folder)
-{
-        size_t n = strlen(folder);
-        return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 /* Where the service runs: what --cwd says, which is relative to where the caller is; else where he is, as he would
  * have started it by hand. NULL: $HOME. */
 static char *working_directory(struct ctl *ctl, const char *given)
@@ -44,8 +38,8 @@ static char *working_directory(struct ctl *ctl, const char *given)
                 return below_home(ctl, real ? real : path);
         }
         _cleanup_free_ char *home = realpath(ctl->paths.home, NULL);
-        if (!here || !home || strcmp(here, home) == 0 || !within(here, home) ||
-            within(here, ctl->paths.root))
+        if (!here || !home || strcmp(here, home) == 0 || !path_within(here, home) ||
+            path_within(here, ctl->paths.root))
                 return NULL;
         return below_home(ctl, here);
 }
@@ -199,7 +193,7 @@ static int add(struct defs *d, const char *name, const char *path)
         _cleanup_free_ char *directory = working_directory(ctl, given);
         int status = check_name(d, name);
         if (status == STATUS_DONE)
-                status = defs_make_folder(d);
+                status = defs_make_folder(d, path, name);
         if (status == STATUS_DONE)
                 status = defs_file(d, path, &a.f);
         if (status != STATUS_DONE)

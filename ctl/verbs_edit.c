@@ -39,7 +39,7 @@ static int find_file(struct session *s)
                 s->line = service ? service->place.line : 0;
                 return status;
         }
-        int status = defs_make_folder(&s->d);
+        int status = defs_make_folder(&s->d, ctl->paths.main_file, NULL);
         return status == STATUS_DONE ? defs_file(&s->d, ctl->paths.main_file, &s->f) : status;
 }
 

@@ -36,14 +36,23 @@ static size_t path_of(const struct setting *s, const struct yedit *e, const char
         return 4;
 }
 
-/* restart.policy is not there under its name where `restart: never` is written. */
-static size_t shorten(const struct yedit *e, const char *const path[4], size_t depth,
-                      const char *short_key)
+/* Whether the group is written as one value, which stands for one of its keys (restart: never). */
+static bool is_short(const struct yedit *e, const char *const path[4], size_t depth,
+                     const char *short_key)
 {
         const struct ynode *group = yedit_find(e, path, 3);
-        bool is_short = depth == 4 && group && group->kind != YNODE_MAP && !ynode_null(group) &&
-                        str_eq(short_key, path[3]);
-        return is_short ? 3 : depth;
+        return depth == 4 && short_key && group && group->kind != YNODE_MAP && !ynode_null(group);
+}
+
+/* Takes the key away. restart.policy is not there under its name where `restart: never` is written, and no other key
+ * of it is there at all; a variable may well be where `environment: A=1` is. */
+static int unset(struct yedit *e, const char *const path[4], size_t depth, const char *short_key)
+{
+        bool whole = is_short(e, path, depth, short_key);
+        if (whole && strcmp(short_key, path[3]) == 0)
+                depth = 3;
+        int r = yedit_remove(e, path, depth, 2);
+        return r == -ENOENT || (r == -ENOTDIR && whole) ? -ENOENT : r;
 }
 
 static int change(struct setting *s, const char *value)
@@ -59,7 +68,7 @@ static int change(struct setting *s, const char *value)
         if (value)
                 r = yedit_set(&e, path, depth, &(struct yedit_value){.text = value}, short_key);
         else
-                r = yedit_remove(&e, path, shorten(&e, path, depth, short_key), 2);
+                r = unset(&e, path, depth, short_key);
         if (!value && r == -ENOENT)
                 return STATUS_DONE;
         return defs_edited(s->d, s->f, &e, r, what);

@@ -184,15 +184,23 @@ const struct ynode *yedit_find(const struct yedit *e, const char *const *path, s
 
 /* ---- removing and renaming ---- */
 
+int yedit_refuse_value(struct yedit *e, int error, const struct yedit_way *w)
+{
+        return yedit_refuse(e, error, "%s in line %d is not written as a map of keys",
+                            w->key ? w->key->value : "the file", w->value->line);
+}
+
 static int find(struct yedit *e, const char *const *path, size_t depth, struct yedit_way *ret)
 {
         int r = yedit_walk(e, path, depth, ret);
-        if (r == 0 && ret->steps < depth && ret->value && ret->value->kind == YNODE_MAP &&
-            merged(&e->tree, ret->value, path[ret->steps], 0))
-                r = yedit_refuse(e, -EMLINK, "%s comes from elsewhere (<<)", path[ret->steps]);
-        else if (r == 0 && ret->steps < depth)
-                r = yedit_refuse(e, -ENOENT, "it is not there");
-        return r;
+        if (r < 0 || ret->steps == depth)
+                return r;
+        const struct ynode *at = ret->value;
+        if (at && at->kind == YNODE_MAP && merged(&e->tree, at, path[ret->steps], 0))
+                return yedit_refuse(e, -EMLINK, "%s comes from elsewhere (<<)", path[ret->steps]);
+        if (at && at->kind != YNODE_MAP && !ynode_null(at))
+                return yedit_refuse_value(e, -ENOTDIR, ret);
+        return yedit_refuse(e, -ENOENT, "it is not there");
 }
 
 int yedit_remove(struct yedit *e, const char *const *path, size_t depth, size_t keep)

@@ -6,8 +6,9 @@
  * reach further than its path (a value that an alias repeats elsewhere, or that is itself an alias) is refused.
  *
  * Errors are -errno, and `why` is a sentence for people, without the path: -EBADMSG: no valid YAML; -ENOENT: there
- * is no such key; -EEXIST: there is one; -EMLINK: it is shared by an alias; -EOPNOTSUPP: it is written in a way that
- * cannot be changed here. After an error only yedit_done may follow.
+ * is no such key; -EEXIST: there is one; -EMLINK: it is shared by an alias; -ENOTDIR: on the way to a key that is to
+ * go there is a value that is no map (restart: never), and the caller knows whether the key may be in it; -EOPNOTSUPP:
+ * it is written in a way that cannot be changed here. After an error only yedit_done may follow.
  */
 #ifndef SVCD_CTL_YAMLEDIT_H
 #define SVCD_CTL_YAMLEDIT_H
@@ -87,6 +88,8 @@ struct yedit_way {
 };
 int yedit_walk(struct yedit *e, const char *const *path, size_t depth, struct yedit_way *ret);
 int yedit_refuse(struct yedit *e, int error, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int yedit_refuse_value(struct yedit *e, int error,
+                       const struct yedit_way *w);                     /* at its end is no map */
 void yedit_splice(struct yedit *e, size_t at, size_t end, char *text); /* takes TEXT over */
 struct yedit_mark *yedit_mark(struct yedit *e, enum yedit_how how, const struct ynode *node);
 bool yedit_as_meant(const struct yedit *e, const struct ytree *now);

@@ -249,8 +249,7 @@ static int set_at(struct yedit *e, const struct yedit_way *w, const char *const 
                 return replace(e, w, value);
         if (last && short_key && one && !w->value->block)
                 return wrap(e, w, short_key, key, value);
-        return yedit_refuse(e, -EOPNOTSUPP, "%s in line %d is not written as a map of keys",
-                            w->key ? w->key->value : "the file", w->value->line);
+        return yedit_refuse_value(e, -EOPNOTSUPP, w);
 }
 
 int yedit_set(struct yedit *e, const char *const *path, size_t depth,

@@ -1,9 +1,13 @@
 """Changing definitions from the command line: add, set, rename, remove, and edit with an editor of the test's."""
 
+import contextlib
+import fcntl
 import json
 import os
+import re
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 
@@ -112,8 +116,11 @@ class Scripts(Edit):
 
     def test_in_a_file_of_its_own(self):
         self.config(FILE)
-        os.mkdir(os.path.join(self.root, "config/services.d"), 0o700)
+        folder = os.path.join(self.root, "config/services.d")
+        self.svcctl("add", "c", "--file", "services.d/c.yaml", "--port", "1", "--", "x", status=1)
+        self.assertFalse(os.path.exists(folder))  # what is refused leaves nothing behind
         self.svcctl("add", "c", "--file", "services.d/c.yaml", "--", "x")
+        self.assertEqual(self.mode(folder), 0o700)
         self.assertEqual(self.text(), FILE)
         with open(os.path.join(self.root, "config/services.d/c.yaml"), encoding="utf-8") as f:
             self.assertTrue(f.read().endswith("services:\n  c:\n    command: x\n"))
@@ -150,6 +157,21 @@ class Scripts(Edit):
                 (["b"], 2, "which key?")):
             self.assertIn(said, self.svcctl("set", *arguments, status=status).err)
             self.assertEqual(self.text(), FILE)
+
+    def test_unset_below_a_short_form(self):
+        """What may be in there is not said to be absent; what cannot be is."""
+        text = FILE + "  c: {command: x, environment: A=1 B=2, restart: never}\n"
+        self.config(text)
+        for arguments in (["c", "environment.A", "--unset"], ["c", "environment.A", "3"]):
+            r = self.svcctl("set", *arguments, status=1)
+            self.assertIn("c: environment.A: ", r.err)
+            self.assertIn("environment in line 12 is not written as a map of keys; it is not changed", r.err)
+            self.assertEqual(self.text(), text)
+        self.assertIn("nothing to change", self.svcctl("set", "c", "restart.delay", "--unset").out)
+        self.assertEqual(self.text(), text)
+        self.svcctl("set", "c", "restart.policy", "--unset")
+        self.svcctl("set", "c", "environment", "--unset")
+        self.assertEqual(self.text(), FILE + "  c: {command: x}\n")
 
     def test_what_was_wrong_before_does_not_matter(self):
         broken = FILE + "  c: {command: x, prot: 1}\n"
@@ -230,6 +252,53 @@ class Files(Edit):
         self.assertEqual(stat.S_IMODE(os.stat(target).st_mode), 0o640)
         self.assertEqual(os.listdir(os.path.dirname(target)), ["real.yaml"])
 
+    def test_acl_and_attributes_are_kept(self):
+        """Somebody else may read it; what a folder gives new files by default is not taken up."""
+        self.config(FILE)
+        acl = struct.pack("<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 4, 65533, 4, 4, 2**32 - 1, 16, 4, 2**32 - 1,
+                          32, 0, 2**32 - 1)
+        try:
+            os.setxattr(self.file, "system.posix_acl_access", acl)
+        except OSError as e:
+            self.skipTest(f"no ACLs in {self.file}: {e.strerror}")
+        with contextlib.suppress(OSError):  # tmpfs had none for long
+            os.setxattr(self.file, "user.note", b"mine")
+        mode = self.mode(self.file)
+        before = {n: os.getxattr(self.file, n) for n in os.listxattr(self.file)}
+        self.svcctl("set", "a", "annotation", "x")
+        self.assertEqual({n: os.getxattr(self.file, n) for n in os.listxattr(self.file)}, before)
+        self.assertEqual(self.mode(self.file), mode)
+        os.removexattr(self.file, "system.posix_acl_access")
+        os.setxattr(os.path.dirname(self.file), "system.posix_acl_default", acl)
+        self.svcctl("set", "a", "annotation", "y")
+        self.assertNotIn("system.posix_acl_access", os.listxattr(self.file))
+
+    def test_where_others_can_write(self):
+        """What svcd would not believe is not changed, and what to do is said before anything is written."""
+        self.config(FILE)
+        config = os.path.dirname(self.file)
+        os.mkdir(os.path.join(config, "services.d"), 0o700)
+        self.svcd_env["EDITOR"] = "touch " + os.path.join(self.home, "edited") + "; true"
+        verbs = (["set", "a", "annotation", "x"], ["add", "c", "--", "x"], ["rename", "a", "c"],
+                 ["remove", "b", "--yes"], ["edit", "--yes"], ["edit", "b", "--yes"],
+                 ["add", "c", "--file", "services.d/c.yaml", "--", "x"])
+        for path, mode in ((self.root, 0o777), (config, 0o722), (self.file, 0o622)):
+            noun = "file" if path == self.file else "directory"
+            was = self.mode(path)
+            os.chmod(path, mode)
+            for arguments in verbs[:6] if path == self.file else verbs:
+                r = self.svcctl(*arguments, status=1)
+                self.assertRegex(r.err, f"{re.escape(path)}: refused: .* can write to this {noun}, its mode is "
+                                 f"{mode:04o} \\(run: chmod go?-w {re.escape(path)}\\); svcd would not read it, so "
+                                 "nothing is changed")
+                self.assertEqual((r.out, self.text()), ("", FILE))
+            os.chmod(path, was)
+        os.chmod(config + "/services.d", 0o777)
+        self.assertIn("services.d: refused", self.svcctl(*verbs[6], status=1).err)
+        self.assertEqual(sorted(os.listdir(config)), ["services.d", "services.yaml"])
+        self.assertFalse(os.path.exists(os.path.join(self.home, "edited")))
+        self.svcctl(*verbs[0])  # what is wrong with services.d is another matter
+
     def test_owner_is_kept(self):
         if os.getuid():
             self.skipTest("needs root, to change the files of another user")
@@ -253,6 +322,42 @@ class Files(Edit):
         self.assertIn("cannot be saved", r.err)
         self.assertIn("Permission denied", r.err)
         self.assertEqual(self.text(), FILE)
+
+    def test_a_folder_that_cannot_be_made(self):
+        self.config(FILE)
+        folder = os.path.join(self.root, "config/services.d")
+        with open(folder, "w", encoding="utf-8"):
+            pass
+        r = self.svcctl("add", "c", "--file", "services.d/c.yaml", "--", "x", status=1)
+        self.assertIn(f"c: {folder} is no folder", r.err)
+        os.unlink(folder)
+        if os.getuid() == 0:
+            return  # may write everywhere
+        os.chmod(os.path.dirname(folder), 0o500)
+        r = self.svcctl("add", "c", "--file", "services.d/c.yaml", "--", "x", status=1)
+        self.assertIn(f"c: {folder} cannot be made: Permission denied", r.err)
+
+    def test_one_waits_for_the_other(self):
+        """Who holds the folder changes the file; the svcctl that waited has both changes."""
+        self.config(FILE)
+        folder = os.open(os.path.dirname(self.file), os.O_RDONLY | os.O_DIRECTORY)
+        self.addCleanup(os.close, folder)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        p = subprocess.Popen([SVCCTL, "add", "new", "--", "x"], env=self.environment(), cwd=self.home,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(p.stdout.close)
+
+        def waits():
+            fds, folder = f"/proc/{p.pid}/fd", os.path.realpath(os.path.dirname(self.file))
+            with contextlib.suppress(OSError):
+                return any(os.path.realpath(f"{fds}/{n}") == folder for n in os.listdir(fds))
+            return False
+        self.until(lambda: p.poll() is not None or waits(), what="svcctl to wait for the folder")
+        self.assertIsNone(p.poll())
+        self.config(FILE + "# by another\n")
+        fcntl.flock(folder, fcntl.LOCK_UN)
+        self.assertEqual(p.wait(60), 0, p.stdout.read())
+        self.assertEqual(self.text(), FILE + "  new:\n    command: x\n# by another\n")
 
     def test_several_at_once(self):
         self.config(FILE)

@@ -261,6 +261,11 @@ static void test_removing_is_refused(void **state)
 {
         (void)state;
         refused(REMOVE, "s:\n  a: 1\n", "s/b", NULL, "it is not there");
+        refused(REMOVE, "s:\n  a:\n", "s/a/p", NULL, "it is not there");
+        refused(REMOVE, "s:\n  a: p=1 q=2\n", "s/a/p", NULL,
+                "a in line 2 is not written as a map of keys");
+        refused(REMOVE, "s:\n  a: [p, q]\n", "s/a/p", NULL,
+                "a in line 2 is not written as a map of keys");
         refused(REMOVE, "s:\n  a: &x {p: 1}\n  b: *x\n", "s/a", NULL,
                 "*x in line 3 needs what is written in line 2");
         refused(REMOVE, "s:\n  a: {p: &x 1, q: 2}\n  b: {r: *x}\n", "s/a/p", NULL, "*x in line 3");
