@@ -98,6 +98,12 @@ check-system:
 		$(MAKE) --no-print-directory deb DEB=$(B)/deb-system >/dev/null; \
 		$(RUN) command system -- tests/system/run $(B)/deb-system/svcd_$(VERSION)-1_*.deb $(T)
 
+# What the RPM holds and does. Skipped where no rpmbuild is.
+.PHONY: check-rpm
+check-rpm:
+	@command -v rpmbuild >/dev/null && WHAT=-bb $(MAKE) --no-print-directory rpm RPM=$(B)/rpm-system >/dev/null; \
+		$(RUN) command rpm -- tests/system/rpm $(B)/rpm-system/RPMS/*/svcd-$(VERSION)-1*.rpm $(T)
+
 # Looks for new inputs: make fuzz TARGET=state SECONDS_=1800. What it finds stays in build-fuzz/ (new
 # inputs in build-fuzz/corpus/NAME, the one that broke something as crash-… in build-fuzz/found).
 TARGET   ?=

@@ -121,7 +121,7 @@ if [ -e /etc/debian_version ] && command -v dpkg-query >/dev/null; then
 	deps-bench)
 		debian='s6 runit daemontools supervisor monit'
 		command -v npm >/dev/null || debian="$debian nodejs npm" ;;
-	deps-deb) debian="$debian debhelper dpkg-dev lintian mmdebstrap" ;;
+	deps-deb) debian="$debian debhelper dpkg-dev lintian mmdebstrap rpm" ;;
 	esac
 	# shellcheck disable=SC2086
 	missing=$(missing_deb $debian)

@@ -22,14 +22,14 @@ UNIT_RELOAD   = $(if $(NOTIFY_RELOAD),/^@reload@$$/d,s|^@reload@$$|ExecReload=$(
 install_units = for u in $(1); do sed 's|@bindir@|$(bindir)|g; s|@type@|$(UNIT_TYPE)|; $(UNIT_RELOAD)' $$u \
 	> $(2)/$${u\#\#*/} && chmod 644 $(2)/$${u\#\#*/} || exit; done
 
-.PHONY: install install-units uninstall dist deb deps deps-dev deps-deb deps-kernel run help
+.PHONY: install install-units uninstall dist deb rpm deps deps-dev deps-deb deps-kernel run help
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(shimdir) $(DESTDIR)$(pkgdatadir) \
 		$(DESTDIR)$(docdir)/examples $(DESTDIR)$(unitdir) $(DESTDIR)$(userunitdir) \
 		$(DESTDIR)$(bashcompdir) $(DESTDIR)$(zshcompdir) $(DESTDIR)$(fishcompdir) \
 		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
 	$(INSTALL) -m 755 $(B)/svcd $(B)/svcctl $(DESTDIR)$(bindir)
-	$(INSTALL) -m 755 $(B)/svc-shim $(DESTDIR)$(shimdir)
+	$(INSTALL) -m 755 $(B)/svc-shim packaging/stop-all $(DESTDIR)$(shimdir)
 	$(INSTALL) -m 644 conf/org.svcd.Supervisor.varlink $(wildcard conf/*.json) \
 		$(DESTDIR)$(pkgdatadir)
 	$(INSTALL) -d $(DESTDIR)$(pkgdatadir)/json
@@ -70,6 +70,11 @@ DEB ?= $(B)/deb
 deb:
 	@sh mk/deb.sh $(VERSION) $(DEB)
 
+# The RPM; also on Debian, which has rpmbuild.
+RPM ?= $(B)/rpm
+rpm:
+	@sh mk/rpm.sh $(VERSION) $(RPM)
+
 dist:
 	@mkdir -p dist
 	git archive --format=tar.gz --prefix=svcd-$(VERSION)/ -o dist/svcd-$(VERSION).tar.gz HEAD
@@ -93,11 +98,13 @@ help:
 	@echo 'make fuzz            TARGET=state SECONDS_=1800: looks for inputs that break it (tests/fuzz/)'
 	@echo 'make check-kernel    what differs between kernels, on Debian 12 in qemu (make deps-kernel; as root)'
 	@echo 'make check-system    the Debian package in a Debian with systemd, in namespaces (make deps-deb; as root)'
+	@echo 'make check-rpm       what is in the RPM, and what its scriptlets do (make deps-deb)'
 	@echo 'make coverage        branch coverage of supervisord/core'
 	@echo 'make gen             rewrite the generated files after a change of the tables'
 	@echo 'make format          clang-format'
 	@echo 'make install         prefix=/usr/local DESTDIR=; also: uninstall'
 	@echo 'make deb             the Debian package, in build/deb (make deps-deb)'
+	@echo 'make rpm             the RPM, in build/rpm (rpmbuild: package rpm-build, on Debian rpm)'
 	@echo 'make dist            source archive in dist/'
 	@echo 'make clean'
 	@echo 'Variables: DEVELOPER=1, SANITIZE=address,undefined, V=1, JOBS=2, CC, CFLAGS, LDFLAGS, SHIM_CC'
