@@ -107,6 +107,17 @@ void ctl_say(struct ctl *ctl, const char *fmt, ...)
         write_line(ctl, s);
 }
 
+void ctl_tell(struct ctl *ctl, const char *fmt, ...)
+{
+        if (ctl->json)
+                return;
+        va_list ap;
+        va_start(ap, fmt);
+        _cleanup_free_ char *s = xvasprintf(fmt, ap);
+        va_end(ap);
+        write_line(ctl, s);
+}
+
 void ctl_warn(struct ctl *ctl, const char *fmt, ...)
 {
         if (ctl->json)

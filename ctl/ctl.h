@@ -52,8 +52,13 @@ int ctl_fail_with(struct ctl *ctl, enum exit_status status, const char *code, js
                   const char *fmt, ...) PRINTF_LIKE(5, 6);
 int ctl_usage(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3); /* with the usage line */
 
-/* A line to stdout (nothing with --quiet or --json), to stderr (nothing with --json). */
+/* --quiet, for all verbs alike: what was done, hints, notes and progress are not printed (ctl_say), nor is an answer
+ * that the exit status gives as well (status, plan, check, doctor: `quiet`). What is wrong is (ctl_warn, ctl_fail), and
+ * so is an answer that there would be no other way to get (ctl_tell, ctl_write).
+ *
+ * A line to stdout: of what was done; of an answer. A line to stderr. None of them with --json. */
 void ctl_say(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void ctl_tell(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void ctl_warn(struct ctl *ctl, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* How J is dumped so that a terminal obeys nothing in it: beside what JSON escapes there is what turns the direction of

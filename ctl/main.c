@@ -54,7 +54,7 @@ static int run(struct ctl *ctl, int argc, char **argv, int parsed, const char *e
                 if (ctl->json)
                         ctl_json(ctl, json_pack("{s:s}", "svcctl", SVCD_VERSION));
                 else
-                        ctl_say(ctl, "svcctl %s", SVCD_VERSION);
+                        ctl_tell(ctl, "svcctl %s", SVCD_VERSION);
                 return STATUS_DONE;
         }
         int status = setup(ctl);

@@ -154,11 +154,11 @@ int verb_accounts(struct ctl *ctl)
                 sums_done(&sums);
         }
         _cleanup_strbuf_ struct strbuf out = {0};
-        if (all.n && !ctl->json && !ctl->quiet)
+        if (all.n && !ctl->json)
                 table_print(&table, &ctl->term, &out);
         ctl_write(ctl, out.s ? out.s : "", out.n);
         if (!all.n)
-                ctl_say(ctl, "no account has a svcd");
+                ctl_tell(ctl, "no account has a svcd");
         ctl_json(ctl, list);
         table_done(&table);
         return well ? STATUS_DONE : STATUS_NOT_RUNNING;

@@ -26,10 +26,12 @@ static void print(struct ctl *ctl, const struct doctor_row *row, const char *sai
         _cleanup_free_ char *text = ctl_safe(ctl, said);
         bool color = ctl->term.color;
         enum style style = states[row->state].style;
-        ctl_say(ctl, "%s%-8s%s %-12s %s", term_on(color, style), states[row->state].name,
-                term_off(color, style), row->check, text);
+        if (ctl->quiet && row->state != DOCTOR_PROBLEM)
+                return;
+        ctl_tell(ctl, "%s%-8s%s %-12s %s", term_on(color, style), states[row->state].name,
+                 term_off(color, style), row->check, text);
         if (row->advice)
-                ctl_say(ctl, "%21s  %s", "", row->advice);
+                ctl_tell(ctl, "%21s  %s", "", row->advice);
 }
 
 static json_t *valid_text(const char *s)

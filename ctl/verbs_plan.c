@@ -173,26 +173,26 @@ int verb_check(struct ctl *ctl)
 /* ---- plan and reload ---- */
 
 /* Before anything else is: what is changed, then what is wrong. */
-static void print_plan(struct ctl *ctl, const json_t *reply, struct diag *diag)
+static void print_plan(struct ctl *ctl, const json_t *reply, struct diag *diag, bool quiet)
 {
         _cleanup_strbuf_ struct strbuf out = {0};
         diag_from_json(diag, json_object_get(reply, "diagnostics"));
         plan_add(&out, ctl, reply, diag);
-        if (!ctl->json && !ctl->quiet)
+        if (!ctl->json && !quiet)
                 ctl_write(ctl, out.s, out.n);
         print_diag(ctl, diag);
         ctl_flush(ctl);
 }
 
 /* *RET: the answer, owned by the caller; NULL if there is none. */
-static int plan(struct ctl *ctl, json_t **ret)
+static int plan(struct ctl *ctl, bool quiet, json_t **ret)
 {
         struct diag diag = {0};
         *ret = NULL;
         int status = client_ask(ctl, "Plan", NULL, ret);
         if (status)
                 return status;
-        print_plan(ctl, *ret, &diag);
+        print_plan(ctl, *ret, &diag, quiet);
         status = diag.errors ? STATUS_REFUSED : STATUS_DONE;
         diag_done(&diag);
         return status;
@@ -201,7 +201,7 @@ static int plan(struct ctl *ctl, json_t **ret)
 int reload_plan(struct ctl *ctl, bool *ret_changes)
 {
         json_t *reply;
-        int status = plan(ctl, &reply);
+        int status = plan(ctl, false, &reply); /* somebody is asked about it */
         *ret_changes = plan_changes(reply);
         json_decref(reply);
         return status;
@@ -210,7 +210,7 @@ int reload_plan(struct ctl *ctl, bool *ret_changes)
 int verb_plan(struct ctl *ctl)
 {
         json_t *reply;
-        int status = plan(ctl, &reply);
+        int status = plan(ctl, ctl->quiet, &reply);
         if (status == STATUS_DONE && plan_changes(reply))
                 status = STATUS_CHANGES;
         if (reply)
@@ -254,7 +254,7 @@ static int reload(struct ctl *ctl, bool wait, json_t *document)
                 status = await_reply(&a, ctl_answer_by(ctl), &first);
         }
         if (status == STATUS_DONE) {
-                print_plan(ctl, first.parameters, &diag);
+                print_plan(ctl, first.parameters, &diag, ctl->quiet);
                 await_take(&a, first.parameters);
                 status = first.continues ? await_changes(&a, first.parameters) : a.status;
                 json_object_update(document, first.parameters);

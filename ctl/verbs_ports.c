@@ -251,10 +251,10 @@ static void say_all(struct ports *p)
                 return;
         }
         json_decref(unused);
-        if (json_array_size(p->rows) && !p->ctl->quiet)
+        if (json_array_size(p->rows))
                 table_print(&p->table, &p->ctl->term, &out);
         ctl_write(p->ctl, out.s ? out.s : "", out.n);
-        ctl_say(p->ctl, "free: %s", free_text.n ? free_text.s : "none");
+        ctl_tell(p->ctl, "free: %s", free_text.n ? free_text.s : "none");
 }
 
 int verb_ports(struct ctl *ctl)

@@ -112,8 +112,8 @@ static void print(struct ps *ps)
         if (ps->ctl->json) {
                 ctl_json(ps->ctl, json_incref(ps->list));
         } else if (ps->table.cells_n == 0) {
-                ctl_say(ps->ctl, "no service has processes");
-        } else if (!ps->ctl->quiet) {
+                ctl_tell(ps->ctl, "no service has processes");
+        } else {
                 table_print(&ps->table, &ps->ctl->term, &out);
                 ctl_write(ps->ctl, out.s, out.n);
         }

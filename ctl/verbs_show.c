@@ -41,8 +41,7 @@ static void print_columns(struct ctl *ctl, const json_t *list, const char *const
         }
         columns[1].most = value_width(ctl, &t);
         table_print(&t, &whole, &out);
-        if (!ctl->quiet)
-                ctl_write(ctl, out.s, out.n);
+        ctl_write(ctl, out.s, out.n);
         table_done(&t);
 }
 
@@ -58,7 +57,7 @@ static void print_limits(struct ctl *ctl, const json_t *settings)
                         json_array_append(limits, o);
         }
         if (json_array_size(limits)) {
-                ctl_say(ctl, "\nLimits, and who keeps them:");
+                ctl_tell(ctl, "\nLimits, and who keeps them:");
                 print_columns(ctl, limits, keys);
         }
         json_decref(limits);
@@ -135,12 +134,12 @@ int verb_version(struct ctl *ctl)
         char up[TEXT_SHORT_MAX];
         jget_int(info, "pid", &pid);
         jget_int(info, "uptime_ms", &up_ms);
-        ctl_say(ctl, "svcctl %s", SVCD_VERSION);
+        ctl_tell(ctl, "svcctl %s", SVCD_VERSION);
         if (info)
-                ctl_say(ctl, "svcd %s (pid %lld, up %s)", version, (long long)pid,
-                        text_duration(up_ms, up));
+                ctl_tell(ctl, "svcd %s (pid %lld, up %s)", version, (long long)pid,
+                         text_duration(up_ms, up));
         else
-                ctl_say(ctl, "svcd is not running for %s", ctl->paths.root);
+                ctl_tell(ctl, "svcd is not running for %s", ctl->paths.root);
         ctl_json(ctl, json_pack("{s:s, s:o?}", "svcctl", SVCD_VERSION, "svcd", info));
         return STATUS_DONE;
 }

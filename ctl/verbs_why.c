@@ -24,8 +24,7 @@ static void print(struct ctl *ctl, const json_t *why)
                                     .off = {off, off, off}};
         _cleanup_strbuf_ struct strbuf out = {0};
         whypage_text(why, &look, &out);
-        if (!ctl->quiet)
-                ctl_write(ctl, out.s, out.n);
+        ctl_write(ctl, out.s, out.n);
 }
 
 static int show(struct ctl *ctl, const json_t *why)

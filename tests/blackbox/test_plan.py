@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import ptyrun
-import vtscreen
+import vt
 from svcdtest import BIN, SLOW, SvcdTest, alive, free_port
 
 
@@ -130,7 +130,7 @@ class Reload(Terminals):
         t.type("\x03")
         status, _ = t.finish(20 * SLOW)
         self.assertEqual(status, 130)
-        shown = vtscreen.shown(t.data)
+        shown = vt.shown(t.data)
         self.assertIn("+ a: add and start\n", shown)
         self.assertTrue(shown.endswith("svcctl: reload: no longer waiting for a; the action goes on; look with "
                                        "`svcctl s\ntatus a`\n"), shown)
@@ -166,7 +166,7 @@ class Progress(Terminals):
             t = self.terminal("start", "slow", "after", "quick", columns=columns, rows=rows)
             t.read_until(b"loading chunk", 30 * SLOW)
             t.read_until(b"\x1b[J", 30 * SLOW)
-            shown = vtscreen.shown(t.data, columns, rows)
+            shown = vt.shown(t.data, columns, rows)
             self.assertRegex(shown, r"quick: already running \(pid \d+\)\n"
                                     r"start: waiting for 2 services, \d+s \(Ctrl-C ends the waiting only\)\n")
             self.assertRegex(shown, rf"(?m)^  slow   starting  \S+ +waiting for port {port} to be listened on$")
@@ -178,7 +178,7 @@ class Progress(Terminals):
         t.read_until(b"waiting for 2 services", 20 * SLOW)
         self.write("go", "")
         self.assertEqual(t.finish(20 * SLOW)[0], 0)
-        self.assertRegex(vtscreen.shown(t.data), r"\Aslow: started \(pid \d+\)\nafter: started \(pid \d+\)\n\Z")
+        self.assertRegex(vt.shown(t.data), r"\Aslow: started \(pid \d+\)\nafter: started \(pid \d+\)\n\Z")
 
     def test_not_where_it_would_be_in_the_way(self):
         self.config("services: {a: {command: sleep 1000, ready: notify}}\n")

@@ -14,7 +14,7 @@ import unicodedata
 import unittest
 
 import ptyrun
-import vtscreen
+import vt
 from mocksvcd import MockSvcd, error, reply, result, service
 
 BIN = os.path.abspath(os.environ["SVCD_BIN"])
@@ -344,10 +344,10 @@ class Screens(unittest.TestCase):
             t.read_until(b"assets")
             t.read_until(b"\x1b[J")
             text = re.sub(r"\b[0-9]+(m[0-9]+)?s (?= |\()|, [0-9]+s", lambda m: re.sub("[0-9]", "N", m[0]),
-                          vtscreen.shown(t.data, columns, rows))
+                          vt.shown(t.data, columns, rows))
             ended.set()
             got, _ = t.finish()
-            after = vtscreen.shown(t.data, columns, rows)
+            after = vt.shown(t.data, columns, rows)
             self.golden(f"progress-{columns}", f"$ svcctl start redis chat web-*   ({columns}x{rows}, under way)\n"
                         f"{text}----\n{after}")
             self.assertEqual(got, 1)

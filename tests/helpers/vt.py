@@ -4,6 +4,7 @@
     screen.feed(data)
     screen.lines()      # text, blanks at the ends of lines cut
     screen.reversed()   # numbers of the lines that are shown in reverse
+    text = vt.shown(data, 80, 24)  # of a program that does not take the screen over
 
 It knows what svcctl may use and no more: anything else raises Unknown, since it would be garbage on some terminal.
 """
@@ -27,8 +28,9 @@ def width(c):
 class Screen:
     SEQUENCE = re.compile(rb"\x1b\[(\??)([0-9;]*)([A-Za-z])")
 
-    def __init__(self, columns, rows):
-        self.columns, self.rows = columns, rows
+    def __init__(self, columns, rows, cooked=False):
+        """COOKED: a line feed begins a line, as terminals that no program has taken over do."""
+        self.columns, self.rows, self.cooked = columns, rows, cooked
         self.rest = b""
         self.row = self.column = 0
         self.modes = {"?7": True, "?25": True}
@@ -85,6 +87,8 @@ class Screen:
         if c == "\r":
             self.column = 0
         elif c == "\n":
+            if self.cooked:
+                self.column = 0
             if self.row + 1 < self.rows:
                 self.row += 1
             else:
@@ -122,6 +126,8 @@ class Screen:
         elif letter == "H":
             self.row = min(max(numbers[0], 1), self.rows) - 1
             self.column = min(max(numbers[1] if len(numbers) > 1 else 1, 1), self.columns) - 1
+        elif letter == "A":
+            self.row = max(self.row - max(numbers[0], 1), 0)
         elif letter == "J":
             if numbers[0] == 2:
                 self.clear()
@@ -170,6 +176,13 @@ class Screen:
     def as_it_was(self):
         """Whether whoever comes next finds a terminal that is as usual."""
         return self.main is None and self.modes["?7"] and self.modes["?25"] and not self.styles
+
+
+def shown(data, columns=80, rows=24):
+    """What stands on a screen after DATA; ptyrun switches the translation of newlines off."""
+    screen = Screen(columns, rows, cooked=True)
+    screen.feed(data.encode() if isinstance(data, str) else data)
+    return screen.text()
 
 
 class Watched(ptyrun.Terminal):
