@@ -348,7 +348,7 @@ static void note_logged(struct daemon *d, const char *name)
 
 void link_forget_records(struct daemon *d)
 {
-        if (core_dirty(d->core) == CORE_DIRTY_NOW || d->first)
+        if (core_dirty(d->core) >= CORE_DIRTY_NOW || d->first)
                 return;
         for (; d->records_noted < d->records.n; d->records_noted++)
                 if (d->save_error)

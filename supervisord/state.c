@@ -243,7 +243,7 @@ static void add_numbers(struct strbuf *b, const struct daemon *d, int64_t number
                     (long long)d->events.seq, (long long)d->events.written);
 }
 
-/* The state before becomes the safe one: never older than what a person asked for last. */
+/* The state before becomes the safe one: never older than the last that was synced. */
 static bool keep_before(const char *path, const char *safe)
 {
         _cleanup_free_ char *next = xasprintf("%s.tmp", safe);
@@ -363,15 +363,16 @@ void state_save(struct daemon *d, bool sync)
         save(d, sync, news ? put_line(d) : !d->state.whole);
 }
 
-void state_commit(struct daemon *d, bool sync)
+void state_commit(struct daemon *d, bool asked)
 {
         take_events(d);
-        bool now = core_dirty(d->core) == CORE_DIRTY_NOW;
-        if (!now && d->events.seq == d->state.tried)
+        enum core_dirty dirty = core_dirty(d->core);
+        bool sync = asked && dirty == CORE_DIRTY_LASTING;
+        if (dirty < CORE_DIRTY_NOW && d->events.seq == d->state.tried)
                 return; /* what could not be saved has a time of its own */
         bool lined = put_line(d);
-        if (!lined || (sync && now) || d->state.journal.bytes > JOURNAL_MAX_BYTES)
-                save(d, sync && now, lined);
+        if (!lined || sync || d->state.journal.bytes > JOURNAL_MAX_BYTES)
+                save(d, sync, lined);
         else
                 flush_events(d);
 }

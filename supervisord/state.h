@@ -3,15 +3,16 @@
  * Before anything is done because of what has happened, that is put on record (state_commit): as a line of
  * the journal (journal.h), which holds the services that have changed and the events to be told; and only
  * then the events are written to their file and effects performed. state.json is replaced as a whole, never
- * truncated: some seconds after the last change, when the journal has grown large, and at once after what a
- * person asked for, which is synced to the disk before the answer. It holds
+ * truncated: some seconds after the last change, when the journal has grown large, and at once when a person
+ * has asked for what is to outlive a reboot (CORE_DIRTY_LASTING): that is synced to the disk before the answer.
+ * It holds
  *   what core_save gives (core/snapshot.c),
  *   journal      the journal's lines of this number or a higher one come after it,
  *   seq          of the last event; written: of the last one that is in events.ndjson,
  *   events       those between.
  * As long as the journal takes a line, what has happened is on record, even if state.json cannot be replaced,
  * for want of room; that is tried again.
- * state.json.safe is the state.json before, and after what a person asked for the same.
+ * state.json.safe is the state.json before, and after one that was synced the same.
  *
  * The journal before is state.journal.1: with it and the journal the safe state is as good as the other.
  * A state that is damaged is put aside as state.json.bad and the safe one taken. One that cannot be read
@@ -44,9 +45,9 @@ struct state {
 /* Loads it into the core. A missing file is an empty state. 0, or -errno if it cannot be read now. */
 int state_load(struct daemon *d);
 
-/* The core's events that wait to be told are numbered, and they and all changes put on record; SYNC: on
- * the disk itself. What cannot be written is tried again later, d->save_error says why. */
-void state_commit(struct daemon *d, bool sync);
+/* The core's events that wait to be told are numbered, and they and all changes put on record; ASKED: a person
+ * asked for them, so that what is to outlive a reboot is on the disk itself. What cannot be written is tried again later, d->save_error says why. */
+void state_commit(struct daemon *d, bool asked);
 
 /* Everything into state.json. */
 void state_save(struct daemon *d, bool sync);

@@ -132,8 +132,10 @@
  *
  * SAVING
  *   core_dirty() says whether what core_save() would write has changed: CORE_DIRTY_NOW must be on
- *   disk before the effects are performed, CORE_DIRTY_SOON may wait a few seconds. That a check has passed as
- *   the one before did is nothing to write for: it goes along with the next change.
+ *   disk before the effects are performed, CORE_DIRTY_SOON may wait a few seconds. CORE_DIRTY_LASTING is
+ *   CORE_DIRTY_NOW of what holds after a reboot too: what a person asked for must then survive even that the
+ *   machine loses its power. That a check has passed as the one before did is nothing to write for: it goes
+ *   along with the next change.
  *   core_save() then core_load() gives the same state. So does core_save() with what every
  *   core_save_changes() since then gave, in order: that is little where few services change.
  *
@@ -642,7 +644,7 @@ const char *core_alert_name(enum core_alert alert); /* "disabled", "recovered", 
 const char *core_health_name(enum core_health h);
 const char *core_verdict_name(enum core_verdict v); /* "passed", "degraded", "failed", "not run" */
 
-enum core_dirty { CORE_CLEAN, CORE_DIRTY_SOON, CORE_DIRTY_NOW };
+enum core_dirty { CORE_CLEAN, CORE_DIRTY_SOON, CORE_DIRTY_NOW, CORE_DIRTY_LASTING };
 enum core_dirty core_dirty(const struct core *c);
 
 /* The state that must outlive svcd (and, where product.md says so, a reboot) as JSON; clears dirty.

@@ -93,7 +93,7 @@ void good_roll_back(struct svc *x, uint64_t from, int64_t uid)
         line_log(x, &l, true);
         x->rolled_from = from ? from : NO_DEFINITION;
         x->s.rolled_back_wall_ms = x->c->wall_ms;
-        svc_dirty(x, CORE_DIRTY_NOW);
+        svc_dirty(x, CORE_DIRTY_LASTING);
 }
 
 void good_rollback_ends(struct svc *x, const char *why)
@@ -103,5 +103,5 @@ void good_rollback_ends(struct svc *x, const char *why)
         line_log(x, &l, true);
         x->rolled_from = 0;
         x->s.rolled_back_wall_ms = 0;
-        svc_dirty(x, CORE_DIRTY_NOW);
+        svc_dirty(x, CORE_DIRTY_LASTING);
 }

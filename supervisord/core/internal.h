@@ -39,6 +39,9 @@
 #define HOLDS_PERSON                                                                               \
         (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_DEFINITION | CORE_HOLD_REMOVED)
 
+/* What holds after a reboot too, and not because the definitions say so. */
+#define HOLDS_LASTING (CORE_HOLD_COMMAND | CORE_HOLD_FAILURES)
+
 /* APPLY: what comes of new definitions, whatever that is. */
 enum op_kind {
         OP_START,

@@ -239,14 +239,20 @@ char *order_waiting_text(const struct svc *x)
         return xasprintf("waiting for %s, which waits for %s (%s)", r->s.name, root->s.name, state);
 }
 
+/* What else holds ends with the next boot at the latest. */
+static enum core_dirty dirty_by(unsigned holds)
+{
+        return holds & HOLDS_LASTING ? CORE_DIRTY_LASTING : CORE_DIRTY_NOW;
+}
+
 void hold_set(struct svc *x, unsigned holds)
 {
         if ((x->s.holds & holds) == holds)
                 return;
+        svc_dirty(x, dirty_by(holds & ~x->s.holds));
         x->s.holds |= holds;
         if (holds & HOLDS_PERSON)
                 incident_drop(x);
-        svc_dirty(x, CORE_DIRTY_NOW);
         order_update(x);
         svc_post(x);
 }
@@ -255,8 +261,8 @@ void hold_clear(struct svc *x, unsigned holds)
 {
         if (!(x->s.holds & holds))
                 return;
+        svc_dirty(x, dirty_by(holds & x->s.holds));
         x->s.holds &= ~holds;
-        svc_dirty(x, CORE_DIRTY_NOW);
         order_update(x);
         svc_post(x);
 }

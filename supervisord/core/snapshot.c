@@ -500,7 +500,7 @@ static void load_service(struct core *c, const char *name, const json_t *o, bool
         if (same_boot) {
                 load_of_this_boot(x, o);
         } else {
-                x->s.holds &= CORE_HOLD_COMMAND | CORE_HOLD_FAILURES;
+                x->s.holds &= HOLDS_LASTING;
                 x->exited_run = x->started_run = x->last_run;
         }
         const json_t *checks = json_object_get(o, "checks");

@@ -234,7 +234,7 @@ void perform_all(struct sim *w)
                 crash_before_commit(w);
                 return;
         }
-        if (core_dirty(w->core) == CORE_DIRTY_NOW || has_to_tell(w) || sim_chance(w, 30))
+        if (core_dirty(w->core) >= CORE_DIRTY_NOW || has_to_tell(w) || sim_chance(w, 30))
                 perform_commit(w);
         while (core_next(w->core, &e)) {
                 hash_effect(w, &e);

@@ -86,6 +86,31 @@ static void dirty(void **state)
         bench_done(&b);
 }
 
+static enum core_dirty dirty_after(struct bench *b, enum core_event_type type)
+{
+        json_decref(core_save(b->c, "boot-1"));
+        bench_event(b, "a", type);
+        return core_dirty(b->c);
+}
+
+/* Enabled or not outlives a reboot; stopped, started and restarted do not. */
+static void dirty_lasting(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_init(&b);
+        defs_add(b.conf, "a");
+        bench_apply(&b);
+        bench_started(&b, "a");
+        assert_int_equal(dirty_after(&b, CORE_EV_REPLACE), CORE_DIRTY_NOW);
+        assert_int_equal(dirty_after(&b, CORE_EV_STOP), CORE_DIRTY_NOW);
+        assert_int_equal(dirty_after(&b, CORE_EV_START), CORE_DIRTY_NOW);
+        assert_int_equal(dirty_after(&b, CORE_EV_DISABLE), CORE_DIRTY_LASTING);
+        assert_int_not_equal(dirty_after(&b, CORE_EV_DISABLE), CORE_DIRTY_LASTING);
+        assert_int_equal(dirty_after(&b, CORE_EV_ENABLE), CORE_DIRTY_LASTING);
+        bench_done(&b);
+}
+
 /* ---- documents that are not ours, or damaged ---- */
 
 static const char *const refused[] = {
@@ -223,6 +248,7 @@ int main(void)
             cmocka_unit_test(record_of_the_last_boot),
             cmocka_unit_test(holds_that_outlive_a_boot),
             cmocka_unit_test(dirty),
+            cmocka_unit_test(dirty_lasting),
             cmocka_unit_test(not_ours),
             cmocka_unit_test(damaged),
             cmocka_unit_test(stopping_without_a_reason),
