@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/runfile.h"
 #include "common/util.h"
 
 #define SOCKET_NAME     "control.sock"
@@ -179,6 +180,24 @@ static int find_run(const struct paths *p, bool is_default, char **ret, char **r
         return 0;
 }
 
+/* Root looks at the account that ROOT belongs to. */
+static uid_t find_uid(const char *root)
+{
+        struct stat st;
+        return geteuid() == 0 && stat(root, &st) == 0 ? st.st_uid : geteuid();
+}
+
+void paths_use_run(struct paths *p, const char *run)
+{
+        char *own = xstrdup(run);
+        free(p->run);
+        free(p->socket);
+        free(p->shims);
+        p->run = own;
+        p->socket = path_join(run, SOCKET_NAME);
+        p->shims = path_join(run, "shims");
+}
+
 int paths_find(const char *root_option, struct paths *ret, char **ret_error)
 {
         struct paths p = {0};
@@ -187,7 +206,7 @@ int paths_find(const char *root_option, struct paths *ret, char **ret_error)
         if (r == 0)
                 r = find_root(root_option, p.home, &p.root, &is_default, ret_error);
         if (r == 0)
-                r = find_run(&p, is_default, &p.run, ret_error);
+                r = find_run(&p, is_default, &p.usual, ret_error);
         if (r < 0) {
                 paths_done(&p);
                 return r;
@@ -197,8 +216,13 @@ int paths_find(const char *root_option, struct paths *ret, char **ret_error)
         p.dropins = path_join(p.config, "services.d");
         p.logs = path_join(p.root, "logs/services");
         p.state = path_join(p.root, "svcd");
-        p.socket = path_join(p.run, SOCKET_NAME);
-        p.shims = path_join(p.run, "shims");
+        paths_use_run(&p, p.usual);
+        p.uid = find_uid(p.root);
+        p.named = runfile_read(p.root, p.uid);
+        if (p.named && str_eq(p.named, p.usual)) {
+                free(p.named);
+                p.named = NULL;
+        }
         p.policy = xstrdup(PATHS_POLICY);
         *ret = p;
         return 0;
@@ -213,8 +237,9 @@ void paths_set_policy(struct paths *p, const char *file)
 
 void paths_done(struct paths *p)
 {
-        char **all[] = {&p->home, &p->root,  &p->run,    &p->config, &p->main_file, &p->dropins,
-                        &p->logs, &p->state, &p->socket, &p->shims,  &p->policy};
+        char **all[] = {&p->home,    &p->root,  &p->run,   &p->config, &p->main_file,
+                        &p->dropins, &p->logs,  &p->state, &p->socket, &p->shims,
+                        &p->policy,  &p->usual, &p->named};
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)
                 free(*all[i]);
         *p = (struct paths){0};
@@ -268,8 +293,12 @@ static int connect_to(const char *run, int flags)
 
 int paths_connect(const struct paths *p)
 {
-        int r = connect_to(p->run, 0);
-        return r == -EAGAIN ? -ETIMEDOUT : r;
+        _cleanup_close_ int fd = connect_to(p->run, 0);
+        if (fd < 0)
+                return fd == -EAGAIN ? -ETIMEDOUT : fd;
+        if (!str_eq(p->run, p->usual) && !runfile_is_listener(fd, p->uid))
+                return -EPERM;
+        return TAKE_FD(fd);
 }
 
 int paths_connect_now(const char *run)

@@ -18,7 +18,7 @@
 struct paths {
         char *home;      /* $HOME of the account: the environment's, else getpwuid's */
         char *root;      /* ROOT, without symbolic links where it exists */
-        char *run;       /* RUN */
+        char *run;       /* RUN; the rule's, until paths_use_run */
         char *config;    /* ROOT/config */
         char *main_file; /* ROOT/config/services.yaml */
         char *dropins;   /* ROOT/config/services.d */
@@ -27,11 +27,17 @@ struct paths {
         char *socket;    /* RUN/control.sock */
         char *shims;     /* RUN/shims */
         char *policy;    /* the host's, see policy.h; there need not be one */
+        char *usual;     /* RUN by the rule */
+        char *named;     /* what ROOT/svcd/run names (runfile.h), unless it is `usual`; else NULL */
+        unsigned uid;    /* the account: who runs this or, for root, whom ROOT belongs to */
 };
 
 /* ROOT_OPTION is --root's value or NULL. 0, or -errno with a message in *ret_error (caller frees). */
 int paths_find(const char *root_option, struct paths *ret, char **ret_error);
 void paths_done(struct paths *p);
+
+/* RUN is elsewhere. */
+void paths_use_run(struct paths *p, const char *run);
 
 /* Another policy than the host's usual one: --policy's value. */
 void paths_set_policy(struct paths *p, const char *file);
@@ -40,7 +46,8 @@ void paths_set_policy(struct paths *p, const char *file);
 char *paths_log(const struct paths *p, const char *service);
 
 /* A socket connected to RUN/control.sock, or -errno. Any length of path works: the folder is opened
- * and the socket reached through /proc/self/fd, since a socket address holds 108 bytes. */
+ * and the socket reached through /proc/self/fd, since a socket address holds 108 bytes. In a RUN that is not the
+ * rule's nobody but the account and root is believed: -EPERM. */
 int paths_connect(const struct paths *p);
 
 /* The same for a folder RUN, non-blocking: -EAGAIN where it would wait. */

@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/paths.h"
+#include "common/runfile.h"
 #include "common/util.h"
 
 const char *account_state_name(enum account_state state)
@@ -64,11 +65,16 @@ static void find_of(struct accounts *a, const struct passwd *pw)
 {
         _cleanup_free_ char *given = paths_system_run(pw->pw_name, pw->pw_uid);
         _cleanup_free_ char *own = path_join(pw->pw_dir, "admin/run");
+        _cleanup_free_ char *root = path_join(pw->pw_dir, "admin");
+        _cleanup_free_ char *named = runfile_read(root, pw->pw_uid);
         bool in_own = pw->pw_dir[0] == '/' && has_socket(own);
-        if (given && (has_socket(given) || !in_own))
+        bool elsewhere = in_own || (named && has_socket(named));
+        if (given && (has_socket(given) || !elsewhere))
                 add(a, pw->pw_name, pw->pw_uid, TAKE_PTR(given));
         else if (in_own)
                 add(a, pw->pw_name, pw->pw_uid, TAKE_PTR(own));
+        else if (named && has_socket(named))
+                add(a, pw->pw_name, pw->pw_uid, TAKE_PTR(named));
 }
 
 static int by_user(const void *a, const void *b)

@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/runfile.h"
 #include "common/text.h"
 #include "ctl/client.h"
 #include "ctl/status_rows.h"
@@ -179,8 +180,11 @@ void complete_services(const char *root, const char *prefix, struct complete *re
         struct paths paths = {0};
         _cleanup_free_ char *error = NULL;
         _cleanup_free_ char *folder = home_of(root);
-        if (paths_find(folder, &paths, &error) == 0 && !ask(&paths, prefix, ret))
-                read_files(&paths, prefix, ret);
+        if (paths_find(folder, &paths, &error) == 0) {
+                runfile_follow(&paths);
+                if (!ask(&paths, prefix, ret))
+                        read_files(&paths, prefix, ret);
+        }
         paths_done(&paths);
         sort_unique(ret);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/runfile.h"
 #include "ctl/ctl.h"
 #include "ctl/help.h"
 #include "ctl/remote.h"
@@ -31,8 +32,10 @@ static int setup(struct ctl *ctl)
                 return ctl_usage(ctl, "%s", safe);
         }
         const char *root = options_get(&ctl->options, "root");
-        if (paths_find(root, &ctl->paths, &error) == 0)
+        if (paths_find(root, &ctl->paths, &error) == 0) {
+                runfile_follow(&ctl->paths);
                 return STATUS_DONE;
+        }
         _cleanup_free_ char *safe = ctl_safe(ctl, error);
         if (root && !*root)
                 return ctl_usage(ctl, "%s", safe);

@@ -51,22 +51,25 @@ static int lock_file(const char *path, int tries, char **ret_error)
         return TAKE_FD(fd);
 }
 
-int lock_take(struct lock *l, const struct paths *paths, char **ret_error)
+static int take(const char *folder, int *ret, char **ret_error)
 {
-        *l = (struct lock){-1, -1};
-        _cleanup_free_ char *root = path_join(paths->state, "lock");
-        _cleanup_free_ char *run = path_join(paths->run, "lock");
-        int fd = lock_file(root, LOCK_TRIES, ret_error);
+        _cleanup_free_ char *path = path_join(folder, "lock");
+        int fd = lock_file(path, LOCK_TRIES, ret_error);
         if (fd < 0)
                 return fd;
-        l->root_fd = fd;
-        fd = lock_file(run, LOCK_TRIES, ret_error);
-        if (fd < 0) {
-                lock_done(l);
-                return fd;
-        }
-        l->run_fd = fd;
+        *ret = fd;
         return 0;
+}
+
+int lock_take_root(struct lock *l, const struct paths *paths, char **ret_error)
+{
+        *l = (struct lock){-1, -1};
+        return take(paths->state, &l->root_fd, ret_error);
+}
+
+int lock_take_run(struct lock *l, const struct paths *paths, char **ret_error)
+{
+        return take(paths->run, &l->run_fd, ret_error);
 }
 
 static int renew(int *fd, const char *folder)

@@ -11,8 +11,10 @@ struct lock {
         int root_fd, run_fd;
 };
 
-/* 0, or -errno with a message in *ret_error (caller frees); -EWOULDBLOCK: another svcd has it. */
-int lock_take(struct lock *l, const struct paths *paths, char **ret_error);
+/* The root's first, which makes *L new; then the one in RUN, wherever that is. 0, or -errno with a message in
+ * *ret_error (caller frees); -EWOULDBLOCK: another svcd has it. */
+int lock_take_root(struct lock *l, const struct paths *paths, char **ret_error);
+int lock_take_run(struct lock *l, const struct paths *paths, char **ret_error);
 /* The file was deleted, or its folder: makes and locks the new one. 0 or -errno; -EWOULDBLOCK: another
  * svcd was quicker. */
 int lock_renew_run(struct lock *l, const struct paths *paths);

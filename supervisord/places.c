@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/clock.h"
+#include "common/runfile.h"
 #include "supervisord/daemon.h"
 
 enum { SOCKET = 1, SHIMS = 2, ROOT_LOCK = 4, RUN_LOCK = 8 };
@@ -56,6 +57,8 @@ static int put_back(struct daemon *d, int missing)
                 r = lock_renew_run(&d->lock, &d->paths);
         if (r == 0 && (missing & ROOT_LOCK))
                 r = lock_renew_root(&d->lock, &d->paths);
+        if (r == 0 && (missing & ROOT_LOCK))
+                r = runfile_write(&d->paths);
         if (r == 0 && (missing & SOCKET))
                 r = server_listen(&d->server, d);
         return r;

@@ -15,21 +15,20 @@
 #include "common/conf_sample.h"
 #include "supervisord/daemon.h"
 #include "supervisord/handover.h"
+#include "supervisord/runplace.h"
 #include "supervisord/sdnotify.h"
 
 #ifndef SVCD_DATADIR
 #define SVCD_DATADIR "/usr/local/share/svcd"
 #endif
 
-static int make_folders(struct daemon *d)
+static int make_folders(const char *const *dirs, size_t n, char **ret_error)
 {
-        const char *const dirs[] = {d->paths.config, d->paths.dropins, d->paths.logs,
-                                    d->paths.state,  d->paths.run,     d->paths.shims};
-        for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+        for (size_t i = 0; i < n; i++) {
                 int r = dir_make(dirs[i], 0700);
                 if (r < 0) {
-                        fprintf(stderr, "svcd: cannot create the folder %s: %s\n", dirs[i],
-                                strerror(-r));
+                        *ret_error =
+                            xasprintf("cannot create the folder %s: %s", dirs[i], strerror(-r));
                         return r;
                 }
         }
@@ -46,17 +45,27 @@ static bool is_orphan(int fd)
                kill(peer.pid, 0) < 0 && errno == ESRCH;
 }
 
-/* The lock files could have been deleted under a svcd that lives. */
-static int nobody_answers(const struct paths *paths, char **ret_error)
+static bool answers(const char *run)
 {
-        _cleanup_close_ int fd = paths_connect(paths);
-        if (fd < 0 || is_orphan(fd))
-                return 0;
-        *ret_error =
-            xasprintf("another svcd answers at %s, although its lock files are gone; end it "
-                      "first",
-                      paths->socket);
-        return -EWOULDBLOCK;
+        _cleanup_close_ int fd = paths_connect_now(run);
+        return fd == -EAGAIN || (fd >= 0 && !is_orphan(fd));
+}
+
+/* The lock files could have been deleted under a svcd that lives, here or where RUN was when it began. */
+static int nobody_answers(const struct daemon *d, char **ret_error)
+{
+        _cleanup_strv_ struct strv runs = {0};
+        strv_add(&runs, d->paths.run);
+        runplace_others(d, &runs);
+        for (size_t i = 0; i < runs.n; i++) {
+                if (answers(runs.v[i])) {
+                        *ret_error = xasprintf("another svcd answers at %s/control.sock, although "
+                                               "its lock files are gone; end it first",
+                                               runs.v[i]);
+                        return -EWOULDBLOCK;
+                }
+        }
+        return 0;
 }
 
 static void raise_limits(void)
@@ -113,15 +122,26 @@ static void write_sample(struct daemon *d)
                             d->paths.main_file);
 }
 
-static int take_locks(struct daemon *d, const struct handover *h, char **ret_error)
+/* Which RUN this svcd works in is known only once no other one can work for this root. */
+static int take_places(struct daemon *d, const struct handover *h, char **ret_error)
 {
+        const char *const root[] = {d->paths.config, d->paths.dropins, d->paths.logs,
+                                    d->paths.state};
         int root_fd = h ? handover_fd(h, "root_lock") : -1;
-        if (root_fd >= 0) {
-                d->lock = (struct lock){root_fd, handover_fd(h, "run_lock")};
-                return 0;
-        }
-        int r = lock_take(&d->lock, &d->paths, ret_error);
-        if (r == 0 && (r = nobody_answers(&d->paths, ret_error)) < 0)
+        d->lock = (struct lock){root_fd, root_fd >= 0 ? handover_fd(h, "run_lock") : -1};
+        int r = make_folders(root, ARRAY_SIZE(root), ret_error);
+        if (r == 0 && root_fd < 0)
+                r = lock_take_root(&d->lock, &d->paths, ret_error);
+        if (r < 0)
+                return r;
+        runplace_choose(d, h);
+        const char *const run[] = {d->paths.run, d->paths.shims};
+        r = make_folders(run, ARRAY_SIZE(run), ret_error);
+        if (r == 0 && root_fd < 0)
+                r = lock_take_run(&d->lock, &d->paths, ret_error);
+        if (r == 0 && root_fd < 0)
+                r = nobody_answers(d, ret_error);
+        if (r < 0)
                 lock_done(&d->lock);
         return r;
 }
@@ -143,13 +163,11 @@ int setup(struct daemon *d, const char *root_option, const char *policy_option,
                 close_range(STDERR_FILENO + 1, ~0u, 0);
         nursery_init(&d->nursery, getenv("TZ"));
         raise_limits();
-        r = make_folders(d);
-        if (r == 0)
-                r = take_locks(d, h, &error);
-        if (r < 0 && error)
+        r = take_places(d, h, &error);
+        if (r < 0) {
                 fprintf(stderr, "svcd: %s\n", error);
-        if (r < 0)
                 return r;
+        }
         _cleanup_free_ char *log = path_join(d->paths.state, "svcd.log");
         _cleanup_free_ char *events = path_join(d->paths.state, "events.ndjson");
         selflog_open(&d->log, log);
@@ -161,6 +179,7 @@ int setup(struct daemon *d, const char *root_option, const char *policy_option,
                 selflog_add(&d->log, "%s", late);
         if (getuid() == 0 && !h)
                 selflog_add(&d->log, "running as root: supervising root's own account only");
+        runplace_settle(d);
         judge_folders(d);
         write_sample(d);
         return 0;

@@ -89,7 +89,7 @@ class All(SvcdTest):
         self.daemons = {}
 
     def account(self, n, folder):
-        """User "acctN" with a home, and, if FOLDER, one in /run/svcd."""
+        """User "acctN" with a home, and, if FOLDER, one in /run/svcd, or elsewhere if that is a path."""
         uid, home = UID + n, f"{self.tmp}/h{n}"
         with open(f"{self.tmp}/passwd", "a", encoding="ascii") as f:
             f.write(f"acct{n}:x:{uid}:{uid}::{home}:/bin/sh\n")
@@ -97,6 +97,7 @@ class All(SvcdTest):
         with open(f"{home}/admin/config/services.yaml", "w", encoding="ascii") as f:
             f.write(CONFIG)
         run = f"{self.tmp}/system/acct{n}" if folder else f"{home}/admin/run"
+        run = folder if isinstance(folder, str) else run
         os.makedirs(run, exist_ok=True)
         for path in (home, f"{home}/admin", f"{home}/admin/config", f"{home}/admin/config/services.yaml", run):
             os.chown(path, uid, uid)
@@ -137,13 +138,14 @@ class All(SvcdTest):
         self.daemon(1, True)
         self.daemon(2, False)
         self.daemon(3, True)
+        self.daemon(6, f"{self.tmp}/elsewhere")
         self.account(4, True)   # nobody listens there
         self.account(5, False)  # nobody ever did
         try:
-            self.until(lambda: sum(a["svcd"] == "up" for a in self.accounts().values()) == 3, what="three svcds")
+            self.until(lambda: sum(a["svcd"] == "up" for a in self.accounts().values()) == 4, what="four svcds")
             found = self.until(self.settled, what="their services")
             self.assertEqual({u: a["svcd"] for u, a in found.items() if u.startswith("acct")},
-                             {"acct1": "up", "acct2": "up", "acct3": "up", "acct4": "down"})
+                             {"acct1": "up", "acct2": "up", "acct3": "up", "acct4": "down", "acct6": "up"})
             self.assertEqual([found[f"acct{n}"]["pid"] for n in (1, 2, 3)],
                              [self.daemons[n].pid for n in (1, 2, 3)])
             table = self.inside("accounts")
@@ -159,7 +161,7 @@ class All(SvcdTest):
 
     def of_another_account(self, found):
         """--root is enough, wherever RUN is."""
-        for n in (1, 2):
+        for n in (1, 2, 6):
             status = self.inside("--root", f"{self.tmp}/h{n}/admin", "--json", "status", "web")
             pids = [s["pid"] for s in found[f"acct{n}"]["services"] if s["name"] == "web"]
             self.assertEqual([s["pid"] for s in json.loads(status.stdout)], pids)
@@ -187,7 +189,7 @@ class All(SvcdTest):
         p = self.inside("--timeout", f"{5 * SLOW}s", "upgrade", "--all-accounts")
         self.assertEqual(p.returncode, 1)
         self.assertEqual(p.stderr.strip(), "acct2: its svcd does not answer")
-        self.assertEqual(p.stdout.count("untouched"), 2)
+        self.assertEqual(p.stdout.count("untouched"), 3)
         self.daemons[2].send_signal(signal.SIGCONT)
 
     def one_lies(self):
