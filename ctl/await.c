@@ -8,9 +8,21 @@
 #include "ctl/jget.h"
 #include "ctl/text.h"
 
-int await_init(struct await *a, struct ctl *ctl, json_t *names)
+/* What is said when the waiting ends; LOOK: what shows how things are, if that is not their status. */
+static const struct {
+        const char *goes_on, *look;
+} words[] = {
+    [AWAIT_ACTIONS] = {"; the action goes on", NULL},
+    [AWAIT_STATE] = {"", NULL},
+    [AWAIT_UPGRADE] = {"; svcd goes on with it", "version"},
+};
+
+int await_init(struct await *a, struct ctl *ctl, enum await_what what, json_t *names)
 {
-        *a = (struct await){.ctl = ctl, .client.fd = -1, .results = json_array()};
+        *a = (struct await){.ctl = ctl,
+                            .what = what,
+                            .client.fd = -1,
+                            .results = what == AWAIT_ACTIONS ? json_array() : NULL};
         progress_init(&a->progress, ctl, names);
         int status = client_open(&a->client, ctl);
         if (status == STATUS_DONE)
@@ -58,20 +70,23 @@ void await_take(struct await *a, const json_t *parameters)
 /* The members of a failure's document: what has ended before. */
 static json_t *so_far(const struct await *a)
 {
-        return json_pack("{s:O}", "results", a->results);
+        return a->results ? json_pack("{s:O}", "results", a->results) : NULL;
 }
 
-/* " web-1 'db-*'" → "web-1, db-*": for a sentence. */
+/* " web-1 'db-*'" → " for web-1, db-*": for a sentence. */
 static char *listed(const struct await *a)
 {
-        _cleanup_free_ char *words = progress_words(&a->progress);
+        if (a->what == AWAIT_UPGRADE)
+                return xstrdup("");
+        _cleanup_free_ char *names = progress_words(&a->progress);
         struct strbuf b = {0};
-        for (const char *p = words; *p; p++)
+        strbuf_add(&b, " for ");
+        for (const char *p = names; *p; p++)
                 if (*p != ' ')
                         strbuf_addc(&b, *p);
-                else if (b.n)
+                else if (p > names)
                         strbuf_add(&b, ", ");
-        if (!b.n)
+        if (!*names)
                 strbuf_add(&b, "the rest");
         return strbuf_take(&b);
 }
@@ -79,7 +94,8 @@ static char *listed(const struct await *a)
 /* The command that looks again, which can be pasted: "svcctl status web". */
 static char *look_again(const struct await *a)
 {
-        _cleanup_free_ char *words = progress_words(&a->progress);
+        const char *look = words[a->what].look;
+        _cleanup_free_ char *names = look ? xstrdup("") : progress_words(&a->progress);
         struct strbuf b = {0};
         strbuf_add(&b, "svcctl ");
         if (options_get(&a->ctl->options, "root")) {
@@ -87,45 +103,48 @@ static char *look_again(const struct await *a)
                 text_add_shell(&b, a->ctl->paths.root);
                 strbuf_addc(&b, ' ');
         }
-        strbuf_addf(&b, "status%s", words);
+        strbuf_addf(&b, "%s%s", look ? look : "status", names);
         return strbuf_take(&b);
 }
 
-/* The wait ends before the action does. */
+/* The wait ends before what it is for does. */
 static int leave(struct await *a, int r)
 {
         struct ctl *ctl = a->ctl;
-        const char *verb = ctl->command->verb;
+        const char *verb = ctl->command->verb, *goes_on = words[a->what].goes_on;
         _cleanup_free_ char *command = look_again(a), *names = listed(a);
         _cleanup_free_ char *look = ctl_safe(ctl, command), *who = ctl_safe(ctl, names);
         if (r == -EINTR)
-                return ctl_fail_with(
-                    ctl, STATUS_INTERRUPTED, "interrupted", so_far(a),
-                    "%s: no longer waiting for %s; the action goes on; look with `%s`", verb, who,
-                    look);
+                return ctl_fail_with(ctl, STATUS_INTERRUPTED, "interrupted", so_far(a),
+                                     "%s: no longer waiting%s%s; look with `%s`", verb, who,
+                                     goes_on, look);
         if (r == -ETIMEDOUT)
-                return ctl_fail_with(
-                    ctl, STATUS_TIMED_OUT, "timed-out", so_far(a),
-                    "%s: timed out waiting for %s; the action goes on; look with `%s`", verb, who,
-                    look);
-        if (r == -ECONNRESET)
+                return ctl_fail_with(ctl, STATUS_TIMED_OUT, "timed-out", so_far(a),
+                                     "%s: timed out waiting%s%s; look with `%s`", verb, who,
+                                     goes_on, look);
+        if (r == -ECONNRESET && a->what != AWAIT_UPGRADE)
                 return ctl_fail_with(
                     ctl, STATUS_NO_DAEMON, "connection-lost", so_far(a),
-                    "%s: svcd has gone away while waiting for %s; the services go on; look "
-                    "with `%s`",
+                    "%s: svcd has gone away while waiting%s; the services go on; look with `%s`",
                     verb, who, look);
         return client_lost(&a->client, ctl, r, so_far(a));
 }
 
-int await_reply(struct await *a, int64_t deadline_ms, struct reply *ret)
+int await_next(struct await *a, int64_t deadline_ms, struct reply *ret)
 {
         int r = progress_next(&a->progress, &a->client, deadline_ms, ret);
-        if (r < 0)
-                return leave(a, r);
+        return r < 0 ? leave(a, r) : STATUS_DONE;
+}
+
+int await_reply(struct await *a, int64_t deadline_ms, struct reply *ret)
+{
+        int status = await_next(a, deadline_ms, ret);
+        if (status)
+                return status;
         if (!ret->error)
                 return STATUS_DONE;
         json_t *extra = json_array_size(a->results) ? so_far(a) : NULL;
-        int status = client_error(&a->client, a->ctl, ret, extra);
+        status = client_error(&a->client, a->ctl, ret, extra);
         return MAX(status, a->status);
 }
 

@@ -8,20 +8,28 @@
 #include "ctl/client.h"
 #include "ctl/progress.h"
 
+/* What is awaited: that services come to do what they are told; a state, which nobody was told to bring about; a svcd
+ * that takes over from the one that runs. */
+enum await_what { AWAIT_ACTIONS, AWAIT_STATE, AWAIT_UPGRADE };
+
 struct await {
         struct ctl *ctl;
+        enum await_what what;
         struct client client; /* for the request and its answers */
         struct progress progress;
-        json_t *results; /* array, owned: all that have come */
+        json_t *results; /* of AWAIT_ACTIONS: array, owned: all that have come */
         int status;      /* the worst of them */
 };
 
-/* Connects; from then on Ctrl-C ends the wait. NAMES: of those that are awaited, patterns too; a reference is
+/* Connects; from then on Ctrl-C ends the wait. NAMES: of those that are awaited, patterns too, or none; a reference is
  * taken over. STATUS_DONE, or an exit status: what is wrong has been said. await_done in either case. */
-int await_init(struct await *a, struct ctl *ctl, json_t *names);
+int await_init(struct await *a, struct ctl *ctl, enum await_what what, json_t *names);
 void await_done(struct await *a);
 
-/* The next answer. STATUS_DONE; or an exit status, if it was an error, or did not come: that has been said. */
+/* The next answer. STATUS_DONE; or an exit status, if it did not come: that has been said. */
+int await_next(struct await *a, int64_t deadline_ms, struct reply *ret);
+
+/* The same, and an error of svcd's is said, too. */
 int await_reply(struct await *a, int64_t deadline_ms, struct reply *ret);
 
 /* Prints the results of an answer's parameters. */

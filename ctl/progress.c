@@ -99,9 +99,13 @@ static json_t *asked(const struct progress *p)
 static void look(struct progress *p)
 {
         _cleanup_reply_ struct reply reply = {0};
-        if (p->client.fd < 0 && client_try(&p->client, p->ctl) < 0)
+        json_t *names = asked(p);
+        bool nobody = json_array_size(names) == 0; /* svcd would take that for everybody */
+        if (nobody || (p->client.fd < 0 && client_try(&p->client, p->ctl) < 0)) {
+                json_decref(names);
                 return;
-        client_send(&p->client, "Status", json_pack("{s:o}", "names", asked(p)), false);
+        }
+        client_send(&p->client, "Status", json_pack("{s:o}", "names", names), false);
         if (client_next(&p->client, clock_mono_ms() + ANSWER_MS, &reply) < 0) {
                 client_close(&p->client);
                 return;

@@ -20,7 +20,7 @@ struct progress {
         int lines; /* on the screen */
 };
 
-/* Takes the reference of NAMES. */
+/* Takes the reference of NAMES; none: something is awaited that is no service's. */
 void progress_init(struct progress *p, struct ctl *ctl, json_t *names);
 void progress_done(struct progress *p);
 

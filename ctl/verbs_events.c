@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/await.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
 #include "ctl/verbs.h"
@@ -143,30 +144,36 @@ static void say_states(struct ctl *ctl, const json_t *services, const char *want
         }
 }
 
+static int await_state(struct ctl *ctl, struct await *a, const char *state)
+{
+        _cleanup_reply_ struct reply reply = {0};
+        json_t *p = json_pack("{s:O, s:s}", "names", a->progress.names, "state", state);
+        if (ctl->timeout_ms >= 0)
+                json_object_set_new(p, "timeout_ms", json_integer(ctl->timeout_ms));
+        client_send(&a->client, "Wait", p, false);
+        int64_t until = ctl_wait_until(ctl);
+        int status = await_next(a, until < 0 ? until : until + WAIT_GRACE_MS, &reply);
+        if (status)
+                return status;
+        if (reply.error)
+                return wait_failed(ctl, &a->client, &reply);
+        say_states(ctl, json_object_get(reply.parameters, "services"), state);
+        ctl_json(ctl, json_incref(json_object_get(reply.parameters, "services")));
+        return STATUS_DONE;
+}
+
 int verb_wait(struct ctl *ctl)
 {
-        _cleanup_client_ struct client c = {.fd = -1};
-        _cleanup_reply_ struct reply reply = {0};
+        struct await a;
         const char *state = options_get(&ctl->options, "for");
         if (!state)
                 state = "running";
         if (strcmp(state, "running") != 0 && strcmp(state, "stopped") != 0 &&
             strcmp(state, "healthy") != 0)
                 return ctl_usage(ctl, "wait: --for takes running, stopped or healthy");
-        int status = client_open(&c, ctl);
-        if (status)
-                return status;
-        json_t *p = json_pack("{s:o, s:s}", "names", ctl_names(ctl), "state", state);
-        if (ctl->timeout_ms >= 0)
-                json_object_set_new(p, "timeout_ms", json_integer(ctl->timeout_ms));
-        client_send(&c, "Wait", p, false);
-        int64_t until = ctl_wait_until(ctl);
-        int r = client_next(&c, until < 0 ? until : until + WAIT_GRACE_MS, &reply);
-        if (r < 0)
-                return client_lost(&c, ctl, r, NULL);
-        if (reply.error)
-                return wait_failed(ctl, &c, &reply);
-        say_states(ctl, json_object_get(reply.parameters, "services"), state);
-        ctl_json(ctl, json_incref(json_object_get(reply.parameters, "services")));
-        return STATUS_DONE;
+        int status = await_init(&a, ctl, AWAIT_STATE, ctl_names(ctl));
+        if (status == STATUS_DONE)
+                status = await_state(ctl, &a, state);
+        await_done(&a);
+        return status;
 }

@@ -248,7 +248,7 @@ static int reload(struct ctl *ctl, bool wait, json_t *document)
         struct await a;
         struct diag diag = {0};
         _cleanup_reply_ struct reply first = {0};
-        int status = await_init(&a, ctl, json_array());
+        int status = await_init(&a, ctl, AWAIT_ACTIONS, json_array());
         if (status == STATUS_DONE) {
                 client_send(&a.client, "Reload", NULL, wait);
                 status = await_reply(&a, ctl_answer_by(ctl), &first);

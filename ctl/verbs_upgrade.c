@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "ctl/accounts.h"
+#include "ctl/await.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
 #include "ctl/text.h"
@@ -101,25 +102,31 @@ static int upgrade_all(struct ctl *ctl)
         return failed ? STATUS_REFUSED : STATUS_DONE;
 }
 
-int verb_upgrade(struct ctl *ctl)
+static int upgrade(struct ctl *ctl, struct await *a)
 {
-        _cleanup_client_ struct client c = {.fd = -1};
         _cleanup_reply_ struct reply reply = {0};
-        if (options_get(&ctl->options, "all-accounts"))
-                return upgrade_all(ctl);
-        int status = client_open(&c, ctl);
+        client_send(&a->client, "Upgrade", NULL, false);
+        int64_t until = ctl->timeout_ms >= 0 ? ctl_wait_until(ctl) : clock_mono_ms() + UPGRADE_MS;
+        int status = await_next(a, until, &reply);
         if (status)
                 return status;
-        client_send(&c, "Upgrade", NULL, false);
-        int64_t until = ctl->timeout_ms >= 0 ? ctl_wait_until(ctl) : clock_mono_ms() + UPGRADE_MS;
-        int r = client_next(&c, until, &reply);
-        if (r < 0)
-                return client_lost(&c, ctl, r, NULL);
         if (reply.error && strcmp(reply.error, "org.varlink.service.MethodNotFound") == 0)
-                return too_old(ctl, &c);
+                return too_old(ctl, &a->client);
         if (reply.error)
-                return client_error(&c, ctl, &reply, NULL);
+                return client_error(&a->client, ctl, &reply, NULL);
         say(ctl, "", reply.parameters);
         ctl_json(ctl, json_incref(reply.parameters));
         return STATUS_DONE;
+}
+
+int verb_upgrade(struct ctl *ctl)
+{
+        struct await a;
+        if (options_get(&ctl->options, "all-accounts"))
+                return upgrade_all(ctl);
+        int status = await_init(&a, ctl, AWAIT_UPGRADE, NULL);
+        if (status == STATUS_DONE)
+                status = upgrade(ctl, &a);
+        await_done(&a);
+        return status;
 }

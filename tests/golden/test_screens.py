@@ -352,6 +352,29 @@ class Screens(unittest.TestCase):
                         f"{text}----\n{after}")
             self.assertEqual(got, 1)
 
+    def test_progress_of_wait_and_upgrade(self):
+        self.mock.services = [
+            service("chat", "starting", pid=4250, since="2026-11-20T11:15:09.500+01:00", note="not ready yet"),
+            service("redis", pid=4242, since="2026-11-20T11:15:09.500+01:00")]
+        done = {"from": "0.1.0", "to": "0.2.0", "pid": 4242, "services": 2, "missing": [], "took_ms": 20}
+        for method, arguments, end in (("Wait", ["wait", "chat"], {"services": [service("chat", pid=4250)]}),
+                                       ("Upgrade", ["upgrade"], done)):
+            ended = threading.Event()
+
+            def rest(_, ended=ended, end=end):
+                ended.wait(20)
+                return reply(end)
+            self.mock.on(method, rest)
+            t = self.terminal(80, 24, *arguments)
+            t.read_until(b"Ctrl-C ends")
+            t.read_until(b"\x1b[J")
+            text = re.sub(", [0-9]+s", ", Ns", vt.shown(t.data, 80, 24))
+            text = re.sub("[0-9dhm]+ +(?=not)", "AGE  ", text)
+            ended.set()
+            self.assertEqual(t.finish()[0], 0)
+            self.golden(f"progress-{arguments[0]}", f"$ svcctl {' '.join(arguments)}   (under way)\n{text}----\n"
+                        f"{vt.shown(t.data, 80, 24)}")
+
     def test_why(self):
         line = {"time": "2026-11-20T11:16:00.123+01:00"}
         why = {"name": "web-2", "state": "disabled", "disabled_cause": "failures",

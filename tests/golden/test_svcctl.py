@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import unicodedata
 
@@ -405,6 +406,28 @@ class Actions(Case):
         t.type("\x03")
         status, text = t.finish()
         self.assertIn(f"look with `svcctl --root {self.root} status 'web-*' 'it'\\''s'`", text)
+
+    def test_ctrl_c_ends_the_waiting_of_wait_and_upgrade(self):
+        m = self.mock()
+        for method, arguments, said in (
+                ("Wait", ["wait", "web", "redis"],
+                 "svcctl: wait: no longer waiting for web, redis; look with `svcctl status web redis`\n"),
+                ("Upgrade", ["upgrade"],
+                 "svcctl: upgrade: no longer waiting; svcd goes on with it; look with `svcctl version`\n")):
+            for options in ([], ["--json"]):
+                asked = threading.Event()
+                m.on(method, lambda _, asked=asked: (asked.set(), hang)[1])
+                t = ptyrun.Terminal([SVCCTL, *options, *arguments], columns=100, env=self.env)
+                self.assertTrue(asked.wait(LIMIT))
+                t.type("\x03")
+                status, text = t.finish()
+                self.assertEqual(status, 130, text)
+                if options:
+                    self.assertEqual(json.loads(text), {"error": {"code": "interrupted", "message": said[8:-1]}})
+                else:
+                    self.assertEqual(text, said)
+        self.expect(6, "--timeout", "50ms", "upgrade", out="",
+                    err="upgrade: timed out waiting; svcd goes on with it; look with `svcctl version`")
 
     def test_wait(self):
         m = self.mock()
