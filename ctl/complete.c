@@ -39,7 +39,7 @@ struct line {
         size_t n;
         size_t ended_n;  /* how many of them stand before "--" */
         size_t ended_at; /* the word behind "--"; 0: there is none */
-        const char *root;
+        const char *host, *root;
         bool given[OPTION_COUNT];
         complete_services_fn *services;
         struct complete *ret;
@@ -109,7 +109,7 @@ static void add_keys(struct line *l, const char *prefix)
 static void add_services(struct line *l, const char *prefix)
 {
         struct complete found = {0};
-        l->services(l->root, prefix, &found);
+        l->services(l->host, l->root, prefix, &found);
         for (size_t i = 0; i < found.n; i++) {
                 bool there = false;
                 for (size_t k = 0; k < l->n && !there; k++)
@@ -229,10 +229,14 @@ static void take_option(struct line *l, int *i, int last)
                 l->wants = r;
         else if (lacks)
                 value = l->argv[++*i];
-        else if (value)
+        else if (value && arg[1] == '-')
                 value++;
+        else if (r && r->argument && arg[1] != '-') /* -Hweb1 */
+                value = strchr(arg, r->letter) + 1;
         if (r && value && strcmp(r->name, "root") == 0)
                 l->root = value;
+        if (r && value && strcmp(r->name, "host") == 0)
+                l->host = value;
 }
 
 static void take_apart(struct line *l, int argc)
@@ -376,6 +380,8 @@ void complete(int argc, char **argv, complete_services_fn *services, struct comp
                 add_verbs(&l, l.word);
         else
                 add_argument(&l);
+        if (l.host) /* whose files and programs the shell here does not know */
+                ret->rest = COMPLETE_NOTHING;
         if (ret->rest == COMPLETE_COMMAND && !ret->command_at)
                 ret->command_at = (size_t)argc - 1;
         free(l.at);

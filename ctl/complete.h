@@ -27,16 +27,22 @@ struct complete {
         bool open;         /* the word may go on behind what is offered: no blank after it */
 };
 
-/* Adds the services of an account that begin with PREFIX. ROOT: --root's value, or NULL. */
-typedef void complete_services_fn(const char *root, const char *prefix, struct complete *ret);
+/* Adds the services of an account that begin with PREFIX. HOST, ROOT: the values of -H and --root, or NULL. */
+typedef void complete_services_fn(const char *host, const char *root, const char *prefix,
+                                  struct complete *ret);
 
 /* What word ARGC - 1 of ARGV may be, which may be a part of a word or "". ARGV[0] is svcctl. */
 void complete(int argc, char **argv, complete_services_fn *services, struct complete *ret);
 void complete_add(struct complete *c, const char *word, const char *help);
 void complete_done(struct complete *c);
 
-/* What complete() asks for services: svcd if it answers at once, else the definition files, as far as they can be read. */
-void complete_services(const char *root, const char *prefix, struct complete *ret);
+/* What complete() asks for services: svcd if it answers at once, else the definition files, as far as they can be read;
+ * of another machine its svcctl. */
+void complete_services(const char *host, const char *root, const char *prefix,
+                       struct complete *ret);
+
+/* Those of another machine, by ssh, which may ask for nothing and has two seconds: none if that is not enough. */
+void complete_remote(const char *host, const char *root, const char *prefix, struct complete *ret);
 
 /* Of the text of a definition file: the names below `services`. False if it is not written in lines (flow style), and
  * only a parser can say. */

@@ -175,12 +175,14 @@ static void sort_unique(struct complete *c)
         c->n = kept;
 }
 
-void complete_services(const char *root, const char *prefix, struct complete *ret)
+void complete_services(const char *host, const char *root, const char *prefix, struct complete *ret)
 {
         struct paths paths = {0};
         _cleanup_free_ char *error = NULL;
         _cleanup_free_ char *folder = home_of(root);
-        if (paths_find(folder, &paths, &error) == 0) {
+        if (host)
+                complete_remote(host, root, prefix, ret);
+        else if (paths_find(folder, &paths, &error) == 0) {
                 runfile_follow(&paths);
                 if (!ask(&paths, prefix, ret))
                         read_files(&paths, prefix, ret);

@@ -4,16 +4,12 @@
 #include "ctl/import_js.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "common/clock.h"
 #include "common/util.h"
+#include "ctl/capture.h"
 #include "ctl/import.h"
 #include "ctl/import_private.h"
 
@@ -39,49 +35,11 @@ bool import_js_looks(const char *text)
         return strstr(text, "module.exports") || strstr(text, "export default");
 }
 
-static void become_node(int answer, const char *path)
-{
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        /* a program that blocks signals, as some start svcctl, is not node's business */
-        signal(SIGPIPE, SIG_DFL);
-        if (null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2) {
-                if (answer == ANSWER_FD)
-                        fcntl(answer, F_SETFD, 0);
-                else
-                        dup2(answer, ANSWER_FD);
-                execlp("node", "node", "-e", script, "--", path, (char *)NULL);
-        }
-        _exit(127);
-}
-
-/* The answer, until node closes it; -ETIMEDOUT. */
-static int take_answer(int fd, struct strbuf *b)
-{
-        int64_t end = clock_mono_ms() + TIME_MAX_MS;
-        for (;;) {
-                char piece[16384];
-                struct pollfd p = {.fd = fd, .events = POLLIN};
-                int64_t left = end - clock_mono_ms();
-                int r = left > 0 ? poll(&p, 1, (int)left) : 0;
-                if (r == 0)
-                        return -ETIMEDOUT;
-                ssize_t n = r > 0 ? read(fd, piece, sizeof(piece)) : -1;
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0)
-                        return 0;
-                if (n > 0)
-                        strbuf_addn(b, piece, (size_t)n);
-                if (b->n > IMPORT_FILE_MAX)
-                        return -EFBIG;
-        }
-}
-
 static int judge(int r, int status, const struct strbuf *b, char **ret, size_t *ret_n,
                  char **ret_error)
 {
         char *error = NULL;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 127 && b->n == 0) {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == CAPTURE_NOT_THERE && b->n == 0) {
                 *ret_error = xstrdup(
                     "it is a program, and node, which would run it, is not installed; where it is, "
                     "make JSON of it: node -p 'JSON.stringify(require(\"./FILE\"))' > "
@@ -114,22 +72,11 @@ static int judge(int r, int status, const struct strbuf *b, char **ret, size_t *
 int import_js_run(const char *path, char **ret, size_t *ret_n, char **ret_error)
 {
         _cleanup_strbuf_ struct strbuf b = {0};
-        int ends[2], status = 0;
-        if (pipe2(ends, O_CLOEXEC) < 0) {
-                *ret_error = xasprintf("cannot run node: %s", strerror(errno));
-                return -errno;
-        }
-        pid_t pid = fork();
-        if (pid == 0)
-                become_node(ends[1], path);
-        close(ends[1]);
-        int r = pid < 0 ? -errno : take_answer(ends[0], &b);
-        close(ends[0]);
-        if (pid > 0) {
-                if (r < 0)
-                        kill(pid, SIGKILL);
-                while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                        ;
-        }
+        _cleanup_strv_ struct strv argv = {0};
+        const char *const words[] = {"node", "-e", script, "--", path};
+        int status = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                strv_add(&argv, words[i]);
+        int r = capture_run(argv.v, ANSWER_FD, TIME_MAX_MS, IMPORT_FILE_MAX, &b, &status);
         return judge(r, status, &b, ret, ret_n, ret_error);
 }

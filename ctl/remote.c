@@ -149,36 +149,45 @@ static int judge(struct ctl *ctl, int status, const char *host)
             host);
 }
 
-int remote_run(struct ctl *ctl, int argc, char **argv, const char *host)
+int remote_ssh(const char *host, const char *const *options, size_t n, const struct strv *words,
+               struct strv *ret, char **ret_error)
 {
         _cleanup_(remote_host_done) struct remote_host to = {0};
+        const char *given = getenv("SVCCTL_SSH");
+        int r = remote_parse(host, &to, ret_error);
+        if (r < 0)
+                return r;
+        strv_add(ret, given && *given ? given : "ssh");
+        for (size_t i = 0; i < n; i++)
+                strv_add(ret, options[i]);
+        if (to.port) {
+                strv_add(ret, "-p");
+                strv_add(ret, to.port);
+        }
+        strv_add(ret, to.destination);
+        strv_take(ret, remote_command(words));
+        return 0;
+}
+
+int remote_run(struct ctl *ctl, int argc, char **argv, const char *host)
+{
+        /* a terminal there, if there is one here: colours, widths, keys and Ctrl-C are as if it ran here; that the
+         * connection is closed, which ssh says then, is no news */
+        static const char *const with[] = {"-t", "-o", "LogLevel=ERROR"}, *const without[] = {"-T"};
+        bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !ctl->json;
         _cleanup_strv_ struct strv words = {0}, ssh = {0};
         _cleanup_free_ char *error = NULL, *shown = ctl_safe(ctl, host);
-        const char *given = getenv("SVCCTL_SSH"), *program = given && *given ? given : "ssh";
-        if (remote_parse(host, &to, &error) < 0)
-                return ctl_usage(ctl, "-H %s: %s", shown, error);
         if (getenv("NO_COLOR") && !options_get(&ctl->options, "no-color"))
                 strv_add(&words, "--no-color"); /* ssh does not hand it on */
         remote_words(&ctl->options, argc, argv, &words);
-        /* a terminal there, if there is one here: colours, widths, keys and Ctrl-C are as if it ran here */
-        bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !ctl->json;
-        strv_add(&ssh, program);
-        strv_add(&ssh, terminal ? "-t" : "-T");
-        if (terminal) { /* it says that the connection is closed, which is no news */
-                strv_add(&ssh, "-o");
-                strv_add(&ssh, "LogLevel=ERROR");
-        }
-        if (to.port) {
-                strv_add(&ssh, "-p");
-                strv_add(&ssh, to.port);
-        }
-        strv_add(&ssh, to.destination);
-        strv_take(&ssh, remote_command(&words));
+        if (remote_ssh(host, terminal ? with : without,
+                       terminal ? ARRAY_SIZE(with) : ARRAY_SIZE(without), &words, &ssh, &error) < 0)
+                return ctl_usage(ctl, "-H %s: %s", shown, error);
         int status = 0, step = 0,
             r = foreground_run(ssh.v, environ, enter_nothing, NULL, &status, &step);
         if (r == 0)
                 return judge(ctl, status, shown);
-        _cleanup_free_ char *name = ctl_safe(ctl, program);
+        _cleanup_free_ char *name = ctl_safe(ctl, ssh.v[0]);
         if (r == -ENOENT)
                 return ctl_fail(
                     ctl, STATUS_NO_DAEMON, "unreachable",

@@ -27,6 +27,11 @@ void remote_words(const struct options *o, int argc, char **argv, struct strv *r
 /* The command for the shell of the other machine, whatever the words hold. Caller frees. */
 char *remote_command(const struct strv *words);
 
+/* The command line of ssh that runs svcctl with WORDS on HOST (as -H takes it); OPTIONS are ssh's. -EINVAL and a sentence
+ * in *ret_error, as remote_parse. */
+int remote_ssh(const char *host, const char *const *options, size_t n, const struct strv *words,
+               struct strv *ret, char **ret_error);
+
 /* The exit status. */
 int remote_run(struct ctl *ctl, int argc, char **argv, const char *host);
 

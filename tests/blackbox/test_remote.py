@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import textwrap
+import time
 import unittest
 
 import ptyrun
@@ -63,6 +64,39 @@ class Fake(Remote):
         r = self.run_svcctl("status", "a", "--host=web1", "--quiet")
         self.assertEqual((r.status, self.read("given").splitlines()[1]), (0, "web1"))
         self.assertEqual(self.remote("--version").out, self.run_svcctl("--version").out)
+
+    def offered(self, *words, options=("-H", "alice@web1:2222")):
+        r = self.svcctl("completion", "words", "--", "svcctl", *options, *words)
+        self.assertEqual(r.err, "")
+        return [line.split("\t")[0] for line in r.out.splitlines()]
+
+    def test_completion_asks_there(self):
+        self.config("services: {here: {command: sleep 1000}}\n")
+        self.write("elsewhere/config/services.yaml", "services:\n  there-1: {command: x}\n  there-2: {command: x}\n")
+        self.fake(SSH.replace("PATH=", f"SVCD_ROOT={self.home}/elsewhere PATH="))
+        self.assertEqual(self.offered("stop", ""), ["there-1", "there-2"])
+        self.assertEqual(self.read("given").splitlines()[:9], [
+            "-o", "BatchMode=yes", "-o", "ConnectTimeout=2", "-o", "LogLevel=QUIET", "-p", "2222", "alice@web1"])
+        self.assertEqual(self.offered("stop", "there-1", ""), ["there-2"])
+        self.assertEqual(self.offered("stop", "x"), [])
+        self.assertEqual(self.offered("check", ""), [])  # no files of this machine
+        self.assertEqual(self.offered("--root", f"{self.root}", "stop", ""), ["here"])
+        self.assertEqual(self.offered("sto"), ["stop"])
+        self.assertEqual(self.offered("stop", "", options=("-H", "-oProxyCommand=x")), [])
+
+    def test_completion_never_hangs(self):
+        self.config("services: {here: {command: sleep 1000}}\n")
+        for script, limited in (("exec sleep 1000", True), ("exec >&-; sleep 1000", True), ("exit 255", False),
+                                ("sleep 1000 & cat /dev/zero", False), ("printf 'a\\001b\\tc\\n-x\\ty\\n'; exit 1", False),
+                                ("kill -9 $$", False)):
+            self.fake(f"#!/bin/sh\necho $$ >$HOME/pid\n{script}\n")
+            begin = time.monotonic()
+            self.assertEqual(self.offered("stop", ""), [], script)
+            if limited:
+                self.assertGreater(time.monotonic() - begin, 1.9, script)
+            self.gone(int(self.read("pid")))
+        self.svcd_env["SVCCTL_SSH"] = "/nowhere/ssh"
+        self.assertEqual(self.offered("stop", ""), [])
 
     def test_words_stay_what_they_are(self):
         self.fake()

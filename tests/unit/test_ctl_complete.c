@@ -14,10 +14,12 @@
 #include "ctl/options.h"
 
 static char asked_root[32]; /* what the last look for services was about; "" = none was given */
+static char asked_host[32];
 
-static void services(const char *root, const char *prefix, struct complete *ret)
+static void services(const char *host, const char *root, const char *prefix, struct complete *ret)
 {
         static const char *const names[] = {"redis", "web-1", "web-2"};
+        strncpy(asked_host, host ? host : "", sizeof(asked_host) - 1);
         strncpy(asked_root, root ? root : "", sizeof(asked_root) - 1);
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 if (str_starts(names[i], prefix))
@@ -75,6 +77,22 @@ static void test_services(void **state)
         assert_string_equal(asked_root, "/x");
         expect("svcctl start --root=/y r", "redis ");
         assert_string_equal(asked_root, "/y");
+        assert_string_equal(asked_host, "");
+        static const char *const remote[] = {"-H a@b", "--host=a@b", "-Ha@b", "-qHa@b",
+                                             "--host a@b"};
+        for (size_t i = 0; i < ARRAY_SIZE(remote); i++) {
+                _cleanup_free_ char *before = xasprintf("svcctl %s start r", remote[i]),
+                                    *behind = xasprintf("svcctl start %s r", remote[i]);
+                expect(before, "redis ");
+                assert_string_equal(asked_host, "a@b");
+                strcpy(asked_host, "");
+                expect(behind, "redis ");
+                assert_string_equal(asked_host, "a@b");
+        }
+        /* files and programs are those of the other machine */
+        expect("svcctl -H a@b check ", "");
+        expect("svcctl -H a@b --root ", "");
+        expect("svcctl -H a@b run redis -- ", "");
         expect("svcctl why ", "redis web-1 web-2 ");
         expect("svcctl why redis ", ""); /* it takes one */
         expect("svcctl show redis ", "");
