@@ -24,6 +24,7 @@ void selflog_done(struct selflog *l)
         *l = (struct selflog){0};
 }
 
+static void add(struct selflog *l, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 static void add(struct selflog *l, const char *fmt, va_list ap)
 {
         char when[CLOCK_TEXT_MAX];
