@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/discard.h"
 #include "shim/oldlog.h"
 #include "shim/text.h"
 
@@ -91,6 +92,8 @@ size_t logfile_append(struct log *l, const char *p, size_t n, int *ret_error)
         while (done < n) {
                 ssize_t r = write(l->fd, p + done, n - done);
                 if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0 && discard_helps(errno))
                         continue;
                 if (r <= 0) {
                         *ret_error = r < 0 ? errno : ENOSPC;
@@ -303,6 +306,8 @@ static int make_next(const struct log *l, struct name *next)
 {
         unlink(with_suffix(next, l, ".new"));
         int fd = open_log(l, next->s, O_EXCL);
+        if (fd < 0 && discard_helps(fd))
+                fd = open_log(l, next->s, O_EXCL);
         if ((fd == -ENOSPC || fd == -EDQUOT) && oldlog_drop_last(l->path, l->keep))
                 fd = open_log(l, next->s, O_EXCL);
         return fd;

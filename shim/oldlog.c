@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/discard.h"
 #include "shim/text.h"
 
 #define NUMBER_MAX 1100 /* log.keep is not larger than 1000 */
@@ -62,7 +63,7 @@ static bool delete_all(const char *path, unsigned number)
         struct name name;
         bool any = false;
         for (size_t k = 0; k < KINDS; k++)
-                any |= unlink(name_of(&name, path, number, kinds[k])) == 0;
+                any |= discard_file(name_of(&name, path, number, kinds[k])) == 0;
         return any;
 }
 
@@ -80,7 +81,7 @@ static int make_older(const char *path, unsigned number)
 
 bool oldlog_drop_last(const char *path, unsigned keep)
 {
-        return keep > 0 && delete_all(path, keep);
+        return keep > 0 && delete_all(path, keep) && (discard_wait(), true);
 }
 
 int oldlog_push(const char *path, unsigned keep)

@@ -93,8 +93,8 @@ class Shim:
         self.pid = self.link.expect("HELLO").pid
 
     def cpu(self):
-        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as f:
-            return int(f.read().split()[0]) / 1e9
+        """Of all its threads, those that have ended too: clock_getcpuclockid(3)."""
+        return time.clock_gettime(~self.pid << 3 | 2)
 
     def private_kib(self):
         with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as f:
