@@ -1,11 +1,12 @@
 """alerts: what people are told when a service was disabled, and when it runs well again."""
 
+import contextlib
 import json
 import os
 import signal
 import unittest
 
-from svcdtest import SvcdTest, alive, at_rest
+from svcdtest import SvcdTest, alive, at_rest, command_line, descendants
 
 BAD = "echo Error: no such table >&2; exit 3\n"
 
@@ -31,13 +32,14 @@ class Alerts(SvcdTest):
         folder = os.path.join(self.root, "svcd/alerts")
         return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
-    def events(self, name):
-        path = os.path.join(self.root, "svcd/events.ndjson")
-        if not os.path.exists(path):
-            return []
-        with open(path, encoding="utf-8") as f:
-            whole = f.read().split("\n")[:-1]  # the last line may be about to be written
-        return [e for e in map(json.loads, whole) if e["event"] == name]
+    def told(self, name):
+        """The events of that name."""
+        return [e for e in self.events() if e["event"] == name]
+
+    def sent(self, n):
+        """Waits until nothing is left to be sent and N events tell of it; returns (alert, way) of each."""
+        self.until(lambda: self.spool() == [] and len(self.told("alert sent")) >= n, what=f"an empty spool, {n} events")
+        return [(e["alert"], e["by"]) for e in self.told("alert sent")]
 
     def test_mail(self):
         self.sendmail()
@@ -55,7 +57,7 @@ class Alerts(SvcdTest):
         self.assertIn("Error: no such table\n", body)
         self.assertIn("\n-- \nsvcd ", body)
         self.until(lambda: self.spool() == [], what="the spool to be empty")
-        self.until(lambda: self.events("alert sent"), what="the event")
+        self.until(lambda: self.told("alert sent"), what="the event")
 
     def test_one_for_each_incident(self):
         """However often it is tried again; its end is told once; then the next one."""
@@ -75,7 +77,7 @@ class Alerts(SvcdTest):
         os.unlink(os.path.join(self.home, "well"))
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.assertIn("X-Svcd-Event: disabled", self.mails(3))
-        self.assertEqual([e["alert"] for e in self.events("alert sent")][:2], ["disabled", "recovered"])
+        self.assertEqual([e["alert"] for e in self.told("alert sent")][:2], ["disabled", "recovered"])
 
     def test_command(self):
         self.script("bad.sh", BAD)
@@ -96,8 +98,7 @@ class Alerts(SvcdTest):
         self.start()
         self.mails()
         self.until(lambda: os.path.exists(os.path.join(self.home, "body")), what="the command")
-        self.until(lambda: self.spool() == [], what="the spool to be empty")
-        self.assertEqual([e["by"] for e in self.events("alert sent")], ["email", "command"])
+        self.assertEqual(self.sent(2), [("disabled", "email"), ("disabled", "command")])
 
     def test_mail_that_cannot_be_sent_does_not_hold_the_command(self):
         """Each way has its own attempts; what is said of one service leaves in order, also after svcd has died."""
@@ -107,17 +108,15 @@ class Alerts(SvcdTest):
         self.account("command: ./alert.sh, email: me@example.org")
         self.start()
         self.written("told")
-        self.until(lambda: len(self.events("alert failed")) >= 2, what="a mail that is tried again")
+        self.until(lambda: len(self.told("alert failed")) >= 2, what="a mail that is tried again")
         self.assertEqual(self.read("told"), "disabled\n")
         self.write("good", "")
         self.write("well", "")
         self.svcctl("start", "a")
         self.assertEqual(self.written("told", 2), ["disabled", "recovered"])
         self.assertIn("X-Svcd-Event: recovered", self.mails(2))
-        self.until(lambda: self.spool() == [], what="the spool to be empty")
-        self.assertEqual([e["alert"] for e in self.events("alert sent") if e["by"] == "email"],
-                         ["disabled", "recovered"])
-        self.assertEqual({e["by"] for e in self.events("alert failed")}, {"email"})
+        self.assertEqual([alert for alert, by in self.sent(4) if by == "email"], ["disabled", "recovered"])
+        self.assertEqual({e["by"] for e in self.told("alert failed")}, {"email"})
 
     def test_what_fails_goes_behind(self):
         """One child at a time: a mailer that takes its time to fail is tried for one alert, not for each."""
@@ -132,9 +131,8 @@ class Alerts(SvcdTest):
             self.in_state(name, "disabled")
         self.written("tries")
         self.write("fail", "")
-        self.until(lambda: len(self.events("alert sent")) == 3, what="the command, three times")
-        with open(os.path.join(self.root, "svcd/events.ndjson"), encoding="utf-8") as f:
-            order = [e["by"] for e in map(json.loads, f.read().split("\n")[:-1]) if e["event"].startswith("alert ")]
+        self.until(lambda: len(self.told("alert sent")) == 3, what="the command, three times")
+        order = [e["by"] for e in self.events() if e["event"].startswith("alert ")]
         self.assertEqual(order[:4], ["email", "command", "command", "command"])
 
     def test_order_of_what_was_left(self):
@@ -175,8 +173,8 @@ class Alerts(SvcdTest):
         self.script("bad.sh", BAD)
         self.account("email: me@example.org")
         self.start()
-        self.until(lambda: self.events("alert failed"), what="the failure")
-        event = self.events("alert failed")[0]
+        self.until(lambda: self.told("alert failed"), what="the failure")
+        event = self.told("alert failed")[0]
         self.assertEqual((event["service"], event["error"]), ("a", "exit code 75: no route to host"))
         self.assertIn("a: alert failed: disabled, by email: exit code 75: no route to host", self.stderr())
         self.assertEqual(len(self.spool()), 1)
@@ -195,8 +193,8 @@ class Alerts(SvcdTest):
         self.write("good", "")
         self.assertEqual(self.state("a"), "disabled")
         self.gone(*pids)
-        self.until(lambda: self.events("alert failed"), what="the failure")
-        self.assertEqual(self.events("alert failed")[0]["error"], "it took too long, and was killed")
+        self.until(lambda: self.told("alert failed"), what="the failure")
+        self.assertEqual(self.told("alert failed")[0]["error"], "it took too long, and was killed")
         self.mails()
 
     def test_one_at_a_time(self):
@@ -219,19 +217,26 @@ class Alerts(SvcdTest):
             text += f"  s{i}: {{command: ./bad.sh, restart: {{max_failures: 1}}}}\n"
         self.config(text)
         self.start()
-        self.until(lambda: self.events("alert given up"), limit=30, what="an alert that made room")
-        self.assertEqual(self.events("alert given up")[0]["error"], "too many wait to be sent")
+        self.until(lambda: self.told("alert given up"), limit=30, what="an alert that made room")
+        self.assertEqual(self.told("alert given up")[0]["error"], "too many wait to be sent")
         self.assertLessEqual(len(self.spool()), 100)
-        self.until(lambda: any("many alerts at once" in self.read(os.path.join(self.root, "svcd/alerts", n))
-                               for n in self.spool()), what="a short one")
+        self.until(lambda: any("many alerts at once" in text for text in self.spooled()), what="a short one")
+
+    def spooled(self):
+        """What waits, as far as it is still there when it is looked at."""
+        for name in self.spool():
+            with contextlib.suppress(FileNotFoundError):
+                yield self.read(os.path.join(self.root, "svcd/alerts", name))
 
     def test_outlives_svcd(self):
         self.sendmail("cat > /dev/null; [ -e good ] || exit 1; touch mails/$$\n")
         self.script("bad.sh", BAD)
         self.account("email: me@example.org")
         self.start()
-        self.until(lambda: self.events("alert failed"), what="the failure")
+        self.until(lambda: self.told("alert failed"), what="the failure")
         self.kill_svcd()
+        # One that was just being tried goes on without svcd, and is tried again all the same.
+        self.until(lambda: not any("sendmail" in command_line(p) for p in descendants(os.getpid())), what="its end")
         self.write("good", "")
         self.start()
         self.mails()
@@ -253,7 +258,7 @@ class Alerts(SvcdTest):
         self.assertTrue(alive(pid))
         self.write("go", "")
         self.mails()
-        self.until(lambda: self.events("alert sent") and self.spool() == [], what="the event")
+        self.until(lambda: self.told("alert sent") and self.spool() == [], what="the event")
         self.assertEqual(len(self.read("pids").split()), 1)
 
     def test_end_of_svcd(self):
@@ -272,8 +277,8 @@ class Alerts(SvcdTest):
         self.script("bad.sh", BAD)
         self.account("email: me@example.org")
         self.start()
-        self.until(lambda: self.events("alert failed"), what="the failure")
-        self.assertEqual(self.events("alert failed")[0]["error"],
+        self.until(lambda: self.told("alert failed"), what="the failure")
+        self.assertEqual(self.told("alert failed")[0]["error"],
                          "cannot run /nowhere/sendmail: No such file or directory")
 
     def test_cannot_be_kept(self):

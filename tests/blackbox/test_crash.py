@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from svcdtest import BIN, SLOW, SvcdTest, alive, children, command_line, descendants, libc, start_ticks
+from svcdtest import BIN, SLOW, SvcdTest, alive, at_rest, children, command_line, descendants, libc, start_ticks
 
 COUNTER = """
     import sys, time
@@ -267,19 +267,24 @@ class Crash(SvcdTest):
         self.gone(shim)
 
     def test_a_crash_loop_cannot_happen_without_svcd(self):
-        run = self.script("p.sh", "echo x >> starts\nsleep 0.2\n")
+        run = self.script("p.sh", "echo x >> starts\nwhile [ -e stay ]; do sleep 0.05; done\n")
+        self.write("stay", "")
         self.config(f"services: {{a: {{command: {run}, restart: {{delay: 50ms, max_failures: 0}}}}}}\n")
         self.start()
         self.running("a")
+        self.written("starts")
+        self.until(lambda: self.service("a")["uptime_ms"] > 100, what="a run that may be followed by another at once")
         self.kill_svcd()
-        count = len(self.read("starts").split())
+        os.unlink(os.path.join(self.home, "stay"))
+        self.logged("a", "exited run=2 ", "svcd")
         shims = [p for p in children(os.getpid()) if "svc-shim" in command_line(p)]
-        # One more run at most; then the shim waits with no child.
-        self.until(lambda: not any(c for p in shims for c in children(p)
-                                   if "svc-shim" not in command_line(c)), what="the end of the runs")
-        self.assertLessEqual(len(self.read("starts").split()), count + 1)
+        # One more run; then the shim waits with no child.
+        with at_rest(self, *shims, seconds=0.5):
+            pass
+        self.assertFalse([c for p in shims for c in children(p) if "svc-shim" not in command_line(c)])
+        self.assertEqual(len(self.read("starts").split()), 2)
         self.start()
-        self.until(lambda: len(self.read("starts").split()) > count + 2, what="runs with svcd")
+        self.until(lambda: len(self.read("starts").split()) > 4, what="runs with svcd")
 
     def test_what_was_stopped_stays_stopped(self):
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
@@ -335,10 +340,11 @@ class Crash(SvcdTest):
         self.logged("a", "up", "out")
         self.svcctl("stop", "a", "--no-wait")
         self.written("terms")
-        for _ in range(2):
+        for times in (1, 2):
             self.kill_svcd()
             self.start()
-            self.until(lambda: self.log_texts("a", "svcd")[-1].startswith("adopted"), what="adoption")
+            self.until(lambda n=times: sum(t.startswith("adopted") for t in self.log_texts("a", "svcd")) == n,
+                       what="adoption")
             self.in_state("a", "stopping")
         self.write("saved", "")
         self.in_state("a", "stopped")
@@ -622,9 +628,9 @@ class Connection(SvcdTest):
         self.config("services: {a: {command: sleep 1000, restart: {delay: 10ms}}}\n")
         self.start()
         s = self.running("a")
-        for _ in range(3):
+        for times in (1, 2, 3):
             break_connection(self.shim_of(s["pid"]))
-            self.until(lambda: "adopted" in [e["event"] for e in self.events("a")], what="the new one")
+            self.until(lambda n=times: [e["event"] for e in self.events("a")].count("adopted") == n, what="the new one")
             now = self.running("a")
             self.assertEqual((now["pid"], now["run"]), (s["pid"], s["run"]))
         os.kill(s["pid"], signal.SIGKILL)

@@ -249,6 +249,7 @@ class Full(Disk):
         self.free()
         n = self.progress()
         self.until(lambda: self.progress() > n + 2000, what="rotation")
+        self.svcctl("stop", "a")
         self.assertTrue(all(os.path.getsize(os.path.join(logs, n)) <= 20480 for n in os.listdir(logs)))
 
 
@@ -359,8 +360,8 @@ class FullLogs(Disk):
         self.complained("lines of its log are lost (No space left on device), which cannot be said there yet")
         self.free()
         self.logged("a", r"svcd lines lost=(\d+) reason=\"No space left on device\"$", source="svcd")
-        lost = sum(e["lost"] for e in self.events("a") if e["event"] == "lines lost")
-        self.assertEqual(lost, 3)  # stop requested, exited, stopped
+        told = self.until(lambda: [e for e in self.events("a") if e["event"] == "lines lost"], what="the event")
+        self.assertEqual(sum(e["lost"] for e in told), 3)  # stop requested, exited, stopped
         self.assertTrue(self.log("a")[-1].split(" ", 2)[2].startswith("lines lost="))
 
     def test_lost_by_a_service_that_is_no_longer_defined(self):
@@ -456,8 +457,8 @@ class NoInodes(Disk):
         self.svcctl("stop", "b")
         self.until(lambda: not os.path.exists(os.path.join(self.run_dir, "shims/b")), what="b's shim to leave")
         state = os.path.join(self.root, "svcd/state.json")
-        before = self.read(state)
         self.fill()
+        before = self.read(state)  # it may have been replaced until now, some seconds after the last change
         with at_rest(self, self.svcd.pid):
             self.run_svcctl("start", "b")
             b = self.in_state("b", "backoff")

@@ -173,8 +173,8 @@ class Doctor(SvcdTest):
         self.in_state("a", "disabled")
         self.until(lambda: self.codes()["alerts"] == "alerts-wait", what="an alert that cannot be sent")
         self.assertEqual(self.codes(SVCD_SENDMAIL="/nowhere/sendmail")["alerts"], "alerts-no-sendmail")
-        shutil.rmtree(os.path.join(self.root, "svcd/alerts"))
-        self.assertEqual(self.codes()["alerts"], "alerts-ok")
+        self.script("sendmail", "cat > /dev/null\n")  # until it is tried again, it may still be written about
+        self.until(lambda: self.codes()["alerts"] == "alerts-ok", what="an alert that was sent")
         self.config("alerts: {command: ./missing.sh}\nservices: {}\n")
         self.assertEqual(self.codes()["alerts"], "alerts-no-command")
 

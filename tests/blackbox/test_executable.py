@@ -155,9 +155,9 @@ class Executable(SvcdTest):
                 except FileNotFoundError:
                     pass
             return found
-        self.assertGreater(watches(), 3)
+        self.until(lambda: watches() > 3, what="watches")
         self.svcctl("stop", "a")
-        self.assertEqual(watches(), 3)  # the places of svcd itself
+        self.until(lambda: watches() == 3, what="only the places of svcd itself")
         self.svcctl("start", "a", "--no-wait")
         self.disabled()
         self.until(lambda: watches() > 3, what="watches")

@@ -26,8 +26,8 @@ class CrashLoop(SvcdTest):
         self.assertEqual((s["last_exit"]["kind"], s["last_exit"]["code"]), ("exited", 3))
         self.assertRegex(s["note"], r"3 failures within 40s.*code 3")
         self.logged("a", r" svcd disabled cause=failures failures=3 window=40s")
-        self.logged("a", r" svcd exited run=1 pid=\d+ code=3 ran=\d+ms failure=1/3")
-        self.logged("a", r" svcd exited run=3 pid=\d+ code=3 ran=\d+ms failure=3/3")
+        self.logged("a", r" svcd exited run=1 pid=\d+ code=3 ran=\S+ failure=1/3")
+        self.logged("a", r" svcd exited run=3 pid=\d+ code=3 ran=\S+ failure=3/3")
         page = self.svcctl("status", "a", status=3).out
         self.assertRegex(page, r"disabled")
         self.assertRegex(page, r"code 3")
@@ -310,14 +310,15 @@ class Monitoring(SvcdTest):
             services:
               a:
                 command: sleep 1000
-                restart: {{delay: 0s, max_failures: 2}}
+                restart: {{delay: 0s, max_failures: 0}}
                 monitoring: {{command: {check}, interval: 100ms, timeout: {300 * SLOW}ms}}
         """)
         self.start()
-        self.in_state("a", "disabled")
-        pids = [int(p) for p in self.read("pids").split()]
-        self.assertEqual(len(pids), 4)
-        self.gone(*pids)
+        # As often as it takes on a slow machine, on which one may be killed before it has said anything.
+        pids = [int(p) for p in self.written("pids", 4)]
+        self.gone(*pids[:2])
+        self.svcctl("stop", "a")
+        self.gone(*(int(p) for p in self.read("pids").split()))
 
     def test_never_twice_at_once(self):
         check = self.script("check.sh", "mkdir busy || { echo twice >> twice; exit 1; }\n"

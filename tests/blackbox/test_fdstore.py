@@ -66,7 +66,9 @@ class FdStore(SvcdTest):
         return True
 
     def kill(self):
-        os.kill(self.service("a")["pid"], signal.SIGKILL)
+        """The last run; svcd may not have heard of it yet, if its shim has begun it by standing order."""
+        s = self.until(lambda: (s := self.service("a"))["run"] == self.ups and s["pid"] and s, what=f"run {self.ups}")
+        os.kill(s["pid"], signal.SIGKILL)
 
     def test_they_come_back(self):
         self.begin()

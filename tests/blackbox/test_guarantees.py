@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 
-from svcdtest import BIN, SvcdTest
+from svcdtest import BIN, SvcdTest, alive
 
 
 class Races(SvcdTest):
@@ -59,8 +59,9 @@ class Races(SvcdTest):
         for p in people:
             p.join()
         self.svcctl("start", "a")
-        pid = self.running("a")["pid"]
-        self.until(lambda: len(self.tree(pid)) == 2, what="both its processes, and no more")
+        # svcd may not know yet that the last shot was a hit.
+        self.until(lambda: (pid := self.running("a")["pid"]) and alive(pid) and len(self.tree(pid)) == 2,
+                   what="both its processes, and no more")
         self.assertFalse(os.path.exists(os.path.join(self.home, "twice")))
         self.svcctl("stop", "a")
         self.assertEqual(self.state("a"), "stopped")
@@ -106,6 +107,7 @@ class Mechanism(SvcdTest):
         self.start()
         for run in (1, 2, 3):
             self.until(lambda: self.log_texts("a", "out").count("up") == run, what=f"run {run}")
-            os.kill(self.running("a")["pid"], signal.SIGKILL)
+            s = self.until(lambda: (s := self.service("a"))["run"] == run and s["pid"] and s, what=f"run {run}")
+            os.kill(s["pid"], signal.SIGKILL)
         self.until(lambda: self.log_texts("a", "out").count("up") == 4, what="run 4")
         self.assertEqual(self.log_texts("a", "err"), [])

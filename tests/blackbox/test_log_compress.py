@@ -1,5 +1,6 @@
 """log.compress: rotated files are compressed in the background, in nobody's way."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -33,8 +34,18 @@ class CompressTest(SvcdTest):
         """Has N lines written altogether."""
         self.write("wanted.new", str(n))
         os.rename(os.path.join(self.home, "wanted.new"), os.path.join(self.home, "wanted"))
-        self.until(lambda: os.path.exists(os.path.join(self.home, "written")) and self.read("written") == str(n),
-                   what=f"{n} lines", limit=30)
+        self.until(lambda: os.path.exists(os.path.join(self.home, "written")) and self.read("written") == str(n) and
+                   self.last() == n - 1, what=f"{n} lines", limit=30)
+
+    def last(self):
+        """The number of the last line in the newest file that has one."""
+        for path in (self.log_path("a"), self.log_path("a") + ".1"):
+            with contextlib.suppress(FileNotFoundError):
+                with open(path, encoding="ascii") as f:
+                    found = re.findall(r" out (\d+) x+\n", f.read())
+                if found:
+                    return int(found[-1])
+        return None
 
     def numbers(self):
         """Those of the lines in the log, in its order."""

@@ -54,7 +54,7 @@ class Memory(SvcdTest):
         os.unlink(os.path.join(self.home, "hold"))
         e = s["last_exit"]
         self.assertEqual((e["cause"], e["failure"], e["signal"]), ("memory", True, "TERM"))
-        self.assertTrue(180 << 20 < e["peak_bytes"] < 320 << 20, e)
+        self.assertTrue(150 << 20 < e["peak_bytes"] < 320 << 20, e)  # svcd may look when not all of them hold it
         self.assertRegex(e["text"], r"memory limit 150M exceeded \(peak [0-9.]+M\)")
         self.logged("a", r"svcd memory limit exceeded run=1 used=\S+M limit=150M")
         self.logged("a", r"svcd exited run=1 pid=\d+ signal=TERM ran=\S+ failure=1/5")

@@ -84,19 +84,27 @@ class Monitoring(SvcdTest):
 
     def test_no_more_at_once_than_may_be_and_everybody_has_a_turn(self):
         check = self.script("check.sh", """
+            echo begins $SVCD_SERVICE >> turns
             : > running/$SVCD_SERVICE; ls running | wc -l >> seen; sleep 0.05
-            rm running/$SVCD_SERVICE; echo x >> done.$SVCD_SERVICE
+            rm running/$SVCD_SERVICE; echo ends $SVCD_SERVICE >> turns
         """)
         os.makedirs(self.home + "/running")
         names = [f"s{i}" for i in range(8)]
         self.config("monitoring: {concurrency: 2}\nservices:\n" + "".join(
             f"  {n}: {{command: sleep 1000, monitoring: {{command: {check}, interval: 100ms}}}}\n" for n in names))
         self.start()
-        self.until(lambda: all(os.path.exists(f"{self.home}/done.{n}") and len(self.read(f"done.{n}")) >= 6
-                               for n in names), limit=30, what="three checks of each")
+        self.written("turns")
+        self.until(lambda: all(self.read("turns").count(f"ends {n}\n") >= 3 for n in names), limit=30,
+                   what="three checks of each")
         self.assertEqual(max(int(n) for n in self.read("seen").split()), 2)
-        done = [len(self.read(f"done.{n}")) for n in names]
-        self.assertLessEqual(max(done) - min(done), 4)  # in turn: nobody is two ahead
+        # In turn: while one waits for its next, no other has more than two.
+        since = {n: dict.fromkeys(names, 0) for n in names}
+        for what, name in (line.split() for line in self.read("turns").splitlines()):
+            since[name] = dict.fromkeys(names, 0)
+            if what == "begins":
+                for waiting in since.values():
+                    waiting[name] += 1
+                self.assertLessEqual(max(max(waiting.values()) for waiting in since.values()), 2, self.read("turns"))
 
     def test_what_was_is_known_to_the_next_svcd(self):
         check = self.script("check.sh", "if [ -e sick ]; then echo feeling bad; exit 3; fi\n")

@@ -111,7 +111,7 @@ class OnDemand(SvcdTest):
 
     def test_short_connections_keep_it_up(self):
         # None of them is there when svcd counts; that they came it knows all the same.
-        self.serve("idle_timeout: 1s")
+        self.serve("idle_timeout: 2s")
         pid = ask(self.at)
         for _ in range(12):
             self.assertEqual(ask(self.at), pid)

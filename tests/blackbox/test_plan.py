@@ -164,8 +164,7 @@ class Progress(Terminals):
         self.running("quick")
         for columns, rows in ((80, 24), (200, 50)):
             t = self.terminal("start", "slow", "after", "quick", columns=columns, rows=rows)
-            t.read_until(b"loading chunk", 30 * SLOW)
-            t.read_until(b"\x1b[J", 30 * SLOW)
+            t.read_until(lambda data: b"\x1b[J" in data.partition(b"loading chunk")[2], 30 * SLOW)
             shown = vt.shown(t.data, columns, rows)
             self.assertRegex(shown, r"quick: already running \(pid \d+\)\n"
                                     r"start: waiting for 2 services, \d+s \(Ctrl-C ends the waiting only\)\n")
@@ -219,12 +218,12 @@ class Accepted(SvcdTest):
         self.until(lambda: self.service("a")["command"] == "sleep 1001" and self.state("a") == "running", what="a, anew")
 
     def test_killed_svcctl(self):
-        run = self.script("deaf.sh", "trap '' TERM\n: > deaf\nwhile :; do sleep 0.1; done\n")
+        run = self.script("deaf.sh", "trap '' TERM\n: > deaf.$$\nwhile :; do sleep 0.1; done\n")
         self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 1s}}}}}}\n")
         self.start()
         pid = self.running("a")["pid"]
-        self.until(lambda: os.path.exists(self.home + "/deaf"), what="the trap")
         for signo in (signal.SIGKILL, signal.SIGHUP):
+            self.until(lambda p=pid: os.path.exists(f"{self.home}/deaf.{p}"), what="the trap")
             w = subprocess.Popen([os.path.join(BIN, "svcctl"), "restart", "--replace", "a"], env=self.environment(),
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.programs.append(w)

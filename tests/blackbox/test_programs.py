@@ -32,7 +32,7 @@ class Programs(SvcdTest):
                 monitoring:
                   command: redis-cli -h 127.0.0.1 -p {self.redis_port} ping
                   interval: 200ms
-                  timeout: {SLOW}s
+                  timeout: {3 * SLOW}s
               memcached:
                 command: [memcached, -l, 127.0.0.1, -p, "{self.memcached_port}", -U, "0", -u, {user}]
                 port: {self.memcached_port}

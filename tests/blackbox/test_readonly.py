@@ -92,7 +92,8 @@ class Taken(SvcdTest):
         self.remove(self.run_dir)
         self.unharmed()
         self.until(lambda: os.path.exists(os.path.join(self.run_dir, "shims/a")), what="the record of a")
-        self.assertTrue(self.said("was deleted: put back"))  # rm goes step by step, and so does svcd
+        # rm goes step by step, and so does svcd
+        self.until(lambda: self.said("was deleted: put back"), what="a word of it")
         self.successor()
 
     def test_run_moved_away(self):
@@ -207,11 +208,11 @@ class Taken(SvcdTest):
     def test_read_only(self):
         """ROOT as a whole: nothing can be saved or said on disk, everything goes on."""
         self.start_in_here()
-        before = self.read(os.path.join(self.root, "svcd/state.json"))
         # What is open could be written on, as the mount is read-only, not the disk.
         journal = os.path.join(self.root, "svcd/state.journal")
         os.rename(journal, journal + ".not")
         again = self.read_only("")
+        before = self.read(os.path.join(self.root, "svcd/state.json"))
         with at_rest(self, self.svcd.pid):
             result = self.run_svcctl("disable", "b")
             self.assertIn("Read-only file system", result.err)

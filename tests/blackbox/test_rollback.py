@@ -46,7 +46,7 @@ class Rollback(SvcdTest):
         self.assertEqual(s["command"], "./good.sh")
         self.assertRegex(s["note"], r"^rolled back to .*; .*/services\.yaml still has the other$")
         self.assertIsNotNone(s["rolled_back"])
-        self.assertEqual(self.read("words").strip(), f'a "b" {self.home} # c')
+        self.until(lambda: self.read("words").strip() == f'a "b" {self.home} # c', what="the same words")
         # Neither a reload nor the end of svcd ends it.
         self.assertNotIn("restart", self.svcctl("plan").out)
         self.svcctl("reload")

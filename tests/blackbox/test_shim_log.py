@@ -378,16 +378,21 @@ class Files(ShimTest):
     def test_lost_lines_stand_where_they_are_missing(self):
         """With output that goes on."""
         shim = self.shim()
-        shim.start([PYTHON, "-u", "-c",
-                    "import time\nfor i in range(40): print(i, 'x' * 100); time.sleep(0.01)"])
+        enough = os.path.join(self.folder, "enough")
+        shim.start([PYTHON, "-u", "-c", f"import os, time\ni = 0\nwhile not os.path.exists({enough!r}):\n"
+                    "    print(i, 'x' * 100); i += 1; time.sleep(0.01)\nprint(i, 'is the last')"])
         self.until(lambda: len(self.output(shim)) > 5, "output")
         self.size_limit(shim, len(shim.log()))
         self.until(lambda: any(f.kind == "LOST" for f in self.look(shim)), "loss")
         self.size_limit(shim, resource.RLIM_INFINITY)
-        shim.expect("EXITED")
         self.until(lambda: self.lost(shim), "the line that tells it")
+        with open(enough, "w"):
+            pass
+        shim.expect("EXITED")
         self.whole(shim)
-        self.complete(shim, 40)
+        last = self.output(shim)[-1]
+        self.assertTrue(last.endswith(b" is the last"), last)
+        self.complete(shim, int(last.split()[0]) + 1)
 
     def look(self, shim):
         try:

@@ -369,7 +369,7 @@ class ShimLost(SvcdTest):
         self.assertNotIn("does not answer: killed", self.read(os.path.join(self.root, "svcd/svcd.log")))
 
     def test_while_it_is_idle(self):
-        self.config("services: {a: {command: sleep 1000, restart: {delay: 1s}}}\n")
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 2s}}}\n")
         self.start()
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "backoff")
@@ -379,7 +379,7 @@ class ShimLost(SvcdTest):
 
     def test_while_it_is_idle_and_a_start_is_due(self):
         # svcd cannot look whether anything is left, for want of descriptors, and the start has to wait.
-        self.config("services: {a: {command: sleep 1000, restart: {delay: 300ms}}}\n")
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 2s}}}\n")
         self.start()
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "backoff")
@@ -387,13 +387,13 @@ class ShimLost(SvcdTest):
         resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (3, hard))
         self.kill_shim()
         now = time.monotonic()
-        self.until(lambda: time.monotonic() > now + 1)
+        self.until(lambda: time.monotonic() > now + 2.5)
         resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (soft, hard))
         s = self.until(lambda: (s := self.service("a"))["run"] == 2 and s["state"] == "running" and s, what="run 2")
         self.assertEqual((s["failures"], s["last_exit"]["signal"]), (1, "KILL"))
 
     def test_idle_and_its_record_deleted(self):
-        self.config("services: {a: {command: sleep 1000, restart: {delay: 1s}}}\n")
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 2s}}}\n")
         self.start()
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "backoff")

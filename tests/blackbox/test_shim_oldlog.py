@@ -12,6 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+import logfiles  # noqa: E402
 from shimproto import (OLD_DROP, OLD_PACK, OLD_ROTATE, OLD_ROTATED, OLD_SEEN, PYTHON, ShimTest,  # noqa: E402
                        alive)
 
@@ -30,14 +31,19 @@ class Files(ShimTest):
         return os.stat(path).st_ino
 
     def there(self):
-        """The rotated files that there are: {what comes behind NAME.log: content}."""
-        folder, found = os.path.dirname(self.log_path("a")), {}
-        for name in os.listdir(folder):
-            m = re.fullmatch(r"a\.log\.(\d.*)", name)
-            if m:
-                with open(os.path.join(folder, name), "rb") as f:
-                    found[m[1]] = f.read()
-        return found
+        """The rotated files that there are at one instant: {what comes behind NAME.log: content}."""
+        folder = os.path.dirname(self.log_path("a"))
+
+        def listed():
+            return [os.path.join(folder, n) for n in sorted(os.listdir(folder)) if re.fullmatch(r"a\.log\.\d.*", n)]
+        found = []
+
+        def held():
+            names, texts = listed(), logfiles.opened_at_one_instant(listed, bytes)
+            found[:] = [(n.split("a.log.", 1)[1], t) for n, t in zip(names, texts or [])]
+            return texts is not None and len(names) == len(texts) and names == listed()
+        self.until(held, "an instant without a rotation")
+        return dict(found)
 
     def pack_path(self, inode):
         return os.path.join(os.path.dirname(self.log_path("a")), f".a.log.{inode}.pack")

@@ -238,9 +238,10 @@ class Demand(SocketsTest):
         self.told(1)
         self.ask(("127.0.0.1", port))
         shim.quiet(0.1)
-        for _ in range(3):
+        for i in range(3):
             shim.send("WATCH")
-            shim.quiet(0.1)  # the shim has read it, and nobody has come
+            shim.send("LOG", text=f"asked {i}")
+            self.until(lambda n=i: b"asked %d" % n in shim.log(), "the shim to have read it")
             for _ in range(5):
                 self.ask(("127.0.0.1", port))
             told = shim.expect("SOCKETS")

@@ -90,9 +90,12 @@ class Tree(ShimTest):
     def test_output_of_a_daemon(self):
         """What the last of them wrote is in the log when EMPTY comes."""
         shim = self.shim()
-        shim.sh("(sleep 0.3; echo late; printf half) & echo early")
+        go = os.path.join(self.folder, "go")
+        shim.sh(f"(while [ ! -e {go} ]; do sleep 0.01; done; echo late; printf half) & echo early")
         ended = shim.expect("EXITED")
         self.assertEqual(ended.leftover, 1)
+        with open(go, "w"):
+            pass
         shim.ack(ended, "exited run=1")
         shim.expect("EMPTY")
         self.assertEqual(self.output(shim), [b"early", b"late", b"half"])
@@ -216,8 +219,7 @@ class Tree(ShimTest):
         shim = self.shim()
         shim.sh("for i in 1 2 3; do setsid sh -c 'sleep 1000 & wait' & done; sleep 0.2")
         self.assertEqual(shim.expect("EXITED").leftover, 1)
-        left = descendants(shim.pid)
-        self.assertGreaterEqual(len(left), 6)
+        left = self.until(lambda: len(found := descendants(shim.pid)) >= 6 and found, "all of them")
         shim.send("SIGNAL", signo=int(signal.SIGTERM), scope=SCOPE_MAIN)
         shim.expect("EMPTY")
         self.assertFalse(any(alive(p) for p in left))

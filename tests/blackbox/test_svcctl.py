@@ -317,6 +317,7 @@ class Logs(SvcdTest):
         self.config(f"services: {{a: {{command: {run}}}, b: {{command: sleep 1000}}}}\n")
         self.start()
         self.logged("a", "up", "out")
+        self.logged("a", "ready run=1", "svcd")
         self.running("b")
 
     def test_last_lines(self):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from svcdtest import BIN, SvcdTest
+from svcdtest import BIN, SvcdTest, stat_fields
 
 
 class Logs(SvcdTest):
@@ -185,6 +185,7 @@ class Following(Logs):
         run = self.numbers(600, "time.sleep(0.005)")
         self.config(f"services: {{a: {{command: {run}}}}}\n")
         self.start()
+        shim = self.shim_of(self.running("a")["pid"])
         self.follow("a", "-n", "all", "--source", "out,err")
         for at, spoil in ((50, lambda: os.unlink(self.log_path("a"))),
                           (150, lambda: os.rename(self.log_path("a"), self.log_path("a") + ".old")),
@@ -192,7 +193,11 @@ class Following(Logs):
                           (450, lambda: shutil.rmtree(os.path.dirname(os.path.dirname(self.log_path("a")))))):
             self.until(lambda: len(self.said()) >= at, what=f"{at} lines")
             self.until(lambda: os.path.exists(self.log_path("a")), what="the log")
+            # Or its shim makes a file again in a folder that is just being deleted.
+            os.kill(shim, signal.SIGSTOP)
+            self.until(lambda: stat_fields(shim)[0] == "T", what="a shim that holds still")
             spoil()
+            os.kill(shim, signal.SIGCONT)
         self.arrived(600)
 
     def test_moved_and_made_at_once(self):

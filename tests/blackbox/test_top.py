@@ -46,8 +46,10 @@ class Top(SvcdTest):
         self.top()
         self.in_row("busy", str(pid))
         # NAME STATE PID CPU% MEMORY
-        self.see(lambda _: (row := self.term.line(str(pid))[2:].split()) and row[3] != "-" and float(row[3]) > 5)
-        self.see(lambda _: re.match(r"[34]\d(\.\d)?M$", self.term.line(str(pid))[2:].split()[4]))
+        # A row may just be being drawn.
+        self.see(lambda _: (m := re.match(r"\S+ +\S+ +\d+ +(\d+(?:\.\d+)?) ", self.term.line(str(pid))[2:])) and
+                 float(m[1]) > 5)
+        self.see(lambda _: re.match(r"\S+ +\S+ +\d+ +\S+ +[34]\d(\.\d)?M( |$)", self.term.line(str(pid))[2:]))
         self.in_row("calm", "does nothing")
         self.in_row("off", "disabled")
         self.term.type("CC")  # the least busy first, those that do not run last

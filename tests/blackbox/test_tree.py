@@ -86,12 +86,14 @@ class Tree(SvcdTest):
             sh -c 'trap "echo child ends; exit 0" TERM; echo child up; while :; do sleep 0.1; done' &
             echo $! > pids
             trap 'echo main ends; exit 0' TERM
+            echo main up
             while :; do sleep 0.1; done
         """)
         self.config(f"services: {{a: {{command: {run}}}}}\n")
         self.start()
         self.running("a")
         self.logged("a", "child up", "out")
+        self.logged("a", "main up", "out")
         self.svcctl("stop", "a")
         said = self.log_texts("a", "out")
         self.assertLess(said.index("main ends"), said.index("child ends"))

@@ -333,8 +333,12 @@ class Clients(UpgradeTest):
         """Whether svcctl has sent what it had to say and waits: it has a connection, and is in ppoll."""
         fds = f"/proc/{proc.pid}/fd"
         with open(f"/proc/{proc.pid}/wchan", encoding="ascii") as f:
-            return "poll" in f.read() and any("socket:" in os.readlink(os.path.join(fds, n))
-                                              for n in os.listdir(fds))
+            if "poll" not in f.read():
+                return False
+        try:
+            return any("socket:" in os.readlink(os.path.join(fds, n)) for n in os.listdir(fds))
+        except FileNotFoundError:  # of a file that it has just read
+            return False
 
     def test_stop_of_a_deaf_one(self):
         self.config(f"services: {{a: {{command: {self.deaf()}, stop: {{timeout: 1500ms}}}}}}")

@@ -128,13 +128,16 @@ def chosen(args, everything):
         return everything
     always = [c for c, n in zip(everything, names) if any(fnmatch.fnmatch(n, p) for p in found())]
     rest = sorted(set(everything) - set(always), key=str)
-    # A call that is made a hundred times is not a hundred times as likely: one is drawn of each kind.
+    # A call that is made a hundred times is not a hundred times as likely: one is drawn of each kind. Each kind for
+    # itself: that a call was made once more or less than last time, or not at all, changes nothing for the others.
     kinds = {}
     for c in rest:
         kinds.setdefault((c.who, c.what, c.how), []).append(c)
-    rng = random.Random(f"{args.seed} {os.getuid()}")
-    picked = rng.sample(sorted(kinds), min(args.sample, len(kinds)))
-    return always + [rng.choice(kinds[k]) for k in picked]
+
+    def drawn(*of):
+        return random.Random(f"{args.seed} {os.getuid()} {of}").random()
+    picked = sorted(kinds, key=lambda k: drawn("kind", *k))[:args.sample]
+    return always + [sorted(kinds[k], key=lambda c: c.n)[int(drawn("case", *k) * len(kinds[k]))] for k in picked]
 
 
 def report(pool, args, everything):

@@ -35,13 +35,18 @@ def _listed(name, folder):
 def at_one_instant(name, folder):
     """The texts of all files of a log, oldest first; None when a rotation came between the first and the last that
     was opened: what was read would lack a file, or have one twice."""
+    return opened_at_one_instant(lambda: _listed(name, folder))
+
+
+def opened_at_one_instant(listed, read=None):
+    """The same of the files whose paths LISTED says; READ: what is made of their bytes, unpacked if None."""
     with contextlib.ExitStack() as files:
         try:
-            paths = _listed(name, folder)
+            paths = listed()
             found = [files.enter_context(open(p, "rb")) for p in paths]
-            if paths != _listed(name, folder) or \
+            if paths != listed() or \
                     not all(os.path.samestat(os.fstat(f.fileno()), os.stat(f.name)) for f in found):
                 return None
         except FileNotFoundError:
             return None
-        return [unpacked(f.name, f.read()) for f in found]
+        return [read(f.read()) if read else unpacked(f.name, f.read()) for f in found]

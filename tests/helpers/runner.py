@@ -338,6 +338,7 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--results", required=True)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jitter", type=int, metavar="SEED", help="halt the programs at random (jitter.py)")
     parser.add_argument("group", choices=[*LIMITS, "totals"])
     parser.add_argument("what", nargs="*")
     args = parser.parse_args()
@@ -347,6 +348,8 @@ def main():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     begin = time.monotonic()
     jobs, folder = group_jobs(args.group, args)
+    if args.jitter is not None:
+        subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "jitter.py"), str(args.jitter), str(os.getpid())])
     try:
         outcomes = in_parallel(jobs, max(1, args.jobs))
     finally:

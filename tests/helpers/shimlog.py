@@ -23,8 +23,9 @@ class Writer(ShimTest):
         shim.start([PYTHON, "-c", code], **more)
 
     def texts(self, data, *sources):
-        """What the lines of these sources say."""
-        found = [LINE.match(line) for line in data.splitlines()]
+        """What the lines of these sources say. Of one that is just being written nothing may be there but the time."""
+        whole, _, rest = data.rpartition(b"\n")
+        found = [LINE.match(line) for line in whole.splitlines()] + [m for m in [LINE.match(rest)] if m]
         return [m[2] for m in found if m[1].decode() in sources]
 
     def files(self, shim):

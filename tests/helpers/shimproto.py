@@ -333,15 +333,14 @@ class ShimTest(unittest.TestCase):
         return shim
 
     def listen(self):
-        """A new svcd: listens on RUN/control.sock."""
+        """A new svcd: listens on RUN/control.sock, from the moment on that it is there, as svcd does."""
         path = os.path.join(self.run_dir, "control.sock")
-        if os.path.exists(path):
-            os.unlink(path)
         here = os.open(self.run_dir, os.O_PATH)  # a path of any length
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        server.bind(f"/proc/self/fd/{here}/control.sock")
+        server.bind(f"/proc/self/fd/{here}/control.new")
         os.close(here)
         server.listen(64)
+        os.rename(os.path.join(self.run_dir, "control.new"), path)
         self.addCleanup(server.close)
         return server
 

@@ -561,14 +561,20 @@ class SvcdTest(unittest.TestCase):
 
     def log(self, name):
         """All lines of a service's log, rotated files first."""
-        folder, texts = os.path.join(self.root, "logs/services"), []
+        folder = os.path.join(self.root, "logs/services")
+        texts = self.at_one_instant(lambda: logfiles.at_one_instant(name, folder), f"{name}'s log")
+        return [line for text in texts for line in text.decode(errors="replace").splitlines()]
+
+    def at_one_instant(self, look, what):
+        """LOOK's texts, once no rotation came between the first file and the last."""
+        texts = []
 
         def held():
-            found = logfiles.at_one_instant(name, folder)
+            found = look()
             texts[:] = found or []
             return found is not None
-        self.until(held, what=f"an instant without a rotation of {name}'s log")
-        return [line for text in texts for line in text.decode(errors="replace").splitlines()]
+        self.until(held, what=f"an instant without a rotation of {what}")
+        return texts
 
     def rotated(self, name):
         """What comes behind NAME.log. of its rotated files: "1", "2.gz", …"""
@@ -593,14 +599,12 @@ class SvcdTest(unittest.TestCase):
         return self.until(there, limit, f"a line {pattern!r} in {name}'s log")
 
     def events(self, service=None):
-        """ROOT/svcd/events.ndjson, oldest first."""
+        """ROOT/svcd/events.ndjson, oldest first. A line that is about to be written is not there yet."""
         folder = os.path.join(self.root, "svcd")
-        found = []
-        for n in ("events.ndjson.1", "events.ndjson"):
-            path = os.path.join(folder, n)
-            if os.path.exists(path):
-                with open(path) as f:
-                    found += [json.loads(line) for line in f.read().splitlines()]
+        texts = self.at_one_instant(lambda: logfiles.opened_at_one_instant(
+            lambda: [p for p in (os.path.join(folder, n) for n in ("events.ndjson.1", "events.ndjson"))
+                     if os.path.exists(p)]), "the events")
+        found = [json.loads(line) for text in texts for line in text.split(b"\n")[:-1]]
         return [e for e in found if service in (None, e.get("service"))]
 
     # ---- what tests need to know of the tree ----
