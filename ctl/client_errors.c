@@ -149,7 +149,9 @@ static int no_such_service(struct client *c, struct ctl *ctl, const json_t *name
                         strbuf_add(&text, " matches this pattern");
         }
         if (all && json_array_size(all) == 0)
-                strbuf_add(&text, "; no services are defined");
+                strbuf_add(&text, "; no services are defined (`svcctl add` makes the first)");
+        else if (ctl->command->names == NAMES_SOME && ctl->names_n > json_array_size(names))
+                strbuf_add(&text, "; nothing is done for the others");
         json_decref(all);
         return ctl_fail_with(ctl, STATUS_NO_SERVICE, "no-such-service", extra, "%s",
                              text.s ? text.s : "no such service");
@@ -194,7 +196,8 @@ static int other_error(const struct client *c, struct ctl *ctl, const struct rep
             str_starts(e, "org.varlink.service.Interface"))
                 return ctl_fail_with(ctl, STATUS_REFUSED, "refused", extra,
                                      "the running svcd does not know %s: it is of another version "
-                                     "(`svcctl version`)",
+                                     "(`svcctl version`); `svcctl upgrade` puts the installed one "
+                                     "in its place",
                                      c->doing);
         if (str_eq(e, "org.varlink.service.InvalidParameter")) {
                 _cleanup_free_ char *what =

@@ -56,6 +56,19 @@ static int fail(char **ret_error, int r, const char *what, const char *path)
         return r;
 }
 
+char *deffile_advice(int error, const char *path, const char *mode)
+{
+        struct stat st;
+        if (error == -EROFS)
+                return xstrdup(" (this file system is mounted read-only)");
+        if (error != -EACCES || stat(path, &st) < 0)
+                return xstrdup("");
+        if (st.st_uid == geteuid())
+                return xasprintf(" (its mode is %04o; run: chmod %s %s)", st.st_mode & 07777, mode,
+                                 path);
+        return xasprintf(" (it belongs to the user with number %lu)", (unsigned long)st.st_uid);
+}
+
 static char *folder_of(const char *path)
 {
         const char *slash = strrchr(path, '/');
@@ -139,8 +152,12 @@ int deffile_prepare(struct deffile *f, char **ret_error)
         _cleanup_close_ int fd = mkostemp(f->tmp, O_CLOEXEC);
         if (fd < 0) {
                 int r = -errno;
+                _cleanup_free_ char *what = deffile_advice(r, folder, "u+wx");
                 free(TAKE_PTR(f->tmp));
-                return fail(ret_error, r, folder, f->path);
+                free(*ret_error);
+                *ret_error = xasprintf("%s cannot be saved: nothing can be written in %s: %s%s",
+                                       f->path, folder, strerror(-r), what);
+                return r;
         }
         int r = take_after(f, fd);
         if (r < 0)

@@ -35,6 +35,10 @@ void deffile_change(struct deffile *f, struct strbuf *now);
 int deffile_prepare(struct deffile *f, char **ret_error);
 int deffile_replace(struct deffile *f, char **ret_error);
 
+/* What can be done about an error at PATH, in parentheses behind the error, or ""; MODE: what it needs, for chmod. Caller
+ * frees. */
+char *deffile_advice(int error, const char *path, const char *mode);
+
 /* Of several svcctl that change definitions at once, one waits for the other, for some seconds: a descriptor to be
  * closed, or -errno, which is no reason not to go on: what another has saved meanwhile is noticed. */
 int deffile_lock(const char *folder);

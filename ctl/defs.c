@@ -10,6 +10,7 @@
 
 #include "ctl/client.h"
 #include "ctl/text.h"
+#include "ctl/unknown.h"
 
 int defs_open(struct defs *d, struct ctl *ctl, bool lock)
 {
@@ -56,6 +57,19 @@ static int make_folder(const char *path, bool *ret_made)
         return r;
 }
 
+static int no_folder(struct defs *d, const char *path, int r, const char *who)
+{
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *parent = xstrndup(path, (size_t)(slash - path));
+        _cleanup_free_ char *advice = deffile_advice(r, parent, "u+wx");
+        _cleanup_free_ char *prefix = who ? xasprintf("%s: ", who) : xstrdup("");
+        if (r == -ENOTDIR)
+                return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s%s is no folder", prefix,
+                                path);
+        return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s%s cannot be made in %s: %s%s", prefix,
+                        slash + 1, parent, strerror(-r), advice);
+}
+
 int defs_make_folder(struct defs *d, const char *path, const char *who)
 {
         struct ctl *ctl = d->ctl;
@@ -66,10 +80,7 @@ int defs_make_folder(struct defs *d, const char *path, const char *who)
                 r = make_folder(failed, &d->made_dropins);
         }
         if (r < 0)
-                return ctl_fail(ctl, STATUS_REFUSED, "failed", "%s%s%s %s%s", who ? who : "",
-                                who ? ": " : "", failed,
-                                r == -ENOTDIR ? "is no folder" : "cannot be made: ",
-                                r == -ENOTDIR ? "" : strerror(-r));
+                return no_folder(d, failed, r, who);
         if (!d->made_config)
                 return STATUS_DONE;
         conf_unref(d->before);
@@ -102,28 +113,14 @@ int defs_file(struct defs *d, const char *path, struct deffile **ret)
         int r = deffile_read(path, &f);
         if (r < 0) {
                 deffile_done(&f);
-                return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s cannot be read: %s", path,
-                                strerror(-r));
+                _cleanup_free_ char *advice = deffile_advice(r, path, "u+r");
+                return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s cannot be read: %s%s", path,
+                                strerror(-r), advice);
         }
         GROW(d->files, d->n, d->cap);
         *ret = d->files[d->n++] = xcalloc(1, sizeof(f));
         **ret = f;
         return STATUS_DONE;
-}
-
-static int no_such_service(struct defs *d, const char *name)
-{
-        size_t n = d->before->n;
-        const char **names = xcalloc(n + 1, sizeof(*names));
-        for (size_t i = 0; i < n; i++)
-                names[i] = d->before->services[i]->name;
-        const char *near = diag_suggest(name, names, n);
-        _cleanup_free_ char *safe = ctl_safe(d->ctl, name);
-        int status =
-            ctl_fail(d->ctl, STATUS_NO_SERVICE, "no-such-service", "%s: no such service%s%s%s",
-                     safe, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
-        free(names);
-        return status;
 }
 
 int defs_service(struct defs *d, const char *name, const struct conf_service **ret_service,
@@ -135,16 +132,8 @@ int defs_service(struct defs *d, const char *name, const struct conf_service **r
                 if (status != STATUS_DONE)
                         return status;
         }
-        if (!s && d->before->broken.n > 0) {
-                _cleanup_free_ char *safe = ctl_safe(d->ctl, name);
-                return ctl_fail(
-                    d->ctl, STATUS_REFUSED, "refused",
-                    "%s: not found, and %s cannot be read as a whole (`svcctl check` says "
-                    "why)",
-                    safe, d->before->broken.v[0]);
-        }
         if (!s)
-                return no_such_service(d, name);
+                return unknown_service(d->ctl, d->before, &d->diag, name, NULL, "");
         if (ret_service)
                 *ret_service = s;
         return ret_file ? defs_file(d, s->place.file, ret_file) : STATUS_DONE;

@@ -9,6 +9,7 @@
 
 #include "common/conf.h"
 #include "common/program.h"
+#include "ctl/deffile.h"
 #include "ctl/foreground.h"
 
 extern char **environ;
@@ -41,7 +42,10 @@ int editor_open(const char *path, const char *text, size_t n, struct editor *ret
         ret->folder = xasprintf("%.*s/.edit-XXXXXX", (int)(slash - path), path);
         if (!mkdtemp(ret->folder)) {
                 int r = -errno;
-                *ret_error = xasprintf("no folder can be made beside %s: %s", path, strerror(-r));
+                _cleanup_free_ char *folder = xstrndup(path, (size_t)(slash - path)),
+                                    *advice = deffile_advice(r, folder, "u+wx");
+                *ret_error = xasprintf("%s cannot be edited: nothing can be written in %s: %s%s",
+                                       path, folder, strerror(-r), advice);
                 free(TAKE_PTR(ret->folder));
                 return r;
         }

@@ -16,6 +16,7 @@
 #include "ctl/jget.h"
 #include "ctl/shimpid.h"
 #include "ctl/text.h"
+#include "ctl/unknown.h"
 
 enum step { STEP_CHDIR = 1, STEP_NICE, STEP_LIMIT /* + which of conf_rlimits */ };
 
@@ -33,29 +34,15 @@ void inside_done(struct inside *in)
 
 /* ---- the definition ---- */
 
-static int no_such_service(const struct inside *in, struct ctl *ctl, const char *name)
-{
-        const struct conf *conf = in->conf;
-        const char **names = xcalloc(conf->n + 1, sizeof(*names));
-        for (size_t i = 0; i < conf->n; i++)
-                names[i] = conf->services[i]->name;
-        const char *near = diag_suggest(name, names, conf->n);
-        _cleanup_free_ char *safe = ctl_safe(ctl, name);
-        _cleanup_free_ char *meant = near ? xasprintf(" (did you mean %s?)", near) : xstrdup("");
-        free(names);
-        return ctl_fail(ctl, STATUS_NO_SERVICE, "no-such-service", "%s: no such service%s%s", safe,
-                        meant,
-                        conf->broken.n ? "; not all definitions can be read: `svcctl check`" : "");
-}
-
 static int find_definition(struct inside *in, struct ctl *ctl, const char *name)
 {
         struct diag diag = {0};
         in->conf = conf_load(&ctl->paths, ctl->paths.home, &diag);
-        diag_done(&diag);
         in->def = conf_find(in->conf, name);
-        if (!in->def)
-                return no_such_service(in, ctl, name);
+        int status = in->def ? STATUS_DONE : unknown_service(ctl, in->conf, &diag, name, NULL, "");
+        diag_done(&diag);
+        if (status)
+                return status;
         if (!in->def->valid) {
                 _cleanup_free_ char *error = ctl_safe(ctl, in->def->error);
                 return ctl_fail(ctl, STATUS_REFUSED, "refused",

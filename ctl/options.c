@@ -3,6 +3,7 @@
  */
 #include "ctl/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,7 +300,10 @@ static char *missing(const struct command *c, size_t at)
                 s += strcspn(s, " ");
                 s += strspn(s, " ");
         }
-        return xasprintf("%s: %.*s is missing", c->verb, (int)strcspn(s, " "), s);
+        char *text = xasprintf("%s: which %.*s?", c->verb, (int)strcspn(s, " "), s);
+        for (char *p = text; *p; p++)
+                *p = (char)tolower((unsigned char)*p);
+        return text;
 }
 
 int options_check_names(const struct options *o, char **ret_error)
@@ -311,9 +315,9 @@ int options_check_names(const struct options *o, char **ret_error)
         if (c->names == NAMES_NONE && o->n)
                 *ret_error =
                     xasprintf("%s: takes no arguments, but there is %s", c->verb, o->args[0]);
-        else if (c->names == NAMES_ONE && o->n != 1)
+        else if (c->names == NAMES_ONE && o->n > 1)
                 *ret_error = xasprintf("%s: takes exactly one service", c->verb);
-        else if (c->names == NAMES_FIRST && o->n == 0)
+        else if ((c->names == NAMES_FIRST || c->names == NAMES_ONE) && o->n == 0)
                 *ret_error = xasprintf("%s: which service?", c->verb);
         else if (c->names == NAMES_MAYBE && o->n > 1)
                 *ret_error = xasprintf("%s: takes at most one service", c->verb);

@@ -48,8 +48,8 @@ static int leave(struct session *s, const char *why)
 {
         _cleanup_free_ char *safe = ctl_safe(s->ctl, why);
         s->editor.keep = true;
-        return ctl_fail(s->ctl, STATUS_REFUSED, "refused",
-                        "%s; nothing is saved, the text is in %s", safe, s->editor.file);
+        return ctl_fail(s->ctl, STATUS_REFUSED, "refused", "%s; the text is in %s", safe,
+                        s->editor.file);
 }
 
 /* Until the text is one that can be saved. */
@@ -62,8 +62,10 @@ static int edit(struct session *s)
                 ctl_flush(s->ctl);
                 if (editor_run(&s->editor, s->line, &now, &error) < 0) {
                         strbuf_done(&now);
-                        if (s->editor.keep)
-                                return leave(s, error);
+                        if (s->editor.keep) {
+                                _cleanup_free_ char *why = xasprintf("%s; nothing is saved", error);
+                                return leave(s, why);
+                        }
                         _cleanup_free_ char *safe = ctl_safe(s->ctl, error);
                         return ctl_fail(s->ctl, STATUS_REFUSED, "failed", "%s; nothing is saved",
                                         safe);
@@ -77,7 +79,7 @@ static int edit(struct session *s)
                 if (status == STATUS_DONE)
                         return status;
                 if (!s->ask || !commit_ask(s->ctl, true, "Edit it again?"))
-                        return leave(s, "left with errors");
+                        return leave(s, "edit: left with errors");
         }
 }
 

@@ -15,6 +15,7 @@
 #include "ctl/logquery.h"
 #include "ctl/logseek.h"
 #include "ctl/logset.h"
+#include "ctl/unknown.h"
 #include "ctl/verbs.h"
 
 struct logs {
@@ -91,21 +92,10 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
         struct diag diag = {0};
         client_take_policy(ctl, NULL);
         struct conf *conf = conf_load(&ctl->paths, ctl->paths.home, &diag);
-        const char **known = xcalloc(conf->n + there->n + 1, sizeof(*known));
-        size_t n = 0;
         const struct conf_service *defined = conf_find(conf, name);
-        for (size_t i = 0; i < conf->n; i++)
-                known[n++] = conf->services[i]->name;
-        for (size_t i = 0; i < there->n; i++)
-                known[n++] = there->v[i];
-        const char *near = diag_suggest(name, known, n);
-        _cleanup_free_ char *safe = ctl_safe(ctl, name);
         int status = STATUS_DONE;
         if (!defined)
-                status = ctl_fail(ctl, STATUS_NO_SERVICE, "no-such-service",
-                                  near ? "%s: no such service, and no log of one (did you mean %s?)"
-                                       : "%s: no such service, and no log of one",
-                                  safe, near);
+                status = unknown_service(ctl, conf, &diag, name, there, ", and no log of one");
         else if (l->query.has_run && !in_record(l, name))
                 status = ctl_fail(ctl, STATUS_REFUSED, "failed",
                                   "%s: has no log, and svcd has no record of a run of it", name);
@@ -113,7 +103,6 @@ static int no_log(struct logs *l, const char *name, const struct strv *there)
                 say_no_log(ctl, defined);
         if (defined && (l->query.follow || in_record(l, name)))
                 add_once(&l->names, name);
-        free(known);
         conf_unref(conf);
         diag_done(&diag);
         return status;

@@ -212,7 +212,8 @@ int verb_remove(struct ctl *ctl)
                 status = named(&d, &names);
         defs_done(&d);
         if (status == STATUS_DONE && names.n == 0)
-                return ctl_fail(ctl, STATUS_NO_SERVICE, "no-such-service", "there are no services");
+                return ctl_fail(ctl, STATUS_NO_SERVICE, "no-such-service",
+                                "remove: no services are defined");
         if (status != STATUS_DONE)
                 return status;
         _cleanup_free_ char *all = strv_join(&names, ", ");
@@ -287,7 +288,10 @@ static int rename_service(struct defs *d, const char *name, const char *new)
         struct deffile *f;
         size_t count = 0;
         int status = defs_service(d, name, &s, &f);
-        if (status == STATUS_DONE && other)
+        if (status == STATUS_DONE && other == s)
+                status =
+                    ctl_fail(d->ctl, STATUS_REFUSED, "refused", "%s: is called that already", new);
+        else if (status == STATUS_DONE && other)
                 status =
                     ctl_fail(d->ctl, STATUS_REFUSED, "refused", "%s: is there already, at %s:%d",
                              new, other->place.file, other->place.line);

@@ -104,7 +104,8 @@ int verb_show(struct ctl *ctl)
                 print_limits(ctl, json_object_get(reply, "settings"));
         }
         if (error)
-                ctl_warn(ctl, "the definition as it is now cannot be used: %s", safe);
+                ctl_warn(ctl, "%s: its definition as it is now cannot be used: %s", ctl->names[0],
+                         safe);
         json_decref(reply);
         return STATUS_DONE;
 }

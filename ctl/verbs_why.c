@@ -8,6 +8,7 @@
 #include "ctl/client.h"
 #include "ctl/jget.h"
 #include "ctl/text.h"
+#include "ctl/unknown.h"
 #include "ctl/verbs.h"
 #include "ctl/whydown.h"
 
@@ -36,15 +37,23 @@ static int show(struct ctl *ctl, const json_t *why)
         return STATUS_DONE;
 }
 
+static int unknown(struct ctl *ctl, const char *name)
+{
+        struct diag diag = {0};
+        struct conf *conf = conf_load(&ctl->paths, ctl->paths.home, &diag);
+        int status = unknown_service(ctl, conf, &diag, name, NULL,
+                                     ", as far as can be known while svcd is not running");
+        conf_unref(conf);
+        diag_done(&diag);
+        return status;
+}
+
 static int without_svcd(struct ctl *ctl)
 {
         const char *name = ctl->names[0];
-        _cleanup_free_ char *safe = ctl_safe(ctl, name);
         json_t *why = conf_name_ok(name) ? whydown_object(&ctl->paths, name) : NULL;
         if (!why)
-                return ctl_fail(
-                    ctl, STATUS_NO_SERVICE, "no-such-service",
-                    "%s: no such service, as far as can be known while svcd is not running", safe);
+                return unknown(ctl, name);
         int status = show(ctl, why);
         json_decref(why);
         return status;

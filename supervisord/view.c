@@ -276,11 +276,16 @@ json_t *view_environment(const struct daemon *d, const struct core_service *s, b
 {
         struct conf_environ env = {0};
         if (!s->def) {
-                *ret_error = xstrdup("its definition has an error");
+                *ret_error = xasprintf("%s: its definition has an error: %s; correct it and "
+                                       "`svcctl reload`",
+                                       s->name, s->invalid_error);
                 return NULL;
         }
-        if (conf_environ_build(s->conf, s->def, &d->user, &env, ret_error) < 0)
+        _cleanup_free_ char *error = NULL;
+        if (conf_environ_build(s->conf, s->def, &d->user, &env, &error) < 0) {
+                *ret_error = xasprintf("%s: %s", s->name, error);
                 return NULL;
+        }
         json_t *list = json_array();
         for (size_t i = 0; i < env.n; i++) {
                 const struct conf_envvar *v = &env.v[i];

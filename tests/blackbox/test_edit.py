@@ -335,7 +335,8 @@ class Files(Edit):
             return  # may write everywhere
         os.chmod(os.path.dirname(folder), 0o500)
         r = self.svcctl("add", "c", "--file", "services.d/c.yaml", "--", "x", status=1)
-        self.assertIn(f"c: {folder} cannot be made: Permission denied", r.err)
+        self.assertIn(f"c: services.d cannot be made in {os.path.dirname(folder)}: Permission denied (its mode is 0500; "
+                      f"run: chmod u+wx {os.path.dirname(folder)})", r.err)
 
     def test_one_waits_for_the_other(self):
         """Who holds the folder changes the file; the svcctl that waited has both changes."""

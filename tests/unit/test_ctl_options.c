@@ -118,8 +118,9 @@ static void test_names(void **state)
         expect("svcctl plan a", "! plan: takes no arguments, but there is a");
         expect("svcctl show", "show");
         expect("svcctl show a b", "! show: takes at most one service");
-        expect("svcctl env", "! env: takes exactly one service");
-        expect("svcctl signal", "! signal: SIGNAL is missing");
+        expect("svcctl env", "! env: which service?");
+        expect("svcctl env a b", "! env: takes exactly one service");
+        expect("svcctl signal", "! signal: which signal?");
         expect("svcctl status --all a", "! status: either names or --all");
         expect("svcctl events a --all", "! events: either names or --all");
         expect("svcctl signal HUP", "! signal: which services? (names, patterns or --all)");
