@@ -170,7 +170,7 @@ int conf_dotenv_parse(const char *text, size_t n, struct conf_env *ret, int *ret
                         line += *counted == '\n';
                 if (r.s == r.end)
                         break;
-                if (*r.s == '#')
+                if (*r.s == '#' || *r.s == ';') /* the latter as in systemd's files */
                         while (r.s < r.end && *r.s != '\n')
                                 r.s++;
                 else if (!take_line(&r, &env, line))

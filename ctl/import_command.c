@@ -46,6 +46,7 @@ void import_command_var(struct import_command *c, const char *reference, bool qu
         strbuf_add(&c->word, reference);
         strbuf_addf(&c->line, quoted ? "\"%s\"" : "%s", reference);
         c->shell = true;
+        c->splits |= !quoted;
 }
 
 void import_command_end_word(struct import_command *c)
@@ -155,7 +156,9 @@ const char *import_command_line(struct import_command *c)
 void import_command_set(struct import_service *s, enum conf_setting k, struct import_command *c)
 {
         import_command_end_word(c);
-        if (c->shell)
+        if (c->splits)
+                import_set(s, k, IMPORT_NO_PATTERNS "; exec %s", import_command_line(c));
+        else if (c->shell)
                 import_set(s, k, "%s", import_command_line(c));
         else
                 import_command_words(s, k, &c->words);

@@ -171,6 +171,9 @@ static void set_healthcheck(struct compose *c, const char *key, const json_t *v)
         duration(c, "timeout", json_object_get(v, "timeout"), SETTING_monitoring_timeout);
         duration(c, "start_period", json_object_get(v, "start_period"),
                  SETTING_monitoring_start_delay);
+        if (json_object_get(v, "start_interval"))
+                compose_lost(c, "start_interval", json_object_get(v, "start_interval"),
+                             "checks have one interval, and begin after start_period");
         if (json_is_integer(json_object_get(v, "retries")))
                 import_number(c->s, SETTING_monitoring_failures,
                               json_integer_value(json_object_get(v, "retries")));
@@ -275,7 +278,8 @@ static void set_deploy(struct compose *c, const char *key UNUSED, const json_t *
 {
         const json_t *limits = json_object_get(json_object_get(v, "resources"), "limits"),
                      *replicas = json_object_get(v, "replicas"),
-                     *policy = json_object_get(v, "restart_policy");
+                     *policy = json_object_get(v, "restart_policy"),
+                     *reserved = json_object_get(json_object_get(v, "resources"), "reservations");
         const char *condition = json_string_value(json_object_get(policy, "condition"));
         if (json_object_get(limits, "memory"))
                 memory(c, "memory", json_object_get(limits, "memory"));
@@ -288,6 +292,9 @@ static void set_deploy(struct compose *c, const char *key UNUSED, const json_t *
                            *condition == 'n' ? "never" : "on-failure");
         else if (condition)
                 import_unset(c->s, SETTING_restart_policy);
+        if (reserved)
+                compose_lost(c, "reservations", reserved,
+                             "nothing is reserved; there are `limits`");
         duration(c, "delay", json_object_get(policy, "delay"), SETTING_restart_delay);
         if (json_is_integer(replicas) && json_integer_value(replicas) != 1)
                 compose_lost(c, "replicas", replicas,

@@ -403,6 +403,8 @@ static void read_app(struct import *im, const json_t *o)
         int64_t n = copies(&a);
         _cleanup_free_ char *var = get(&a, "instance_var");
         const char *number = var && conf_var_ok(var) ? var : "NODE_APP_INSTANCE";
+        if (n == 1 && (var || json_object_get(o, "instances")))
+                import_var(a.s, number, "0", false);
         for (int64_t i = 0; n > 1 && i < n; i++) {
                 _cleanup_free_ char *copy = xasprintf("%s-%lld", name, (long long)i),
                                     *value = xasprintf("%lld", (long long)i);
@@ -436,6 +438,11 @@ int import_pm2(struct import *im, char *text, size_t n_bytes, char **ret_error)
         } else {
                 *ret_error = xstrdup("there are no apps in it");
         }
+        if (!*ret_error)
+                import_note(
+                    im, NULL, 0, "NODE_APP_INSTANCE, pm_id, name", NULL,
+                    "a program that looks at them needs them under `environment`, where the "
+                    "first is only for apps with `instances`; SVCD_SERVICE is its name here");
         if (json_is_object(root) && json_object_get(root, "deploy"))
                 import_lost(im, NULL, 0, "deploy", NULL, "svcd deploys nothing");
         json_decref(root);

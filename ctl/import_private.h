@@ -70,7 +70,9 @@ struct import_command {
         struct strv words;
         struct strbuf word, line, literal;
         bool in_word, shell; /* shell: there is something for it to do */
+        bool splits;         /* a variable becomes several words, but no names of files */
 };
+#define IMPORT_NO_PATTERNS "set -f" /* what makes a shell leave * and ? in such words alone */
 void import_command_done(struct import_command *c);
 void import_command_text(struct import_command *c, const char *s, size_t n_bytes);
 /* ${NAME} or ${NAME:-x}: REFERENCE as a shell writes it. */

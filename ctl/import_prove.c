@@ -56,7 +56,7 @@ static void drop_service(struct import *im, size_t i, const char *message)
         for (size_t k = 0; k < s->remarks.n; k++) {
                 GROW(to->v, to->n, to->cap);
                 struct import_remark r = s->remarks.v[k];
-                char *what = xasprintf("%s: %s", s->foreign, r.what ? r.what : "");
+                char *what = r.what ? xasprintf("%s: %s", s->foreign, r.what) : xstrdup(s->foreign);
                 free(r.what);
                 r.what = what;
                 to->v[to->n++] = r;

@@ -351,6 +351,14 @@ static int64_t number(struct supervisor *x, const char *section, const char *key
         return v;
 }
 
+/* Several processes tell by these which of them they are. NAME: what Supervisor calls this one. */
+static void set_names(struct supervisor *x, struct import_service *s, const char *name)
+{
+        bool same = strcmp(s->name, name) == 0;
+        import_var(s, "SUPERVISOR_PROCESS_NAME", same ? "${SVCD_SERVICE}" : name, same);
+        import_var(s, "SUPERVISOR_GROUP_NAME", supervisor_group(x), false);
+}
+
 static void read_program(struct supervisor *x, const struct import_ini_row *header)
 {
         const char *section = header->section;
@@ -370,6 +378,8 @@ static void read_program(struct supervisor *x, const struct import_ini_row *head
                 if (first) {
                         struct import_service *s =
                             import_service_copy(x->im, first, given ? given : x->program);
+                        if (s && given)
+                                set_names(x, s, given);
                         if (s)
                                 translate_copy(x, s, section);
                         continue;
@@ -379,6 +389,8 @@ static void read_program(struct supervisor *x, const struct import_ini_row *head
                         return;
                 free(first->foreign);
                 first->foreign = xstrdup(x->program);
+                if (n > 1 && given)
+                        set_names(x, first, given);
                 translate(x, first, section);
         }
 }
@@ -452,6 +464,7 @@ static int read_file(struct supervisor *x, const char *text, size_t n_bytes, cha
         /* what was read before the programs of an included file */
         struct import_ini *outer = x->ini;
         x->ini = &ini;
+        x->outer = outer;
         const struct import_ini_row *own = find_row(x, "supervisord", "environment"),
                                     *before = x->environment;
         x->environment = own ? own : before;
@@ -468,6 +481,7 @@ static int read_file(struct supervisor *x, const char *text, size_t n_bytes, cha
                 supervisor_include(x, include, read_file);
         x->environment = before;
         x->ini = outer;
+        x->outer = NULL; /* files that are included include none */
         import_ini_done(&ini);
         return 0;
 }
@@ -475,5 +489,12 @@ static int read_file(struct supervisor *x, const char *text, size_t n_bytes, cha
 int import_supervisor(struct import *im, char *text, size_t n_bytes, char **ret_error)
 {
         struct supervisor x = {.im = im};
-        return read_file(&x, text, n_bytes, ret_error);
+        int r = read_file(&x, text, n_bytes, ret_error);
+        if (r == 0)
+                import_note(
+                    im, NULL, 0,
+                    "SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME, SUPERVISOR_GROUP_NAME", NULL,
+                    "a program that looks at them needs them under `environment`, where they "
+                    "are only for several processes of one; SVCD_SERVICE is its name here");
+        return r;
 }

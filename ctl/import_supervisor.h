@@ -9,6 +9,7 @@
 struct supervisor {
         struct import *im;
         struct import_ini *ini;
+        const struct import_ini *outer;           /* of the file that includes this one, or NULL */
         const struct import_ini_row *environment; /* [supervisord]'s, or NULL */
         const char *program;                      /* whose section is read */
         int64_t process_num, numprocs;
@@ -23,6 +24,8 @@ char *supervisor_expand(struct supervisor *x, struct import_service *s,
 /* The same where there can be no variables: those of the account's environment are known. */
 char *supervisor_plain(struct supervisor *x, struct import_service *s,
                        const struct import_ini_row *row);
+/* The group of the program: one of a [group:x], or its own. Borrowed. */
+const char *supervisor_group(const struct supervisor *x);
 /* KEY="value",OTHER=value as variables of the service. */
 void supervisor_variables(struct supervisor *x, struct import_service *s,
                           const struct import_ini_row *row);

@@ -34,12 +34,40 @@ static void add_number(struct strbuf *b, int64_t v, const char *format)
                 strbuf_addf(b, "%*lld", (int)width, (long long)v);
 }
 
+/* Whether a list with commas and blanks names the program. */
+static bool names(const char *list, const char *program)
+{
+        for (const char *p = list; *p; p += strspn(p, ", \t\n")) {
+                size_t n = strcspn(p, ", \t\n");
+                if (n == strlen(program) && strncmp(p, program, n) == 0)
+                        return true;
+                p += n;
+        }
+        return false;
+}
+
+const char *supervisor_group(const struct supervisor *x)
+{
+        const struct import_ini *const inis[] = {x->ini, x->outer};
+        for (size_t k = 0; k < ARRAY_SIZE(inis); k++) {
+                for (size_t i = 0; inis[k] && i < inis[k]->n; i++) {
+                        const struct import_ini_row *row = &inis[k]->v[i];
+                        if (row->key && strcmp(row->key, "programs") == 0 &&
+                            str_starts(row->section, "group:") && names(row->value, x->program))
+                                return row->section + strlen("group:");
+                }
+        }
+        return x->program;
+}
+
 /* %(NAME)FORMAT; false if there is nothing of that name. */
 static bool add_name(struct supervisor *x, struct strbuf *b, const char *name, const char *format)
 {
         char host[256] = "localhost";
-        if (strcmp(name, "program_name") == 0 || strcmp(name, "group_name") == 0)
+        if (strcmp(name, "program_name") == 0)
                 strbuf_add(b, x->program ? x->program : "");
+        else if (strcmp(name, "group_name") == 0)
+                strbuf_add(b, x->program ? supervisor_group(x) : "");
         else if (strcmp(name, "process_num") == 0)
                 add_number(b, x->process_num, format);
         else if (strcmp(name, "numprocs") == 0)

@@ -11,6 +11,7 @@ struct script {
         struct strbuf before;       /* lines that run before the program */
         struct import_command last; /* the program, so far */
         bool any, may_fail;         /* of LAST */
+        bool splits;                /* see struct import_command */
 };
 
 /* The characters before the path of a command: what they mean, as flags. */
@@ -32,6 +33,7 @@ static const char *take_prefix(const char *s, struct prefix *ret)
 /* What was the last one so far runs before the next. */
 static void push(struct script *x, bool may_fail)
 {
+        x->splits |= x->last.splits;
         strbuf_addf(&x->before, "%s || %s\n", import_command_line(&x->last),
                     may_fail ? ":" : "exit");
         import_command_done(&x->last);
@@ -78,7 +80,8 @@ void unit_exec(struct unit *u)
                 if (in_service(&u->ini->v[i], "ExecStart"))
                         add_row(u, &x, &u->ini->v[i], false);
         if (x.any && x.before.n) /* the shell gives its place to the program */
-                import_set(u->s, SETTING_command, "%sexec %s\n", x.before.s,
+                import_set(u->s, SETTING_command, "%s%sexec %s\n",
+                           x.splits || x.last.splits ? IMPORT_NO_PATTERNS "\n" : "", x.before.s,
                            import_command_line(&x.last));
         else if (x.any)
                 import_command_set(u->s, SETTING_command, &x.last);
@@ -129,6 +132,10 @@ void unit_stop(struct unit *u, const struct import_ini_row *row)
                 import_lost(u->im, u->s, row->line, row->key, row->value,
                             "a service is stopped by stop.signal (TERM), and what is left after "
                             "stop.timeout is killed");
-        else if (strcmp(signal, "TERM") != 0)
+        if (!signal)
+                return;
+        u->stops_by_command = true;
+        import_unset(u->s, SETTING_stop_signal);
+        if (strcmp(signal, "TERM") != 0)
                 import_set(u->s, SETTING_stop_signal, "%s", signal);
 }

@@ -181,6 +181,9 @@ static void set_prevent(struct unit *u, const struct import_ini_row *row)
 static void set_kill_signal(struct unit *u, const struct import_ini_row *row)
 {
         const char *name = row->value;
+        u->kill_signal = row;
+        if (u->stops_by_command) /* see unit_finish */
+                return;
         import_set(u->s, SETTING_stop_signal, "%s", name + (str_starts(name, "SIG") ? 3 : 0));
 }
 
@@ -237,7 +240,7 @@ static void set_environment_file(struct unit *u, const struct import_ini_row *ro
         u->has_env_file = true;
         if (strpbrk(path, "*?["))
                 lost(u, row, "environment_file takes names of files, no patterns");
-        else
+        else if (unit_env_file_ok(u, row, path))
                 import_env_file(u->im, u->s, row->line, path, may_be_missing);
 }
 
@@ -531,6 +534,8 @@ void unit_key(struct unit *u, const struct import_ini_row *row)
                 k->set(u, row);
         else if (k->why)
                 lost(u, row, k->why);
+        if (k && (k->set || str_starts(row->key, "ExecStart")))
+                unit_check_specifiers(u, row);
 }
 
 void unit_finish(struct unit *u)
@@ -546,6 +551,9 @@ void unit_finish(struct unit *u)
                                     "start it "
                                     "again whenever it ends");
         }
+        if (u->kill_signal && u->stops_by_command)
+                lost(u, u->kill_signal,
+                     "one signal stops a service: that of ExecStop, which came first");
         if (u->has_env && u->has_env_file)
                 import_note(u->im, u->s, 0, "EnvironmentFile", NULL,
                             "what `environment` says counts more than the file does, unlike there");

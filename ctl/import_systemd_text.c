@@ -50,10 +50,39 @@ static char *unescape(const char *s)
         return strbuf_take(&b);
 }
 
-/* The text of %C; NULL: not known. Caller frees. */
-static char *specifier(const struct unit *u, char c)
+/* The last part of a name with dashes: "b" of "a-b". */
+static const char *last_part(const char *prefix)
+{
+        const char *dash = strrchr(prefix, '-');
+        return dash ? dash + 1 : prefix;
+}
+
+/* As a path: of the instance or, without one, of the name. Caller frees. */
+static char *as_path(const struct unit *u)
+{
+        _cleanup_free_ char *plain = unescape(*u->instance ? u->instance : u->prefix);
+        return *plain == '/' ? TAKE_PTR(plain) : xasprintf("/%s", plain);
+}
+
+static char *machine_id(void)
+{
+        char *text = NULL;
+        if (file_read("/etc/machine-id", 64, &text, NULL) == 0)
+                text[strcspn(text, "\n")] = '\0';
+        return text;
+}
+
+static char *host_name(bool whole)
 {
         char host[256] = "";
+        if (gethostname(host, sizeof(host) - 1) < 0)
+                return NULL;
+        return whole ? xstrdup(host) : xstrndup(host, strcspn(host, "."));
+}
+
+/* The text of %C; NULL: not known, or not the same at the next boot. Caller frees. */
+static char *specifier(const struct unit *u, char c)
+{
         switch (c) {
         case '%':
                 return xstrdup("%");
@@ -82,7 +111,19 @@ static char *specifier(const struct unit *u, char c)
         case 's':
                 return xstrdup("/bin/sh");
         case 'H':
-                return gethostname(host, sizeof(host) - 1) == 0 ? xstrdup(host) : NULL;
+                return host_name(true);
+        case 'l':
+                return host_name(false);
+        case 'm':
+                return machine_id();
+        case 'j':
+                return xstrdup(last_part(u->prefix));
+        case 'J':
+                return unescape(last_part(u->prefix));
+        case 'f':
+                return as_path(u);
+        case 'G':
+                return xasprintf("%u", (unsigned)getgid());
         default:
                 return folder(u, c);
         }
@@ -102,6 +143,17 @@ char *unit_expand(const struct unit *u, const char *s)
                 free(text);
         }
         return strbuf_take(&b);
+}
+
+void unit_check_specifiers(struct unit *u, const struct import_ini_row *row)
+{
+        for (const char *p = row->value; (p = strchr(p, '%')) && p[1]; p += 2) {
+                _cleanup_free_ char *text = specifier(u, p[1]);
+                if (!text && isalpha((unsigned char)p[1]))
+                        import_lost(
+                            u->im, u->s, row->line, row->key, row->value,
+                            "%%%c has no equal and stays as it is: write what it stands for", p[1]);
+        }
 }
 
 /* ---- words ---- */
@@ -158,6 +210,11 @@ static void add_word(const struct unit *u, struct import_command *c, const char 
 {
         _cleanup_free_ char *name = *word == '$' ? xstrdup(word + 1) : NULL;
         if (name && conf_var_ok(name)) {
+                const struct conf_var *v = conf_env_find(&u->s->vars, name);
+                if (v && strpbrk(v->value, "'\"\\"))
+                        import_lost(u->im, u->s, 0, word, NULL,
+                                    "quotes in its value keep no words together here: write the "
+                                    "words themselves");
                 import_command_var(c, word, false);
                 import_command_end_word(c);
                 return;

@@ -77,11 +77,10 @@ static void add_block(struct strbuf *b, int indent, const char *s)
         }
 }
 
-/* A long line, folded at single blanks. */
-static void add_folded(struct strbuf *b, int indent, const char *s)
+/* Lines of words, each of which begins with MARK. */
+static void add_wrapped(struct strbuf *b, int indent, const char *mark, const char *s)
 {
         int column = 0;
-        strbuf_add(b, " >-\n");
         while (*s) {
                 size_t n = strcspn(s, " ");
                 if (column && column + 1 + (int)n > LINE_MAX_COLUMNS) {
@@ -91,12 +90,24 @@ static void add_folded(struct strbuf *b, int indent, const char *s)
                 if (column)
                         strbuf_addc(b, ' ');
                 else
-                        strbuf_addf(b, "%*s", indent + 2, "");
-                column += (column ? 1 : indent + 2) + (int)n;
+                        strbuf_addf(b, "%*s%s", indent, "", mark);
+                column += (column ? 1 : indent + (int)strlen(mark)) + (int)n;
                 strbuf_addn(b, s, n);
-                s += n + (s[n] == ' ');
+                s += n + strspn(s + n, " ");
         }
         strbuf_addc(b, '\n');
+}
+
+static void add_comment(struct strbuf *b, int indent, const char *text)
+{
+        add_wrapped(b, indent, "# ", text);
+}
+
+/* A long line, folded at single blanks. */
+static void add_folded(struct strbuf *b, int indent, const char *s)
+{
+        strbuf_add(b, " >-\n");
+        add_wrapped(b, indent + 2, "", s);
 }
 
 /* Whether folding gives the same text again. */
@@ -298,27 +309,6 @@ static void add_key(struct strbuf *b, const struct import_service *s, size_t k)
                 strbuf_addf(b, "    %s:", conf_settings[k].path);
                 add_value(b, 4, s, (enum conf_setting)k);
         }
-}
-
-/* A comment, wrapped at blanks. */
-static void add_comment(struct strbuf *b, int indent, const char *text)
-{
-        int column = 0;
-        while (*text) {
-                size_t n = strcspn(text, " ");
-                if (column && column + 1 + (int)n > LINE_MAX_COLUMNS) {
-                        strbuf_addc(b, '\n');
-                        column = 0;
-                }
-                if (column)
-                        strbuf_addc(b, ' ');
-                else
-                        strbuf_addf(b, "%*s# ", indent, "");
-                column += (column ? 1 : indent + 2) + (int)n;
-                strbuf_addn(b, text, n);
-                text += n + strspn(text + n, " ");
-        }
-        strbuf_addc(b, '\n');
 }
 
 static bool said_before(const struct import_remarks *r, size_t at)

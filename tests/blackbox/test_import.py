@@ -56,6 +56,8 @@ class Runs(SvcdTest):
         env = process_environment(one["pid"])
         self.assertEqual((env["PRICE"], env["QUOTED"]), ("100$$, or ${more}", 'a "b" c'))
         self.assertTrue(env["LIST"].endswith(",x") and len(env["LIST"]) > 2, env)
+        names = [process_environment(s["pid"])["SUPERVISOR_PROCESS_NAME"] for s in (one, two)]
+        self.assertEqual((names, env["SUPERVISOR_GROUP_NAME"]), (["queue_00", "queue_01"], "queue"))
         self.logged("queue_01", rf"args --number=1 two words {self.home} \$HOME$", "out")
         with open(f"/proc/{one['pid']}/status", encoding="ascii") as f:
             self.assertIn("Umask:\t0027", f.read())
@@ -71,11 +73,11 @@ class Runs(SvcdTest):
             Requires=base.service
             [Service]
             WorkingDirectory=%h
-            Environment=ONE=1 "TWO=a b" PERCENT=100%% "DOLLAR=${{ONE}}, $$"
+            Environment=ONE=1 "TWO=a b" PERCENT=100%% "DOLLAR=${{ONE}}, $$" "STAR=* ?"
             EnvironmentFile=-%h/more.env
             ExecStartPre=/bin/mkdir -p %h/made/%i
             ExecStartPre=-/bin/false
-            ExecStart={worker} "%i" ${{TWO}} $TWO $$ONE ${{FROM_FILE}} \\
+            ExecStart={worker} "%i" ${{TWO}} $TWO $$ONE ${{FROM_FILE}} $STAR \\
               last
             KillSignal=SIGUSR1
             Restart=always
@@ -91,7 +93,7 @@ class Runs(SvcdTest):
         folder = ".config/systemd/user/"
         self.imported(folder + "app@blue.service", folder + "base.service")
         s = self.running("app-blue")
-        self.logged("app-blue", r"args blue a b a b \$ONE from a file last$", "out")
+        self.logged("app-blue", r"args blue a b a b \$ONE from a file \* \? last$", "out")
         self.assertTrue(os.path.isdir(os.path.join(self.home, "made/blue")))
         env = process_environment(s["pid"])
         self.assertEqual((env["TWO"], env["PERCENT"], env["DOLLAR"]), ("a b", "100%", "${ONE}, $$"))
