@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
@@ -73,21 +74,25 @@ class Output(ShimTest):
         self.assertEqual([len(x) for x in self.output(shim)], [300000])
 
     def test_long_line_is_not_interrupted(self):
-        """Another source's lines wait for the end of a line that is longer than the buffer."""
-        fifo = os.path.join(self.folder, "fifo")
-        os.mkfifo(fifo)
-        shim = self.shim()
-        shim.start([PYTHON, "-c", "import os\nos.write(1, b'a' * 100000)\nos.write(2, b'other\\n')\n"
-                    f"open({fifo!r}).read()\nos.write(1, b'b' * 100000 + b'\\n')"])
-        self.until(lambda: b"aaaa" in shim.log(), "beginning of the line")
-        shim.send("LOG", wall_ms=1, text="event")
-        with open(fifo, "w", encoding="ascii"):
-            pass
-        shim.ack(shim.expect("EXITED"), "exited")
-        self.until(lambda: b"svcd exited" in shim.log(), "exited line")
-        self.assertEqual(self.output(shim), [b"a" * 100000 + b"b" * 100000])
-        self.assertEqual(self.output(shim, "err"), [b"other"])
-        self.assertIn(b"event", self.output(shim, "svcd"))
+        """Another source's lines wait for the end of a line that is longer than the buffer, if that comes soon: what
+        took as long as they wait at most is no proof, and done again."""
+        for attempt in range(20):
+            shim, fifo, begin = self.shim(f"a{attempt}"), os.path.join(self.folder, f"fifo{attempt}"), time.monotonic()
+            os.mkfifo(fifo)
+            shim.start([PYTHON, "-c", "import os\nos.write(1, b'a' * 100000)\nos.write(2, b'other\\n')\n"
+                        f"open({fifo!r}).read()\nos.write(1, b'b' * 100000 + b'\\n')"])
+            self.until(lambda s=shim: b"aaaa" in s.log(), "beginning of the line")
+            shim.send("LOG", wall_ms=1, text="event")
+            with open(fifo, "w", encoding="ascii"):
+                pass
+            shim.ack(shim.expect("EXITED"), "exited")
+            self.until(lambda s=shim: b"svcd exited" in s.log(), "exited line")
+            self.assertEqual(self.output(shim, "err"), [b"other"])
+            self.assertIn(b"event", self.output(shim, "svcd"))
+            if time.monotonic() - begin < 0.2:  # LINE_HOLD_US
+                self.assertTrue(self.output(shim) == [b"a" * 100000 + b"b" * 100000], "it is in pieces")
+                return
+        self.skipTest("too busy a machine to see it")
 
     def test_long_line_does_not_hold_others_for_ever(self):
         shim = self.shim()

@@ -6,6 +6,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
@@ -101,15 +102,27 @@ class Tree(ShimTest):
         self.assertEqual(self.output(shim), [b"early", b"late", b"half"])
 
     def test_settled_at_once_is_not_left_over(self):
-        """Killed together with its children, the main process has left nothing behind."""
-        shim = self.shim()
-        for _ in range(10):
+        """Killed together with its children, the main process has left nothing behind: whoever dies within SETTLE_US
+        of it. On a busy machine they may take longer, which proves nothing."""
+        shim, judged = self.shim(), 0
+        for _ in range(50):
             started = shim.sh("sleep 1000 & sleep 1000 & sleep 1000 & wait")
-            self.until(lambda p=started.main_pid: len(children(p)) == 3, "children")
+            kids = self.until(lambda p=started.main_pid: len(c := children(p)) == 3 and c, "children")
+            begin = time.monotonic()
             os.killpg(started.main_pid, signal.SIGKILL)
+            self.until(lambda: not any(map(alive, kids)), "their end")
+            quick = time.monotonic() - begin < 0.015
             ended = shim.expect("EXITED")
-            self.assertEqual(ended.leftover, 0)
+            if ended.leftover and not quick:
+                shim.expect("EMPTY")
+            else:
+                self.assertEqual(ended.leftover, 0)
+                judged += quick
             shim.ack(ended)
+            if judged == 10:
+                return
+        if not judged:
+            self.skipTest("too busy a machine to see it")
 
     def test_kill_main_and_daemon(self):
         shim = self.shim()

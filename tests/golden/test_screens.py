@@ -341,8 +341,7 @@ class Screens(unittest.TestCase):
                          rest, reply({"results": [result("web-1", "started (pid 4260)"),
                                                   result("web-2", "superseded by a later stop", "superseded")]}))
             t = self.terminal(columns, rows, "start", "redis", "chat", "web-*")
-            t.read_until(b"assets")
-            t.read_until(b"\x1b[J")
+            t.read_until(lambda data: b"\x1b[J" in data.partition(b"assets")[2])  # the picture is whole
             text = re.sub(r"\b[0-9]+(m[0-9]+)?s (?= |\()|, [0-9]+s", lambda m: re.sub("[0-9]", "N", m[0]),
                           vt.shown(t.data, columns, rows))
             ended.set()
@@ -366,8 +365,7 @@ class Screens(unittest.TestCase):
                 return reply(end)
             self.mock.on(method, rest)
             t = self.terminal(80, 24, *arguments)
-            t.read_until(b"Ctrl-C ends")
-            t.read_until(b"\x1b[J")
+            t.read_until(lambda data: b"\x1b[J" in data.partition(b"Ctrl-C ends")[2])
             text = re.sub(", [0-9]+s", ", Ns", vt.shown(t.data, 80, 24))
             text = re.sub("[0-9dhm]+ +(?=not)", "AGE  ", text)
             ended.set()

@@ -39,7 +39,7 @@ class Terminal:
     def type(self, text):
         os.write(self.master, text.encode())
 
-    def read_until(self, wanted, limit=20):
+    def read_until(self, wanted, limit=60):
         """Reads until WANTED (bytes, or a function of all that was read) is there."""
         end = time.monotonic() + limit
         done = wanted if callable(wanted) else lambda data: wanted in data
@@ -60,7 +60,7 @@ class Terminal:
         self.data += chunk
         return bool(chunk)
 
-    def finish(self, limit=20):
+    def finish(self, limit=60):
         end = time.monotonic() + limit
         while self.read_some(max(0, end - time.monotonic())):
             if time.monotonic() > end:
