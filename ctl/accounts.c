@@ -16,6 +16,9 @@
 #include "common/paths.h"
 #include "common/runfile.h"
 #include "common/util.h"
+#include "ctl/usage.h"
+
+#define MEASURE_MS 1000 /* for one account: nobody makes all the others wait with his trees */
 
 const char *account_state_name(enum account_state state)
 {
@@ -104,13 +107,39 @@ static void find_given(struct accounts *a)
                 closedir(dir);
 }
 
-void accounts_find(struct accounts *ret, const char *run)
+/* Whoever has that RUN, or, if there is none, that ROOT. */
+static void find_at(struct accounts *a, const struct paths *p)
+{
+        struct stat st = {.st_uid = geteuid()};
+        if (geteuid() == 0 && lstat(p->run, &st) < 0 && lstat(p->root, &st) < 0)
+                st.st_uid = 0;
+        const struct passwd *pw = getpwuid(st.st_uid);
+        add(a, pw ? pw->pw_name : "?", st.st_uid, xstrdup(p->run));
+}
+
+static bool is_same(const char *a, const char *b)
+{
+        struct stat sa, sb;
+        return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+               sa.st_ino == sb.st_ino;
+}
+
+/* One that none of the rules leads to: root's with another HOME, or ROOT. */
+static void find_own(struct accounts *a, const struct paths *p)
+{
+        for (size_t i = 0; i < a->n; i++)
+                if (is_same(a->v[i].run, p->run))
+                        return;
+        if (has_socket(p->run))
+                find_at(a, p);
+}
+
+void accounts_find(struct accounts *ret, const struct paths *own, bool only)
 {
         const struct passwd *pw;
         *ret = (struct accounts){0};
-        if (geteuid() != 0) {
-                pw = getpwuid(geteuid());
-                add(ret, pw ? pw->pw_name : "?", geteuid(), xstrdup(run));
+        if (geteuid() != 0 || only) {
+                find_at(ret, own);
                 return;
         }
         setpwent();
@@ -119,6 +148,7 @@ void accounts_find(struct accounts *ret, const char *run)
                         find_of(ret, pw);
         endpwent();
         find_given(ret);
+        find_own(ret, own);
         if (ret->n)
                 qsort(ret->v, ret->n, sizeof(*ret->v), by_user);
 }
@@ -155,12 +185,19 @@ static void ask(struct account *a, const char *method, json_t *parameters)
         a->asked++;
 }
 
-static void read_answers(struct account *a)
+/* After each answer: what else is to be asked. */
+typedef void more_fn(struct account *a);
+
+static void read_answers(struct account *a, more_fn *more)
 {
         int r = 0;
         while (r == 0 && waits(a)) {
                 r = client_next(&a->client, 0, &a->replies[a->answered]);
-                a->answered += r == 0;
+                if (r < 0)
+                        break;
+                a->answered++;
+                if (more)
+                        more(a);
         }
         if (r < 0 && r != -ETIMEDOUT)
                 give_up(a);
@@ -180,14 +217,14 @@ static bool wait_for_some(const struct accounts *a, struct pollfd *fds, int64_t 
 }
 
 /* Whose turn it is, is read as far as it goes; nobody is waited for alone. */
-static void collect(struct accounts *a, int64_t deadline_ms)
+static void collect(struct accounts *a, int64_t deadline_ms, more_fn *more)
 {
         struct pollfd *fds = xcalloc(a->n + 1, sizeof(*fds));
         while (wait_for_some(a, fds, deadline_ms)) {
                 nfds_t k = 0;
                 for (size_t i = 0; i < a->n; i++)
                         if (waits(&a->v[i]) && fds[k++].revents)
-                                read_answers(&a->v[i]);
+                                read_answers(&a->v[i], more);
         }
         for (size_t i = 0; i < a->n; i++)
                 if (waits(&a->v[i]))
@@ -200,23 +237,57 @@ void accounts_ask(struct accounts *a, const char *method, int64_t deadline_ms)
         for (size_t i = 0; i < a->n; i++)
                 if (a->v[i].state == ACCOUNT_UP)
                         ask(&a->v[i], method, NULL);
-        collect(a, deadline_ms);
+        collect(a, deadline_ms, NULL);
+}
+
+/* What its services take: looked at from here, which keeps no svcd from its work, if processes have the same numbers
+ * here as there. Those of another user are not its. */
+static void measure(struct account *a)
+{
+        size_t i;
+        json_t *s;
+        int64_t until = clock_mono_ms() + MEASURE_MS;
+        json_array_foreach(a->services, i, s)
+        {
+                pid_t root = usage_root(s);
+                if (usage_is_of(root, a->uid) && clock_mono_ms() < until)
+                        usage_fill(s, root);
+        }
+}
+
+static void take_services(struct account *a)
+{
+        if (a->state != ACCOUNT_UP) {
+                a->info = NULL;
+                return;
+        }
+        a->services = json_object_get(a->replies[1].parameters, "services");
+        if (!json_is_array(a->services)) {
+                a->info = a->services = NULL;
+                give_up(a);
+                return;
+        }
+        if (usage_sees(&a->client, a->info))
+                measure(a);
+}
+
+static void ask_status(struct account *a)
+{
+        if (a->answered != 1)
+                return;
+        a->info = json_object_get(a->replies[0].parameters, "info");
+        if (a->info)
+                ask(a, "Status", json_pack("{s:b}", "usage", !usage_sees(&a->client, a->info)));
+        else
+                give_up(a);
 }
 
 void accounts_overview(struct accounts *a, int64_t deadline_ms)
 {
-        for (size_t i = 0; i < a->n; i++) {
-                if (a->v[i].state != ACCOUNT_UP)
-                        continue;
-                ask(&a->v[i], "GetInfo", NULL);
-                ask(&a->v[i], "Status", json_pack("{s:b}", "usage", 1));
-        }
-        collect(a, deadline_ms);
-        for (size_t i = 0; i < a->n; i++) {
-                struct account *one = &a->v[i];
-                one->info = json_object_get(one->replies[0].parameters, "info");
-                one->services = json_object_get(one->replies[1].parameters, "services");
-                if (one->state == ACCOUNT_UP && (!one->info || !one->services))
-                        give_up(one);
-        }
+        for (size_t i = 0; i < a->n; i++)
+                if (a->v[i].state == ACCOUNT_UP)
+                        ask(&a->v[i], "GetInfo", NULL);
+        collect(a, deadline_ms, ask_status);
+        for (size_t i = 0; i < a->n; i++)
+                take_services(&a->v[i]);
 }

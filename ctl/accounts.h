@@ -1,7 +1,8 @@
 /* accounts: every account of the host that has a svcd, for root; the own one alone for anybody else. Finds them,
  * and asks all of them at the same time, so that one that is slow, stopped or hostile holds up nobody.
  *
- * An account is known by its folder RUN: /run/svcd/USER, and $HOME/admin/run of every user of the host's database.
+ * An account is known by its folder RUN: /run/svcd/USER, and $HOME/admin/run of every user of the host's database; to
+ * which the own one comes if it is somewhere else.
  * Its svcd is whoever listens at RUN/control.sock as the account's own user (SO_PEERCRED); another is not asked.
  * Nothing that it says is to be believed more than what one user says about himself.
  */
@@ -41,15 +42,17 @@ struct accounts {
 };
 #define _cleanup_accounts_ _cleanup_(accounts_done)
 
-/* All that there are, connected where there is somebody. RUN: the own account's, for who is not root. */
-void accounts_find(struct accounts *ret, const char *run);
+/* All that there are, connected where there is somebody. OWN: where this svcctl would look for its svcd, which is the one
+ * account for who is not root, or if ONLY that one is asked for (--root). */
+void accounts_find(struct accounts *ret, const struct paths *own, bool only);
 void accounts_done(struct accounts *a);
 
 /* Asks those that are UP, once, and takes their answers (replies[0]) until DEADLINE_MS. Whoever has not answered
  * by then is SILENT. */
 void accounts_ask(struct accounts *a, const char *method, int64_t deadline_ms);
 
-/* Asks for `info` (GetInfo) and `services` (Status, with what they use). */
+/* Asks for `info` (GetInfo) and `services` (Status), and looks what these use, or, where other numbers mean the processes
+ * (a container), lets their svcd look. */
 void accounts_overview(struct accounts *a, int64_t deadline_ms);
 
 const char *account_state_name(enum account_state state);

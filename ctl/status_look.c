@@ -127,21 +127,11 @@ void look_measure(struct status_rows *rows)
                 measure_row(&rows->v[i]);
 }
 
-static void measure_service(json_t *s)
-{
-        struct usage u;
-        if (!usage_look(usage_root(s), jget_string(s, "cgroup"), &u))
-                return;
-        json_object_set_new(s, "memory_bytes", json_integer(u.memory_bytes));
-        json_object_set_new(s, "cpu_ms", json_integer(u.cpu_ms));
-        json_object_set_new(s, "processes", json_integer(u.processes));
-}
-
 static void measure(struct look *l)
 {
         size_t i;
         json_t *s;
-        json_array_foreach(l->services, i, s) measure_service(s);
+        json_array_foreach(l->services, i, s) usage_fill(s, usage_root(s));
         look_measure(&l->rows);
 }
 

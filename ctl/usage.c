@@ -1,9 +1,15 @@
 /* usage.c: processes and their sums from /proc and cgroup v2. Nothing is printed here. */
 #include "ctl/usage.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "common/holder.h"
 #include "ctl/jget.h"
@@ -37,14 +43,27 @@ pid_t usage_shim_of(int64_t main_pid)
         return strcmp(name, "svc-shim") == 0 ? parent : 0; /* else its shim is dead */
 }
 
+/* The folder is what a svcd says, which may be another user's: whatever is no cgroup is not read, and nothing that opens
+ * slowly or does something when it is opened. */
 static int64_t counted_ms(const char *cgroup)
 {
         static const char key[] = "usage_usec ";
+        struct statfs fs;
         _cleanup_free_ char *path = xasprintf("%s/cpu.stat", cgroup), *text = NULL;
-        if (file_read(path, CPU_STAT_MAX, &text, NULL) < 0)
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0 || fstatfs(fd, &fs) < 0 || (uint32_t)fs.f_type != CGROUP2_SUPER_MAGIC ||
+            file_read_fd(fd, CPU_STAT_MAX, &text, NULL) < 0)
                 return -1;
         const char *p = strstr(text, key);
         return p ? strtoll(p + sizeof(key) - 1, NULL, 10) / 1000 : -1;
+}
+
+bool usage_is_of(pid_t root, uid_t uid)
+{
+        char path[32];
+        struct stat st;
+        snprintf(path, sizeof(path), "/proc/%d", (int)root);
+        return root > 0 && stat(path, &st) == 0 && st.st_uid == uid;
 }
 
 bool usage_look(pid_t root, const char *cgroup, struct usage *ret)
@@ -64,4 +83,14 @@ bool usage_look(pid_t root, const char *cgroup, struct usage *ret)
         if (t.n)
                 *ret = u;
         return t.n > 0;
+}
+
+void usage_fill(json_t *service, pid_t root)
+{
+        struct usage u;
+        if (!usage_look(root, jget_string(service, "cgroup"), &u))
+                return;
+        json_object_set_new(service, "memory_bytes", json_integer(u.memory_bytes));
+        json_object_set_new(service, "cpu_ms", json_integer(u.cpu_ms));
+        json_object_set_new(service, "processes", json_integer(u.processes));
 }

@@ -25,6 +25,12 @@ bool usage_sees(const struct client *c, const json_t *info);
 pid_t usage_root(const json_t *service);
 pid_t usage_shim_of(int64_t main_pid);
 
+/* Whether that process is a user's own. A svcd that is not to be believed may name any. */
+bool usage_is_of(pid_t root, uid_t uid);
+
+/* What there is below SERVICE's process is put into it (memory_bytes, cpu_ms, processes), as svcd would have. */
+void usage_fill(json_t *service, pid_t root);
+
 /* False if there are no processes. CGROUP: of the run, or NULL. */
 bool usage_look(pid_t root, const char *cgroup, struct usage *ret);
 

@@ -139,7 +139,7 @@ int verb_accounts(struct ctl *ctl)
         json_t *list = json_array();
         bool well = true;
         table_init(&table, columns, ARRAY_SIZE(columns));
-        accounts_find(&all, ctl->paths.run);
+        accounts_find(&all, &ctl->paths, options_get(&ctl->options, "root"));
         accounts_overview(&all, clock_mono_ms() +
                                     (ctl->timeout_ms >= 0 ? ctl->timeout_ms : ACCOUNTS_ASK_MS));
         for (size_t i = 0; i < all.n; i++) {

@@ -33,7 +33,7 @@ int verb_metrics(struct ctl *ctl)
         if (ctl->json)
                 return ctl_usage(ctl, "metrics has a format of its own; `svcctl --json accounts` "
                                       "has the same figures");
-        accounts_find(&all, ctl->paths.run);
+        accounts_find(&all, &ctl->paths, options_get(&ctl->options, "root"));
         accounts_overview(&all, clock_mono_ms() +
                                     (ctl->timeout_ms >= 0 ? ctl->timeout_ms : ACCOUNTS_ASK_MS));
         metrics_add(&out, &all, clock_wall_ms());

@@ -87,7 +87,11 @@ static int upgrade_all(struct ctl *ctl)
         _cleanup_accounts_ struct accounts all = {0};
         json_t *list = json_array();
         size_t tried = 0, failed = 0;
-        accounts_find(&all, ctl->paths.run);
+        if (options_get(&ctl->options, "root")) {
+                json_decref(list);
+                return ctl_usage(ctl, "--root names one account, --all-accounts is every one");
+        }
+        accounts_find(&all, &ctl->paths, false);
         accounts_ask(&all, "Upgrade",
                      clock_mono_ms() + (ctl->timeout_ms >= 0 ? ctl->timeout_ms : UPGRADE_MS));
         for (size_t i = 0; i < all.n; i++) {

@@ -4,6 +4,7 @@ with other users in its /etc/passwd and another /run."""
 
 import json
 import os
+import re
 import stat
 import shutil
 import signal
@@ -28,6 +29,54 @@ exec "$@"
 """
 
 
+# A svcd of one's own making: whoever has an account may say anything of it.
+LIAR = """
+import json, os, socket, sys
+os.chdir(sys.argv[1])
+s = socket.socket(socket.AF_UNIX)
+s.bind("control.sock")
+s.listen(5)
+info = {"version": 'a"b\\\\c\\nd', "pid": os.getpid(), "uptime_ms": 5, "root": "/", "started_by": "x", "errors": []}
+service = {"name": 'x"} 1\\n# TYPE y z\\n', "state": "running", "pid": 1, "shim": 1, "cgroup": sys.argv[1], "restarts": 0}
+answers = {"GetInfo": {"info": info}, "Status": {"services": [service]}}
+while True:
+    c, got = s.accept()[0], b""
+    while data := c.recv(65536):
+        *whole, got = (got + data).split(b"\\0")
+        for m in whole:
+            c.send(json.dumps({"parameters": answers[json.loads(m)["method"].split(".")[-1]]}).encode() + b"\\0")
+"""
+NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+LABEL = rf'{NAME}="(?:[^"\\\n]|\\["\\n])*"'
+SAMPLE = re.compile(rf"({NAME})(\{{{LABEL}(?:,{LABEL})*\}}) (-?[0-9]+(?:\.[0-9]+)?)")
+
+
+def judge(test, text):
+    """Whether it is text of Prometheus's format, version 0.0.4: each family once, announced by HELP and TYPE, its samples
+    together, none twice; and named as is the custom: counters, and nothing else, end in _total."""
+    test.assertTrue(text.endswith("\n"))
+    families, series, family = {}, set(), None
+    lines = text[:-1].split("\n")
+    for i, line in enumerate(lines):
+        if line.startswith("# HELP "):
+            family = line.split()[2]
+            test.assertRegex(family, rf"^{NAME}$")
+            test.assertNotIn(family, families)
+            kind = re.fullmatch(rf"# TYPE {family} (gauge|counter)", lines[i + 1])
+            test.assertTrue(kind, lines[i + 1])
+            families[family] = kind[1]
+            test.assertEqual(family.endswith("_total"), kind[1] == "counter", family)
+        elif not line.startswith("# TYPE "):
+            sample = SAMPLE.fullmatch(line)
+            test.assertTrue(sample, line)
+            test.assertEqual(sample[1], family)
+            test.assertNotIn(sample[1] + sample[2], series)
+            series.add(sample[1] + sample[2])
+    if shutil.which("promtool"):
+        p = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        test.assertEqual((p.returncode, p.stderr), (0, ""))
+
+
 class Own(SvcdTest):
     @unittest.skipIf(os.geteuid() == 0, "root sees all")
     def test_who_is_not_root_sees_his_own(self):
@@ -39,7 +88,11 @@ class Own(SvcdTest):
         one, = json.loads(found.out)
         self.assertEqual((one["uid"], one["svcd"], one["pid"]), (os.geteuid(), "up", self.svcd.pid))
         self.assertEqual({s["name"] for s in one["services"]}, {"web", "broken"})
+        web, = [s for s in one["services"] if s["name"] == "web"]
+        self.assertGreater(web["memory_bytes"], 0)
+        self.assertEqual(one["memory_bytes"], web["memory_bytes"])
         self.one_of_metrics()
+        self.assertIn("--root names one", self.svcctl("--root", self.root, "upgrade", "--all-accounts", status=2).err)
         upgraded, = json.loads(self.svcctl("--json", "upgrade", "--all-accounts").out)
         self.assertEqual((upgraded["pid"], upgraded["error"]), (self.svcd.pid, None))
 
@@ -51,18 +104,7 @@ class Own(SvcdTest):
             text = f.read()
         self.assertEqual(os.stat(file).st_mode & 0o777, 0o644 & ~self.umask())
         self.assertEqual(os.path.exists(file + ".tmp"), False)
-        # Each family once, with its samples behind it.
-        families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
-        self.assertEqual(len(families), len(set(families)))
-        family = None
-        for line in text.splitlines():
-            if line.startswith("# TYPE "):
-                family = line.split()[2]
-            elif not line.startswith("#"):
-                self.assertRegex(line, rf'^{family}\{{account="[^"]+"(,\w+="[^"]*")*\}} [0-9.]+$')
-        if shutil.which("promtool"):
-            p = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-            self.assertEqual((p.returncode, p.stderr), (0, ""))
+        judge(self, text)
         self.svcctl("metrics", "-o", f"{self.tmp}/none/x", status=1)
         fifo, link = f"{self.tmp}/fifo", f"{self.tmp}/link"
         os.mkfifo(fifo)
@@ -110,9 +152,10 @@ class All(SvcdTest):
             self.daemons[n] = subprocess.Popen([f"{BIN}/svcd"], user=uid, group=uid, extra_groups=[], env=env,
                                                stderr=err)
 
-    def inside(self, *argv):
+    def inside(self, *argv, home=None):
         p = subprocess.run(["unshare", "-m", "sh", "-c", INSIDE, "sh", self.tmp, f"{BIN}/svcctl", *argv],
-                           capture_output=True, text=True, check=False, timeout=50 * SLOW)
+                           capture_output=True, text=True, check=False, timeout=50 * SLOW,
+                           env={**os.environ, **({"HOME": home} if home else {})})
         if p.returncode in (77, 1) and "svcctl" not in p.stderr and not p.stdout:
             self.skipTest(f"no mount namespace here: {p.stderr.strip()}")
         return p
@@ -152,6 +195,7 @@ class All(SvcdTest):
             self.assertEqual(table.returncode, 3)
             self.assertRegex(table.stdout, r"(?m)^acct2 +[0-9.]+ +\S+ +1/2 .* broken disabled$")
             self.of_another_account(found)
+            self.one_by_root()
             self.measured()
             self.upgraded(found)
             self.one_is_silent()
@@ -166,8 +210,19 @@ class All(SvcdTest):
             pids = [s["pid"] for s in found[f"acct{n}"]["services"] if s["name"] == "web"]
             self.assertEqual([s["pid"] for s in json.loads(status.stdout)], pids)
 
+    def one_by_root(self):
+        """--root narrows it to one, of whichever user; DOWN is one, too."""
+        for n, says in ((1, "up"), (2, "up"), (4, "down")):
+            one, = self.accounts("--root", f"{self.tmp}/h{n}/admin").items()
+            self.assertEqual((one[0], one[1]["uid"], one[1]["svcd"]), (f"acct{n}", UID + n, says))
+        text = self.inside("--root", f"{self.tmp}/h2/admin", "metrics").stdout
+        self.assertEqual(set(re.findall(r'account="([^"]*)"', text)), {"acct2"})
+
     def measured(self):
         text = self.inside("metrics").stdout
+        judge(self, text)
+        for n in (1, 2, 3):
+            self.assertRegex(text, rf'(?m)^svcd_service_memory_bytes\{{account="acct{n}",service="web"\}} [1-9]')
         for n, up in ((1, 1), (2, 1), (3, 1), (4, 0)):
             self.assertIn(f'svcd_up{{account="acct{n}"}} {up}\n', text)
         self.assertIn('svcd_services{account="acct2",state="disabled"} 1\n', text)
@@ -200,6 +255,43 @@ class All(SvcdTest):
         shutil.rmtree(socket)
         os.symlink(f"{self.tmp}/system/acct1", socket)
         self.assertEqual(self.accounts()["acct2"]["svcd"], "down")
+
+
+    def test_of_root_with_another_home(self):
+        """It is in nobody's folder; root sees it if he looks from there."""
+        self.config(CONFIG)
+        self.start()
+        self.running("web")
+        pids = [a["pid"] for a in json.loads(self.inside("--json", "accounts", home=self.home).stdout)]
+        self.assertEqual(pids.count(self.svcd.pid), 1)
+        one, = json.loads(self.inside("--json", "--root", self.root, "accounts").stdout)
+        self.assertEqual((one["user"], one["pid"], one["run"]), ("root", self.svcd.pid, self.run_dir))
+
+    def test_a_liar(self):
+        """What others have is not counted as its own; what it says is text, and no sample."""
+        uid, _, run = self.account(7, True)
+        os.mkfifo(f"{run}/cpu.stat")
+        liar = os.fork()
+        if liar == 0:
+            try:
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
+                sys.argv = ["liar", run]
+                exec(LIAR, {})
+            finally:
+                os._exit(1)
+        try:
+            self.until(lambda: os.path.exists(f"{run}/control.sock"), what="its socket")
+            found = self.until(lambda: (a := self.accounts()["acct7"])["svcd"] == "up" and a, what="its answer")
+            self.assertEqual((found["memory_bytes"], found["cpu_ms"], found["states"]), (0, 0, {"running": 1}))
+            text = self.inside("metrics").stdout
+            judge(self, text)
+            self.assertIn(r'svcd_info{account="acct7",version="a\"b\\c\nd"} 1' + "\n", text)
+            self.assertNotIn('svcd_service_memory_bytes{account="acct7"', text)
+        finally:
+            os.kill(liar, signal.SIGKILL)
+            os.waitpid(liar, 0)
 
 
 if __name__ == "__main__":
