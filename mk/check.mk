@@ -68,10 +68,14 @@ check-chaos: all $(HELPERS)
 # tests/bench/RESULTS.md. What else is measured comes with `make bench-deps`.
 ROWS   ?=
 ROUNDS ?= 5
-.PHONY: bench bench-deps
+.PHONY: bench bench-accounts bench-deps
 bench: all $(BENCH)
 	@$(PYTHON) -B tests/bench/bench.py --build $(B) --rounds $(ROUNDS) $(if $(ROWS),--rows $(ROWS)) \
 		$(if $(WRITE),--write) $(ARGS)
+
+# As root: what 200 svcds on one machine cost. ARGS='--accounts 1000 --services 10'
+bench-accounts: all
+	@$(PYTHON) -B tests/bench/accounts.py --build $(B) $(ARGS)
 
 # Each system call and allocation fails once: what once found something, and a sample, as both users. All
 # of it, or other cases, by hand: make fault CASES='life/svcd:openat:ENOSPC:*'

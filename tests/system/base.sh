@@ -4,12 +4,12 @@
 set -eu
 folder=$1
 mirror=${MIRROR:-http://deb.debian.org/debian}
-packages=systemd,systemd-sysv,dbus,libpam-systemd,procps,libev4,libyaml-0-2,libjansson4,libsystemd0,sensible-utils,zstd,runit,s6
+packages=systemd,systemd-sysv,dbus,libpam-systemd,procps,libev4,libyaml-0-2,libjansson4,libsystemd0,sensible-utils,zstd,runit,s6,openrc
 
 mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9
-[ ! -e "$folder/tree.done.3" ] || exit 0
+[ ! -e "$folder/tree.done.4" ] || exit 0
 rm -rf "$folder/tree"
 if command -v mmdebstrap >/dev/null; then
 	mmdebstrap --mode=root --variant=minbase --include="$packages" bookworm "$folder/tree" "$mirror"
@@ -27,4 +27,4 @@ done
 rm -f "$folder/tree/usr/sbin/policy-rc.d" "$folder/tree/etc/resolv.conf"
 rm -rf "$folder/tree/var/cache/apt/archives" "$folder/tree/var/lib/apt/lists"
 mkdir -p "$folder/tree/var/cache/apt/archives/partial" "$folder/tree/var/lib/apt/lists/partial"
-touch "$folder/tree.done.3"
+touch "$folder/tree.done.4"

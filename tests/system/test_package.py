@@ -284,29 +284,83 @@ class Package(unittest.TestCase):
         self.systemctl(ALICE, "start")
         self.up("alice")
 
-    def kept_by(self, user, kind, supervise, down):
-        """Under a supervisor that knows svcd as one of its services: killed, and told to end."""
-        folder = f"/root/svcd-{user}"
+    def kept_by(self, user, kind, folder, enable, start, reload, stop):
+        """Under a supervisor that knows svcd as one of its services: told to start, to read the definitions again and to
+        end, and killed; and what doctor makes of it, before and after it is to start svcd at boot."""
         self.m.run("useradd", "-m", "-s", "/bin/sh", user)
         self.m.put(f"/home/{user}/admin/config/services.yaml", CONFIG, user=user)
+        self.m.run("mkdir", "-p", os.path.dirname(folder))
         self.m.run("cp", "-R", f"/usr/share/doc/svcd/examples/{kind}/svcd", folder)
-        self.m.run("rm", "-rf", f"{folder}/log")
-        self.m.run("systemd-run", f"--unit={kind}", *supervise, folder)
+        self.assertEqual(self.doctor(user)["boot"][0], "boot-none")
+        self.m.run(*start)
         before = self.pids(user)
         self.m.run("test", "-S", f"/run/svcd/{user}/control.sock")
-        info = {a["user"]: a for a in json.loads(self.m.run("svcctl", "--json", "accounts", status=None))}[user]
-        self.m.run("kill", "-KILL", str(info["pid"]))
-        until(lambda: self.m.run("svcctl", "status", user=user, status=None).count(" running ") == 2, "a new svcd")
+        self.m.run(*enable)
+        found = self.doctor(user)
+        self.assertEqual((found["boot"][0], found["started"][0]), ("boot-ok", "started-ok"), found)
+        main = self.info(user)["pid"]
+        self.m.put(f"/home/{user}/admin/config/services.yaml", CONFIG + "  more: {command: sleep 1000}\n", user=user)
+        self.m.run(*reload)
+        self.up(user, "web", "tree", "more")
+        self.assertEqual(self.info(user)["pid"], main)
+        before = self.pids(user)
+        self.m.run("kill", "-KILL", str(main))
+        until(lambda: self.m.run("svcctl", "status", user=user, status=None).count(" running ") == 3, "a new svcd")
+        self.assertNotEqual(self.info(user)["pid"], main)
         self.assertEqual(self.pids(user), before)
-        self.m.run(*down, folder)
+        self.m.run(*stop)
         until(lambda: not self.m.run("ps", "-u", user, "-o", "pid=", status=None), "the end of all")
-        self.m.run("systemctl", "stop", f"{kind}.service")
+        with open(f"{self.m.tree}/home/{user}/admin/logs/services/tree.log", encoding="utf-8") as f:
+            self.assertRegex(f.read(), r"svcd stopped\n$")
+        return found
+
+    def doctor(self, user):
+        """By check: code and text."""
+        return {f["check"]: (f["code"], f["text"]) for f in json.loads(
+            self.m.run("svcctl", "--json", "doctor", user=user, status=None))}
+
+    def info(self, user):
+        return {a["user"]: a for a in json.loads(self.m.run("svcctl", "--json", "accounts", status=None))}[user]
 
     def test_8_under_runit(self):
-        self.kept_by("rita", "runit", ["runsv"], ["sv", "-w", "30", "down"])
+        folder = "/etc/sv/svcd-rita"
+        found = self.kept_by("rita", "runit", folder, ["ln", "-s", folder, "/etc/service/"],
+                             ["systemd-run", "--unit=runit", "runsv", folder], ["sv", "hup", folder],
+                             ["sv", "-w", "30", "down", folder])
+        self.assertEqual(found["boot"][1], "runit starts svcd at boot")
+        self.assertIn("run:", self.m.run("sv", "status", f"{folder}/log"))
+        self.assertIn(" svcd: ", self.m.run("cat", f"{folder}/log/main/current"))
+        self.m.run("systemctl", "stop", "runit.service")
 
     def test_8_under_s6(self):
-        self.kept_by("sixtus", "s6", ["s6-supervise"], ["s6-svc", "-wD", "-T", "30000", "-d"])
+        folder = "/etc/s6/svcd-sixtus"
+        self.m.run("mkdir", "-p", "/run/service")
+        found = self.kept_by("sixtus", "s6", folder, ["ln", "-s", folder, "/run/service/"], ["systemd-run", "--unit=s6", "s6-supervise", folder],
+                             ["s6-svc", "-h", folder], ["s6-svc", "-wD", "-T", "30000", "-d", folder])
+        self.assertEqual(found["boot"][1], "s6 starts svcd at boot")
+        self.m.run("systemctl", "stop", "s6.service")
+
+    def test_8_under_openrc(self):
+        # As OpenRC's own sysinit leaves it.
+        self.inside("cd /run && mkdir -p openrc/exclusive openrc/daemons openrc/started && echo default >openrc/softlevel")
+        script = "/etc/init.d/svcd"
+        self.m.run("ln", "-s", "svcd", f"{script}.olga")
+        self.m.run("ln", "-s", "svcd", f"{script}.nobody-here")
+        rc = ["rc-service", "svcd.olga"]
+        found = self.kept_by("olga", "openrc", script, ["rc-update", "add", "svcd.olga"], [*rc, "start"], [*rc, "reload"],
+                             [*rc, "stop"])
+        self.assertEqual(found["boot"][1], "OpenRC starts svcd at boot")
+        self.assertIn("no account nobody-here", self.m.run("rc-service", "svcd.nobody-here", "start", status=1))
+        self.assertIn("svcd.USER", self.m.run("rc-service", "svcd", "start", status=1))
+        self.m.run(*rc, "status", status=3)
+        self.m.run(*rc, "start")
+        before = self.pids("olga")
+        self.m.run(*rc, "status")
+        self.m.run(*rc, "restart")
+        after = self.pids("olga")
+        self.assertEqual(set(before), set(after))
+        self.assertFalse({p for p, _ in before.values()} & {p for p, _ in after.values()})
+        self.m.run(*rc, "stop")
 
     def test_9_remove(self):
         # One that nothing of systemd's has started, too.
