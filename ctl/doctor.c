@@ -21,10 +21,10 @@ const struct doctor_row doctor_rows[DOCTOR_COUNT] = {
 
 void doctor_facts_done(struct doctor_facts *f)
 {
-        char *const strings[] = {f->root,       f->run,         f->version,      f->boot,
-                                 f->folders,    f->disk_error,  f->logs,         f->programs,
-                                 f->ports_held, f->ports_local, f->ports_silent, f->sendmail,
-                                 f->command,    f->policy,      f->policy_wrong};
+        char *const strings[] = {f->root,     f->run,        f->version,     f->boot,
+                                 f->starts,   f->folders,    f->disk_error,  f->logs,
+                                 f->programs, f->ports_held, f->ports_local, f->ports_silent,
+                                 f->sendmail, f->command,    f->policy,      f->policy_wrong};
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         json_decref(f->info);
@@ -55,7 +55,10 @@ static char *svcd_no_socket(const struct doctor_facts *f)
 
 static char *svcd_down(const struct doctor_facts *f)
 {
-        return f->link == DOCTOR_LINK_DOWN ? xasprintf("not running for %s", f->root) : NULL;
+        bool told = f->boot && f->starts;
+        return f->link == DOCTOR_LINK_DOWN ? xasprintf("not running for %s%s%s", f->root,
+                                                       told ? "; " : "", told ? f->starts : "")
+                                           : NULL;
 }
 
 static const char *version_of(const struct doctor_facts *f)
@@ -118,7 +121,9 @@ static char *boot_linger(const struct doctor_facts *f)
 
 static char *boot_none(const struct doctor_facts *f)
 {
-        return f->boot ? NULL : xstrdup("nothing was found that starts svcd at boot");
+        return f->boot ? NULL
+                       : xasprintf("nothing was found that starts svcd at boot%s%s",
+                                   f->starts ? "; " : "", f->starts ? f->starts : "");
 }
 
 static char *boot_ok(const struct doctor_facts *f)

@@ -44,6 +44,7 @@ struct doctor_facts {
         json_t *info;           /* what svcd says of itself (GetInfo) */
         char *boot;             /* what starts svcd at boot: "the user's systemd" */
         bool boot_needs_linger; /* and that does not run without a login */
+        char *starts;           /* boot_advice on what does, or would if it were enabled */
         char *folders;          /* what is wrong with them */
         char *disk_error;       /* of an attempt to write below ROOT */
         int64_t disk_free, inodes_free;

@@ -83,6 +83,7 @@ static void look_at_boot(struct gather *g)
 {
         struct boot b;
         boot_find(&b, "", g->user, g->paths->home);
+        g->f->starts = b.kind == BOOT_NONE ? NULL : boot_advice(&b, g->user);
         if (!b.enabled)
                 return;
         g->f->boot = xstrdup(boot_name(&b));

@@ -154,7 +154,8 @@ $(B)/tests/helpers/%: $(B)/tests/helpers/%.o $(B)/flags
 	$(call say,LINK,$@)
 	$(call link,)
 
--include $(shell [ -d $(B) ] && find $(B) -name '*.d')
+# Not what a package is built from, which `make deb` and `make rpm` put there.
+-include $(shell [ -d $(B) ] && find $(B) \( -path '$(B)/deb*' -o -path '$(B)/rpm*' \) -prune -o -name '*.d' -type f -print)
 
 .PHONY: clean
 clean:

@@ -27,7 +27,7 @@ for place in unitdir:/usr/lib/systemd/system userunitdir:/usr/lib/systemd/user d
 	[ "$(rpm -E "%{?_${place%%:*}}")" ] || set -- "$@" --define "_${place%%:*} ${place#*:}"
 done
 [ ! -e /etc/debian_version ] || set -- "$@" --nodeps
-rpmbuild "${WHAT:--ba}" "$@" $spec >"$out/build.log" 2>&1 || {
+rpmbuild "${WHAT:--ba}" --clean "$@" $spec >"$out/build.log" 2>&1 || {
 	tail -30 "$out/build.log" >&2
 	exit 1
 }

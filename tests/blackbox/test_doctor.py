@@ -192,6 +192,12 @@ class Doctor(SvcdTest):
         os.symlink("/usr/lib/systemd/user/svcd.service", os.path.join(user, "svcd.service"))
         self.assertIn(self.codes()["boot"], ("boot-linger", "boot-ok"))
 
+    def test_boot_by_cron(self):
+        self.begin()
+        self.script("bin/crontab", "echo '@reboot exec svcd 2>/dev/null'\n")
+        found = self.doctor(PATH=f"{self.home}/bin:{os.environ['PATH']}")["boot"]
+        self.assertEqual((found["code"], found["text"]), ("boot-ok", "cron starts svcd at boot"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -176,6 +176,12 @@ class Package(unittest.TestCase):
 
     # ---- what happens ----
 
+    @unittest.skipUnless(shutil.which("lintian"), "no lintian here")
+    def test_0_lintian(self):
+        p = subprocess.run(["lintian", "--fail-on", "error,warning", "--allow-root", PACKAGE], capture_output=True, text=True,
+                           check=False)
+        self.assertEqual((p.returncode, p.stdout), (0, ""), p.stderr)
+
     def test_1_install_and_enable(self):
         self.m.run("apt-get", "install", "-y", "/root/svcd.deb")
         for user in ("alice", "bob"):
@@ -184,19 +190,22 @@ class Package(unittest.TestCase):
         # A watchdog of minutes would make this test as long.
         self.m.put("/etc/systemd/system/svcd@.service.d/quick.conf", QUICK)
         self.m.run("systemctl", "enable", "--now", ALICE)
-        self.m.run("loginctl", "enable-linger", "bob")
+        self.m.run("systemctl", "start", f"user@{self.m.run('id', '-u', 'bob')}.service")
         until(lambda: self.systemctl(BOB, "show", "-P", "LoadState", status=None).startswith("loaded"), "bob's systemd")
+        self.assertRegex(self.doctor("bob")["boot"][1], "nothing .*; systemd .* would start it if it were enabled: ")
         self.systemctl(BOB, "enable", "--now")
+        self.up("bob")
+        self.assertEqual(self.doctor("bob")["boot"][0], "boot-linger")
+        self.m.run("loginctl", "enable-linger", "bob")
         for user, unit in (("alice", ALICE), ("bob", BOB)):
             self.up(user)
             self.assertEqual(self.property(unit, "ActiveState"), "active")
             self.assertEqual(self.property(unit, "StatusText"), "2 of 2 services running")
+            found = self.doctor(user)
+            self.assertEqual((found["started"], found["boot"][0]), (("started-ok", "svcd was started by systemd"), "boot-ok"))
+            self.assertIn(found["cgroups"][0], ("cgroups-ok", "cgroups-part"))  # by what controllers there are
         self.assertEqual(self.m.run("stat", "-c", "%U %a", "/run/svcd/alice", "/run/svcd"), "alice 700\nroot 755")
         self.m.run("test", "-S", "/run/svcd/alice/control.sock")
-        found = {f["check"]: f["code"] for f in json.loads(
-            self.m.run("svcctl", "--json", "doctor", user="alice", status=None))}
-        self.assertEqual((found["started"], found["boot"]), ("started-ok", "boot-ok"), found)
-        self.assertIn(found["cgroups"], ("cgroups-ok", "cgroups-part"))  # by what controllers there are
         for page in ("man8/svcd.8.gz", "man1/svcctl.1.gz", "man5/services.yaml.5.gz"):
             self.m.run("test", "-e", f"/usr/share/man/{page}")
 
@@ -322,6 +331,33 @@ class Package(unittest.TestCase):
     def info(self, user):
         return {a["user"]: a for a in json.loads(self.m.run("svcctl", "--json", "accounts", status=None))}[user]
 
+    def test_8_nobody_has_that_name(self):
+        """It is said at once, and nothing else is touched."""
+        before = self.pids("alice")
+        said = self.m.run("systemctl", "enable", "--now", "svcd@alcie.service", status=1)
+        self.assertIn("svcd@alcie.service failed", said)
+        self.assertIn("217/USER", self.m.run("systemctl", "status", "--no-pager", "svcd@alcie.service", status=None))
+        self.m.run("systemctl", "disable", "--now", "svcd@alcie.service")
+        self.assertIn(self.m.run("systemctl", "is-active", "svcd@alcie.service", status=None), ("inactive", "failed"))
+        self.assertEqual(self.pids("alice"), before)
+
+    def test_8_disabled(self):
+        self.m.run("systemctl", "disable", "--now", ALICE)
+        command = "`systemctl enable --now svcd@alice` as root"
+        self.assertIn(command, self.m.run("svcctl", "status", user="alice", status=5))
+        found = self.doctor("alice")
+        self.assertEqual((found["svcd"][0], found["boot"][0]), ("svcd-down", "boot-none"))
+        self.assertIn(command, found["boot"][1])
+        self.m.run("systemctl", "enable", ALICE)
+        self.assertIn("`systemctl start svcd@alice` as root", self.doctor("alice")["svcd"][1])
+        self.m.run("systemctl", "start", ALICE)
+        self.up("alice")
+
+    def test_8_installed_again(self):
+        before = {u: self.pids(u) for u in ("alice", "bob")}
+        self.m.run("apt-get", "install", "-y", "--reinstall", "/root/next.deb")
+        self.assertEqual({u: self.pids(u) for u in ("alice", "bob")}, before)
+
     def test_8_under_runit(self):
         folder = "/etc/sv/svcd-rita"
         found = self.kept_by("rita", "runit", folder, ["ln", "-s", folder, "/etc/service/"],
@@ -363,15 +399,17 @@ class Package(unittest.TestCase):
         self.m.run(*rc, "stop")
 
     def test_9_remove(self):
-        # One that nothing of systemd's has started, too.
+        # One that nothing of systemd's has started, too, and that somebody has stopped.
         self.m.run("useradd", "-m", "-s", "/bin/sh", "carol")
         self.m.put("/home/carol/admin/config/services.yaml", CONFIG, user="carol")
         self.m.run("sh", "-c", "setsid svcd >/dev/null 2>&1 </dev/null &", user="carol")
         self.up("carol")
+        self.m.run("kill", "-STOP", str(self.info("carol")["pid"]))
         self.m.run("apt-get", "remove", "-y", "svcd")
         self.assertEqual(self.inside("pgrep -fa '[s]vc-shim|bin/[s]vcd|[s]leep [12]000' || :"), "")
         for user in ("alice", "bob", "carol"):
-            self.m.run("test", "-s", f"/home/{user}/admin/logs/services/web.log")
+            with open(f"{self.m.tree}/home/{user}/admin/logs/services/tree.log", encoding="utf-8") as f:
+                self.assertRegex(f.read(), r"signal=TERM .*\n\S+ svcd stopped\n$")
         self.m.run("apt-get", "purge", "-y", "svcd")
         self.assertEqual(self.inside("find /etc/systemd -name 'svcd@*.service'"), "")
         for user in ("alice", "bob", "carol"):

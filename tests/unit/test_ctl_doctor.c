@@ -124,6 +124,8 @@ static void svcd(void **state)
 {
         (void)state;
         FOUND(SVCD_DOWN, "not running for /home/a/admin", no_info(&f, DOCTOR_LINK_DOWN));
+        FOUND(SVCD_DOWN, "not running for /home/a/admin; OpenRC starts it here: …",
+              set(&f.starts, "OpenRC starts it here: …"), no_info(&f, DOCTOR_LINK_DOWN));
         FOUND(SVCD_SILENT, "runs for /home/a/admin, but does not answer",
               no_info(&f, DOCTOR_LINK_SILENT));
         FOUND(SVCD_NO_SOCKET,
@@ -135,6 +137,10 @@ static void svcd(void **state)
         FOUND(STARTED_SHELL, "svcd was started by a shell (bash)",
               set_info(&f, "started_by", json_string("bash")));
         FOUND(BOOT_NONE, "nothing was found that starts svcd at boot", set(&f.boot, NULL));
+        FOUND(BOOT_NONE,
+              "nothing was found that starts svcd at boot; OpenRC would start it if it were "
+              "enabled: …",
+              set(&f.boot, NULL), set(&f.starts, "OpenRC would start it if it were enabled: …"));
         FOUND(BOOT_LINGER,
               "the user's systemd starts svcd, but only when somebody logs in: lingering is off",
               set(&f.boot, "the user's systemd"), f.boot_needs_linger = true);
