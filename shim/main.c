@@ -128,6 +128,25 @@ static pid_t fork_sibling(void)
 #endif
 }
 
+/* On a stack that begins where the title does. What lies between (pointers to the arguments, what the kernel told
+ * the C library) was needed at the start only, but the distance is random, up to two pages: the loop's frames
+ * would be in a page of their own, which each shim pays for. Other C libraries may look there again, and an
+ * address sanitizer wants the stack that it knows. */
+static void live(int fd, char *title, size_t title_n) __attribute__((noreturn));
+static void live(int fd, char *title, size_t title_n)
+{
+#if defined(__x86_64__) && !defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+        uintptr_t top = (uintptr_t)title & ~(uintptr_t)15;
+        __asm__ volatile("mov %0, %%rsp\n\txor %%ebp, %%ebp\n\tcall *%1"
+                         :
+                         : "r"(top), "r"(shim_live), "D"(fd), "S"(title), "d"(title_n)
+                         : "memory");
+        __builtin_unreachable();
+#else
+        shim_live(fd, title, title_n);
+#endif
+}
+
 /* There will be nobody to say it at the other end of FD. */
 static void no_shim(int fd, int error)
 {
@@ -197,7 +216,7 @@ int main(int argc, char **argv)
                 pid_t pid = fork_sibling();
                 if (pid == 0) {
                         close(SHIM_FD);
-                        shim_live(fd, argv[0], title_n);
+                        live(fd, argv[0], title_n);
                 }
                 if (pid < 0)
                         no_shim(fd, errno);

@@ -109,6 +109,7 @@ int record_lock(struct shim *s)
         if (fd < 0)
                 return fd;
         s->record.fd = fd;
+        s->record.sized = false;
         inherit(s);
         s->record.starttime = own_starttime();
         s->record.dirty = true;
@@ -136,6 +137,7 @@ void record_renew(struct shim *s)
                 return;
         close(s->record.fd);
         s->record.fd = fd;
+        s->record.sized = false;
         s->record.dirty = true;
 }
 
@@ -148,7 +150,7 @@ static void text_ended(struct text *t, const struct shim *s)
         }
 }
 
-static void write_record(const struct shim *s, int64_t run)
+static void write_record(struct shim *s, int64_t run)
 {
         char buf[SHIM_RECORD_BYTES];
         memset(buf, '\n', sizeof(buf));
@@ -176,10 +178,11 @@ static void write_record(const struct shim *s, int64_t run)
                 ;
         /* A full disk has room for a size all the same: shim_proto.h. */
         char first = '\0';
-        if (n < 0 && pread(s->record.fd, &first, 1, 0) > 0 && first)
+        if ((n >= 0 && s->record.sized) ||
+            (n < 0 && pread(s->record.fd, &first, 1, 0) > 0 && first))
                 return;
         int r = ftruncate(s->record.fd, n < 0 ? (off_t)run : (off_t)sizeof(buf));
-        (void)r;
+        s->record.sized = r == 0 && n >= 0;
 }
 
 void record_begins(struct shim *s, int64_t run)

@@ -117,6 +117,7 @@ struct notify {
 struct record {
         int fd;
         bool dirty;
+        bool sized;  /* the file has the size of a record */
         int64_t run; /* the last one that the file tells of */
         int64_t starttime;
         int64_t logged; /* the last run whose end is in the log */

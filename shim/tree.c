@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/shim_proto.h"
@@ -246,13 +247,23 @@ struct tree_left tree_kill(void)
         return left;
 }
 
+/* Of a child the kernel says it in one call; nobody takes the news of its stop away, since reaping does not ask
+ * for it. */
+static bool is_stopped(pid_t pid)
+{
+        siginfo_t info = {0};
+        pid_t parent;
+        if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0)
+                return info.si_pid == pid;
+        return stat_of(pid, &parent) == 'T';
+}
+
 /* What is stopped is continued, unless the signal is about just that. */
 static void let_act(pid_t pid, int signo)
 {
-        pid_t parent;
         bool about_stopping = signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN ||
                               signo == SIGTTOU || signo == SIGCONT || signo == SIGKILL;
-        if (!about_stopping && stat_of(pid, &parent) == 'T')
+        if (!about_stopping && is_stopped(pid))
                 kill(pid, SIGCONT);
 }
 

@@ -27,6 +27,7 @@
 #define SAVE_SOON_S    2.0
 #define RELOG_S        5.0 /* between attempts to write to svcd.log what it has not taken */
 #define LEAVE_S        2.0 /* for shims to end, once nothing runs any more */
+#define REAP_AGAIN_S   0.02
 #define TURN_STEPS_MAX 1000
 
 struct posted {
@@ -169,12 +170,14 @@ void daemon_turn(struct daemon *d)
                 effects_perform(d);
                 methods_requested(d);
                 methods_settled(d);
+                link_flush(d);
                 upgrade_settle(d);
                 link_forget_records(d);
                 server_flush(&d->server);
                 if (!d->first && !core_queued(d->core) && core_deadline(d->core) > clock_mono_ms())
                         break;
         }
+        link_flush(d);
         if (d->notified)
                 tell_manager(d);
         selflog_flush(&d->log);
@@ -251,13 +254,12 @@ static void sighup_cb(struct ev_loop *loop, ev_signal *w, int revents)
                 definitions_reload(d, NULL);
 }
 
-static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
+/* Looking for one that has ended goes over all children, so that it is not done for each of thousands. */
+static void reap(struct daemon *d)
 {
-        (void)loop;
-        (void)revents;
-        struct daemon *d = CONTAINER_OF(w, struct daemon, sigchld);
         pid_t pid;
         int wstatus;
+        d->reaped_at = ev_now(d->loop);
         /* Shims tell their end by their sockets; orphans that come to us are nobody's. */
         while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
                 nursery_reaped(&d->nursery, pid);
@@ -265,6 +267,27 @@ static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
                 logkeep_reaped(d, pid, wstatus);
                 alerts_reaped(d, pid, wstatus);
         }
+}
+
+static void sigchld_cb(struct ev_loop *loop, ev_signal *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        struct daemon *d = CONTAINER_OF(w, struct daemon, sigchld);
+        double since_s = ev_now(loop) - d->reaped_at;
+        if (since_s >= REAP_AGAIN_S || since_s < 0) {
+                reap(d);
+        } else if (!ev_is_active(&d->reap)) {
+                ev_timer_set(&d->reap, REAP_AGAIN_S - since_s, 0);
+                ev_timer_start(loop, &d->reap);
+        }
+}
+
+static void reap_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        reap(CONTAINER_OF(w, struct daemon, reap));
 }
 
 static void watchdog_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -302,6 +325,7 @@ static void start_watchers(struct daemon *d)
         downlog_init(d);
         logkeep_init(d);
         ev_timer_init(&d->leave, leave_cb, LEAVE_S, 0);
+        ev_timer_init(&d->reap, reap_cb, 0, 0);
         memwatch_init(d);
         ev_prepare_init(&d->turn, turn_cb);
         ev_prepare_start(d->loop, &d->turn);

@@ -65,6 +65,7 @@ struct daemon {
         struct farewell *farewells;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;
+        struct link *unsent; /* what it is told may be followed by more in the same turn; or NULL */
         struct posted *first, **last;
         int64_t started_ms, started_wall_ms;
         uint64_t next_op;
@@ -77,7 +78,8 @@ struct daemon {
         int save_error; /* of the last try to put the state on record; 0 = it is */
 
         ev_prepare turn;
-        ev_timer deadline, save, leave, watchdog, memwatch, relog, reread;
+        ev_timer deadline, save, leave, watchdog, memwatch, relog, reread, reap;
+        double reaped_at; /* ev_now */
         ev_signal sigterm, sigint, sighup, sigchld;
 };
 

@@ -126,4 +126,5 @@ void effects_perform(struct daemon *d)
                     (str_eq(fx.event, "ready") || str_eq(fx.event, "adopted")))
                         reach_plan(d, fx.svc);
         }
+        link_flush(d);
 }

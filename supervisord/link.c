@@ -29,6 +29,8 @@ struct link *link_find(const struct daemon *d, const struct core_service *s)
 
 static void link_free(struct link *l)
 {
+        if (l->d->unsent == l)
+                link_flush(l->d);
         l->d->links[l->svc->id] = NULL;
         logkeep_reached(l->d);
         logroom_left(l->d);
@@ -145,11 +147,9 @@ static bool has_processes(const struct link *l)
         return orphans_has(tags, n, spec_tag(&l->d->paths, l->svc->name));
 }
 
-static void look_for_shim(struct link *l)
+/* R: what its record says. */
+static void judge(struct link *l, struct record r)
 {
-        if (l->state == LINK_CLEANING)
-                return;
-        struct record r = record_look(&l->d->paths, l->svc->name);
         if (r.holder > 0 && l->state == LINK_LEAVING) {
                 link_timer(l, LINK_LEAVE_MS);
         } else if (r.holder > 0) {
@@ -169,6 +169,12 @@ static void look_for_shim(struct link *l)
                 selflog_add(&l->d->log, "%s: its shim is gone; killing what it left", l->svc->name);
                 clean(l);
         }
+}
+
+static void look_for_shim(struct link *l)
+{
+        if (l->state != LINK_CLEANING)
+                judge(l, record_look(&l->d->paths, l->svc->name));
 }
 
 /* The nursery died before it made the shim, or hangs; or the shim is slow. One that has the lock is born; a
@@ -249,7 +255,8 @@ static void end_cb(struct shimio *io)
                 link_away(l);
         else if (l->state == LINK_UP)
                 l->state = LINK_AWAY;
-        look_for_shim(l);
+        if (l->state != LINK_CLEANING)
+                judge(l, r);
 }
 
 /* ---- starting ---- */

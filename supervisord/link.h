@@ -70,6 +70,9 @@ struct link {
         int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
 };
 
+/* What shims are told waits for more of the same: at the end of a turn it goes. */
+void link_flush(struct daemon *d);
+
 /* Effects. */
 void link_spawn(struct daemon *d, const struct core_effect *fx); /* SPAWN, LISTEN */
 void link_order(struct daemon *d, const struct core_effect *fx);

@@ -10,10 +10,22 @@
 #include "supervisord/logshim.h"
 #include "supervisord/memwatch.h"
 
-/* A shim that reads nothing for so long that SHIMIO_OUT_MAX is full is given up until it connects again. */
+void link_flush(struct daemon *d)
+{
+        struct link *l = d->unsent;
+        d->unsent = NULL;
+        if (l)
+                shimio_flush(&l->io);
+}
+
+/* What one shim is told in a row goes out together. One that reads nothing for so long that SHIMIO_OUT_MAX is
+ * full is given up until it connects again. */
 int link_send(struct link *l, const void *data, size_t n)
 {
-        int r = shimio_send(&l->io, data, n);
+        if (l->d->unsent != l)
+                link_flush(l->d);
+        l->d->unsent = l;
+        int r = shimio_put(&l->io, data, n);
         if (r == -ENOBUFS && l->state == LINK_UP) {
                 selflog_add(&l->d->log, "%s: its shim (pid %d) reads nothing; waiting for it",
                             l->svc->name, (int)l->pid);

@@ -49,11 +49,11 @@ void logroom_begun(struct daemon *d, const struct core_service *s)
 static void end(struct daemon *d)
 {
         struct logroom *r = &d->logroom;
+        if (!r->is_short)
+                return;
         for (size_t i = 0; i < d->links_n; i++)
                 if (d->links[i] && d->links[i]->short_of_room)
                         return;
-        if (!r->is_short)
-                return;
         selflog_add(&d->log, "logs written again: there is room; lines lost=%lld, services=%lld",
                     (long long)r->lines, (long long)r->services);
         tell(d, "logs written again",

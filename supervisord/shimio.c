@@ -56,6 +56,7 @@ static int handle_input(struct shimio *io)
 
 static void flush(struct shimio *io)
 {
+        io->held = false;
         while (io->fd >= 0 && io->out.n > 0) {
                 ssize_t n = send(io->fd, io->out.s, io->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
                 if (n <= 0)
@@ -131,12 +132,15 @@ void shimio_move(struct shimio *to, struct shimio *from)
         to->fd = TAKE_FD(from->fd);
         to->in = from->in;
         to->out = from->out;
+        to->held = from->held;
+        from->held = false;
         from->in = from->out = (struct strbuf){0};
         arm(to);
 }
 
 void shimio_close(struct shimio *io)
 {
+        shimio_flush(io);
         if (ev_is_active(&io->io))
                 ev_io_stop(io->loop, &io->io);
         ev_timer_stop(io->loop, &io->again);
@@ -151,17 +155,30 @@ void shimio_done(struct shimio *io)
         strbuf_done(&io->in);
 }
 
-int shimio_send(struct shimio *io, const void *frame, size_t n_bytes)
+int shimio_put(struct shimio *io, const void *frame, size_t n_bytes)
 {
         if (io->fd < 0)
                 return -ENOTCONN;
         if (io->out.n + n_bytes > SHIMIO_OUT_MAX)
                 return -ENOBUFS;
-        bool idle = io->out.n == 0;
+        /* What was there before waits for the socket. */
+        io->held = io->held || io->out.n == 0;
         strbuf_addn(&io->out, frame, n_bytes);
-        if (idle)
-                flush(io);
         return 0;
+}
+
+void shimio_flush(struct shimio *io)
+{
+        if (io->held)
+                flush(io);
+}
+
+int shimio_send(struct shimio *io, const void *frame, size_t n_bytes)
+{
+        int r = shimio_put(io, frame, n_bytes);
+        if (r == 0)
+                shimio_flush(io);
+        return r;
 }
 
 char *shimio_text(const struct shimio_frame *f, enum shim_tag tag)

@@ -31,6 +31,7 @@ struct shimio {
         ev_io io;
         ev_timer again; /* epoll had no room for it */
         struct strbuf in, out;
+        bool held; /* there is something in OUT that shimio_put has left there */
         void (*frame_cb)(struct shimio *io, const struct shimio_frame *f);
         void (*end_cb)(struct shimio *io); /* end of stream, error, or not our protocol */
 };
@@ -42,11 +43,16 @@ void shimio_init(struct shimio *io, struct ev_loop *loop,
 void shimio_attach(struct shimio *io, int fd, const void *in, size_t n_bytes);
 /* The connection of FROM, with what waits to be sent, is TO's from now on; TO has none. */
 void shimio_move(struct shimio *to, struct shimio *from);
-void shimio_close(struct shimio *io); /* what waits to be sent is dropped */
+void shimio_close(struct shimio *io); /* what the socket does not take at once is dropped */
 void shimio_done(struct shimio *io);
 
 /* 0, -ENOTCONN or -ENOBUFS: then nothing of it was sent or kept. */
 int shimio_send(struct shimio *io, const void *frame, size_t n_bytes);
+
+/* The same, but it waits for what follows until shimio_flush, which is due before the loop waits: frames that
+ * go out together wake the peer once. */
+int shimio_put(struct shimio *io, const void *frame, size_t n_bytes);
+void shimio_flush(struct shimio *io);
 
 /* Handles what shimio_attach was given, as if it had just come. */
 void shimio_poke(struct shimio *io);

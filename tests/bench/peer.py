@@ -15,7 +15,11 @@ import time
 from bench import Missing
 import shimproto  # makes this process the reaper of orphans
 
-LIMIT = 60
+LIMIT = 60         # seconds for anything
+KILLS = 100        # of different services; p99 is the second worst of them
+KILLS_OF_ONE = 4   # each after a run of over a second
+KILLS_S = 5        # however slow a peer is
+RESTARTS_S = 3
 
 
 def family():
@@ -41,14 +45,15 @@ class Peer:
     most = None  # services, if it has a limit of its own
     needs = ()   # programs
     bare = False  # no supervisor at all
+    looks = {}    # what else it is asked, {words: command}
 
-    def __init__(self, b, n):
+    def __init__(self, b, n, slots="slots"):
         self.b, self.n, self.folder = b, n, b.folder
         for program in self.needs:
             b.program(program)
         if self.most and n > self.most:
             raise Missing(f"{self.most:,} services are compiled in")
-        self.slots = os.path.join(self.folder, "slots")
+        self.slots = os.path.join(self.folder, slots)
         with open(self.slots, "wb") as f:
             f.truncate(16 * n)
         with open(self.slots, "rb") as f:
@@ -147,6 +152,48 @@ def next_exec(peer, i, do):
     return (peer.slot(i)[0] - begun) / 1e6
 
 
+def runs_long(peer, i):
+    """Until service I has been up for over a second."""
+    while time.monotonic_ns() - peer.slot(i)[0] < 1_200_000_000:
+        time.sleep(0.01)
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+
+
+def p99(values):
+    return sorted(values)[int(0.99 * (len(values) - 1) + 0.5)]
+
+
+def kills(peer, found):
+    """kill -9 to exec, of the peer and, in turns with it, of the bare loop with as many services: what else the
+    machine does at that moment meets both."""
+    from peer_loop import Loop
+    loop = Loop(peer.b, peer.n, "loop-slots")
+    loop.launch()
+    loop.until(lambda: all(loop.slot(i)[0] for i in range(loop.n)), "the loop's services")
+    took = {peer: [], loop: []}
+    times = KILLS if peer.n > 1 else KILLS_OF_ONE
+    end = time.monotonic() + KILLS_S
+    for k in range(times):
+        i = k * max(1, peer.n // times) % peer.n
+        for who in (peer, loop) if k % 2 else (loop, peer):
+            runs_long(who, i)
+            took[who].append(next_exec(who, i, kill))
+        if time.monotonic() > end:
+            break
+    loop.stop()
+    loop.until(lambda: loop.root.poll() is not None, "the loop's end")
+    loop.map.close()
+    found["kill to exec, median ms"] = statistics.median(took[peer])
+    found["the same of the loop beside it, median ms"] = statistics.median(took[loop])
+    if peer.n > 1:
+        found["kill to exec, p99 ms"] = p99(took[peer])
+        found["the same of the loop beside it, p99 ms"] = p99(took[loop])
+    found["kills that were measured"] = len(took[peer])
+
+
 def command_ms(peer, argv, times):
     took = []
     for _ in range(times):
@@ -175,6 +222,35 @@ def bury(spare):
         time.sleep(0.01)
 
 
+def idle(peer, found, idle_s):
+    own = peer.own()
+    cpu, turns = activity(own)
+    time.sleep(idle_s)
+    cpu_then, turns_then = activity(own)
+    found["idle, wake-ups a minute"] = (turns_then - turns) * 60 / idle_s
+    found["idle, CPU ms a minute"] = (cpu_then - cpu) / 1e6 * 60 / idle_s
+
+
+def restarts(peer, found):
+    which = [k * max(1, peer.n // 10) % peer.n for k in range(10 if peer.n > 1 else 5)]
+    took, end = [], time.monotonic() + RESTARTS_S
+    for i in which:
+        if peer.n > 1:
+            runs_long(peer, i)
+        took.append(next_exec(peer, i, lambda _, i=i: peer.run(peer.restart(i))))
+        if time.monotonic() > end:
+            break
+    found["restart to exec, ms"] = statistics.median(took)
+
+
+def commands(peer, found):
+    if peer.status(0):
+        found["status of one, ms"] = command_ms(peer, peer.status(0), 5)
+        found["status of all, ms"] = command_ms(peer, peer.status(), 3)
+    for what, command in peer.looks.items():
+        found[f"{what}, ms"] = command_ms(peer, command, 3)
+
+
 def measure(peer, idle_s=0):
     """A dict of figures of one life."""
     found = {}
@@ -185,34 +261,17 @@ def measure(peer, idle_s=0):
         peer.launch()
         peer.until(lambda: all(peer.slot(i)[0] for i in range(peer.n)), "the first run of all")
         found["start, ms"] = (max(peer.slot(i)[0] for i in range(peer.n)) - begun) / 1e6
-        time.sleep(3)
+        time.sleep(1 if peer.bare else 3)
         found["PSS, KiB"], found["private dirty, KiB"] = memory(peer.own())
         if peer.bare:
             found["each service, PSS KiB"] = memory(peer.pids())[0] / peer.n
-        if idle_s:
-            own = peer.own()
-            cpu, turns = activity(own)
-            time.sleep(idle_s)
-            cpu_then, turns_then = activity(own)
-            found["idle, wake-ups a minute"] = (turns_then - turns) * 60 / idle_s
-            found["idle, CPU ms a minute"] = (cpu_then - cpu) / 1e6 * 60 / idle_s
-        times = 1 if peer.n > 1000 else min(20, peer.n * 5)
-        which = [k * (peer.n // min(peer.n, times)) % peer.n for k in range(times)]
-        killed = []
-        for i in which:
-            while time.monotonic_ns() - peer.slot(i)[0] < 1_200_000_000:  # a run of over 1 s
-                time.sleep(0.01)
-            killed.append(next_exec(peer, i, lambda pid: os.kill(pid, signal.SIGKILL)))
-        found["kill to exec, median ms"] = statistics.median(killed)
-        if times > 1:
-            found["kill to exec, most ms"] = max(killed)
-        if peer.restart(0):
-            time.sleep(1.2)
-            found["restart to exec, ms"] = statistics.median(
-                next_exec(peer, i, lambda _, i=i: peer.run(peer.restart(i))) for i in which[:5])
-        if peer.status(0):
-            found["status of one, ms"] = command_ms(peer, peer.status(0), 5)
-            found["status of all, ms"] = command_ms(peer, peer.status(), 3)
+        else:
+            if idle_s:
+                idle(peer, found, idle_s)
+            kills(peer, found)
+            if peer.restart(0):
+                restarts(peer, found)
+            commands(peer, found)
         begun = time.monotonic()
         peer.stop()
         peer.until(lambda: peer.root.poll() is not None and not any(os.path.exists(f"/proc/{p}") for p in peer.pids()),

@@ -20,6 +20,8 @@ class Svcd(peer.Peer):
         os.chmod(path, 0o600)
 
     def launch(self):
+        self.looks = {"plan with nothing changed": self.ctl("plan"),
+                      "reload with nothing changed": self.ctl("reload")}
         self.start([self.b.built("svcd"), "--root", self.at])
 
     def ctl(self, *words):

@@ -1,6 +1,6 @@
 """Many services at once: they do not start in a herd (start_concurrency)."""
 
-from svcdtest import SvcdTest
+from svcdtest import SvcdTest, children, stat_fields
 
 
 class Herd(SvcdTest):
@@ -32,4 +32,15 @@ class Herd(SvcdTest):
         self.assertTrue(all(s["state"] == "running" for s in self.services().values()))
         self.assertEqual(len(self.read("began").split()), len(names))
 
+    def test_shims_that_end_together_are_all_reaped(self):
+        names = [f"s{i}" for i in range(40)]
+        self.config("services:\n" + "\n".join(f"  {n}: {{command: sleep 1000}}" for n in names) + "\n")
+        self.start()
+        for n in names:
+            self.running(n)
+        self.svcctl("stop", "--all")
 
+        def ended():
+            return [p for p in children(self.svcd.pid) if (stat_fields(p) or "X")[0] == "Z"]
+        # Its shims are gone, and what is left of its children lives.
+        self.until(lambda: not ended() and len(children(self.svcd.pid)) <= 1, what="no zombie")

@@ -1,6 +1,7 @@
 """svc-shim's log: what its settings change while it runs; lines that no file can hold; memory."""
 
 import os
+import platform
 import re
 import shutil
 import stat
@@ -293,6 +294,20 @@ class Memory(Writer):
         self.until(lambda: shim.log().count(b"yyyy\n") == 200, "the burst")
         self.assertGreater(dirty(), 100)
         self.until(lambda: dirty() <= 32, "the memory to be given back")
+
+    @unittest.skipIf(sanitized(), "a sanitizer has memory of its own")
+    @unittest.skipUnless(platform.machine() == "x86_64" and shutil.which("musl-gcc"), "other builds are larger")
+    def test_at_rest_it_has_one_page_of_stack(self):
+        """The one that its title is in: there is a shim for each service."""
+
+        def stack():
+            with open(f"/proc/{shim.pid}/smaps", encoding="ascii") as f:
+                lines = iter(f.read().splitlines())
+            next(line for line in lines if line.endswith("[stack]"))
+            return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
+        shim = self.shim()
+        self.python(shim, "import time\ntime.sleep(1000)")
+        self.until(lambda: stack() == 4, "the stack to be given back")
 
 
 if __name__ == "__main__":

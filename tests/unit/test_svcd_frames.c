@@ -222,6 +222,28 @@ static void test_a_peer_that_never_reads_is_bounded(void **state)
         wire_close(&w);
 }
 
+static void test_what_is_put_goes_out_together(void **state)
+{
+        (void)state;
+        char buf[256], back[1024];
+        size_t n = frame(buf, sizeof(buf), "x");
+        struct wire w;
+        wire_open(&w);
+        assert_int_equal(shimio_put(&w.io, buf, n), 0);
+        assert_int_equal(shimio_put(&w.io, buf, n), 0);
+        assert_int_equal(read(w.peer, back, sizeof(back)), -1);
+        shimio_flush(&w.io);
+        assert_int_equal(read(w.peer, back, sizeof(back)), 2 * n);
+        /* Nothing that was put before is passed by, and nothing is lost at the end. */
+        assert_int_equal(shimio_put(&w.io, buf, n), 0);
+        assert_int_equal(shimio_send(&w.io, buf, n), 0);
+        assert_int_equal(read(w.peer, back, sizeof(back)), 2 * n);
+        assert_int_equal(shimio_put(&w.io, buf, n), 0);
+        shimio_close(&w.io);
+        assert_int_equal(read(w.peer, back, sizeof(back)), n);
+        wire_close(&w);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -233,6 +255,7 @@ int main(void)
             cmocka_unit_test(test_garbage_and_half_frames_end_the_stream),
             cmocka_unit_test(test_nothing_is_kept_without_a_socket),
             cmocka_unit_test(test_a_peer_that_never_reads_is_bounded),
+            cmocka_unit_test(test_what_is_put_goes_out_together),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
