@@ -6,17 +6,15 @@ The machines are shared and noisy, so no figure stands alone: in each round all 
 one after the other, each round begins with another one, and what counts is a subject's ratio to the row's
 base in the same round, the median over the rounds. Nothing here is a test.
 
-A row is a function below rows_*.py with @row. It gets a Bench and returns {subject: callable}; a callable measures
-once and returns a number (or a dict of numbers: then each key is a line of its own).
+A row is a function below rows_*.py with @row; its comment says how it is measured. It gets a Bench and returns
+{subject: callable}; a callable measures once and returns a number (or a dict of numbers: then each key is a line of
+its own). One that has `rounds` is measured in so many only.
 """
 
 import argparse
-import datetime
 import importlib
 import os
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -34,6 +32,7 @@ ROWS = []
 class Row:
     def __init__(self, name, about, unit, targets, measure):
         self.name, self.about, self.unit, self.targets, self.measure = name, about, unit, targets, measure
+        self.how = " ".join((measure.__doc__ or "").split())  # how it is measured, for the report
 
 
 def row(name, about, unit, targets=()):
@@ -104,42 +103,6 @@ def measure_row(bench, r, rounds, say):
     return values, missing
 
 
-def number(v):
-    return f"{v:,.0f}" if v >= 100 else f"{v:.1f}" if v >= 10 else f"{v:.2f}"
-
-
-def verdict(values, target):
-    """The figure that a target is about, in words, and whether it is reached; None if not measured."""
-    subject, relation, least, base = target
-    if subject not in values or (base and base not in values):
-        return None
-    ratios = [a / b for a, b in zip(values[subject], values[base])] if base else values[subject]
-    middle = statistics.median(ratios)
-    good = middle >= least if relation == ">=" else middle <= least
-    span = f"{number(min(ratios))}–{number(max(ratios))}"
-    words = f"{subject} {number(middle)}{f' × {base}' if base else ''} ({span}); " \
-            f"must be {'≥' if relation == '>=' else '≤'} {least:g}"
-    return words, good
-
-
-def report(results, rounds):
-    lines = [f"Measured {datetime.date.today()}: {os.cpu_count()} cores, Linux {platform.release()}, "
-             f"median of {rounds} rounds; load average {os.getloadavg()[1]:.0f} (what else the machine had to do).", ""]
-    for r, values, missing in results:
-        lines += [f"## {r.name}: {r.about}", "", f"| subject | {r.unit} | least | most |", "|---|---|---|---|"]
-        for subject, got in values.items():
-            lines.append(f"| {subject} | {number(statistics.median(got))} | {number(min(got))} | {number(max(got))} |")
-        for subject, why in missing.items():
-            lines.append(f"| {subject} | {why} | | |")
-        lines.append("")
-        for target in r.targets:
-            found = verdict(values, target)
-            if found:
-                lines.append(f"- {'reached' if found[1] else '**not reached**'}: {found[0]}")
-        lines.append("")
-    return "\n".join(lines)
-
-
 def main():
     parser = argparse.ArgumentParser(description="figures of svcd, as ratios of one run")
     parser.add_argument("--build", default=os.path.join(TOP, "build"))
@@ -155,7 +118,7 @@ def main():
             importlib.import_module(name[:-3])
     bench = Bench(os.path.abspath(options.build), options.scale)
     words = [w for w in options.rows.split(",") if w]
-    results = []
+    results, begun = [], time.monotonic()
     for r in ROWS:
         if words and not any(w in r.name for w in words):
             continue
@@ -163,11 +126,12 @@ def main():
             results.append((r, *measure_row(bench, r, options.rounds, lambda t: print(t, file=sys.stderr, flush=True))))
         except Exception:  # one row's trouble is not the others'
             traceback.print_exc()
-    text = report(results, options.rounds)
+    from results import report
+    text = report(results, options.rounds, time.monotonic() - begun)
     print(text)
     if options.write:
         with open(os.path.join(HERE, "RESULTS.md"), "w", encoding="utf-8") as f:
-            f.write("# Results\n" + text + "\n")
+            f.write("# Results of `make bench`\n\n" + text)
 
 
 if __name__ == "__main__":

@@ -261,7 +261,7 @@ def measure(peer, idle_s=0):
         peer.launch()
         peer.until(lambda: all(peer.slot(i)[0] for i in range(peer.n)), "the first run of all")
         found["start, ms"] = (max(peer.slot(i)[0] for i in range(peer.n)) - begun) / 1e6
-        time.sleep(1 if peer.bare else 3)
+        time.sleep(1 if peer.bare else 3 + peer.n / 1000)
         found["PSS, KiB"], found["private dirty, KiB"] = memory(peer.own())
         if peer.bare:
             found["each service, PSS KiB"] = memory(peer.pids())[0] / peer.n

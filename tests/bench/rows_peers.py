@@ -46,12 +46,18 @@ KILLED = [("svcd: kill to exec, median ms", "<=", 2, "svcd: the same of the loop
      [("svcd: PSS, KiB", "<=", 2048, None), ("svcd: private dirty, KiB", "<=", 614, None),
       ("svcd: restart to exec, ms", "<=", 3, None)])
 def peers_1(b):
+    """From launch to the first instruction of the service; memory of all processes but the service's, three seconds
+    later; kill -9 and the restart command to the first instruction of the next run; the commands with what it takes to
+    execute them."""
     return subjects(b, 1)
 
 
 @row("peers-0100", "100 services", "as it says",
      [("svcd: idle, wake-ups a minute", "<=", 0, None), ("svcd: idle, CPU ms a minute", "<=", 0, None), *KILLED])
 def peers_100(b):
+    """The same, and what the supervisor does in ten seconds in which nothing happens. Kills: of 100 services, each
+    after more than a second, in turns with kills of services of a bare loop of vfork and exec beside it; p99 is the
+    second worst of 100."""
     return subjects(b, 100, idle_s=10)
 
 
@@ -61,6 +67,8 @@ def peers_100(b):
       ("svcd: status of one, ms", "<=", 2, None), ("svcd: status of all, ms", "<=", 8, None),
       ("svcd: stop, ms", "<=", 200, None)])
 def peers_1000(b):
+    """The same. Start: until the first instruction of the last service. Stop: until the supervisor and all services
+    are gone."""
     return subjects(b, 1000)
 
 
@@ -75,6 +83,8 @@ def linear(figure):
       linear("status of all, ms"), ("svcd: status of one, ms", "<=", 2, None), linear("plan with nothing changed, ms"),
       linear("reload with nothing changed, ms")])
 def peers_5000(b):
+    """The same; beside it svcd with 1,000: every figure is to be linear in the number of services. (runit and
+    daemontools have 1,000 compiled in; pm2 and others are left out where a run would take minutes.)"""
     found = subjects(b, 5000)
     few = [p for p in peers() if p.name == "svcd"][0]
     return {"svcd with 1,000": Life(b, few, 1000, 0), **found}
