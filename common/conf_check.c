@@ -285,6 +285,7 @@ void conf_check_defaults(struct conf_parse *p)
         at.error = &p->default_error[SETTING_environment_file];
         conf_check_files(p, NULL, &at);
         at.key = NULL;
+        conf_check_limits(&at, NULL);
         conf_policy_defaults(p, &at);
 }
 
@@ -302,6 +303,7 @@ static void check_service(struct conf_parse *p, const struct conf_slot *slot, st
         check_on_demand(at, slot);
         check_times(at, slot);
         check_log(at, slot);
+        conf_check_limits(at, slot);
         conf_check_files(p, slot, at);
         conf_policy_service(at, slot);
         check_environment(at, p, slot);

@@ -66,6 +66,8 @@ void conf_fail(struct conf_at *at, const struct conf_node *node, const char *fmt
 void conf_warn(struct conf_at *at, const struct conf_node *node, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /* The same at a place, for checks that come when the trees are gone or belong to several files. */
+void conf_warn_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 void conf_fail_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
@@ -211,6 +213,9 @@ const struct conf_node *conf_written(const struct conf_parse *p, const struct co
 /* The dotenv files that the service (NULL: `defaults`) names itself; each is read once. */
 void conf_check_files(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at);
 void conf_check_files_done(struct conf_parse *p);
+/* ---- conf_check_limits.c ---- */
+/* Of the service; NULL: of `defaults`, for all. */
+void conf_check_limits(struct conf_at *at, const struct conf_slot *slot);
 /* ---- conf_check_policy.c ---- */
 void conf_policy_begin(struct conf_parse *p);
 void conf_policy_account(struct conf_parse *p);

@@ -104,6 +104,14 @@ void conf_warn(struct conf_at *at, const struct conf_node *node, const char *fmt
         va_end(ap);
 }
 
+void conf_warn_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        report(at, DIAG_WARNING, place, fmt, ap);
+        va_end(ap);
+}
+
 void conf_fail_place(struct conf_at *at, const struct conf_place *place, const char *fmt, ...)
 {
         va_list ap;

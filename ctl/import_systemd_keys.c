@@ -278,12 +278,12 @@ static void count(struct unit *u, const struct import_ini_row *row, enum conf_se
         int64_t n;
         const char *value = hard(row->value);
         bool endless = strcmp(value, "infinity") == 0;
-        if (endless && k == SETTING_limits_processes)
+        if (endless) /* without a limit of its own it has as much as the account may have */
                 return;
-        if (!endless && !import_int(value, &n))
+        if (!import_int(value, &n))
                 lost(u, row, "not a number");
         else
-                import_number(u->s, k, endless ? INT64_MAX : n);
+                import_number(u->s, k, n);
 }
 
 static void set_files(struct unit *u, const struct import_ini_row *row)

