@@ -208,7 +208,7 @@ static size_t some_of(const struct log *l, enum log_some how, unsigned unit)
 {
         int64_t begin = l->size_bytes - (int64_t)l->ahead; /* where the batch is in the file */
         int64_t end = (begin + (int64_t)l->n) / unit * unit - begin;
-        if (end <= (int64_t)l->ahead)
+        if (end - (int64_t)l->ahead <= unit / LOG_UNIT_LEAST)
                 return 0;
         if (how == LOG_BYTES)
                 return (size_t)end;
@@ -234,7 +234,8 @@ void log_flush_some(struct log *l, enum log_some how, unsigned unit, int64_t now
         }
         l->n -= done;
         l->rest_at_us = l->n ? until_us : INT64_MAX;
-        memmove(l->buf, l->buf + done, l->n);
+        if (done)
+                memmove(l->buf, l->buf + done, l->n);
 }
 
 void log_flush(struct log *l)

@@ -27,10 +27,13 @@
 #include "shim/journal.h"
 #include "shim/stamp.h"
 
-#define LOG_LINE_MAX   (128u * 1024u) /* the longest piece that log_lines is given */
-#define LOG_SLACK      64u            /* bytes after a piece of output that may be read, not used */
-#define LOG_BUF        (LOG_LINE_MAX + 160u * 1024u)
-#define LOG_UNIT       (128u * 1024u) /* writes that end at multiples of it are what file systems like */
+#define LOG_LINE_MAX (128u * 1024u) /* the longest piece that log_lines is given */
+#define LOG_SLACK    64u            /* bytes after a piece of output that may be read, not used */
+#define LOG_BUF      (LOG_LINE_MAX + 160u * 1024u)
+#define LOG_UNIT     (64u * 1024u) /* writes that end at multiples of it are what file systems like */
+#define LOG_UNIT_LINES                                                                             \
+        (128u * 1024u)     /* and of this even more, where nobody waits for the next read */
+#define LOG_UNIT_LEAST 16u /* less than this part of it is no write of its own */
 #define LOG_BYTES_US   INT64_C(2000) /* that long the rest waits for more */
 #define LOG_LINES_US   INT64_C(12000)
 #define LOG_SOURCE_MAX 8

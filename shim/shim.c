@@ -159,7 +159,7 @@ static struct events wait_turn(struct shim *s)
         store_at = n;
         n += store_poll(s, p + n);
         int64_t at = deadline_us(s);
-        int64_t wait_us = at == NEVER ? NEVER : at > stamp_mono_us() ? at - stamp_mono_us() : 0;
+        int64_t wait_us = at == NEVER ? NEVER : at - stamp_mono_us();
         int r = wait_for_events(p, (nfds_t)n, wait_us < 0 ? 0 : wait_us);
         /* Descriptors come before signals, for ever if they are busy: then signals have a turn now and then. And a
          * signal leaves open whether svcd has said something. */
@@ -186,11 +186,12 @@ static struct events wait_turn(struct shim *s)
 
 static void flush(struct shim *s)
 {
-        if (drain_goes_on(s) && s->phase == PHASE_UP && !link_pending(s))
-                log_flush_some(&s->log, drain_floods(s) ? LOG_BYTES : LOG_LINES, LOG_UNIT,
-                               s->now_us);
-        else
+        if (!drain_goes_on(s) || s->phase != PHASE_UP || link_pending(s))
                 log_flush(&s->log);
+        else if (drain_floods(s))
+                log_flush_some(&s->log, LOG_BYTES, LOG_UNIT, s->now_us);
+        else
+                log_flush_some(&s->log, LOG_LINES, LOG_UNIT_LINES, s->now_us);
         journal_turn(&s->journal, s->now_us);
         report_lost(s, false);
         report_rotated(s);

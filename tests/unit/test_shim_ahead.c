@@ -93,6 +93,23 @@ static void test_it_ends_where_it_suits(void **state)
         assert_int_equal(l.ahead, 0);
 }
 
+/* A few bytes up to a multiple are no write of their own, but part of the next. */
+static void test_it_is_worth_it(void **state)
+{
+        (void)state;
+        say("012345678901234567890123456789012345678901234567890123456789\n");
+        log_flush(&l);
+        say(LINE);
+        some();
+        assert_int_equal(l.size_bytes, 61);
+        assert_int_equal(l.n, sizeof(LINE) - 1);
+        say(LINE LINE);
+        some();
+        assert_int_equal(l.size_bytes, 128);
+        log_flush(&l);
+        assert_int_equal(l.size_bytes, 61 + 3 * (sizeof(LINE) - 1));
+}
+
 static void test_what_waits_does_not_wait_for_long(void **state)
 {
         (void)state;
@@ -260,6 +277,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
         const struct CMUnitTest tests[] = {
             TEST(test_it_ends_where_it_suits),
+            TEST(test_it_is_worth_it),
             TEST(test_what_waits_does_not_wait_for_long),
             TEST(test_whole_lines),
             TEST(test_little_does_not_wait_for_long_either),
