@@ -216,6 +216,12 @@ struct conf_setting_info {
 extern const struct conf_setting_info conf_settings[SETTING_COUNT];
 extern const struct conf_setting_info conf_check_settings[CHECK_COUNT]; /* path: the key alone */
 extern const struct conf_setting_info conf_account_settings[ACCOUNT_COUNT];
+
+/* Of a row's path, "restart.delay": the length of the group's name, 0 if it has none; the key in it. Whether row I of
+ * TABLE is the first of its group, or has none. */
+size_t conf_group_length(const char *path);
+const char *conf_group_leaf(const char *path);
+bool conf_group_opens(const struct conf_setting_info *table, size_t i);
 extern const char *const conf_type_text[]; /* by enum conf_type: what people write */
 struct conf_short {
         const char *group, *path;

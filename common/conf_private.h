@@ -75,8 +75,7 @@ struct conf_place conf_place_of(const struct conf_at *at, const struct conf_node
 /* GROUP: the group that the key stands in, or NULL. What was meant, as the path of a setting or the
  * name of a group, or NULL; caller frees. */
 char *conf_unknown_key(struct conf_at *at, const char *group, const struct conf_node *key);
-int conf_find_setting(const char *path);    /* its number, or -1 */
-size_t conf_group_length(const char *path); /* of the group's name in a path, 0 if it has none */
+int conf_find_setting(const char *path); /* its number, or -1 */
 bool conf_is_group(const char *key);
 
 /* ---- conf_value.c ---- */

@@ -130,11 +130,22 @@ int conf_find_setting(const char *path)
         return -1;
 }
 
-/* Length of the group's name in a path, 0 if it has none. */
 size_t conf_group_length(const char *path)
 {
         const char *dot = strchr(path, '.');
         return dot ? (size_t)(dot - path) : 0;
+}
+
+const char *conf_group_leaf(const char *path)
+{
+        size_t n = conf_group_length(path);
+        return n ? path + n + 1 : path;
+}
+
+bool conf_group_opens(const struct conf_setting_info *table, size_t i)
+{
+        size_t n = conf_group_length(table[i].path);
+        return i == 0 || n == 0 || strncmp(table[i - 1].path, table[i].path, n + 1) != 0;
 }
 
 static bool in_group(const char *path, const char *group)

@@ -13,26 +13,6 @@
 static const char NAME_PATTERN[] = "^[a-z0-9][a-z0-9._-]{0,62}$";
 static const char VAR_PATTERN[] = "^[A-Za-z_][A-Za-z0-9_]*$";
 
-/* Length of the group's name in a path, 0 if it has none. */
-static size_t group_length(const char *path)
-{
-        const char *dot = strchr(path, '.');
-        return dot ? (size_t)(dot - path) : 0;
-}
-
-static const char *leaf(const char *path)
-{
-        size_t n = group_length(path);
-        return n ? path + n + 1 : path;
-}
-
-/* Whether row I of TABLE is the first of its group, or has none. */
-static bool opens_group(const struct conf_setting_info *table, size_t i)
-{
-        size_t n = group_length(table[i].path);
-        return i == 0 || n == 0 || strncmp(table[i - 1].path, table[i].path, n + 1) != 0;
-}
-
 static json_t *pack_text(const char *type, const char *pattern)
 {
         return json_pack("{s:s, s:s}", "type", type, "pattern", pattern);
@@ -267,7 +247,8 @@ static json_t *group_map(const struct conf_setting_info *table, size_t count, co
                                 "additionalProperties", 0, "properties");
         for (size_t i = 0; i < count; i++)
                 if (strncmp(table[i].path, group, n + 1) == 0)
-                        json_object_set_new(json_object_get(map, "properties"), leaf(table[i].path),
+                        json_object_set_new(json_object_get(map, "properties"),
+                                            conf_group_leaf(table[i].path),
                                             setting_schema(&table[i]));
         return described_group(map);
 }
@@ -303,10 +284,10 @@ static json_t *service_properties(void)
         json_t *o = json_object();
         for (size_t i = 0; i < SETTING_COUNT; i++) {
                 const char *path = conf_settings[i].path;
-                size_t n = group_length(path);
+                size_t n = conf_group_length(path);
                 if (n == 0) {
                         json_object_set_new(o, path, setting_schema(&conf_settings[i]));
-                } else if (opens_group(conf_settings, i)) {
+                } else if (conf_group_opens(conf_settings, i)) {
                         _cleanup_free_ char *group = xstrndup(path, n);
                         json_object_set_new(o, group, group_schema(path, n));
                 }
@@ -318,9 +299,9 @@ static json_t *service_properties(void)
 static void add_top(json_t *properties, const struct conf_setting_info *table, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
-                size_t n = group_length(table[i].path);
+                size_t n = conf_group_length(table[i].path);
                 _cleanup_free_ char *key = n ? xstrndup(table[i].path, n) : xstrdup(table[i].path);
-                if (opens_group(table, i))
+                if (conf_group_opens(table, i))
                         json_object_set_new(properties, key,
                                             n ? group_map(table, count, table[i].path, n)
                                               : setting_schema(&table[i]));

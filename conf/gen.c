@@ -24,26 +24,6 @@
 
 #define SCHEMA_PATH "/usr/share/svcd/services.schema.json"
 
-/* Length of the group's name in a path, 0 if it has none. */
-static size_t group_length(const char *path)
-{
-        const char *dot = strchr(path, '.');
-        return dot ? (size_t)(dot - path) : 0;
-}
-
-static const char *leaf(const char *path)
-{
-        size_t n = group_length(path);
-        return n ? path + n + 1 : path;
-}
-
-/* Whether row I of TABLE is the first of its group, or has none. */
-static bool opens_group(const struct conf_setting_info *table, size_t i)
-{
-        size_t n = group_length(table[i].path);
-        return i == 0 || n == 0 || strncmp(table[i - 1].path, table[i].path, n + 1) != 0;
-}
-
 /* ---- JSON Schema ---- */
 
 static void print_schema(json_t *schema)
@@ -167,17 +147,18 @@ static void add_wrapped_comment(struct strbuf *b, const char *indent, const char
 static void add_key(struct strbuf *b, size_t i)
 {
         const struct conf_setting_info *info = &conf_settings[i];
-        size_t group = group_length(info->path);
+        size_t group = conf_group_length(info->path);
         const char *indent = group ? "#      " : "#    ";
         const char *value = info->fallback ? info->fallback : example((enum conf_setting)i);
-        if (group && opens_group(conf_settings, i))
+        if (group && conf_group_opens(conf_settings, i))
                 strbuf_addf(b, "#    %.*s:\n", (int)group, info->path);
         add_wrapped_comment(b, indent, info->help);
         /* Several kinds of check at once are an error; the example has to be right. */
         bool excluded = i == SETTING_monitoring_tcp || i == SETTING_monitoring_checks;
         if (!value)
                 abort(); /* a new row needs an example */
-        strbuf_addf(b, "%s%s%s: %s\n", indent, excluded ? "#" : "", leaf(info->path), value);
+        strbuf_addf(b, "%s%s%s: %s\n", indent, excluded ? "#" : "", conf_group_leaf(info->path),
+                    value);
 }
 
 /* What to show for a setting of the account without a default. */
@@ -196,16 +177,16 @@ static const char *account_example(enum conf_account_setting s)
 static void add_account_key(struct strbuf *b, size_t i)
 {
         const struct conf_setting_info *table = conf_account_settings, *info = &table[i];
-        size_t group = group_length(info->path);
+        size_t group = conf_group_length(info->path);
         const char *value =
             info->fallback ? info->fallback : account_example((enum conf_account_setting)i);
-        bool last = i + 1 == ACCOUNT_COUNT || opens_group(table, i + 1);
-        if (group && opens_group(table, i))
+        bool last = i + 1 == ACCOUNT_COUNT || conf_group_opens(table, i + 1);
+        if (group && conf_group_opens(table, i))
                 strbuf_addf(b, "#%.*s:\n", (int)group, info->path);
         add_wrapped_comment(b, group ? "#  " : "", info->help);
         if (!value)
                 abort(); /* a new row needs an example */
-        strbuf_addf(b, "#%s%s: %s\n%s", group ? "  " : "", leaf(info->path), value,
+        strbuf_addf(b, "#%s%s: %s\n%s", group ? "  " : "", conf_group_leaf(info->path), value,
                     last ? "\n" : "");
 }
 

@@ -1,6 +1,8 @@
 /* completion_scripts.c: packaging/completions/ as text. Generated (make gen); do not edit. */
 #include "ctl/completion_scripts.h"
 
+/* clang-format off */
+
 const char completion_bash[] =
     "# Completion of svcctl's command lines for bash, with or without bash-completion. What may stand where is what svcctl\n"
     "# itself says: `svcctl completion words`.\n"

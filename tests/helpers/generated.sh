@@ -49,6 +49,7 @@ completions()
 {
 	echo '/* completion_scripts.c: packaging/completions/ as text. Generated (make gen); do not edit. */'
 	echo '#include "ctl/completion_scripts.h"'
+	printf '\n/* clang-format off */\n'
 	for pair in bash=svcctl.bash zsh=_svcctl fish=svcctl.fish; do
 		printf '\nconst char completion_%s[] =\n' "${pair%%=*}"
 		sed 's/[\\"]/\\&/g; s/	/\\t/g; s/.*/    "&\\n"/; $s/$/;/' "packaging/completions/${pair#*=}"
