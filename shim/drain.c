@@ -34,10 +34,15 @@ static int make_pipe(struct stream *st, int size)
         if (pipe2(fd, O_CLOEXEC) < 0)
                 return -errno;
         struct stat about;
+        if (fcntl(fd[0], F_SETFL, O_NONBLOCK) < 0) { /* whoever reads would wait there for ever */
+                int error = errno;
+                close(fd[0]);
+                close(fd[1]);
+                return -error;
+        }
         st->r = fd[0];
         st->w = fd[1];
         st->inode = fstat(fd[0], &about) == 0 ? about.st_ino : 0;
-        fcntl(st->r, F_SETFL, O_NONBLOCK);
         int cap = fcntl(st->r, F_SETPIPE_SZ, size);
         if (cap < 0)
                 cap = fcntl(st->r, F_GETPIPE_SZ);
