@@ -396,6 +396,12 @@ class Package(unittest.TestCase):
         after = self.pids("olga")
         self.assertEqual(set(before), set(after))
         self.assertFalse({p for p, _ in before.values()} & {p for p, _ in after.values()})
+        # By itself supervise-daemon gives up after ten.
+        for _ in range(11):
+            main = self.info("olga")["pid"]
+            self.m.run("kill", "-KILL", str(main))
+            until(lambda: self.info("olga")["pid"] not in (None, main), "a new svcd")
+        self.assertEqual(self.pids("olga"), after)
         self.m.run(*rc, "stop")
 
     def test_9_remove(self):
