@@ -17,7 +17,7 @@ from svcdtest import BIN, SLOW, SvcdTest, command_line, descendants, parent, sta
 from witness import Events, Excuses, Log, Output, Witness, check_exits, check_numbers
 
 SUBJECT = os.path.join(BIN, "tests/helpers/subject")
-LIMIT_S = 30
+LIMIT_S = 60
 SERVICES = {"a": "lines=50 hup=catch", "b": "lines=20 burst=50", "c": "ready=20 children=1"}
 MORE = {"c": "ready: notify, requires: [a], "}
 
@@ -152,7 +152,7 @@ class Life(SvcdTest):
             if value:
                 return value
             if time.monotonic() > end:
-                raise Wrong(f"after {limit * SLOW} s not yet: {what}")
+                raise Wrong(f"after {limit * SLOW} s not yet: {what() if callable(what) else what}")
             time.sleep(0.01)
 
     def ctl(self, *argv):
