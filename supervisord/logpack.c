@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,7 +33,42 @@ static void step_back(void)
         syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, IOPRIO_IDLE);
 }
 
-static int run(const char *program)
+bool logpack_moves(struct logpack_progress *seen)
+{
+        struct logpack_progress now = {lseek(STDIN_FILENO, 0, SEEK_CUR),
+                                       lseek(STDOUT_FILENO, 0, SEEK_CUR)};
+        bool moves = now.in != seen->in || now.out != seen->out;
+        *seen = now;
+        return moves;
+}
+
+/* Where svcd has started this, the group is its own, and who reads what is said has it by then. */
+static void end_all(pid_t pid)
+{
+        kill(getpgrp() == getpid() ? 0 : pid, SIGKILL);
+}
+
+/* Until it ends, or does nothing any more and is killed. It is not reaped. */
+static void watch(pid_t pid, int stall_ms)
+{
+        struct logpack_progress seen = {-1, -1};
+        _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        logpack_moves(&seen);
+        while (fd >= 0) {
+                int n = poll(&p, 1, stall_ms);
+                if (n > 0 || (n < 0 && errno != EINTR))
+                        return;
+                if (n == 0 && !logpack_moves(&seen)) {
+                        fprintf(stderr, "no progress for %d s: killed\n", stall_ms / 1000);
+                        fflush(stderr);
+                        end_all(pid);
+                        return;
+                }
+        }
+}
+
+static int run(const char *program, int stall_ms)
 {
         char name[] = "zstd", quiet[] = "-q", out[] = "-c";
         char *zstd[] = {name, quiet, out, NULL}, *gzip[] = {name, out, NULL};
@@ -47,6 +83,7 @@ static int run(const char *program)
         }
         if (pid < 0)
                 return -errno;
+        watch(pid, stall_ms);
         while (waitpid(pid, &wstatus, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
@@ -59,13 +96,13 @@ static bool same(const struct stat *a, const struct stat *b)
                a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-int logpack_main(const char *program)
+int logpack_main(const char *program, int stall_ms)
 {
         struct stat before, after, made;
         if (fstat(STDIN_FILENO, &before) < 0)
                 return 1;
         step_back();
-        int r = run(program);
+        int r = run(program, stall_ms);
         if (r == 0 && (fstat(STDIN_FILENO, &after) < 0 || !same(&before, &after)))
                 r = -EBUSY; /* somebody writes to it */
         struct timespec times[2] = {before.st_atim, before.st_mtim};

@@ -35,7 +35,17 @@ bool logpack_reaped(struct logpack *p, pid_t pid, int wstatus, int *ret_error, c
 /* Kills it, waits for its end and removes what it made. */
 void logpack_cancel(struct logpack *p);
 
-/* `svcd --pack PROGRAM`: from descriptor 0 to 1. Returns the exit status. */
-int logpack_main(const char *program);
+/* `svcd --pack PROGRAM`: from descriptor 0 to 1. Returns the exit status. A program that neither reads nor writes
+ * for STALL_MS, or a little longer, says so and is killed with all of its process group: however slow it is, and
+ * however much there is to do, it may go on as long as it goes on. */
+#define LOGPACK_STALL_MS 600000
+int logpack_main(const char *program, int stall_ms);
+
+/* How far reading and writing have come: the offsets of descriptors 0 and 1, which the program shares. */
+struct logpack_progress {
+        off_t in, out;
+};
+/* Whether it is further than SEEN says, which it is made to. */
+bool logpack_moves(struct logpack_progress *seen);
 
 #endif

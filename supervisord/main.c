@@ -88,7 +88,7 @@ int main(int argc, char **argv)
                         prove = (int)strtol(optarg, NULL, 10);
                         break;
                 case 'z':
-                        return logpack_main(optarg);
+                        return logpack_main(optarg, LOGPACK_STALL_MS);
                 case 'V':
                         puts("svcd " SVCD_VERSION);
                         return 0;
