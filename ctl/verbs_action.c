@@ -10,7 +10,8 @@
 static int act(struct ctl *ctl, json_t *parameters, bool wait)
 {
         struct await a;
-        int status = await_init(&a, ctl, AWAIT_ACTIONS, json_incref(json_object_get(parameters, "names")));
+        int status =
+            await_init(&a, ctl, AWAIT_ACTIONS, json_incref(json_object_get(parameters, "names")));
         if (status) {
                 json_decref(parameters);
         } else {

@@ -242,8 +242,8 @@ static int await_changes(struct await *a, const json_t *first)
         return await_all(a, ctl_wait_until(a->ctl));
 }
 
-/* The answer with all results becomes part of DOCUMENT. */
-static int reload(struct ctl *ctl, bool wait, json_t *document)
+/* The answer with all results becomes part of DOCUMENT. ALL: what is wrong in the files counts, whoever wrote it. */
+static int reload(struct ctl *ctl, bool wait, bool all, json_t *document)
 {
         struct await a;
         struct diag diag = {0};
@@ -260,7 +260,7 @@ static int reload(struct ctl *ctl, bool wait, json_t *document)
                 json_object_update(document, first.parameters);
                 json_object_set(document, "results", a.results);
         }
-        if (status == STATUS_DONE && diag.errors)
+        if (status == STATUS_DONE && diag.errors && all)
                 status = STATUS_REFUSED;
         diag_done(&diag);
         await_done(&a);
@@ -269,7 +269,8 @@ static int reload(struct ctl *ctl, bool wait, json_t *document)
 
 int reload_now(struct ctl *ctl, json_t *document)
 {
-        int status = reload(ctl, true, document);
+        int status =
+            reload(ctl, true, false, document); /* no error of the change itself is saved */
         if (json_object_get(document, "changes")) {
                 json_object_set_new(document, "applied", json_true());
                 ctl_json(ctl, json_incref(document));
@@ -281,7 +282,7 @@ int reload_now(struct ctl *ctl, json_t *document)
 int verb_reload(struct ctl *ctl)
 {
         json_t *document = json_object();
-        int status = reload(ctl, !options_get(&ctl->options, "no-wait"), document);
+        int status = reload(ctl, !options_get(&ctl->options, "no-wait"), true, document);
         if (json_object_get(document, "changes"))
                 ctl_json(ctl, json_incref(document));
         json_decref(document);

@@ -125,6 +125,8 @@ int verb_set(struct ctl *ctl)
         struct defs d = {.lock = -1};
         if (ctl->names_n < 2)
                 return ctl_usage(ctl, "set: which key?");
+        if (strpbrk(ctl->names[0], "*?["))
+                return ctl_usage(ctl, "set: takes the name of one service, no pattern");
         if (unset && ctl->names_n > 2)
                 return ctl_usage(ctl, "set: either a value or --unset");
         if (!unset && ctl->names_n < 3)

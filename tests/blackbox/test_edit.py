@@ -227,6 +227,19 @@ class Scripts(Edit):
         self.assertRegex(r["errors"][0], r"services\.yaml:\d+:\d+: services\.c\.port: 1 is out of range")
         self.assertIn("nothing is saved", r["error"]["message"])
 
+    def test_an_old_error_of_others_is_no_failure(self):
+        """The exit status is of what was asked, with svcd up as without."""
+        broken = FILE + "  c: {command: x, prot: 1}\n"
+        self.config(broken)
+        self.svcctl("set", "a", "annotation", "1")
+        self.start()
+        self.running("b")
+        r = self.svcctl("set", "a", "annotation", "2")
+        self.assertIn("services.c.prot: unknown key", r.err)
+        self.assertTrue(json.loads(self.svcctl("--json", "add", "d", "--", "sleep", "1000").out)["applied"])
+        self.running("d")
+        self.svcctl("reload", status=1)
+
     def test_changes_of_others_are_not_applied(self):
         self.up()
         self.running("b")
