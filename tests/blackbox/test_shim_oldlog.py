@@ -6,13 +6,12 @@ import gzip
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
 import logfiles  # noqa: E402
+import straced  # noqa: E402
 from shimproto import (OLD_DROP, OLD_PACK, OLD_ROTATE, OLD_ROTATED, OLD_SEEN, PYTHON, ShimTest,  # noqa: E402
                        alive)
 
@@ -184,18 +183,11 @@ class Killed(Files):
     """kill -9 at each rename and unlink."""
 
     def killed_at(self, shim, call, when, act):
-        tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
-                                   "-e", f"inject={call}:signal=SIGKILL:when={when}", "-p", str(shim.pid)],
-                                  stderr=subprocess.DEVNULL)
-        self.until(lambda: self.traced(shim.pid) or tracer.poll() is not None, "strace")
+        tracer = straced.attached(self, shim.pid, "-e", f"trace={call}", "-e",
+                                  f"inject={call}:signal=SIGKILL:when={when}")
         act()
         self.until(lambda: not alive(shim.pid), "the shim's death")
         tracer.wait()
-
-    @staticmethod
-    def traced(pid):
-        with open(f"/proc/{pid}/status", encoding="ascii") as f:
-            return "TracerPid:\t0" not in f.read()
 
     def test_in_the_middle_of_a_rotation(self):
         for when in range(1, 9):  # three kinds, but of the log itself one; the new file's at last

@@ -10,6 +10,7 @@ import subprocess
 import time
 import unittest
 
+import straced
 from svcdtest import BIN, SLOW, alive, children, command_line
 from upgradetest import NEWER, UpgradeTest
 
@@ -264,12 +265,7 @@ class Surroundings(UpgradeTest):
         self.to_be_traced()
         self.start()
         pid = self.running("a")["pid"]
-        strace = subprocess.Popen(["strace", "-q", "-o", "/dev/null", "-e", "trace=wait4", "-e",
-                                   "inject=wait4:signal=TERM:when=1", "-p", str(self.svcd.pid)],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(strace.wait)
-        self.addCleanup(strace.kill)
-        self.until(lambda: "TracerPid:\t0\n" not in self.read(f"/proc/{self.svcd.pid}/status"), what="strace")
+        straced.attached(self, self.svcd.pid, "-e", "trace=wait4", "-e", "inject=wait4:signal=TERM:when=1")
         with self.varlink() as v:
             v.send(b'{"method":"org.svcd.Supervisor.Upgrade"}\0')
             self.assertEqual(self.svcd.wait(20 * SLOW), 0)
