@@ -15,6 +15,7 @@ import argparse
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -111,6 +112,8 @@ def main():
     parser.add_argument("--scale", type=float, default=1, help="of the amounts of work")
     parser.add_argument("--write", action="store_true", help="into RESULTS.md")
     options = parser.parse_args()
+    for signo in signal.SIGINT, signal.SIGTERM:  # however it is ended, what it has started ends too
+        signal.signal(signo, lambda *_: sys.exit(1))
     os.environ["SVCD_BIN"] = os.path.abspath(options.build)
     sys.modules["bench"] = sys.modules["__main__"]
     for name in sorted(os.listdir(HERE)):

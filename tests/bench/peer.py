@@ -43,6 +43,7 @@ def reap(root):
 class Peer:
     name = ""
     most = None  # services, if it has a limit of its own
+    limit = "1,000 services are compiled in"
     needs = ()   # programs
     bare = False  # no supervisor at all
     looks = {}    # what else it is asked, {words: command}
@@ -52,7 +53,7 @@ class Peer:
         for program in self.needs:
             b.program(program)
         if self.most and n > self.most:
-            raise Missing(f"{self.most:,} services are compiled in")
+            raise Missing(self.limit)
         self.slots = os.path.join(self.folder, slots)
         with open(self.slots, "wb") as f:
             f.truncate(16 * n)
@@ -105,9 +106,13 @@ class Peer:
         end = time.monotonic() + LIMIT
         while not condition():
             if time.monotonic() > end:
-                raise TimeoutError(f"no {what} within {LIMIT} s")
+                raise TimeoutError(f"{what} took more than {LIMIT} s")
             reap(self.root)
             time.sleep(0.001)
+
+    def has_failed(self):
+        """Before it has started everything. (pm2's first process is a client.)"""
+        return bool(self.root.poll())
 
     def own(self):
         """The pids of the supervisor, whatever it consists of."""
@@ -259,7 +264,9 @@ def measure(peer, idle_s=0):
     try:
         begun = time.monotonic_ns()
         peer.launch()
-        peer.until(lambda: all(peer.slot(i)[0] for i in range(peer.n)), "the first run of all")
+        peer.until(lambda: all(peer.slot(i)[0] for i in range(peer.n)) or peer.has_failed(), "the first run of all")
+        if peer.has_failed():
+            raise OSError(f"{peer.name} ended with status {peer.root.returncode}")
         found["start, ms"] = (max(peer.slot(i)[0] for i in range(peer.n)) - begun) / 1e6
         time.sleep(1 if peer.bare else 3 + peer.n / 1000)
         found["PSS, KiB"], found["private dirty, KiB"] = memory(peer.own())

@@ -7,7 +7,8 @@ import peer
 
 
 class Monit(peer.Peer):
-    name, needs = "monit", ("monit",)
+    name, most, needs = "monit", 100, ("monit",)
+    limit = "its rounds take minutes with more"
 
     def define(self):
         os.mkdir(f"{self.folder}/logs")

@@ -8,7 +8,7 @@ from bench import Missing, TOP
 
 
 class Pm2(peer.Peer):
-    name, most = "pm2", 1000
+    name, most, limit = "pm2", 1000, "not measured with more than 1,000"
 
     def define(self):
         self.pm2 = os.path.join(TOP, "build-peers/node_modules/.bin/pm2")
