@@ -1,6 +1,8 @@
 /* commit.c: checked, saved, applied (see commit.h). What is changed is the verbs' business. */
 #include "ctl/commit.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +94,40 @@ bool commit_can_ask(const struct ctl *ctl)
         return !ctl->json && isatty(STDIN_FILENO) && ctl->term.tty;
 }
 
+static volatile sig_atomic_t told_to_end;
+
+static void notice(int signo UNUSED)
+{
+        told_to_end = 1;
+}
+
+/* Asks, and takes the line that is typed. False: no more comes, or a signal did, which would end svcctl with nothing
+ * said; a terminal hands over a line at a time, so that nothing of it waits in stdin. */
+static bool read_answer(struct ctl *ctl, const char *question, char *answer, int size)
+{
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+        struct sigaction before[ARRAY_SIZE(signals)];
+        const struct sigaction handler = {.sa_handler = notice};
+        struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+        sigset_t mine, old;
+        sigemptyset(&mine);
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+                sigaddset(&mine, signals[i]);
+        sigprocmask(SIG_BLOCK, &mine, &old);
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+                sigaction(signals[i], &handler, &before[i]);
+        told_to_end = 0;
+        ctl_write(ctl, question, strlen(question));
+        ctl_flush(ctl);
+        while (ppoll(&p, 1, NULL, &old) < 0 && !told_to_end)
+                ;
+        bool ok = !told_to_end && fgets(answer, size, stdin);
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+                sigaction(signals[i], &before[i], NULL);
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        return ok;
+}
+
 bool commit_ask(struct ctl *ctl, bool default_yes, const char *fmt, ...)
 {
         char answer[64];
@@ -102,9 +138,7 @@ bool commit_ask(struct ctl *ctl, bool default_yes, const char *fmt, ...)
         for (;;) {
                 _cleanup_free_ char *text =
                     xasprintf("%s %s ", question, default_yes ? "[Y/n]" : "[y/N]");
-                ctl_write(ctl, text, strlen(text));
-                ctl_flush(ctl);
-                if (!fgets(answer, sizeof(answer), stdin)) {
+                if (!read_answer(ctl, text, answer, sizeof(answer))) {
                         ctl_write(ctl, "\n", 1);
                         return false;
                 }

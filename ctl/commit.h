@@ -18,7 +18,7 @@ enum commit_svcd { COMMIT_DOWN, COMMIT_CURRENT, COMMIT_BEHIND };
 enum commit_svcd commit_look(struct ctl *ctl);
 int commit_apply(struct ctl *ctl, enum commit_svcd svcd, json_t *document);
 
-/* Whether there is somebody to ask; a question, answered by yes or no (nothing: DEFAULT_YES). */
+/* Whether there is somebody to ask; a question, answered by yes or no (nothing: DEFAULT_YES; Ctrl-C: no). */
 bool commit_can_ask(const struct ctl *ctl);
 bool commit_ask(struct ctl *ctl, bool default_yes, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

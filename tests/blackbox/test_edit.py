@@ -444,6 +444,22 @@ class Editor(Edit):
         kept = text.split("the text is in ")[1].strip()
         self.assertIn("prot: 1", self.read(kept))
 
+    def test_ctrl_c_at_a_question_is_no(self):
+        """And what was typed is not lost sight of."""
+        self.config(FILE)
+        t = self.terminal("edit", editor=self.editor("T = T.replace('requires: [a]', 'prot: 1')"))
+        t.read_until(b"Edit it again? [Y/n] ")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertEqual((status, self.text()), (1, FILE), text)
+        self.assertIn("prot: 1", self.read(text.split("the text is in ")[1].strip()))
+        t = self.terminal("remove", "b", editor="false")
+        t.read_until(b"[y/N] ")
+        t.type("\x03")
+        status, text = t.finish()
+        self.assertEqual((status, self.text()), (1, FILE), text)
+        self.assertIn("nothing has been changed", text)
+
     def test_nothing_changed_and_an_editor_that_fails(self):
         self.config(FILE)
         status, text = self.terminal("edit", editor="true").finish()
