@@ -297,6 +297,7 @@ class Package(unittest.TestCase):
         """Under a supervisor that knows svcd as one of its services: told to start, to read the definitions again and to
         end, and killed; and what doctor makes of it, before and after it is to start svcd at boot."""
         self.m.run("useradd", "-m", "-s", "/bin/sh", user)
+        self.m.run("usermod", "-aG", "games,users", user)
         self.m.put(f"/home/{user}/admin/config/services.yaml", CONFIG, user=user)
         self.m.run("mkdir", "-p", os.path.dirname(folder))
         self.m.run("cp", "-R", f"/usr/share/doc/svcd/examples/{kind}/svcd", folder)
@@ -304,6 +305,8 @@ class Package(unittest.TestCase):
         self.m.run(*start)
         before = self.pids(user)
         self.m.run("test", "-S", f"/run/svcd/{user}/control.sock")
+        groups = self.inside(f"sed -n 's/^Groups://p' /proc/{before['tree'][0]}/status").split()
+        self.assertEqual(set(groups), set(self.m.run("id", "-G", user).split()))
         self.m.run(*enable)
         found = self.doctor(user)
         self.assertEqual((found["boot"][0], found["started"][0]), ("boot-ok", "started-ok"), found)
