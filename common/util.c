@@ -343,7 +343,23 @@ int file_write_atomic(const char *path, const void *data, size_t n_bytes, unsign
                 r = -errno;
         if (r < 0)
                 unlink(tmp);
+        else if (sync)
+                folder_sync(path);
         return r;
+}
+
+char *path_folder(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+}
+
+void folder_sync(const char *path)
+{
+        _cleanup_free_ char *folder = path_folder(path);
+        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0)
+                fsync(fd);
 }
 
 int dir_make(const char *path, unsigned mode)

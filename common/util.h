@@ -125,10 +125,17 @@ int file_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_n);
  * that was all of it; or -errno. */
 ssize_t file_read_end(const char *path, size_t max_bytes, struct strbuf *b);
 
-/* Writes PATH.tmp, optionally fsyncs it, and renames it over PATH, so that PATH always holds the
- * old or the new content, whole. Mode applies to a new file. Returns 0 or -errno; PATH is untouched
- * on error. */
+/* Writes PATH.tmp and renames it over PATH, so that PATH always holds the old or the new content, whole. SYNC: the
+ * content is on the disk before it has the name, and the name (folder_sync) before this returns. Mode applies to a
+ * new file. Returns 0 or -errno; PATH is untouched on error. */
 int file_write_atomic(const char *path, const void *data, size_t n_bytes, unsigned mode, bool sync);
+
+/* The folder that PATH is in: "." where it names none. Caller frees. */
+char *path_folder(const char *path);
+
+/* After a rename to PATH: the name outlives a power failure only when the folder is on the disk too, fsync(2). Not every
+ * file system can do that for a folder; the file is there in any case. */
+void folder_sync(const char *path);
 
 /* mkdir -p with MODE for what is created. */
 int dir_make(const char *path, unsigned mode);

@@ -69,12 +69,6 @@ char *deffile_advice(int error, const char *path, const char *mode)
         return xasprintf(" (it belongs to the user with number %lu)", (unsigned long)st.st_uid);
 }
 
-static char *folder_of(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-        return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
-}
-
 #define ACL "system.posix_acl_access"
 
 static int copy_attribute(const char *from, const char *name, int fd)
@@ -113,7 +107,7 @@ static int copy_attributes(const char *from, int fd)
 static int take_after(const struct deffile *f, int fd)
 {
         struct stat st, own;
-        _cleanup_free_ char *folder = folder_of(f->target);
+        _cleanup_free_ char *folder = path_folder(f->target);
         if (stat(f->exists ? f->target : folder, &st) < 0 || fstat(fd, &own) < 0)
                 return -errno;
         if ((st.st_uid != own.st_uid || st.st_gid != own.st_gid) && (f->exists || geteuid() == 0) &&
@@ -146,7 +140,7 @@ int deffile_prepare(struct deffile *f, char **ret_error)
         f->target = f->exists ? realpath(f->path, NULL) : xstrdup(f->path);
         if (!f->target)
                 return fail(ret_error, -errno, "it is gone", f->path);
-        _cleanup_free_ char *folder = folder_of(f->target);
+        _cleanup_free_ char *folder = path_folder(f->target);
         const char *name = f->target + strlen(folder) + (folder[1] != '\0');
         f->tmp = xasprintf("%s/.%s.XXXXXX", folder, name);
         _cleanup_close_ int fd = mkostemp(f->tmp, O_CLOEXEC);
@@ -195,10 +189,7 @@ int deffile_replace(struct deffile *f, char **ret_error)
         if (rename(f->tmp, f->target) < 0)
                 return fail(ret_error, -errno, f->target, f->path);
         free(TAKE_PTR(f->tmp));
-        _cleanup_free_ char *folder = folder_of(f->target);
-        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0)
-                fsync(fd); /* not every file system can; the file itself is there */
+        folder_sync(f->target);
         return 0;
 }
 
