@@ -296,8 +296,8 @@ int paths_connect(const struct paths *p)
         _cleanup_close_ int fd = connect_to(p->run, 0);
         if (fd < 0)
                 return fd == -EAGAIN ? -ETIMEDOUT : fd;
-        if (!str_eq(p->run, p->usual) && !runfile_is_listener(fd, p->uid))
-                return -EPERM;
+        if (!runfile_is_listener(fd, p->uid))
+                return PATHS_NOT_OF_ACCOUNT;
         return TAKE_FD(fd);
 }
 

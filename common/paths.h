@@ -4,6 +4,7 @@
 #ifndef SVCD_COMMON_PATHS_H
 #define SVCD_COMMON_PATHS_H
 
+#include <errno.h>
 #include <stdbool.h>
 
 /* What the host's provider rules, see policy.h. */
@@ -46,8 +47,9 @@ void paths_set_policy(struct paths *p, const char *file);
 char *paths_log(const struct paths *p, const char *service);
 
 /* A socket connected to RUN/control.sock, or -errno. Any length of path works: the folder is opened
- * and the socket reached through /proc/self/fd, since a socket address holds 108 bytes. In a RUN that is not the
- * rule's nobody but the account and root is believed: -EPERM. */
+ * and the socket reached through /proc/self/fd, since a socket address holds 108 bytes. PATHS_NOT_OF_ACCOUNT:
+ * it is another user's svcd, or whatever, to which a link or a careless RUN has led. */
+#define PATHS_NOT_OF_ACCOUNT (-EREMOTE)
 int paths_connect(const struct paths *p);
 
 /* The same for a folder RUN, non-blocking: -EAGAIN where it would wait. */

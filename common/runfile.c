@@ -40,12 +40,11 @@ bool runfile_is_listener(int fd, unsigned uid)
 {
         struct ucred peer;
         socklen_t n = sizeof(peer);
-        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
-               (peer.uid == uid || peer.uid == 0);
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == uid;
 }
 
 /* The one line of it, which must be an absolute path. */
-static char *read_line(const char *root, uid_t uid)
+char *runfile_line(const char *root, unsigned uid)
 {
         struct stat st;
         size_t n;
@@ -62,14 +61,14 @@ static char *read_line(const char *root, uid_t uid)
 
 char *runfile_read(const char *root, unsigned uid)
 {
-        _cleanup_free_ char *run = read_line(root, uid);
+        _cleanup_free_ char *run = runfile_line(root, uid);
         return run && runfile_is_own(run, uid) ? TAKE_PTR(run) : NULL;
 }
 
 int runfile_write(const struct paths *p)
 {
         _cleanup_free_ char *path = path_join(p->root, FILE_NAME),
-                            *line = read_line(p->root, p->uid);
+                            *line = runfile_line(p->root, p->uid);
         if (strchr(p->run, '\n'))
                 return -EINVAL; /* it would name another one */
         if (line && str_eq(line, p->run))
@@ -78,11 +77,11 @@ int runfile_write(const struct paths *p)
         return file_write_atomic(path, text, strlen(text), 0600, false);
 }
 
-/* Whether somebody accepts, or is just too busy to. */
-static bool has_listener(const char *run, const uid_t *uid)
+/* Whether somebody of the account's accepts, or somebody is just too busy to. */
+static bool has_listener(const char *run, uid_t uid)
 {
         _cleanup_close_ int fd = paths_connect_now(run);
-        return fd == -EAGAIN || (fd >= 0 && (!uid || runfile_is_listener(fd, *uid)));
+        return fd == -EAGAIN || (fd >= 0 && runfile_is_listener(fd, uid));
 }
 
 static bool has_shims(const char *run)
@@ -99,8 +98,8 @@ static bool has_shims(const char *run)
 
 void runfile_follow(struct paths *p)
 {
-        if (!p->named || has_listener(p->usual, NULL))
+        if (!p->named || has_listener(p->usual, p->uid))
                 return;
-        if (has_listener(p->named, &p->uid) || (!has_shims(p->usual) && has_shims(p->named)))
+        if (has_listener(p->named, p->uid) || (!has_shims(p->usual) && has_shims(p->named)))
                 paths_use_run(p, p->named);
 }

@@ -4,7 +4,7 @@
  * svcd is.
  *
  * Nobody else may lead either of them astray: the file is the account's, a plain one, nobody else's to write;
- * so is the folder that it names; and in it the listener must be the account's, or root's.
+ * so is the folder that it names; and the listener in it must be the account's, as everywhere.
  */
 #ifndef SVCD_COMMON_RUNFILE_H
 #define SVCD_COMMON_RUNFILE_H
@@ -12,6 +12,9 @@
 #include <stdbool.h>
 
 struct paths;
+
+/* What the file of ROOT, which is UID's, names, whether that is there or not; or NULL. Caller frees. */
+char *runfile_line(const char *root, unsigned uid);
 
 /* What the file of ROOT names, if that is there and UID's; else NULL. Caller frees. */
 char *runfile_read(const char *root, unsigned uid);
@@ -25,7 +28,7 @@ bool runfile_is_own(const char *run, unsigned uid);
 /* Whether A and B are one folder. */
 bool runfile_is_same(const char *a, const char *b);
 
-/* Whether who listens at the other end of FD is UID or root. */
+/* Whether who listens at the other end of FD is UID. */
 bool runfile_is_listener(int fd, unsigned uid);
 
 /* For who looks from outside: P->run becomes the one that is named, if svcd, or with no svcd anywhere a shim, is

@@ -77,6 +77,13 @@ int client_open(struct client *c, struct ctl *ctl)
                                 "%s belongs to %s; svcctl has to run as that user (or as root)",
                                 path, who);
         }
+        if (r == PATHS_NOT_OF_ACCOUNT) {
+                _cleanup_free_ char *safe = ctl_safe(ctl, path);
+                return ctl_fail(ctl, STATUS_NO_DAEMON, "unreachable",
+                                "what listens at %s is not the svcd of this account (user %u): "
+                                "nothing is asked of it; look where the links on the way lead",
+                                safe, ctl->paths.uid);
+        }
         if (r == -ETIMEDOUT)
                 return ctl_fail(ctl, STATUS_TIMED_OUT, "timed-out",
                                 "svcd accepts no connection at %s: it is stopped or busy; `svcctl "

@@ -27,6 +27,8 @@ static void add(struct complete *ret, const char *prefix, const char *name, cons
 static bool ask(const struct paths *paths, const char *prefix, struct complete *ret)
 {
         _cleanup_client_ struct client c = {.fd = paths_connect_now(paths->run)};
+        if (c.fd >= 0 && !runfile_is_listener(c.fd, paths->uid))
+                return false;
         _cleanup_free_ char *text = NULL;
         struct status_rows rows = {0};
         if (c.fd < 0)

@@ -2,6 +2,7 @@
 #include "supervisord/places.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,7 +10,7 @@
 #include "common/runfile.h"
 #include "supervisord/daemon.h"
 
-enum { SOCKET = 1, SHIMS = 2, ROOT_LOCK = 4, RUN_LOCK = 8 };
+enum { SOCKET = 1, SHIMS = 2, ROOT_LOCK = 4, RUN_LOCK = 8, NAME = 16 };
 
 /* 0 it is there, 1 it is not, -errno nobody knows. */
 static int is_missing(const char *path)
@@ -32,12 +33,18 @@ static int is_lock_missing(const char *folder, int fd)
         return is.st_dev != held.st_dev || is.st_ino != held.st_ino;
 }
 
+static int is_name_missing(const struct daemon *d)
+{
+        _cleanup_free_ char *line = runfile_line(d->paths.root, geteuid());
+        return (!line || !str_eq(line, d->paths.run)) && !strchr(d->paths.run, '\n');
+}
+
 /* The set of what is missing, or -errno. */
 static int find_missing(const struct daemon *d)
 {
         int each[] = {is_missing(d->paths.socket), is_missing(d->paths.shims),
                       is_lock_missing(d->paths.state, d->lock.root_fd),
-                      is_lock_missing(d->paths.run, d->lock.run_fd)};
+                      is_lock_missing(d->paths.run, d->lock.run_fd), is_name_missing(d)};
         int set = 0, error = 0;
         for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
                 if (each[i] < 0)
@@ -57,7 +64,7 @@ static int put_back(struct daemon *d, int missing)
                 r = lock_renew_run(&d->lock, &d->paths);
         if (r == 0 && (missing & ROOT_LOCK))
                 r = lock_renew_root(&d->lock, &d->paths);
-        if (r == 0 && (missing & ROOT_LOCK))
+        if (r == 0 && (missing & NAME))
                 r = runfile_write(&d->paths);
         if (r == 0 && (missing & SOCKET))
                 r = server_listen(&d->server, d);
@@ -66,11 +73,13 @@ static int put_back(struct daemon *d, int missing)
 
 static void say(struct daemon *d, int missing, int r)
 {
-        const char *what = missing < 0          ? d->paths.run
-                           : missing & SOCKET   ? d->paths.socket
-                           : missing & SHIMS    ? d->paths.shims
-                           : missing & RUN_LOCK ? d->paths.run
-                                                : d->paths.state;
+        _cleanup_free_ char *name = path_join(d->paths.state, "run");
+        const char *what = missing < 0           ? d->paths.run
+                           : missing & SOCKET    ? d->paths.socket
+                           : missing & SHIMS     ? d->paths.shims
+                           : missing & RUN_LOCK  ? d->paths.run
+                           : missing & ROOT_LOCK ? d->paths.state
+                                                 : name;
         if (r == 0 && missing > 0)
                 selflog_add(&d->log, "%s was deleted: put back", what);
         else if (r == 0)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,7 +14,9 @@
 #include "common/runfile.h"
 #include "supervisord/daemon.h"
 #include "supervisord/handover.h"
+#include "supervisord/orphans.h"
 #include "supervisord/record.h"
+#include "supervisord/spec.h"
 
 void runplace_others(const struct daemon *d, struct strv *ret)
 {
@@ -62,9 +65,38 @@ static bool is_locked_file(const char *run, int fd)
                is.st_ino == held.st_ino;
 }
 
+/* Whether a process of a service that has a log here lives; the definitions have not been read yet. */
+static bool something_lives(const struct daemon *d)
+{
+        _cleanup_free_ uint64_t *tags = NULL;
+        ssize_t n = orphans_tags(&tags);
+        bool found = false;
+        DIR *dir = n > 0 ? opendir(d->paths.logs) : NULL;
+        for (struct dirent *e; dir && !found && (e = readdir(dir));) {
+                if (!str_ends(e->d_name, ".log"))
+                        continue;
+                _cleanup_free_ char *name = xstrndup(e->d_name, strlen(e->d_name) - 4);
+                found = orphans_has(tags, n, spec_tag(&d->paths, name));
+        }
+        if (dir)
+                closedir(dir);
+        return found;
+}
+
+/* The folder that was named last was deleted, and is made again: a shim may just be doing the same. */
+static void make_again(struct daemon *d)
+{
+        _cleanup_free_ char *run = runfile_line(d->paths.root, geteuid());
+        if (run && !str_eq(run, d->paths.usual) && something_lives(d) && dir_make(run, 0700) == 0 &&
+            runfile_is_own(run, geteuid()))
+                d->paths.named = TAKE_PTR(run);
+}
+
 void runplace_choose(struct daemon *d, const struct handover *h)
 {
         _cleanup_strv_ struct strv others = {0};
+        if (!h && !d->paths.named)
+                make_again(d);
         int run_fd = h ? handover_fd(h, "run_lock") : -1;
         struct left here = look(d->paths.run);
         if (h && is_locked_file(d->paths.run, run_fd))
@@ -73,9 +105,11 @@ void runplace_choose(struct daemon *d, const struct handover *h)
         for (size_t i = 0; i < others.n; i++) {
                 const char *run = others.v[i];
                 struct left left = look(run);
-                /* What was lost together with its shim is on record only where a svcd says that it was. */
+                /* What was lost together with its shim, and whose record was deleted, is only looked for where a
+                 * svcd says that it was. */
                 bool is_last = d->paths.named && str_eq(run, d->paths.named);
-                bool has_some = left.shims > 0 || (is_last && left.records > 0 && !here.shims);
+                bool has_some = left.shims > 0 || (is_last && !here.shims &&
+                                                   (left.records > 0 || something_lives(d)));
                 if (h ? is_locked_file(run, run_fd) : has_some && (is_last || !here.shims)) {
                         paths_use_run(&d->paths, run);
                         return;

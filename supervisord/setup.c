@@ -45,6 +45,18 @@ static bool is_orphan(int fd)
                kill(peer.pid, 0) < 0 && errno == ESRCH;
 }
 
+/* Whose it is can put another listener, other locks and other records there. */
+static int is_own(const char *run, char **ret_error)
+{
+        struct stat st;
+        if (stat(run, &st) < 0 || st.st_uid == geteuid())
+                return 0;
+        *ret_error = xasprintf("%s belongs to user %u: it cannot be RUN of user %u; let "
+                               "SVCD_RUNTIME_DIR name a folder of this user's, or unset it",
+                               run, (unsigned)st.st_uid, (unsigned)geteuid());
+        return -EPERM;
+}
+
 static bool answers(const char *run)
 {
         _cleanup_close_ int fd = paths_connect_now(run);
@@ -137,6 +149,8 @@ static int take_places(struct daemon *d, const struct handover *h, char **ret_er
         runplace_choose(d, h);
         const char *const run[] = {d->paths.run, d->paths.shims};
         r = make_folders(run, ARRAY_SIZE(run), ret_error);
+        if (r == 0)
+                r = is_own(d->paths.run, ret_error);
         if (r == 0 && root_fd < 0)
                 r = lock_take_run(&d->lock, &d->paths, ret_error);
         if (r == 0 && root_fd < 0)

@@ -116,7 +116,7 @@ class Moving(RunTest):
 
     def test_svcctl_finds_svcd_wherever_it_is(self):
         self.start_in(self.other)
-        self.running("a")
+        self.both()
         self.assertIn("a", self.svcctl("status").out)
         self.svcctl("restart", "--replace", "a")
         doctor = self.run_svcctl("--json", "doctor")
@@ -178,7 +178,7 @@ class Moving(RunTest):
         self.gone(*shims.values())
         shutil.rmtree(SYSTEM_RUN)
         self.start_in(None)
-        self.running("a")
+        self.both()
         self.assertEqual(self.info()["run"], self.own)
         self.assertIn("a", self.svcctl("status").out)
 
@@ -204,9 +204,27 @@ class Moving(RunTest):
         self.start_in(None, at=self.own)
         self.same(before)
 
+    def test_a_folder_that_was_deleted_with_its_svcd_away(self):
+        """The shims make their records in it again."""
+        self.start_in(self.other)
+        before = self.both()
+        self.kill_svcd()
+        shutil.rmtree(self.other)
+        self.start_in(None, at=self.other)
+        self.until(lambda: self.now() == before[0], what="both to be adopted")
+        self.same(before)
+
+    def test_the_name_alone_is_put_back(self):
+        self.start_in(self.other)
+        before = self.both()
+        name = os.path.join(self.root, "svcd/run")
+        os.unlink(name)
+        self.until(lambda: os.path.exists(name), what="the name to be back")
+        self.same(before)
+
     def test_the_name_is_put_back(self):
         self.start_in(self.other)
-        self.running("a")
+        self.both()
         os.rename(os.path.join(self.root, "svcd"), os.path.join(self.tmp, "svcd"))
         self.until(lambda: os.path.exists(os.path.join(self.root, "svcd/run")), what="the name to be back")
         self.svcctl("status")
@@ -218,7 +236,7 @@ class Astray(RunTest):
     def setUp(self):
         super().setUp()
         self.start_in(self.other)
-        self.running("a")
+        self.both()
         self.name = os.path.join(self.root, "svcd/run")
         self.svcctl("status")
 
@@ -227,9 +245,11 @@ class Astray(RunTest):
         self.assertIn("not running", r.err)
 
     def test_a_name_that_others_can_write(self):
+        self.svcd.send_signal(signal.SIGSTOP)  # it would put the name back
         os.chmod(self.name, 0o660)
         self.lost()
-        os.chmod(self.name, 0o600)
+        self.svcd.send_signal(signal.SIGCONT)
+        self.until(lambda: self.mode(self.name) == 0o600, what="the name to be back")
         self.svcctl("status")
 
     def test_a_folder_that_others_can_write(self):
@@ -238,7 +258,43 @@ class Astray(RunTest):
         os.chmod(self.other, 0o700)
         self.svcctl("status")
 
+    @unittest.skipIf(os.geteuid(), "needs two users")
+    def test_root_is_not_led_to_its_own_svcd(self):
+        """By links that the account has made, when root looks at it."""
+        account = os.path.join(self.tmp, "account/admin")
+        run = os.path.join(account, "run")
+        links = ((self.other, run), (self.other + "/control.sock", run + "/control.sock"))
+        for target, link in links:
+            shutil.rmtree(account, ignore_errors=True)
+            os.makedirs(os.path.dirname(link), 0o700)
+            os.symlink(target, link)
+            for folder in {account, os.path.dirname(link)}:
+                os.chown(folder, 65534, 65534)
+            r = self.svcctl("--root", account, "stop", "a", status=5)
+            self.assertIn("is not the svcd of this account (user 65534)", r.err)
+        os.unlink(run + "/control.sock")
+        os.makedirs(os.path.join(account, "r"), 0o700)
+        os.makedirs(os.path.join(account, "svcd"), 0o700)
+        os.symlink(self.other + "/control.sock", os.path.join(account, "r/control.sock"))
+        name = self.write(os.path.join(account, "svcd/run"), os.path.join(account, "r") + "\n")
+        for path in (name, os.path.join(account, "r")):
+            os.chown(path, 65534, 65534)
+        self.svcctl("--root", account, "stop", "a", status=5)
+        self.assertEqual(self.state("a"), "running")
+
+    @unittest.skipIf(os.geteuid(), "needs two users")
+    def test_a_folder_of_another_user_is_refused(self):
+        self.assertEqual(self.end_svcd(), 0)
+        theirs = os.path.join(self.tmp, "theirs")
+        os.mkdir(theirs, 0o777)
+        os.chown(theirs, 65534, 65534)
+        r = subprocess.run([os.path.join(BIN, "svcd")], env={**self.environment(), "SVCD_RUNTIME_DIR": theirs},
+                           capture_output=True, text=True, check=False, timeout=60 * SLOW)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("belongs to user 65534: it cannot be RUN of user 0", r.stderr)
+
     def test_what_is_no_name(self):
+        self.svcd.send_signal(signal.SIGSTOP)
         for text in ("", "run\n", "../x\n", "/" + "a" * 5000, "/tmp\0/x\n", self.other + "\nx\n"):
             os.unlink(self.name)
             self.write(self.name, text)
@@ -250,12 +306,15 @@ class Astray(RunTest):
         real = self.write("real", self.other + "\n")
         os.symlink(real, self.name)
         self.lost()
+        self.svcd.send_signal(signal.SIGCONT)
 
     @unittest.skipIf(os.geteuid(), "needs two users")
     def test_another_users_name_folder_and_listener(self):
+        self.svcd.send_signal(signal.SIGSTOP)
         os.chown(self.name, 65534, 65534)
         self.lost()
         os.chown(self.name, 0, 0)
+        self.svcd.send_signal(signal.SIGCONT)
         os.chown(self.other, 65534, 65534)
         self.lost()
         os.chown(self.other, 0, 0)
