@@ -36,11 +36,16 @@ bool runfile_is_same(const char *a, const char *b)
                                 x.st_ino == y.st_ino);
 }
 
-bool runfile_is_listener(int fd, unsigned uid)
+int64_t runfile_listener(int fd)
 {
         struct ucred peer;
         socklen_t n = sizeof(peer);
-        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == uid;
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ? -errno : (int64_t)peer.uid;
+}
+
+bool runfile_is_listener(int fd, unsigned uid)
+{
+        return runfile_listener(fd) == (int64_t)uid;
 }
 
 /* The one line of it, which must be an absolute path. */

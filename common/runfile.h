@@ -10,6 +10,7 @@
 #define SVCD_COMMON_RUNFILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct paths;
 
@@ -28,7 +29,9 @@ bool runfile_is_own(const char *run, unsigned uid);
 /* Whether A and B are one folder. */
 bool runfile_is_same(const char *a, const char *b);
 
-/* Whether who listens at the other end of FD is UID. */
+/* Who listens at the other end of FD; -errno: nobody knows. */
+int64_t runfile_listener(int fd);
+/* Whether that is UID. */
 bool runfile_is_listener(int fd, unsigned uid);
 
 /* For who looks from outside: P->run becomes the one that is named, if svcd, or with no svcd anywhere a shim, is

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/runfile.h"
 #include "common/varlink.h"
 #include "ctl/boot.h"
 #include "ctl/client.h"
@@ -65,6 +66,19 @@ static int not_running(struct ctl *ctl, const char *what)
                         "svcd is not running for %s: %s %s; %s", root, path, what, start);
 }
 
+static int not_of_account(struct ctl *ctl)
+{
+        _cleanup_close_ int fd = paths_connect_now(ctl->paths.run);
+        int64_t uid = fd < 0 ? fd : runfile_listener(fd);
+        _cleanup_free_ char *path = ctl_safe(ctl, ctl->paths.socket);
+        _cleanup_free_ char *whose =
+            uid < 0 ? xstrdup("another user's") : xasprintf("that of user %lld", (long long)uid);
+        return ctl_fail(ctl, STATUS_NO_DAEMON, "unreachable",
+                        "what listens at %s is not the svcd of this account (user %u) but %s: "
+                        "nothing is asked of it; look where the links on the way lead",
+                        path, ctl->paths.uid, whose);
+}
+
 int client_open(struct client *c, struct ctl *ctl)
 {
         int r = client_try(c, ctl);
@@ -77,13 +91,8 @@ int client_open(struct client *c, struct ctl *ctl)
                                 "%s belongs to %s; svcctl has to run as that user (or as root)",
                                 path, who);
         }
-        if (r == PATHS_NOT_OF_ACCOUNT) {
-                _cleanup_free_ char *safe = ctl_safe(ctl, path);
-                return ctl_fail(ctl, STATUS_NO_DAEMON, "unreachable",
-                                "what listens at %s is not the svcd of this account (user %u): "
-                                "nothing is asked of it; look where the links on the way lead",
-                                safe, ctl->paths.uid);
-        }
+        if (r == PATHS_NOT_OF_ACCOUNT)
+                return not_of_account(ctl);
         if (r == -ETIMEDOUT)
                 return ctl_fail(ctl, STATUS_TIMED_OUT, "timed-out",
                                 "svcd accepts no connection at %s: it is stopped or busy; `svcctl "

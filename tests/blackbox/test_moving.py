@@ -271,7 +271,7 @@ class Astray(RunTest):
             for folder in {account, os.path.dirname(link)}:
                 os.chown(folder, 65534, 65534)
             r = self.svcctl("--root", account, "stop", "a", status=5)
-            self.assertIn("is not the svcd of this account (user 65534)", r.err)
+            self.assertIn("is not the svcd of this account (user 65534) but that of user 0", r.err)
         os.unlink(run + "/control.sock")
         os.makedirs(os.path.join(account, "r"), 0o700)
         os.makedirs(os.path.join(account, "svcd"), 0o700)
