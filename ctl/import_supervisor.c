@@ -324,6 +324,14 @@ static void translate(struct supervisor *x, struct import_service *s, const char
                     find_row(x, section, row->key) == row)
                         translate_row(x, s, row);
         }
+        const struct import_ini_row *most = find_row(x, section, "stdout_logfile_maxbytes"),
+                                    *backups = find_row(x, section, "stdout_logfile_backups");
+        int64_t bytes;
+        if (most && backups && import_int(most->value, &bytes) && bytes == 0) {
+                import_unset(s, SETTING_log_keep); /* it has no backups, and loses nothing */
+                import_lost(x->im, s, most->line, most->key, most->value,
+                            "a log has a limit here: log.max_size, and log.keep older ones");
+        }
         const struct import_ini_row *codes = find_row(x, section, "exitcodes");
         if (codes && str_eq(s->value[SETTING_restart_policy].text, "on-failure"))
                 set_exitcodes(x, s, codes);
