@@ -309,9 +309,9 @@ class Controllers(InFolder):
         self.needs("cpu")
         code = """
             import time
-            begin = time.monotonic()
+            begin, used = time.monotonic(), time.process_time()
             while time.monotonic() - begin < 2: pass
-            open("result", "w").write(str(int(time.process_time() * 100 / (time.monotonic() - begin))))
+            open("result", "w").write(str(int((time.process_time() - used) * 100 / (time.monotonic() - begin))))
             time.sleep(1000)
         """
         self.config(f"services: {{a: {{command: {self.python('p.py', code)}, limits: {{cpu: 20%}}}}}}\n")

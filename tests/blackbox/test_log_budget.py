@@ -18,7 +18,9 @@ class BudgetTest(SvcdTest):
             import os, time
             n = 0
             while {lines} is None or n < ({lines} or 0):
-                os.write(1, b"".join(b"%d %s\\n" % (i, b"x" * 90) for i in range(n, n + 50)))
+                data = b"".join(b"%d %s\\n" % (i, b"x" * 90) for i in range(n, n + 50))
+                while data:  # who is stopped in the middle of it has written a part
+                    data = data[os.write(1, data):]
                 n += 50
                 if {lines is None or steadily}:
                     time.sleep(0.005)
