@@ -180,11 +180,14 @@ static int find_run(const struct paths *p, bool is_default, char **ret, char **r
         return 0;
 }
 
-/* Root looks at the account that ROOT belongs to. */
+/* Root looks at the account that ROOT belongs to, or the folder in which it would be made. */
 static uid_t find_uid(const char *root)
 {
+        _cleanup_free_ char *folder = xstrdup(root);
         struct stat st;
-        return geteuid() == 0 && stat(root, &st) == 0 ? st.st_uid : geteuid();
+        while (stat(folder, &st) < 0 && strrchr(folder, '/') > folder)
+                *strrchr(folder, '/') = '\0';
+        return geteuid() == 0 && stat(folder, &st) == 0 ? st.st_uid : geteuid();
 }
 
 void paths_use_run(struct paths *p, const char *run)

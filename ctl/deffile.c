@@ -103,20 +103,21 @@ static int copy_attributes(const char *from, int fd)
         return 0;
 }
 
-/* The mode, owner and attributes of the file that is replaced; those of a new one are its folder's. */
+/* The mode, owner and attributes of the file that is replaced. */
 static int take_after(const struct deffile *f, int fd)
 {
         struct stat st, own;
-        _cleanup_free_ char *folder = path_folder(f->target);
-        if (stat(f->exists ? f->target : folder, &st) < 0 || fstat(fd, &own) < 0)
+        if (!f->exists)
+                return fchmod(fd, 0600) < 0 ? -errno : 0;
+        if (stat(f->target, &st) < 0 || fstat(fd, &own) < 0)
                 return -errno;
-        if ((st.st_uid != own.st_uid || st.st_gid != own.st_gid) && (f->exists || geteuid() == 0) &&
+        if ((st.st_uid != own.st_uid || st.st_gid != own.st_gid) &&
             fchown(fd, st.st_uid, st.st_gid) < 0)
                 return -errno;
-        int r = f->exists ? copy_attributes(f->target, fd) : 0;
+        int r = copy_attributes(f->target, fd);
         if (r < 0)
                 return r;
-        return fchmod(fd, f->exists ? st.st_mode & 07777 : 0600) < 0 ? -errno : 0;
+        return fchmod(fd, st.st_mode & 07777) < 0 ? -errno : 0;
 }
 
 static int write_all(int fd, const char *data, size_t n)

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,9 +13,28 @@
 #include "ctl/text.h"
 #include "ctl/unknown.h"
 
+/* Root, in the files of another account, would write wherever that account's links lead. */
+static int not_anothers(struct ctl *ctl)
+{
+        if (geteuid() != 0 || ctl->paths.uid == 0)
+                return STATUS_DONE;
+        const struct passwd *pw = getpwuid(ctl->paths.uid);
+        _cleanup_free_ char *who = pw ? xstrdup(pw->pw_name) : xasprintf("user %u", ctl->paths.uid);
+        _cleanup_free_ char *option =
+            pw ? xasprintf("-u %s", who) : xasprintf("-u '#%u'", ctl->paths.uid);
+        _cleanup_free_ char *root = ctl_safe(ctl, ctl->paths.root);
+        return ctl_fail(ctl, STATUS_REFUSED, "refused",
+                        "%s belongs to %s: its definitions are changed as that user, not as root; "
+                        "run: %s %s -- svcctl --root %s %s ...",
+                        root, who, pw ? "runuser" : "sudo", option, root, ctl->command->verb);
+}
+
 int defs_open(struct defs *d, struct ctl *ctl, bool lock)
 {
         *d = (struct defs){.ctl = ctl, .lock = -1};
+        int status = not_anothers(ctl);
+        if (status != STATUS_DONE)
+                return status;
         if (lock)
                 d->lock = deffile_lock(ctl->paths.config);
         client_take_policy(ctl, NULL);
@@ -41,7 +61,6 @@ void defs_done(struct defs *d)
         *d = (struct defs){.lock = -1};
 }
 
-/* Missing: made, and its owner is that of the folder that it is in, also if root makes it. */
 static int make_folder(const char *path, bool *ret_made)
 {
         struct stat st;
@@ -49,11 +68,6 @@ static int make_folder(const char *path, bool *ret_made)
                 return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
         int r = dir_make(path, 0700);
         *ret_made = r == 0;
-        const char *slash = strrchr(path, '/');
-        _cleanup_free_ char *parent = xstrndup(path, (size_t)(slash - path));
-        if (r == 0 && geteuid() == 0 && stat(parent, &st) == 0 &&
-            lchown(path, st.st_uid, st.st_gid) < 0)
-                r = -errno;
         return r;
 }
 

@@ -10,6 +10,8 @@
 #define GAP        2  /* blanks between columns */
 #define NOTE_LEAST 24 /* a last column narrower than this is worth a line of its own */
 #define NAME_LEAST 8  /* the first column is not cut below that */
+#define NAME_LONG                                                                                  \
+        30 /* what is longer is cut before a column is left out: one name is not worth that of all rows */
 
 /* How it will be printed. */
 struct layout {
@@ -80,6 +82,13 @@ static void leave_out_one(const struct table *t, struct layout *l, bool *ret_don
                 l->left_out[worst] = true;
 }
 
+/* Cuts the first column to what is there for it, but not below LEAST. */
+static void cut_first(struct layout *l, int over, int least)
+{
+        if (over > 0 && l->width[0] > least)
+                l->width[0] = MAX(least, l->width[0] - over);
+}
+
 static void fit(const struct table *t, const struct term *term, struct layout *l)
 {
         size_t last = t->n - 1;
@@ -93,11 +102,11 @@ static void fit(const struct table *t, const struct term *term, struct layout *l
         /* What must fit beside the others: all of it, but only some of a text that can be cut. */
         int tail = wraps && !l->below ? MIN(l->width[last], NOTE_LEAST) : 0;
         size_t fixed = wraps ? last : shown;
-        while (!done && used(t, l, fixed) + (tail ? tail : -GAP) > term->columns)
+        int beside = (tail ? tail : -GAP) - term->columns;
+        cut_first(l, used(t, l, fixed) + beside, NAME_LONG);
+        while (!done && used(t, l, fixed) + beside > 0)
                 leave_out_one(t, l, &done);
-        int over = used(t, l, fixed) + (tail ? tail : -GAP) - term->columns;
-        if (over > 0)
-                l->width[0] = MAX(NAME_LEAST, l->width[0] - over);
+        cut_first(l, used(t, l, fixed) + beside, NAME_LEAST);
         if (!l->below)
                 l->width[last] = MIN(l->width[last], MAX(term->columns - used(t, l, last), 1));
 }

@@ -2,8 +2,8 @@
  *
  * Cells are safe text (text.h); the table copies them. On a terminal what does not fit is dealt
  * with in this order: a last column that is marked `wraps` goes to a line of its own below its row;
- * columns with a `drop` number are left out, highest first; the first column is cut. Elsewhere
- * nothing is cut, whatever the width.
+ * a very long text in the first column is cut; columns with a `drop` number are left out, highest first; the
+ * first column is cut further. Elsewhere nothing is cut, whatever the width.
  */
 #ifndef SVCD_CTL_TABLE_H
 #define SVCD_CTL_TABLE_H

@@ -314,17 +314,34 @@ class Files(Edit):
 
     def test_owner_is_kept(self):
         if os.getuid():
-            self.skipTest("needs root, to change the files of another user")
+            self.skipTest("needs root, to change the owner")
         self.config(FILE)
-        for path in (self.home, self.root, os.path.dirname(self.file), self.file):
-            os.chown(path, 65534, 65534)
-        # root believes only its own files; the owner of one of its own stays, the group too
         os.chown(self.file, 0, 65534)
-        for path in (self.root, os.path.dirname(self.file)):
-            os.chown(path, 0, 0)
         self.svcctl("set", "a", "annotation", "x")
         st = os.stat(self.file)
         self.assertEqual((st.st_uid, st.st_gid), (0, 65534))
+
+    def test_root_leaves_another_accounts_files_alone(self):
+        """Their links could lead into root's own."""
+        if os.getuid():
+            self.skipTest("needs root")
+        self.config(FILE)
+        of_root = os.path.join(self.tmp, "of-root.yaml")
+        os.rename(self.file, of_root)
+        os.symlink(of_root, self.file)
+        for path in (self.home, self.root, os.path.dirname(self.file)):
+            os.chown(path, 65534, 65534)
+        for verb in (("add", "z", "--", "true"), ("set", "a", "annotation", "x"), ("set", "a", "--unset", "annotation"),
+                     ("rename", "a", "z"), ("remove", "-y", "a"), ("edit", "-y")):
+            with self.subTest(verb=verb):
+                r = self.svcctl(*verb, status=1)
+                self.assertEqual(
+                    r.err, f"svcctl: {self.root} belongs to nobody: its definitions are changed as that user, not as "
+                           f"root; run: runuser -u nobody -- svcctl --root {self.root} {verb[0]} ...\n")
+                self.assertEqual(self.read(of_root), FILE)
+        os.rename(self.root, self.root + ".away")  # nor is anything made in that account's home
+        self.assertIn("belongs to nobody", self.svcctl("add", "z", "--", "true", status=1).err)
+        self.assertFalse(os.path.exists(self.root))
 
     def test_a_folder_that_cannot_be_written_to(self):
         if os.getuid() == 0:

@@ -141,6 +141,10 @@ class Screens(unittest.TestCase):
     def test_status_narrow(self):
         self.screen("status-40", 40, status=3)
 
+    def test_a_long_name_is_not_worth_the_columns_of_all(self):
+        self.mock.services.append(service("a-name-as-long-as-names-may-be-" * 2, pid=4194304))
+        self.screen("status-long-name", 80, status=3)
+
     def test_status_without_colours(self):
         self.screen("status-no-color", 120, "--no-color", status=3)
         for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}):
