@@ -12,6 +12,7 @@ its own). One that has `rounds` is measured in so many only.
 """
 
 import argparse
+import atexit
 import importlib
 import os
 import shutil
@@ -55,6 +56,9 @@ class Bench:
         self.build = build
         self.scale = scale  # of the amounts of work; 1 = as the figures were meant
         self.folder = None
+        self.keeps = False  # the folder, until the end of it all
+        self.kept = []
+        atexit.register(lambda: [shutil.rmtree(f, ignore_errors=True) for f in self.kept])
 
     def program(self, name):
         path = shutil.which(name, path=os.environ["PATH"] + ":/command:/usr/sbin:/sbin")
@@ -71,7 +75,9 @@ class Bench:
         return self.folder
 
     def done(self):
-        if self.folder:
+        if self.folder and self.keeps:
+            self.kept.append(self.folder)
+        elif self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = None
 
@@ -87,6 +93,7 @@ def measure_row(bench, r, rounds, say):
                 continue
             begun = time.monotonic()
             try:
+                bench.keeps = getattr(subjects[name], "keeps", False)
                 bench.fresh()
                 got = subjects[name]()
             except Missing as e:

@@ -21,7 +21,10 @@ def peers():
 
 class Life:
     """One life of a peer, as a subject of a row. The others need no more than a round: they are slow, and
-    their figures are far away."""
+    their figures are far away. Files are deleted at the end only: for minutes ext4 passes by each inode that was
+    deleted, so that the next thousand services would wait for their logs ten times as long."""
+
+    keeps = True
 
     def __init__(self, b, make, n, idle_s=0):
         self.b, self.make, self.idle_s = b, make, idle_s
