@@ -415,7 +415,7 @@ class FullLogs(Disk):
         self.until(lambda: not [n for n in os.listdir(folder) if n.startswith(".")], what="the end of what was begun")
         self.free()
         self.svcctl("reload")
-        self.until(lambda: sum("." in n for n in self.rotated("a")) == len(before) - 1, what="compressed files")
+        self.until(lambda: sum("." in n for n in self.rotated("a")) == len(before) - 1, limit=60, what="compressed files")
         self.assertEqual([t.split()[0] for t in self.log_texts("a", "out")], [str(n) for n in range(1000)])
 
     def fill_log(self, name):

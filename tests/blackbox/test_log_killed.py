@@ -114,7 +114,7 @@ class Killed(CompressTest):
             self.kill_svcd()
             self.lines(i * 400 + 200)
             self.start()
-        self.packed(limit=30)
+        self.packed()
         self.whole(8 * 400 + 200)
 
     def test_twins_are_one(self):

@@ -177,7 +177,7 @@ class Following(Logs):
         self.start()
         self.follow("a", "-n", "all", "--source", "out,err")
         self.arrived(count)
-        self.until(lambda: any(n[-1] in "tz" for n in self.rotated("a")), what="compressed files")
+        self.until(lambda: any(n[-1] in "tz" for n in self.rotated("a")), limit=60, what="compressed files")
         self.each_once(self.logs("a", "-n", "all", "--source", "out"), count)
 
     def test_deleted_emptied_and_the_folder_too(self):
@@ -236,7 +236,7 @@ class Following(Logs):
         self.until(self.said, what="the first line")
         p.send_signal(signal.SIGSTOP)
         self.until(lambda: len(self.rotated("a")) > 15, limit=30, what="many rotations")
-        self.until(lambda: any(n[-1] in "tz" for n in self.rotated("a")), what="compressed files")
+        self.until(lambda: any(n[-1] in "tz" for n in self.rotated("a")), limit=60, what="compressed files")
         p.send_signal(signal.SIGCONT)
         self.arrived(count)
 
