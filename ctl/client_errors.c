@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/holder.h"
 #include "common/runfile.h"
 #include "common/varlink.h"
 #include "ctl/boot.h"
@@ -57,10 +58,31 @@ static char *how_to_start(struct ctl *ctl)
         return xasprintf("start it with `%s`", command.s);
 }
 
+/* The svcd that has said in ROOT/svcd/lock that it runs, if it does; else 0. */
+static pid_t runs_all_the_same(struct ctl *ctl)
+{
+        _cleanup_free_ char *path = path_join(ctl->paths.state, "lock"), *text = NULL;
+        char name[HOLDER_NAME_MAX];
+        size_t n;
+        if (file_read(path, 32, &text, &n) < 0)
+                return 0;
+        pid_t pid = (pid_t)strtol(text, NULL, 10);
+        if (pid <= 0)
+                return 0;
+        holder_name(pid, name);
+        return str_eq(name, "svcd") ? pid : 0;
+}
+
 static int not_running(struct ctl *ctl, const char *what)
 {
         _cleanup_free_ char *root = ctl_safe(ctl, ctl->paths.root);
         _cleanup_free_ char *path = ctl_safe(ctl, ctl->paths.socket);
+        pid_t pid = runs_all_the_same(ctl);
+        if (pid)
+                return ctl_fail(ctl, STATUS_NO_DAEMON, "unreachable",
+                                "svcd runs for %s (pid %d), but %s %s; it puts back what was "
+                                "deleted: try again in some seconds; `svcctl doctor` looks closer",
+                                root, (int)pid, path, what);
         _cleanup_free_ char *how = how_to_start(ctl), *start = ctl_safe(ctl, how);
         return ctl_fail(ctl, STATUS_NO_DAEMON, "not-running",
                         "svcd is not running for %s: %s %s; %s", root, path, what, start);

@@ -408,6 +408,24 @@ if not child or sys.argv[2] == "stay":
         self.running("a")
 
 
+    def test_one_that_is_not_found_is_not_said_to_be_down(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.start()
+        os.kill(self.svcd.pid, signal.SIGSTOP)
+        try:
+            os.unlink(os.path.join(self.run_dir, "control.sock"))
+            self.assertEqual(self.svcctl("stop", "a", status=5).err,
+                             f"svcctl: svcd runs for {self.root} (pid {self.svcd.pid}), but {self.run_dir}/control.sock "
+                             "does not exist; it puts back what was deleted: try again in some seconds; "
+                             "`svcctl doctor` looks closer\n")
+        finally:
+            os.kill(self.svcd.pid, signal.SIGCONT)
+        self.until(lambda: os.path.exists(os.path.join(self.run_dir, "control.sock")), what="the socket")
+        self.kill_svcd()
+        self.assertIn("svcd is not running for", self.svcctl("stop", "a", status=5).err)
+        self.start()
+
+
 class Records(Damage):
     """RUN/shims/NAME"""
 

@@ -12,6 +12,8 @@ KIND = ".zst" if shutil.which("zstd") else ".gz"
 
 
 class CompressTest(SvcdTest):
+    limit = 120
+
     def writer(self):
         """A service that writes as many numbered lines of 100 bytes as the file `wanted` says, and stays."""
         return self.python("w.py", """
