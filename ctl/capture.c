@@ -20,6 +20,7 @@ static void become(char *const argv[], int answer, int fd, pid_t parent)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         /* a program that blocks signals, as some start svcctl, is not this one's business */
         signal(SIGPIPE, SIG_DFL);
+        signal(SIGXFSZ, SIG_DFL);
         bool ok = getppid() == parent && null >= 0;
         for (int i = 0; i < 3; i++)
                 ok = ok && (i == fd || i == answer || dup2(null, i) == i);

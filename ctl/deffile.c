@@ -1,6 +1,7 @@
 /* deffile.c: reading and replacing one file of definitions (see deffile.h). What is in it is not its business. */
 #include "ctl/deffile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "common/conf.h"
 
 #define LOCK_MS 20000
+#define FRESH_S 60 /* a folder that an editor's text is only about to be written to */
 
 int deffile_read(const char *path, struct deffile *ret)
 {
@@ -132,6 +134,48 @@ static int write_all(int fd, const char *data, size_t n)
         return 0;
 }
 
+/* ---- what a svcctl that was killed has left ---- */
+
+#define LETTERS 6          /* of mkstemp */
+#define OURS    ".svcctl-" /* not ".": .services.yaml.backup is somebody's */
+
+/* Files and folders of this account only, whose name is PREFIX and what mkstemp made of the X's. */
+static void sweep(const char *folder, const char *prefix, bool folders)
+{
+        DIR *dir = opendir(folder);
+        size_t n = strlen(prefix);
+        struct dirent *e;
+        struct stat st;
+        while (dir && (e = readdir(dir))) {
+                if (strncmp(e->d_name, prefix, n) != 0 || strlen(e->d_name) != n + LETTERS ||
+                    strchr(e->d_name + n, '.') ||
+                    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                    st.st_uid != geteuid())
+                        continue;
+                if (!folders && S_ISREG(st.st_mode))
+                        unlinkat(dirfd(dir), e->d_name, 0);
+                else if (folders && S_ISDIR(st.st_mode) && st.st_mtime < time(NULL) - FRESH_S)
+                        unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
+        }
+        if (dir)
+                closedir(dir);
+}
+
+void deffile_sweep(const struct deffile *f)
+{
+        _cleanup_free_ char *target = realpath(f->path, NULL), *folder = path_folder(f->path);
+        if (!f->now)
+                return;
+        sweep(folder, DEFFILE_EDIT, true);
+        if (!target)
+                return;
+        _cleanup_free_ char *real = path_folder(target),
+                            *prefix = xasprintf(".%s" OURS, strrchr(target, '/') + 1);
+        sweep(real, prefix, false);
+}
+
+/* ---- a new text ---- */
+
 int deffile_prepare(struct deffile *f, char **ret_error)
 {
         if (!f->now)
@@ -143,7 +187,7 @@ int deffile_prepare(struct deffile *f, char **ret_error)
                 return fail(ret_error, -errno, "it is gone", f->path);
         _cleanup_free_ char *folder = path_folder(f->target);
         const char *name = f->target + strlen(folder) + (folder[1] != '\0');
-        f->tmp = xasprintf("%s/.%s.XXXXXX", folder, name);
+        f->tmp = xasprintf("%s/.%s" OURS "XXXXXX", folder, name);
         _cleanup_close_ int fd = mkostemp(f->tmp, O_CLOEXEC);
         if (fd < 0) {
                 int r = -errno;

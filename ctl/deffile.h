@@ -35,6 +35,11 @@ void deffile_change(struct deffile *f, struct strbuf *now);
 int deffile_prepare(struct deffile *f, char **ret_error);
 int deffile_replace(struct deffile *f, char **ret_error);
 
+/* Removes what a svcctl that was killed has left of an earlier change of F: under deffile_lock, before any file is
+ * prepared. A text that somebody typed stays. */
+void deffile_sweep(const struct deffile *f);
+#define DEFFILE_EDIT ".edit-" /* and six letters: a folder of `svcctl edit`, beside the file */
+
 /* What can be done about an error at PATH, in parentheses behind the error, or ""; MODE: what it needs, for chmod. Caller
  * frees. */
 char *deffile_advice(int error, const char *path, const char *mode);

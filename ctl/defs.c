@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,18 @@ static int believed(struct defs *d, const char *path)
                    : STATUS_DONE;
 }
 
+/* " (it is a symbolic link to FILE, …)" of a path that is there and cannot be found. Caller frees. */
+static char *link_to_nothing(const char *path)
+{
+        char to[PATH_MAX];
+        ssize_t n = readlink(path, to, sizeof(to));
+        return n < 0 ? xstrdup("")
+                     : xasprintf(
+                           " (it is a symbolic link to %.*s, which is not there: make that file, "
+                           "or remove the link)",
+                           (int)n, to);
+}
+
 int defs_file(struct defs *d, const char *path, struct deffile **ret)
 {
         for (size_t i = 0; i < d->n; i++) {
@@ -127,9 +140,11 @@ int defs_file(struct defs *d, const char *path, struct deffile **ret)
         int r = deffile_read(path, &f);
         if (r < 0) {
                 deffile_done(&f);
-                _cleanup_free_ char *advice = deffile_advice(r, path, "u+r");
+                _cleanup_free_ char *advice =
+                    r == -ENOENT ? link_to_nothing(path) : deffile_advice(r, path, "u+r");
+                _cleanup_free_ char *safe = ctl_safe(d->ctl, advice);
                 return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s cannot be read: %s%s", path,
-                                strerror(-r), advice);
+                                strerror(-r), safe);
         }
         GROW(d->files, d->n, d->cap);
         *ret = d->files[d->n++] = xcalloc(1, sizeof(f));
@@ -285,6 +300,8 @@ int defs_save(struct defs *d)
 {
         _cleanup_free_ char *error = NULL;
         int lock = d->lock >= 0 ? -1 : deffile_lock(d->ctl->paths.config), r = 0;
+        for (size_t i = 0; (d->lock >= 0 || lock >= 0) && i < d->n; i++)
+                deffile_sweep(d->files[i]);
         for (size_t i = 0; r == 0 && i < d->n; i++)
                 r = deffile_prepare(d->files[i], &error);
         for (size_t i = 0; r == 0 && i < d->n; i++)

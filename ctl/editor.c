@@ -39,7 +39,7 @@ int editor_open(const char *path, const char *text, size_t n, struct editor *ret
                 return -ENOENT;
         }
         *ret = (struct editor){.command = xstrdup(command), .hash = str_hash(text, n, 0)};
-        ret->folder = xasprintf("%.*s/.edit-XXXXXX", (int)(slash - path), path);
+        ret->folder = xasprintf("%.*s/" DEFFILE_EDIT "XXXXXX", (int)(slash - path), path);
         if (!mkdtemp(ret->folder)) {
                 int r = -errno;
                 _cleanup_free_ char *folder = xstrndup(path, (size_t)(slash - path)),
@@ -117,10 +117,16 @@ int editor_run(struct editor *e, int line, struct strbuf *ret, char **ret_error)
                 *ret_error = xasprintf("the editor (%s) ended with status %d", e->command, status);
                 return -ECANCELED;
         }
-        if (r == 0)
-                r = file_read(e->file, CONF_FILE_MAX, &text, &length);
         if (r < 0) {
                 *ret_error = xasprintf("%s: %s", e->command, strerror(-r));
+                return r;
+        }
+        r = file_read(e->file, CONF_FILE_MAX, &text, &length);
+        if (r < 0) {
+                *ret_error = r == -ENOENT
+                                 ? xasprintf("the editor (%s) has removed %s", e->command, e->file)
+                                 : xasprintf("%s cannot be read: %s", e->file, strerror(-r));
+                e->keep = r != -ENOENT;
                 return r;
         }
         strbuf_addn(ret, text, length);

@@ -27,7 +27,8 @@ static void become(char **argv, char **envp, foreground_enter_fn *enter, void *u
         f.error = -r;
         if (r == 0) {
                 f.step = FOREGROUND_EXEC;
-                signal(SIGPIPE, SIG_DFL); /* svcctl ignores it; the rest is as it found it */
+                signal(SIGPIPE, SIG_DFL); /* svcctl ignores these; the rest is as it found it */
+                signal(SIGXFSZ, SIG_DFL);
                 sigprocmask(SIG_SETMASK, mask, NULL);
                 environ = envp; /* execvpe(3) looks for PATH in it otherwise than in ENVP */
                 execvpe(argv[0], argv, envp);

@@ -122,15 +122,16 @@ static int spawn_unpacker(struct logpart *p, int to)
         char *argv[] = {program, how, NULL};
         posix_spawn_file_actions_t files;
         posix_spawnattr_t attr;
-        sigset_t pipe_only;
-        sigemptyset(&pipe_only);
-        sigaddset(&pipe_only, SIGPIPE); /* ignored here; there it is to end it */
+        sigset_t ignored;
+        sigemptyset(&ignored);
+        sigaddset(&ignored, SIGPIPE); /* here; there they are to end it */
+        sigaddset(&ignored, SIGXFSZ);
         int r = posix_spawn_file_actions_init(&files);
         if (r)
                 return r;
         r = posix_spawnattr_init(&attr);
         if (r == 0) {
-                posix_spawnattr_setsigdefault(&attr, &pipe_only);
+                posix_spawnattr_setsigdefault(&attr, &ignored);
                 posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
                 posix_spawn_file_actions_adddup2(&files, p->fd, STDIN_FILENO);
                 posix_spawn_file_actions_adddup2(&files, to, STDOUT_FILENO);

@@ -70,6 +70,7 @@ int main(int argc, char **argv)
         _cleanup_free_ char *error = NULL;
         static char buffer[65536];
         signal(SIGPIPE, SIG_IGN); /* EPIPE says the same where it can be answered */
+        signal(SIGXFSZ, SIG_IGN); /* as EFBIG does */
         setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
         int parsed = options_parse(&ctl.options, argc, argv, &error);
         ctl.command = ctl.options.command;

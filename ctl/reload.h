@@ -9,7 +9,11 @@
  * is then what --json prints, with "applied". */
 int reload_now(struct ctl *ctl, json_t *document);
 
-/* Shows what a reload would do; *RET_CHANGES: whether that is anything. */
-int reload_plan(struct ctl *ctl, bool *ret_changes);
+/* The same after somebody has been shown PLAN: not again, if it still is what is done. */
+int reload_as_shown(struct ctl *ctl, json_t *document, const json_t *plan);
+
+/* Shows what a reload would do; *RET_PLAN: svcd's answer, owned by the caller, NULL if there is none or if it is that
+ * nothing would be done. */
+int reload_plan(struct ctl *ctl, json_t **ret_plan);
 
 #endif

@@ -91,6 +91,33 @@ int setkey_parse(const char *key, struct setkey *ret, char **ret_error)
         return unknown(key, ret_error);
 }
 
+void setkey_parse_written(const char *key, struct setkey *ret)
+{
+        _cleanup_free_ char *why = NULL;
+        if (setkey_parse(key, ret, &why) == 0) {
+                ret->info = ret->group ? NULL : ret->info;
+                return;
+        }
+        *ret = (struct setkey){.text = xstrdup(key), .depth = 1};
+        char *dot = strchr(ret->text, '.');
+        ret->path[0] = ret->text;
+        if (dot) {
+                *dot = '\0';
+                ret->path[1] = dot + 1;
+                ret->depth = 2;
+        }
+}
+
+int setkey_known(const char *key, char **ret_error)
+{
+        struct setkey k;
+        _cleanup_free_ char *keys = keys_of(key);
+        int r = keys ? 0 : setkey_parse(key, &k, ret_error);
+        if (r == 0 && !keys)
+                setkey_done(&k);
+        return r;
+}
+
 void setkey_done(struct setkey *k)
 {
         free(k->text);

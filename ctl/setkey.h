@@ -12,7 +12,7 @@ struct setkey {
         char *text; /* the key, taken apart */
         const char *path[2];
         size_t depth;
-        const struct conf_setting_info *info; /* of a group: of its short form */
+        const struct conf_setting_info *info; /* of a group: of its short form, to be set */
         bool within;                          /* a name within a map */
         bool group;
 };
@@ -21,6 +21,13 @@ struct setkey {
 /* 0, or -EINVAL and a line in *ret_error (caller frees). */
 int setkey_parse(const char *key, struct setkey *ret, char **ret_error);
 void setkey_done(struct setkey *k);
+
+/* A key that is to be taken out of a file: a group is all that stands under it, and a key that nobody knows may well be
+ * written (.info is NULL then). */
+void setkey_parse_written(const char *key, struct setkey *ret);
+
+/* Whether KEY is one that could be written; if not, -EINVAL and a line as of setkey_parse. */
+int setkey_known(const char *key, char **ret_error);
 
 /* The key of GROUP that a value stands for that is no map; LIST: a value that is a list. NULL: it has none. */
 const char *setkey_short(const char *group, bool list);

@@ -86,18 +86,18 @@ static int edit(struct session *s)
 static int apply(struct session *s, enum commit_svcd svcd)
 {
         struct ctl *ctl = s->ctl;
-        bool changes = false;
+        json_t *plan;
         json_t *document = json_pack("{s:s, s:b}", "file", s->f->path, "saved", 1);
         if (!s->ask || svcd == COMMIT_DOWN)
                 return commit_apply(ctl, svcd, document);
         json_decref(document);
-        int status = reload_plan(ctl, &changes);
-        if (status != STATUS_DONE || !changes)
-                return status;
-        if (commit_ask(ctl, true, "Apply this?"))
-                return reload_now(ctl, json_object());
-        ctl_say(ctl, "saved, but not in use: `svcctl reload` applies it");
-        return STATUS_DONE;
+        int status = reload_plan(ctl, &plan);
+        if (status == STATUS_DONE && plan && commit_ask(ctl, true, "Apply this?"))
+                status = reload_as_shown(ctl, json_object(), plan);
+        else if (status == STATUS_DONE && plan)
+                ctl_say(ctl, "saved, but not in use: `svcctl reload` applies it");
+        json_decref(plan);
+        return status;
 }
 
 static int run(struct session *s)

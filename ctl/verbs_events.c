@@ -49,6 +49,15 @@ static enum style event_style(const json_t *event, const char *what)
         return STYLE_CYAN;
 }
 
+/* after_ms beside after: the same, for programs. */
+static bool is_again(const json_t *event, const char *key)
+{
+        if (!str_ends(key, "_ms"))
+                return false;
+        _cleanup_free_ char *readable = xstrndup(key, strlen(key) - strlen("_ms"));
+        return json_object_get(event, readable) != NULL;
+}
+
 static void print_event(struct ctl *ctl, json_t *event)
 {
         bool color = ctl->term.color;
@@ -68,8 +77,8 @@ static void print_event(struct ctl *ctl, json_t *event)
                     term_off(color, style));
         json_object_foreach(event, key,
                             value) if (strcmp(key, "at") != 0 && strcmp(key, "service") != 0 &&
-                                       strcmp(key, "event") != 0 && !json_is_null(value))
-            add_pair(&out, ctl, key, value);
+                                       strcmp(key, "event") != 0 && !is_again(event, key) &&
+                                       !json_is_null(value)) add_pair(&out, ctl, key, value);
         strbuf_addc(&out, '\n');
         ctl_write(ctl, out.s, out.n);
 }

@@ -198,12 +198,11 @@ static int plan(struct ctl *ctl, bool quiet, json_t **ret)
         return status;
 }
 
-int reload_plan(struct ctl *ctl, bool *ret_changes)
+int reload_plan(struct ctl *ctl, json_t **ret_plan)
 {
-        json_t *reply;
-        int status = plan(ctl, false, &reply); /* somebody is asked about it */
-        *ret_changes = plan_changes(reply);
-        json_decref(reply);
+        int status = plan(ctl, false, ret_plan); /* somebody is asked about it */
+        if (!plan_changes(*ret_plan))
+                json_decref(TAKE_PTR(*ret_plan));
         return status;
 }
 
@@ -242,8 +241,22 @@ static int await_changes(struct await *a, const json_t *first)
         return await_all(a, ctl_wait_until(a->ctl));
 }
 
-/* The answer with all results becomes part of DOCUMENT. ALL: what is wrong in the files counts, whoever wrote it. */
-static int reload(struct ctl *ctl, bool wait, bool all, json_t *document)
+/* Whether what is done is what was to be. */
+static bool same_plan(const json_t *was, const json_t *is)
+{
+        static const char *const parts[] = {"account", "changes", "diagnostics"};
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+                const json_t *a = json_object_get(was, parts[i]),
+                             *b = json_object_get(is, parts[i]);
+                if (a != b && !json_equal(a, b))
+                        return false;
+        }
+        return true;
+}
+
+/* The answer with all results becomes part of DOCUMENT. ALL: what is wrong in the files counts, whoever wrote it; SHOWN:
+ * a plan that is on the screen already, or NULL. */
+static int reload(struct ctl *ctl, bool wait, bool all, const json_t *shown, json_t *document)
 {
         struct await a;
         struct diag diag = {0};
@@ -254,7 +267,8 @@ static int reload(struct ctl *ctl, bool wait, bool all, json_t *document)
                 status = await_reply(&a, ctl_answer_by(ctl), &first);
         }
         if (status == STATUS_DONE) {
-                print_plan(ctl, first.parameters, &diag, ctl->quiet);
+                if (!shown || !same_plan(shown, first.parameters))
+                        print_plan(ctl, first.parameters, &diag, ctl->quiet);
                 await_take(&a, first.parameters);
                 status = first.continues ? await_changes(&a, first.parameters) : a.status;
                 json_object_update(document, first.parameters);
@@ -267,10 +281,10 @@ static int reload(struct ctl *ctl, bool wait, bool all, json_t *document)
         return status;
 }
 
-int reload_now(struct ctl *ctl, json_t *document)
+int reload_as_shown(struct ctl *ctl, json_t *document, const json_t *plan)
 {
         int status =
-            reload(ctl, true, false, document); /* no error of the change itself is saved */
+            reload(ctl, true, false, plan, document); /* no error of the change itself is saved */
         if (json_object_get(document, "changes")) {
                 json_object_set_new(document, "applied", json_true());
                 ctl_json(ctl, json_incref(document));
@@ -279,10 +293,15 @@ int reload_now(struct ctl *ctl, json_t *document)
         return status;
 }
 
+int reload_now(struct ctl *ctl, json_t *document)
+{
+        return reload_as_shown(ctl, document, NULL);
+}
+
 int verb_reload(struct ctl *ctl)
 {
         json_t *document = json_object();
-        int status = reload(ctl, !options_get(&ctl->options, "no-wait"), true, document);
+        int status = reload(ctl, !options_get(&ctl->options, "no-wait"), true, NULL, document);
         if (json_object_get(document, "changes"))
                 ctl_json(ctl, json_incref(document));
         json_decref(document);

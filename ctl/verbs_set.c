@@ -18,6 +18,7 @@ struct setting {
         const struct conf_service *before;
         struct deffile *f;
         struct setkey k;
+        bool unset;
 };
 
 /* The path within the file, which depends on how the group is written. */
@@ -30,7 +31,7 @@ static size_t path_of(const struct setting *s, const struct yedit *e, const char
         path[3] = s->k.path[1];
         const struct ynode *group = yedit_find(e, path, 3);
         *ret_short = setkey_short(s->k.path[0], group && group->kind == YNODE_LIST);
-        if (!s->k.group || !group || group->kind != YNODE_MAP)
+        if (s->unset || !s->k.group || !group || group->kind != YNODE_MAP)
                 return 2 + s->k.depth;
         path[3] = *ret_short;
         return 4;
@@ -69,15 +70,21 @@ static int change(struct setting *s, const char *value)
                 r = yedit_set(&e, path, depth, &(struct yedit_value){.text = value}, short_key);
         else
                 r = unset(&e, path, depth, short_key);
+        _cleanup_free_ char *error = NULL;
+        if (!value && r == -ENOENT && setkey_known(s->key, &error) < 0) {
+                _cleanup_free_ char *safe = ctl_safe(s->d->ctl, error);
+                return ctl_usage(s->d->ctl, "set: %s", safe);
+        }
         if (!value && r == -ENOENT)
                 return STATUS_DONE;
         return defs_edited(s->d, s->f, &e, r, what);
 }
 
-/* The value of S as one would write it, made safe; variables are nobody's business. Caller frees. */
+/* The value of S as one would write it, made safe; variables are nobody's business, and a group has no one value. Caller
+ * frees. */
 static char *shown(const struct setting *s, const struct conf_service *service)
 {
-        if (!service || !service->valid || s->k.info->type == CONF_ENVIRONMENT)
+        if (!service || !service->valid || !s->k.info || s->k.info->type == CONF_ENVIRONMENT)
                 return NULL;
         _cleanup_free_ char *value =
             conf_print(service, (enum conf_setting)(s->k.info - conf_settings));
@@ -85,13 +92,13 @@ static char *shown(const struct setting *s, const struct conf_service *service)
 }
 
 /* "web: port: 8301 (was 8300), in FILE:LINE" */
-static char *said(const struct setting *s, bool unset)
+static char *said(const struct setting *s)
 {
         const struct conf_service *after = conf_find(s->d->after, s->name);
         _cleanup_free_ char *was = shown(s, s->before), *is = shown(s, after);
         struct strbuf b = {0};
         strbuf_addf(&b, "%s: %s: ", s->name, s->key);
-        if (unset)
+        if (s->unset)
                 strbuf_addf(&b, "taken away%s%s", is ? ", now " : "", is ? is : "");
         else
                 strbuf_add(&b, is ? is : "set");
@@ -115,7 +122,7 @@ static int set(struct setting *s, const char *value)
         _cleanup_free_ char *error = ctl_safe(ctl, after && !after->valid ? after->error : NULL);
         if (*error)
                 ctl_warn(ctl, "%s is still wrong: %s", s->name, error);
-        return commit(s->d, s->f, said(s, !value),
+        return commit(s->d, s->f, said(s),
                       json_pack("{s:s, s:s}", "service", s->name, "key", s->key));
 }
 
@@ -131,9 +138,13 @@ int verb_set(struct ctl *ctl)
                 return ctl_usage(ctl, "set: either a value or --unset");
         if (!unset && ctl->names_n < 3)
                 return ctl_usage(ctl, "set: which value? (--unset takes the key away)");
-        struct setting s = {.d = &d, .name = ctl->names[0], .key = ctl->names[1]};
+        struct setting s = {.d = &d, .name = ctl->names[0], .key = ctl->names[1], .unset = unset};
         _cleanup_free_ char *error = NULL, *value = NULL;
-        int r = setkey_parse(s.key, &s.k, &error);
+        int r = 0;
+        if (unset)
+                setkey_parse_written(s.key, &s.k);
+        else
+                r = setkey_parse(s.key, &s.k, &error);
         if (r == 0 && !unset)
                 r = setkey_value(&s.k, ctl->names + 2, ctl->names_n - 2, &value, &error);
         int status;

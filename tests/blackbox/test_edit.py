@@ -173,6 +173,64 @@ class Scripts(Edit):
         self.svcctl("set", "c", "environment", "--unset")
         self.assertEqual(self.text(), FILE + "  c: {command: x}\n")
 
+    def test_unset_takes_a_whole_group(self):
+        """In whichever form it is written."""
+        base = FILE + "  c:\n    command: x\n"
+        for group, written in (
+                ("monitoring", "monitoring: {command: y, interval: 5s}"),
+                ("monitoring", "monitoring: {checks: [{name: m, command: y}]}"),
+                ("monitoring", "monitoring:\n      interval: 5s\n      checks: [y]"),
+                ("monitoring", "monitoring: y"), ("restart", "restart: {delay: 3s}"), ("restart", "restart: never"),
+                ("log", "log: {keep: 3}"), ("stop", "stop: {timeout: 3s}"), ("limits", "limits:\n      files: 100")):
+            self.config(base + f"    {written}\n")
+            r = self.svcctl("set", "c", group, "--unset")
+            self.assertIn(f"c: {group}: taken away, in ", r.out)
+            self.assertEqual(self.text(), base)
+            self.assertIn("nothing to change", self.svcctl("set", "c", group, "--unset").out)
+
+    def test_unset_takes_a_wrong_key(self):
+        for key, written in (("prot", "prot: 1"), ("log.kep", "log: {kep: 3}"), ("logs.keep", "logs: {keep: 3}")):
+            text = FILE + "  c:\n    command: x\n"
+            self.config(text + f"    {written}\n")
+            self.assertIn(f"c: {key}: taken away, in ", self.svcctl("set", "c", key, "--unset").out)
+            self.assertEqual(self.text(), text)
+            self.assertIn(f"{key}: unknown key", self.svcctl("set", "c", key, "--unset", status=2).err)
+
+    def test_what_a_killed_one_left_is_removed(self):
+        """By the next that saves; what is not certainly svcctl's stays, and so does what somebody typed."""
+        self.config(FILE)
+        folder = os.path.dirname(self.file)
+        target = self.file + ".target"
+        gone, stay = [".services.yaml.svcctl-aB3xyZ", ".edit-abcdef/"], [
+            ".services.yaml.svcctl-abcdefg", ".services.yaml.backup", ".other.yaml.svcctl-abcdef", ".edit-typed1/",
+            ".edit-fresh1/", ".services.yaml.svcctl-folder/"]
+        for name in gone + stay:
+            path = os.path.join(folder, name)
+            if name.endswith("/"):
+                os.mkdir(path)
+            else:
+                self.write(path, "x")
+        os.symlink(target, os.path.join(folder, ".services.yaml.svcctl-symlnk"))
+        self.write(os.path.join(folder, ".edit-typed1/services.yaml"), "typed")
+        for name in (".edit-abcdef", ".edit-typed1", ".services.yaml.svcctl-folder"):
+            os.utime(os.path.join(folder, name), (1, 1))
+        self.svcctl("set", "b", "annotation", "x")
+        self.assertEqual(sorted(os.listdir(folder)), sorted(
+            [name.rstrip("/") for name in stay] + ["services.yaml", ".services.yaml.svcctl-symlnk"]))
+
+    def test_a_limit_of_file_sizes(self):
+        self.config(FILE)
+        p = subprocess.run(["sh", "-c", 'ulimit -f 0; "$0" set b annotation x', SVCCTL], env=self.environment(),
+                           capture_output=True, text=True, check=False)
+        self.assertEqual((p.returncode, self.text()), (1, FILE), p.stderr)
+        self.assertRegex(p.stderr, "cannot be saved: .*: File too large")
+        self.assertEqual(os.listdir(os.path.dirname(self.file)), ["services.yaml"])
+
+    def test_a_link_to_nothing(self):
+        os.symlink("../nowhere.yaml", self.file)
+        r = self.svcctl("add", "z", "--", "sleep", "1", status=1)
+        self.assertIn("it is a symbolic link to ../nowhere.yaml, which is not there", r.err)
+
     def test_what_was_wrong_before_does_not_matter(self):
         broken = FILE + "  c: {command: x, prot: 1}\n"
         self.config(broken)
@@ -422,7 +480,8 @@ class Editor(Edit):
         self.assertEqual(self.text(), FILE.replace('"1000"', '"2000"'))
         self.assertEqual(self.service("b")["pid"], pid)
         t.type("y\n")
-        self.assertEqual(t.finish()[0], 0)
+        status, text = t.finish()
+        self.assertEqual((status, text.count("b: restart (")), (0, 1), text)  # the plan is shown once
         self.new_run("b", pid)
         self.assertNotIn(".edit", "".join(os.listdir(os.path.dirname(self.file))))
 
@@ -484,6 +543,17 @@ class Editor(Edit):
         status, text = self.terminal("edit", editor="false").finish()
         self.assertEqual((status, "ended with status 1; nothing is saved" in text), (1, True), text)
         self.assertNotIn("the text is in", text)
+
+    def test_an_editor_that_removes_the_copy_or_has_signals(self):
+        self.config(FILE)
+        status, text = self.terminal("edit", editor="rm").finish()
+        self.assertEqual((status, self.text()), (1, FILE), text)
+        self.assertRegex(text, r"the editor \(rm\) has removed /.*/services.yaml; nothing is saved")
+        self.assertEqual(os.listdir(os.path.dirname(self.file)), ["services.yaml"])
+        ignored = os.path.join(self.home, "ignored")
+        self.terminal("edit", editor=f"grep SigIgn /proc/self/status >{ignored}; :").finish()
+        mask = int(self.read(ignored).split()[1], 16)
+        self.assertEqual(mask & (1 << (25 - 1) | 1 << (13 - 1)), 0)  # SIGXFSZ, SIGPIPE
 
     def test_what_an_editor_saved_before_it_failed_is_kept(self):
         self.config(FILE)

@@ -434,7 +434,7 @@ class Screens(unittest.TestCase):
     def test_events_have_colours_with_a_meaning(self):
         at = "2026-11-20T11:12:13.123+01:00"
         self.mock.on("Events", reply({"events": [
-            {"at": at, "event": "ready", "service": "redis", "run": 3, "after": "57ms"},
+            {"at": at, "event": "ready", "service": "redis", "run": 3, "after": "57ms", "after_ms": 57},
             {"at": at, "event": "monitoring failed", "service": "redis", "error": "exit code 1"},
             {"at": at, "event": "exited", "service": "redis", "run": 3, "code": 1, "failure": "1/5"},
             {"at": at, "event": "disabled", "service": "redis", "cause": "failures"}]}))
@@ -445,7 +445,7 @@ class Screens(unittest.TestCase):
             {"at": "2026-11-20T11:12:13.123+01:00", "event": "started", "service": "redis", "run": 3, "pid": 4242,
              "command": "./src/redis-server redis.conf"},
             {"at": "2026-11-20T11:15:00.020+01:00", "event": "exited", "service": "redis", "run": 3,
-             "pid": 4242, "signal": "HUP", "ran": "2m46s"},
+             "pid": 4242, "signal": "HUP", "ran": "2m46s", "ran_ms": 166000},
             {"at": "2026-11-20T11:16:00.000+01:00", "event": "reloaded"}]}))
         self.screen("events", 80, "events")
 
