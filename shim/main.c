@@ -130,8 +130,9 @@ static pid_t fork_sibling(void)
 
 /* On a stack that begins where the title does. What lies between (pointers to the arguments, what the kernel told
  * the C library) was needed at the start only, but the distance is random, up to two pages: the loop's frames
- * would be in a page of their own, which each shim pays for. Other C libraries may look there again, and an
- * address sanitizer wants the stack that it knows. */
+ * would be in a page of their own, which each shim pays for. musl looks there when a clock is read for the first
+ * time, for the kernel's own code for that; know_zone has read one. Other C libraries may look there again, and
+ * an address sanitizer wants the stack that it knows. */
 static void live(int fd, char *title, size_t title_n) __attribute__((noreturn));
 static void live(int fd, char *title, size_t title_n)
 {
