@@ -1,8 +1,9 @@
 /* shim: the one struct of a shim, and the order in which things happen in it.
  *
- * A shim is one process with one thread and one loop (shim.c). A turn of the loop is: wait; read what
- * svcd says; reap children; read output and notifications; do what is due; and at the end, in
- * this order, write the log, write the record, send to svcd. So whatever svcd hears of is in the log.
+ * A shim is one process with one loop (shim.c) and one thread, but for a moment now and then another that only lets go
+ * of a file (discard.h). A turn of the loop is: wait; read what svcd says; reap children; read output and notifications;
+ * do what is due; and at the end, in this order, write the log, write the record, send to svcd. So whatever svcd hears of
+ * is in the log.
  *
  * MEMORY. There is one shim for each service, so the measure is pages, not bytes: no malloc, no
  * stdio. struct shim with what must be kept fits into a page or two; struct big holds the buffers
