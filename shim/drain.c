@@ -304,12 +304,13 @@ static int64_t next_delay(int64_t delay_us, int64_t passed_us, size_t n, size_t 
 
 /* A writer that fills the pipe as fast as it is read is not waited for in between, and what it says is written
  * in pieces that suit the file. False if it is not as fast as that: then the pipe was full by chance, because this
- * process was not woken in time, and nothing is written before that is known. */
+ * process was not woken in time, and nothing is written before that is known,
+ * unless the batch has as much already as it should. */
 static bool read_on(struct shim *s, struct stream *st)
 {
         struct drain *d = &s->drain;
         for (int i = 1; i < DRAIN_READS; i++) {
-                if (i > 1 || !d->delay_us)
+                if (i > 1 || !d->delay_us || s->log.n >= LOG_UNIT_LINES)
                         log_flush_some(&s->log, LOG_BYTES, LOG_UNIT, s->now_us);
                 size_t n = read_some(s, st, SIZE_MAX);
                 d->last_us = s->now_us = stamp_mono_us();
