@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "ctl/jget.h"
 #include "ctl/text.h"
+
+#define STATES_MS 2000
 
 /* What is said when the waiting ends; LOOK: what shows how things are, if that is not their status. */
 static const struct {
@@ -134,6 +137,45 @@ int await_next(struct await *a, int64_t deadline_ms, struct reply *ret)
 {
         int r = progress_next(&a->progress, &a->client, deadline_ms, ret);
         return r < 0 ? leave(a, r) : STATUS_DONE;
+}
+
+/* ": a is starting (waiting for port 8301), b is running": what svcd can say of them within a moment, or "". */
+static char *states_of(struct await *a, json_t *names)
+{
+        _cleanup_reply_ struct reply reply = {0};
+        struct strbuf b = {0};
+        size_t i;
+        json_t *s;
+        client_send(&a->client, "Status", json_pack("{s:O}", "names", names), false);
+        if (client_next(&a->client, clock_mono_ms() + STATES_MS, &reply) < 0 || reply.error)
+                return xstrdup("");
+        json_array_foreach(json_object_get(reply.parameters, "services"), i, s)
+        {
+                const char *name = jget_string(s, "name"), *is = jget_string(s, "state"),
+                           *health = jget_string(s, "health"), *note = jget_string(s, "note");
+                if (!name || !is)
+                        continue;
+                strbuf_addf(&b, "%s%s is %s", b.n ? ", " : ": ", name, is);
+                if (note && *note)
+                        strbuf_addf(&b, " (%s)", note);
+                else if (health)
+                        strbuf_addf(&b, " (health: %s)", health);
+        }
+        return b.s ? strbuf_take(&b) : xstrdup("");
+}
+
+int await_in_vain(struct await *a, const char *state, json_t *pending)
+{
+        struct ctl *ctl = a->ctl;
+        json_decref(a->progress.names);
+        a->progress.names = json_incref(pending);
+        _cleanup_free_ char *command = look_again(a), *names = listed(a),
+                            *states = states_of(a, pending);
+        _cleanup_free_ char *look = ctl_safe(ctl, command), *who = ctl_safe(ctl, names),
+                            *are = ctl_safe(ctl, states);
+        return ctl_fail_with(ctl, STATUS_TIMED_OUT, "timed-out", NULL,
+                             "%s: timed out waiting%s to be %s%s; look with `%s`",
+                             ctl->command->verb, who, state, are, look);
 }
 
 int await_reply(struct await *a, int64_t deadline_ms, struct reply *ret)

@@ -29,6 +29,10 @@ void await_done(struct await *a);
 /* The next answer. STATUS_DONE; or an exit status, if it did not come: that has been said. */
 int await_next(struct await *a, int64_t deadline_ms, struct reply *ret);
 
+/* Says that svcd has waited for long enough for the services PENDING to be STATE, what they are instead, and where to
+ * look; returns the exit status. */
+int await_in_vain(struct await *a, const char *state, json_t *pending);
+
 /* The same, and an error of svcd's is said, too. */
 int await_reply(struct await *a, int64_t deadline_ms, struct reply *ret);
 

@@ -130,10 +130,14 @@ int verb_events(struct ctl *ctl)
  * stuck. */
 #define WAIT_GRACE_MS 2000
 
-static int wait_failed(struct ctl *ctl, struct client *c, const struct reply *reply)
+static int wait_failed(struct ctl *ctl, struct await *a, const char *state,
+                       const struct reply *reply)
 {
+        json_t *pending = json_object_get(reply->parameters, "pending");
+        if (str_ends(reply->error, ".TimedOut") && json_array_size(pending) > 0)
+                return await_in_vain(a, state, pending);
         if (!str_ends(reply->error, ".Refused"))
-                return client_error(c, ctl, reply, NULL);
+                return client_error(&a->client, ctl, reply, NULL);
         _cleanup_free_ char *why = ctl_safe(ctl, jget_string(reply->parameters, "reason"));
         return ctl_fail(ctl, STATUS_NOT_RUNNING, "never", "%s", why);
 }
@@ -165,7 +169,7 @@ static int await_state(struct ctl *ctl, struct await *a, const char *state)
         if (status)
                 return status;
         if (reply.error)
-                return wait_failed(ctl, &a->client, &reply);
+                return wait_failed(ctl, a, state, &reply);
         say_states(ctl, json_object_get(reply.parameters, "services"), state);
         ctl_json(ctl, json_incref(json_object_get(reply.parameters, "services")));
         return STATUS_DONE;

@@ -62,7 +62,8 @@ class Status(SvcdTest):
 
     def test_6_timed_out(self):
         self.up()
-        self.svcctl("wait", "a", "--for", "stopped", "--timeout", "200ms", status=6)
+        r = self.svcctl("wait", "a", "--for", "stopped", "--timeout", "200ms", status=6)
+        self.assertIn("wait: timed out waiting for a to be stopped: a is running; look with `svcctl ", r.err)
         self.config("services: {a: {command: sleep 1000, ready: notify}}\n")
         self.svcctl("reload")
         self.svcctl("--timeout", "200ms", "restart", "--replace", "a", status=6)
@@ -268,7 +269,8 @@ class Waiting(SvcdTest):
                     "failures: 100}}}\n")
         self.start()
         self.svcctl("wait", "a")
-        self.svcctl("wait", "a", "--for", "healthy", "--timeout", "300ms", status=6)
+        r = self.svcctl("wait", "a", "--for", "healthy", "--timeout", "300ms", status=6)
+        self.assertRegex(r.err, r"for a to be healthy: a is running \(.*\); look with `svcctl .*status a`")
         w = subprocess.Popen([os.path.join(BIN, "svcctl"), "wait", "a", "--for", "healthy"], env=self.environment())
         self.programs.append(w)
         self.write("ok", "")

@@ -436,7 +436,13 @@ class Actions(Case):
         m.on("Wait", error("Refused", reason="off: disabled (definition)"))
         self.expect(3, "wait", "off", err="off: disabled (definition)")
         m.on("Wait", error("TimedOut", pending=["web"]))
-        self.expect(6, "wait", "web", "--timeout", "1s", err="web")
+        m.on("Status", reply({"services": [service("web", "starting", note="waiting for redis")]}))
+        self.expect(6, "wait", "web", "redis", "--timeout", "1s", out="",
+                    err="svcctl: wait: timed out waiting for web to be running: web is starting (waiting for redis); "
+                        "look with `svcctl status web`\n")
+        m.on("Status", error("SomethingNew"))
+        self.expect(6, "wait", "web", "--timeout", "1s", "--for", "stopped", out="",
+                    err="svcctl: wait: timed out waiting for web to be stopped; look with `svcctl status web`\n")
 
     def test_events(self):
         m = self.mock()
