@@ -274,28 +274,46 @@ static void set_ulimits(struct compose *c, const char *key UNUSED, const json_t 
         }
 }
 
+/* Where both are written, `restart` counts there too. */
+static void set_restart_policy(struct compose *c, const json_t *policy)
+{
+        const char *condition = json_string_value(json_object_get(policy, "condition"));
+        const json_t *attempts = json_object_get(policy, "max_attempts"),
+                     *window = json_object_get(policy, "window");
+        if (condition && json_object_get(c->o, "restart"))
+                compose_lost(c, "condition", json_object_get(policy, "condition"),
+                             "`restart` says when");
+        else if (str_eq(condition, "on-failure") || str_eq(condition, "none"))
+                import_set(c->s, SETTING_restart_policy,
+                           *condition == 'n' ? "never" : "on-failure");
+        else if (condition)
+                import_unset(c->s, SETTING_restart_policy);
+        duration(c, "delay", json_object_get(policy, "delay"), SETTING_restart_delay);
+        if (json_is_integer(attempts) && json_integer_value(attempts) > 0)
+                import_retries(c->s, MIN(json_integer_value(attempts), INT32_MAX));
+        else if (attempts)
+                compose_lost(c, "max_attempts", attempts, "not a number of failures");
+        if (window)
+                compose_lost(c, "window", window,
+                             "here restart.window is the time in which so many failures count");
+}
+
 static void set_deploy(struct compose *c, const char *key UNUSED, const json_t *v)
 {
         const json_t *limits = json_object_get(json_object_get(v, "resources"), "limits"),
                      *replicas = json_object_get(v, "replicas"),
                      *policy = json_object_get(v, "restart_policy"),
                      *reserved = json_object_get(json_object_get(v, "resources"), "reservations");
-        const char *condition = json_string_value(json_object_get(policy, "condition"));
         if (json_object_get(limits, "memory"))
                 memory(c, "memory", json_object_get(limits, "memory"));
         if (json_object_get(limits, "cpus"))
                 cpus(c, "cpus", json_object_get(limits, "cpus"));
         if (json_object_get(limits, "pids"))
                 set_pids(c, "pids", json_object_get(limits, "pids"));
-        if (str_eq(condition, "on-failure") || str_eq(condition, "none"))
-                import_set(c->s, SETTING_restart_policy,
-                           *condition == 'n' ? "never" : "on-failure");
-        else if (condition)
-                import_unset(c->s, SETTING_restart_policy);
+        set_restart_policy(c, policy);
         if (reserved)
                 compose_lost(c, "reservations", reserved,
                              "nothing is reserved; there are `limits`");
-        duration(c, "delay", json_object_get(policy, "delay"), SETTING_restart_delay);
         if (json_is_integer(replicas) && json_integer_value(replicas) != 1)
                 compose_lost(c, "replicas", replicas,
                              "one; several, each with a port of its own, are several services");

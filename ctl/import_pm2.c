@@ -62,6 +62,9 @@ static void set_command(struct app *a)
                             *older = get(a, "exec_interpreter");
         if (!script || !*script)
                 return;
+        if (strcmp(script, "serve") == 0)
+                import_lost(a->im, a->s, 0, "script", script,
+                            "pm2's own web server: install a program that serves files");
         const char *interpreter = given ? given : older ? older : interpreter_of(script);
         if (strpbrk(script, " \t") && !given) { /* pm2 hands it to bash */
                 add_words(a, "args", &c);
@@ -148,7 +151,9 @@ static void set_kill_timeout(struct app *a, const char *key, const json_t *v)
 static void set_listen_timeout(struct app *a, const char *key, const json_t *v)
 {
         int64_t ms;
-        if (import_has(a->s, SETTING_port) && milliseconds(a, key, v, &ms))
+        if (!import_has(a->s, SETTING_port))
+                lost(a, key, v, "it is ready when it is executed; with `port`, when it listens");
+        else if (milliseconds(a, key, v, &ms))
                 import_duration(a->s, SETTING_ready_timeout, ms);
 }
 
@@ -238,6 +243,17 @@ static void set_watch(struct app *a, const char *key, const json_t *v)
         if_on(a, key, v, "files are not watched; `svcctl restart` after a change");
 }
 
+static void set_source_maps(struct app *a, const char *key, const json_t *v)
+{
+        if_on(a, key, v, "node has it with --enable-source-maps in the command");
+}
+
+static void set_treekill(struct app *a, const char *key, const json_t *v)
+{
+        if (json_is_false(v))
+                lost(a, key, v, "when a service has stopped nothing of it is left");
+}
+
 static void set_cron(struct app *a, const char *key, const json_t *v)
 {
         char why[160];
@@ -302,12 +318,12 @@ static const struct key {
     {"user", NULL, OTHER},
     {"shutdown_with_message", NULL, "it is stopped by a signal (stop.signal)"},
     {"namespace", NULL, "svcctl takes several names and patterns in place of it"},
-    {"source_map_support", NULL, NULL},
+    {"source_map_support", set_source_maps, NULL},
     {"disable_source_map_support", NULL, NULL},
     {"vizion", NULL, NULL},
     {"pmx", NULL, NULL},
     {"automation", NULL, NULL},
-    {"treekill", NULL, NULL},
+    {"treekill", set_treekill, NULL},
     {"force", NULL, NULL},
     {"append_env_to_name", NULL, NULL},
     {"filter_env", NULL, NULL}, /* nothing leaks in */

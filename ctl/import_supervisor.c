@@ -162,16 +162,31 @@ static void set_umask(struct supervisor *x UNUSED, struct import_service *s,
         import_set(s, SETTING_umask, "%s%s", *row->value == '0' ? "" : "0", row->value);
 }
 
+/* Supervisor raises its own limit to that, and programs have it from there; what is not above its default of 1024
+ * changes nothing. */
+static void set_minfds(struct supervisor *x, struct import_service *s,
+                       const struct import_ini_row *row)
+{
+        int64_t v;
+        if (!import_int(row->value, &v))
+                import_lost(x->im, s, row->line, row->key, row->value, "not a number");
+        else if (v > 1024)
+                import_number(s, SETTING_limits_files, v);
+}
+
 static void set_logfile(struct supervisor *x, struct import_service *s,
                         const struct import_ini_row *row)
 {
-        static const char *const nothing[] = {
-            "",          "auto",      "none",     "/dev/stdout", "/dev/stderr",
-            "/dev/fd/1", "/dev/fd/2", "/dev/null"};
+        static const char *const nothing[] = {"",          "auto",     "/dev/stdout", "/dev/stderr",
+                                              "/dev/fd/1", "/dev/fd/2"};
         for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
                 if (strcasecmp(row->value, nothing[i]) == 0)
                         return;
-        if (strcasecmp(row->value, "syslog") == 0)
+        if (strcasecmp(row->value, "none") == 0 || strcmp(row->value, "/dev/null") == 0)
+                import_note(x->im, s, row->line, row->key, row->value,
+                            "what it says is kept here, within log.max_size; `log.file: false` "
+                            "throws all of it away");
+        else if (strcasecmp(row->value, "syslog") == 0)
                 import_set(s, SETTING_log_journal, "true");
         else
                 import_note(x->im, s, row->line, row->key, row->value,
@@ -277,6 +292,14 @@ static const struct key keys[] = {
     {"serverurl", NULL, NO_RPC, false},
 };
 
+/* Keys of [supervisord] that a program has by inheritance, where it does not say otherwise. */
+static const struct key inherited[SUPERVISOR_INHERITED] = {
+    {"environment", set_environment, NULL, false},
+    {"directory", set_directory, NULL, false},
+    {"umask", set_umask, NULL, false},
+    {"minfds", set_minfds, NULL, false},
+};
+
 static const struct key *find_key(const char *name)
 {
         for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
@@ -316,8 +339,9 @@ static void translate_row(struct supervisor *x, struct import_service *s,
 static void translate(struct supervisor *x, struct import_service *s, const char *section)
 {
         import_set(s, SETTING_restart_policy, "on-failure"); /* autorestart=unexpected */
-        if (x->environment)
-                supervisor_variables(x, s, x->environment);
+        for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
+                if (x->inherited[i])
+                        inherited[i].set(x, s, x->inherited[i]);
         for (size_t i = 0; i < x->ini->n; i++) {
                 const struct import_ini_row *row = &x->ini->v[i];
                 if (row->key && strcmp(row->section, section) == 0 &&
@@ -462,6 +486,19 @@ static bool stands_before(const struct import_ini *ini, size_t header)
         return false;
 }
 
+static void read_supervisord(struct supervisor *x)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(inherited); i++) {
+                const struct import_ini_row *own = find_row(x, "supervisord", inherited[i].name);
+                x->inherited[i] = own ? own : x->inherited[i];
+        }
+        const struct import_ini_row *row = find_row(x, "supervisord", "minprocs");
+        int64_t v;
+        if (row && import_int(row->value, &v) && v > 200) /* its default */
+                import_lost(x->im, NULL, row->line, row->key, row->value,
+                            "svcd raises no limit of the account: `ulimit -u` says what it is");
+}
+
 /* Programs of one file. */
 static int read_file(struct supervisor *x, const char *text, size_t n_bytes, char **ret_error)
 {
@@ -473,9 +510,9 @@ static int read_file(struct supervisor *x, const char *text, size_t n_bytes, cha
         struct import_ini *outer = x->ini;
         x->ini = &ini;
         x->outer = outer;
-        const struct import_ini_row *own = find_row(x, "supervisord", "environment"),
-                                    *before = x->environment;
-        x->environment = own ? own : before;
+        const struct import_ini_row *before[SUPERVISOR_INHERITED];
+        memcpy(before, x->inherited, sizeof(before));
+        read_supervisord(x);
         for (size_t i = 0; i < ini.n; i++) {
                 if (ini.v[i].key || stands_before(&ini, i))
                         continue;
@@ -487,7 +524,7 @@ static int read_file(struct supervisor *x, const char *text, size_t n_bytes, cha
         const struct import_ini_row *include = find_row(x, "include", "files");
         if (include && x->depth == 0)
                 supervisor_include(x, include, read_file);
-        x->environment = before;
+        memcpy(x->inherited, before, sizeof(before));
         x->ini = outer;
         x->outer = NULL; /* files that are included include none */
         import_ini_done(&ini);

@@ -6,12 +6,15 @@
 
 #include "ctl/import_private.h"
 
+#define SUPERVISOR_INHERITED 4
+
 struct supervisor {
         struct import *im;
         struct import_ini *ini;
-        const struct import_ini *outer;           /* of the file that includes this one, or NULL */
-        const struct import_ini_row *environment; /* [supervisord]'s, or NULL */
-        const char *program;                      /* whose section is read */
+        const struct import_ini *outer; /* of the file that includes this one, or NULL */
+        const struct import_ini_row
+            *inherited[SUPERVISOR_INHERITED]; /* of [supervisord], or NULL */
+        const char *program;                  /* whose section is read */
         int64_t process_num, numprocs;
         int depth;    /* of [include] */
         size_t files; /* that were included */

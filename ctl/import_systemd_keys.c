@@ -130,13 +130,15 @@ static void set_restart_sec(struct unit *u, const struct import_ini_row *row)
 
 static void duration(struct unit *u, const struct import_ini_row *row, enum conf_setting k)
 {
-        int64_t ms;
+        int64_t ms = 0;
         if (import_systemd_duration(row->value, &ms) < 0)
                 lost(u, row, "not a time span");
         else if (ms > 0 || k == SETTING_restart_max_delay)
                 import_duration(u->s, k, ms);
         else if (k != SETTING_watchdog) /* 0 turns it off there */
-                import_duration(u->s, k, INT64_MAX);
+                import_duration(u->s, k, ms = INT64_MAX);
+        if (ms > conf_settings[k].max)
+                lost(u, row, "it has an end here: the most there is");
 }
 
 static void set_max_delay(struct unit *u, const struct import_ini_row *row)
@@ -262,6 +264,15 @@ static void set_output(struct unit *u, const struct import_ini_row *row)
             str_starts(row->value, "truncate:"))
                 import_note(u->im, u->s, row->line, row->key, row->value,
                             "output is in svcd's log of the service: `svcctl logs %s`", u->s->name);
+        else if (strcmp(row->value, "null") == 0)
+                import_note(u->im, u->s, row->line, row->key, row->value,
+                            "what it says is kept here, within log.max_size; `log.file: false` "
+                            "throws all of it away");
+        else if (str_starts(row->value, "journal") || str_starts(row->value, "syslog"))
+                import_note(u->im, u->s, row->line, row->key, row->value,
+                            "output is in svcd's log of the service: `svcctl logs %s`; with "
+                            "`log.journal: true` it is in the journal too",
+                            u->s->name);
 }
 
 /* ---- [Service]: limits ---- */
@@ -399,7 +410,7 @@ static const struct key {
     {"Restart", set_restart, NULL, false},
     {"RestartSec", set_restart_sec, NULL, false},
     {"RestartMaxDelaySec", set_max_delay, NULL, false},
-    {"RestartSteps", NULL, NULL, false}, /* doubling, up to restart.max_delay */
+    {"RestartSteps", NULL, "the delay doubles each time, up to restart.max_delay", false},
     {"RestartPreventExitStatus", set_prevent, NULL, true},
     {"RestartForceExitStatus", NULL, "restart.policy says after which exits a new run comes", true},
     {"SuccessExitStatus", NULL,
@@ -447,7 +458,7 @@ static const struct key {
     {"StandardError", set_output, NULL, false},
     {"StandardInput", NULL, "the standard input is empty", false},
     {"TTY*", NULL, "there is no terminal", false},
-    {"SyslogIdentifier", NULL, NULL, false},
+    {"SyslogIdentifier", NULL, "in the journal (log.journal) it has the service's name", false},
     {"SyslogFacility", NULL, NULL, false},
     {"SyslogLevel*", NULL, NULL, false},
     {"Log*", NULL, "what is kept of a service's output is said under `log`", false},
