@@ -2,15 +2,16 @@
  * with an error; and which exit status that is.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/diag.h"
-#include "common/holder.h"
 #include "common/runfile.h"
 #include "common/varlink.h"
 #include "ctl/boot.h"
@@ -58,19 +59,17 @@ static char *how_to_start(struct ctl *ctl)
         return xasprintf("start it with `%s`", command.s);
 }
 
-/* The svcd that has said in ROOT/svcd/lock that it runs, if it does; else 0. */
+/* The svcd that has locked ROOT, if there is one; else 0. A number alone could be that of another account's svcd
+ * by now. */
 static pid_t runs_all_the_same(struct ctl *ctl)
 {
         _cleanup_free_ char *path = path_join(ctl->paths.state, "lock"), *text = NULL;
-        char name[HOLDER_NAME_MAX];
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         size_t n;
-        if (file_read(path, 32, &text, &n) < 0)
+        if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
+            file_read_fd(fd, 32, &text, &n) < 0)
                 return 0;
-        pid_t pid = (pid_t)strtol(text, NULL, 10);
-        if (pid <= 0)
-                return 0;
-        holder_name(pid, name);
-        return str_eq(name, "svcd") ? pid : 0;
+        return (pid_t)strtol(text, NULL, 10);
 }
 
 static int not_running(struct ctl *ctl, const char *what)

@@ -241,8 +241,10 @@ class Astray(RunTest):
         self.svcctl("status")
 
     def lost(self):
+        """svcctl asks nobody, but knows that there is a svcd."""
         r = self.svcctl("status", status=5)
-        self.assertIn("not running", r.err)
+        self.assertIn(f"svcd runs for {self.root} (pid {self.svcd.pid}), but {self.own}/control.sock does not exist",
+                      r.err)
 
     def test_a_name_that_others_can_write(self):
         self.svcd.send_signal(signal.SIGSTOP)  # it would put the name back
@@ -331,7 +333,7 @@ class Astray(RunTest):
         theirs.stdout.readline()
         theirs.stdout.close()
         os.chmod(self.other, 0o700)
-        self.lost()
+        self.assertIn("svcd is not running for", self.svcctl("status", status=5).err)
 
 
 if __name__ == "__main__":
