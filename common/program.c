@@ -2,6 +2,8 @@
  * for programs of svcd's own, and for saying beforehand that one is missing. */
 #include "common/program.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +11,10 @@
 
 #include "common/policy.h"
 #include "common/util.h"
+
+#ifndef SVCD_LIBEXECDIR
+#define SVCD_LIBEXECDIR "/usr/local/libexec/svcd"
+#endif
 
 static bool is_program(const char *file)
 {
@@ -50,4 +56,23 @@ const char *program_sendmail(const struct policy *policy)
                 if (is_program(places[i]))
                         return places[i];
         return NULL;
+}
+
+char *program_shim(pid_t pid)
+{
+        const char *env = getenv("SVCD_SHIM");
+        if (env && env[0] == '/')
+                return xstrdup(env);
+        char link[32], exe[PATH_MAX];
+        snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+        ssize_t n = readlink(link, exe, sizeof(exe) - 1);
+        if (n > 0) {
+                exe[n] = '\0';
+                _cleanup_free_ char *folder = path_folder(exe);
+                char *beside = path_join(folder, "svc-shim");
+                if (access(beside, X_OK) == 0)
+                        return beside;
+                free(beside);
+        }
+        return xstrdup(SVCD_LIBEXECDIR "/svc-shim");
 }

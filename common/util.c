@@ -354,6 +354,12 @@ char *path_folder(const char *path)
         return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
 }
 
+const char *path_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        return slash ? slash + 1 : path;
+}
+
 void folder_sync(const char *path)
 {
         _cleanup_free_ char *folder = path_folder(path);

@@ -130,8 +130,9 @@ ssize_t file_read_end(const char *path, size_t max_bytes, struct strbuf *b);
  * new file. Returns 0 or -errno; PATH is untouched on error. */
 int file_write_atomic(const char *path, const void *data, size_t n_bytes, unsigned mode, bool sync);
 
-/* The folder that PATH is in: "." where it names none. Caller frees. */
+/* The folder that PATH is in: "." where it names none (caller frees); what PATH is called there. */
 char *path_folder(const char *path);
+const char *path_name(const char *path);
 
 /* After a rename to PATH: the name outlives a power failure only when the folder is on the disk too, fsync(2). Not every
  * file system can do that for a folder; the file is there in any case. */

@@ -107,28 +107,17 @@ static void find_given(struct accounts *a)
                 closedir(dir);
 }
 
-/* Whoever has that RUN, or, if there is none, that ROOT. */
 static void find_at(struct accounts *a, const struct paths *p)
 {
-        struct stat st = {.st_uid = geteuid()};
-        if (geteuid() == 0 && lstat(p->run, &st) < 0 && lstat(p->root, &st) < 0)
-                st.st_uid = 0;
-        const struct passwd *pw = getpwuid(st.st_uid);
-        add(a, pw ? pw->pw_name : "?", st.st_uid, xstrdup(p->run));
-}
-
-static bool is_same(const char *a, const char *b)
-{
-        struct stat sa, sb;
-        return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-               sa.st_ino == sb.st_ino;
+        const struct passwd *pw = getpwuid(p->uid);
+        add(a, pw ? pw->pw_name : "?", p->uid, xstrdup(p->run));
 }
 
 /* One that none of the rules leads to: root's with another HOME, or ROOT. */
 static void find_own(struct accounts *a, const struct paths *p)
 {
         for (size_t i = 0; i < a->n; i++)
-                if (is_same(a->v[i].run, p->run))
+                if (runfile_is_same(a->v[i].run, p->run))
                         return;
         if (has_socket(p->run))
                 find_at(a, p);

@@ -96,26 +96,29 @@ int ctl_usage(struct ctl *ctl, const char *fmt, ...)
         return status;
 }
 
+static void tell(struct ctl *ctl, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+static void tell(struct ctl *ctl, const char *fmt, va_list ap)
+{
+        _cleanup_free_ char *s = ctl->json ? NULL : xvasprintf(fmt, ap);
+        if (s)
+                write_line(ctl, s);
+}
+
 void ctl_say(struct ctl *ctl, const char *fmt, ...)
 {
-        if (ctl->quiet || ctl->json)
-                return;
         va_list ap;
         va_start(ap, fmt);
-        _cleanup_free_ char *s = xvasprintf(fmt, ap);
+        if (!ctl->quiet)
+                tell(ctl, fmt, ap);
         va_end(ap);
-        write_line(ctl, s);
 }
 
 void ctl_tell(struct ctl *ctl, const char *fmt, ...)
 {
-        if (ctl->json)
-                return;
         va_list ap;
         va_start(ap, fmt);
-        _cleanup_free_ char *s = xvasprintf(fmt, ap);
+        tell(ctl, fmt, ap);
         va_end(ap);
-        write_line(ctl, s);
 }
 
 void ctl_warn(struct ctl *ctl, const char *fmt, ...)

@@ -170,7 +170,7 @@ void deffile_sweep(const struct deffile *f)
         if (!target)
                 return;
         _cleanup_free_ char *real = path_folder(target),
-                            *prefix = xasprintf(".%s" OURS, strrchr(target, '/') + 1);
+                            *prefix = xasprintf(".%s" OURS, path_name(target));
         sweep(real, prefix, false);
 }
 
@@ -186,8 +186,7 @@ int deffile_prepare(struct deffile *f, char **ret_error)
         if (!f->target)
                 return fail(ret_error, -errno, "it is gone", f->path);
         _cleanup_free_ char *folder = path_folder(f->target);
-        const char *name = f->target + strlen(folder) + (folder[1] != '\0');
-        f->tmp = xasprintf("%s/.%s" OURS "XXXXXX", folder, name);
+        f->tmp = xasprintf("%s/.%s" OURS "XXXXXX", folder, path_name(f->target));
         _cleanup_close_ int fd = mkostemp(f->tmp, O_CLOEXEC);
         if (fd < 0) {
                 int r = -errno;

@@ -74,15 +74,14 @@ static int make_folder(const char *path, bool *ret_made)
 
 static int no_folder(struct defs *d, const char *path, int r, const char *who)
 {
-        const char *slash = strrchr(path, '/');
-        _cleanup_free_ char *parent = xstrndup(path, (size_t)(slash - path));
+        _cleanup_free_ char *parent = path_folder(path);
         _cleanup_free_ char *advice = deffile_advice(r, parent, "u+wx");
         _cleanup_free_ char *prefix = who ? xasprintf("%s: ", who) : xstrdup("");
         if (r == -ENOTDIR)
                 return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s%s is no folder", prefix,
                                 path);
         return ctl_fail(d->ctl, STATUS_REFUSED, "failed", "%s%s cannot be made in %s: %s%s", prefix,
-                        slash + 1, parent, strerror(-r), advice);
+                        path_name(path), parent, strerror(-r), advice);
 }
 
 int defs_make_folder(struct defs *d, const char *path, const char *who)

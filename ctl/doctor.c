@@ -21,10 +21,11 @@ const struct doctor_row doctor_rows[DOCTOR_COUNT] = {
 
 void doctor_facts_done(struct doctor_facts *f)
 {
-        char *const strings[] = {f->root,     f->run,        f->version,     f->boot,
-                                 f->starts,   f->folders,    f->disk_error,  f->logs,
-                                 f->programs, f->ports_held, f->ports_local, f->ports_silent,
-                                 f->sendmail, f->command,    f->policy,      f->policy_wrong};
+        char *const strings[] = {f->root,        f->run,        f->version,     f->boot,
+                                 f->starts,      f->folders,    f->disk_error,  f->logs,
+                                 f->programs,    f->ports_held, f->ports_local, f->ports_silent,
+                                 f->sendmail,    f->command,    f->policy,      f->policy_wrong,
+                                 f->shim_missing};
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         json_decref(f->info);
@@ -306,6 +307,12 @@ static char *alerts_ok(const struct doctor_facts *f)
 
 /* ---- shims ---- */
 
+static char *shims_missing(const struct doctor_facts *f)
+{
+        return f->shim_missing ? xasprintf("%s cannot be executed: is it there?", f->shim_missing)
+                               : NULL;
+}
+
 static char *shims_alone(const struct doctor_facts *f)
 {
         return f->link == DOCTOR_LINK_DOWN && f->shims > 0
@@ -490,6 +497,7 @@ static char *(*const say[DOCTOR_COUNT])(const struct doctor_facts *f) = {
     [DOCTOR_ALERTS_WAIT] = alerts_wait,
     [DOCTOR_ALERTS_OFF] = alerts_off,
     [DOCTOR_ALERTS_OK] = alerts_ok,
+    [DOCTOR_SHIMS_MISSING] = shims_missing,
     [DOCTOR_SHIMS_ALONE] = shims_alone,
     [DOCTOR_SHIMS_OLD] = shims_old,
     [DOCTOR_SHIMS_OK] = shims_ok,

@@ -59,6 +59,7 @@ struct doctor_facts {
         bool alerts_email, alerts_command;
         char *sendmail, *command; /* the programs; NULL = not found */
         int64_t alerts_waiting;
+        char *shim_missing;                /* the file that should be there */
         int64_t shims, shims_old;          /* that live; whose program has been replaced since */
         int64_t processes, processes_most; /* of the account */
         int64_t now_ms, last_event_ms;     /* wall clock */

@@ -316,6 +316,10 @@ static bool is_replaced(pid_t pid)
 
 static void look_at_shims(struct gather *g)
 {
+        int64_t pid_of_svcd = getpid(); /* it is installed beside this one */
+        jget_int(g->f->info, "pid", &pid_of_svcd);
+        _cleanup_free_ char *shim = program_shim((pid_t)pid_of_svcd);
+        g->f->shim_missing = access(shim, X_OK) < 0 ? TAKE_PTR(shim) : NULL;
         DIR *dir = opendir(g->paths->shims);
         for (struct dirent *e; dir && (e = readdir(dir));) {
                 pid_t pid = conf_name_ok(e->d_name) ? shimpid_find(g->paths, e->d_name) : 0;

@@ -33,23 +33,23 @@ static const char *find_command(void)
 
 int editor_open(const char *path, const char *text, size_t n, struct editor *ret, char **ret_error)
 {
-        const char *command = find_command(), *slash = strrchr(path, '/');
+        const char *command = find_command();
+        _cleanup_free_ char *folder = path_folder(path);
         if (!command) {
                 *ret_error = xstrdup("there is no editor: set VISUAL or EDITOR");
                 return -ENOENT;
         }
         *ret = (struct editor){.command = xstrdup(command), .hash = str_hash(text, n, 0)};
-        ret->folder = xasprintf("%.*s/" DEFFILE_EDIT "XXXXXX", (int)(slash - path), path);
+        ret->folder = xasprintf("%s/" DEFFILE_EDIT "XXXXXX", folder);
         if (!mkdtemp(ret->folder)) {
                 int r = -errno;
-                _cleanup_free_ char *folder = xstrndup(path, (size_t)(slash - path)),
-                                    *advice = deffile_advice(r, folder, "u+wx");
+                _cleanup_free_ char *advice = deffile_advice(r, folder, "u+wx");
                 *ret_error = xasprintf("%s cannot be edited: nothing can be written in %s: %s%s",
                                        path, folder, strerror(-r), advice);
                 free(TAKE_PTR(ret->folder));
                 return r;
         }
-        ret->file = xasprintf("%s%s", ret->folder, slash);
+        ret->file = path_join(ret->folder, path_name(path));
         int r = file_write_atomic(ret->file, text, n, 0600, false);
         if (r < 0)
                 *ret_error = xasprintf("%s cannot be written: %s", ret->file, strerror(-r));

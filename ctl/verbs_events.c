@@ -49,9 +49,11 @@ static enum style event_style(const json_t *event, const char *what)
         return STYLE_CYAN;
 }
 
-/* after_ms beside after: the same, for programs. */
-static bool is_again(const json_t *event, const char *key)
+/* What the line begins with; and after_ms beside after: the same, for programs. */
+static bool is_shown_already(const json_t *event, const char *key)
 {
+        if (strcmp(key, "at") == 0 || strcmp(key, "service") == 0 || strcmp(key, "event") == 0)
+                return true;
         if (!str_ends(key, "_ms"))
                 return false;
         _cleanup_free_ char *readable = xstrndup(key, strlen(key) - strlen("_ms"));
@@ -75,10 +77,11 @@ static void print_event(struct ctl *ctl, json_t *event)
         strbuf_addf(&out, "%s%s%s %s %s%s%s", term_on(color, STYLE_DIM), at,
                     term_off(color, STYLE_DIM), *name ? name : "svcd", term_on(color, style), what,
                     term_off(color, style));
-        json_object_foreach(event, key,
-                            value) if (strcmp(key, "at") != 0 && strcmp(key, "service") != 0 &&
-                                       strcmp(key, "event") != 0 && !is_again(event, key) &&
-                                       !json_is_null(value)) add_pair(&out, ctl, key, value);
+        json_object_foreach(event, key, value)
+        {
+                if (!is_shown_already(event, key) && !json_is_null(value))
+                        add_pair(&out, ctl, key, value);
+        }
         strbuf_addc(&out, '\n');
         ctl_write(ctl, out.s, out.n);
 }

@@ -12,34 +12,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/program.h"
 #include "common/shim_proto.h"
 #include "common/util.h"
 
-#ifndef SVCD_LIBEXECDIR
-#define SVCD_LIBEXECDIR "/usr/local/libexec/svcd"
-#endif
-
-static char *find_program(void)
-{
-        const char *env = getenv("SVCD_SHIM");
-        if (env && env[0] == '/')
-                return xstrdup(env);
-        char self[4096];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        if (n > 0) {
-                self[n] = '\0';
-                char *slash = strrchr(self, '/');
-                _cleanup_free_ char *beside =
-                    xasprintf("%.*s/svc-shim", (int)(slash ? slash - self : 0), self);
-                if (access(beside, X_OK) == 0)
-                        return TAKE_PTR(beside);
-        }
-        return xstrdup(SVCD_LIBEXECDIR "/svc-shim");
-}
-
 void nursery_init(struct nursery *n, const char *tz)
 {
-        *n = (struct nursery){.fd = -1, .program = find_program()};
+        *n = (struct nursery){.fd = -1, .program = program_shim(getpid())};
         if (tz)
                 n->tz = xasprintf("TZ=%s", tz);
         if (getrlimit(RLIMIT_NOFILE, &n->files) < 0)
@@ -77,7 +56,7 @@ static int spawn(struct nursery *n)
         int pair[2];
         /* It may be somewhere else than the last time: svcd's package is being replaced. */
         free(n->program);
-        n->program = find_program();
+        n->program = program_shim(getpid());
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         char name[] = "svc-shim";

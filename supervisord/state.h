@@ -46,7 +46,8 @@ struct state {
 int state_load(struct daemon *d);
 
 /* The core's events that wait to be told are numbered, and they and all changes put on record; ASKED: a person
- * asked for them, so that what is to outlive a reboot is on the disk itself. What cannot be written is tried again later, d->save_error says why. */
+ * asked for them, so that what is to outlive a reboot is on the disk itself. What cannot be written is tried again
+ * later, d->save_error says why. */
 void state_commit(struct daemon *d, bool asked);
 
 /* Everything into state.json. */

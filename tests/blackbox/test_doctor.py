@@ -9,7 +9,7 @@ import signal
 import socket
 import unittest
 
-from svcdtest import SvcdTest, free_port
+from svcdtest import BIN, SvcdTest, free_port
 
 
 class Doctor(SvcdTest):
@@ -42,6 +42,13 @@ class Doctor(SvcdTest):
         self.assertEqual(os.listdir(os.path.join(self.root, "svcd/alerts"))
                          if os.path.exists(os.path.join(self.root, "svcd/alerts")) else [], [])
         self.assertFalse([n for n in os.listdir(os.path.join(self.root, "svcd")) if "doctor" in n])
+
+    def test_there_is_no_shim(self):
+        self.begin()
+        self.assertEqual(self.doctor(status=0, SVCD_SHIM=os.path.join(BIN, "svc-shim"))["shims"]["code"], "shims-ok")
+        found = self.doctor(status=1, SVCD_SHIM="/nowhere/svc-shim")["shims"]
+        self.assertEqual((found["code"], found["text"]),
+                         ("shims-missing", "/nowhere/svc-shim cannot be executed: is it there?"))
 
     def test_svcd_is_down(self):
         self.begin()

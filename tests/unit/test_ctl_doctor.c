@@ -144,6 +144,8 @@ static void svcd(void **state)
         FOUND(BOOT_LINGER,
               "the user's systemd starts svcd, but only when somebody logs in: lingering is off",
               set(&f.boot, "the user's systemd"), f.boot_needs_linger = true);
+        FOUND(SHIMS_MISSING, "/x/svc-shim cannot be executed: is it there?",
+              set(&f.shim_missing, "/x/svc-shim"));
         FOUND(SHIMS_ALONE, "3 services go on without svcd", no_info(&f, DOCTOR_LINK_DOWN));
         FOUND(SHIMS_ALONE, "1 service goes on without svcd", no_info(&f, DOCTOR_LINK_DOWN),
               f.shims = 1);
