@@ -13,7 +13,7 @@
 static char *path_of(const struct shim *s, char *buf, const char *file)
 {
         struct text t = text_on(buf, CGROUP_PATH);
-        text_str(&t, s->launch.cgroup);
+        text_str(&t, s->launch->cgroup);
         text_str(&t, ".");
         text_int(&t, s->cgroup.run);
         text_str(&t, file ? "/" : "");
@@ -65,8 +65,8 @@ void cgroup_apply(const struct shim *s)
 {
         if (!s->cgroup.run)
                 return;
-        for (size_t at = 0; at < s->launch.set_n;) {
-                const char *item = s->launch.set + at, *value = strchr(item, '=') + 1;
+        for (size_t at = 0; at < s->launch->set_n;) {
+                const char *item = s->launch->set + at, *value = strchr(item, '=') + 1;
                 char file[64];
                 struct text t = text_on(file, sizeof(file));
                 text_bytes(&t, item, (size_t)(value - 1 - item));
@@ -79,7 +79,7 @@ void cgroup_make(struct shim *s, int64_t run)
 {
         char path[CGROUP_PATH];
         s->cgroup = (struct cgroup){0};
-        if (!s->launch.cgroup || !*s->launch.cgroup)
+        if (!s->launch->cgroup || !*s->launch->cgroup)
                 return;
         s->cgroup.run = run;
         const char *p = path_of(s, path, NULL);

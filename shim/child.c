@@ -62,12 +62,12 @@ static struct rlimit rlimit_of(const struct launch_limit *l)
 static uint32_t limits_for(const struct shim *s)
 {
         bool inside = s->cgroup.run && !s->cgroup.error;
-        return inside ? s->launch.limits & ~s->launch.limits_else : s->launch.limits;
+        return inside ? s->launch->limits & ~s->launch->limits_else : s->launch->limits;
 }
 
 static void set_limits(struct shim *s)
 {
-        const struct launch *l = &s->launch;
+        const struct launch *l = s->launch;
         uint32_t set = limits_for(s);
         for (unsigned i = 0; set >> i; i++) {
                 struct rlimit r = rlimit_of(&l->limit[i]);
@@ -81,7 +81,7 @@ static void set_limits(struct shim *s)
 
 void child_limits(const struct shim *s, pid_t pid)
 {
-        const struct launch *l = &s->launch;
+        const struct launch *l = s->launch;
         uint32_t set = limits_for(s);
         for (unsigned i = 0; set >> i; i++) {
                 struct rlimit r = rlimit_of(&l->limit[i]);
@@ -141,7 +141,7 @@ static void exec_by_path(struct launch *l)
 static void become(struct shim *s, bool inside) __attribute__((noreturn, noinline));
 static void become(struct shim *s, bool inside)
 {
-        struct launch *l = &s->launch;
+        struct launch *l = s->launch;
         uint64_t no_signals = 0;
         if (!inside && !cgroup_join(s))
                 s->cgroup.error = errno;

@@ -167,7 +167,7 @@ static void on_init(struct shim *s, const struct items *it)
         log_init(&s->log, big.log, path, &s->journal);
         log_settings(s, it);
         shim_title(s);
-        launch_init(&s->launch, s->arena + s->arena_n, sizeof(s->arena) - s->arena_n);
+        launch_init(s->launch, s->kept->arena + s->kept->arena_n, ARENA_BYTES - s->kept->arena_n);
         s->inited = true;
         if (!s->check)
                 s->lock_error = -record_lock(s);
@@ -178,9 +178,11 @@ static void on_init(struct shim *s, const struct items *it)
 
 static void set_cookie(struct shim *s, const void *data, size_t n)
 {
-        s->cookie_n = n < sizeof(s->cookie) ? n : sizeof(s->cookie);
-        if (s->cookie_n)
-                memcpy(s->cookie, data, s->cookie_n);
+        struct kept *k = s->kept;
+        k->cookie_n = n < sizeof(k->cookie_long) ? n : sizeof(k->cookie_long);
+        k->cookie = n > sizeof(k->cookie_short) ? k->cookie_long : k->cookie_short;
+        if (k->cookie_n)
+                memcpy(k->cookie, data, k->cookie_n);
 }
 
 /* Asked for by a svcd that has died since, of a nursery that was slow: the next svcd cannot have known of
@@ -200,9 +202,9 @@ static void on_start(struct shim *s, const void *payload, size_t n)
         if (born_too_late(s))
                 return;
         run_start(s, payload, n);
-        if (s->launch.cookie_n && s->phase != PHASE_NONE)
-                set_cookie(s, s->launch.cookie, s->launch.cookie_n);
-        s->launch.cookie_n = 0;
+        if (s->launch->cookie_n && s->phase != PHASE_NONE)
+                set_cookie(s, s->launch->cookie, s->launch->cookie_n);
+        s->launch->cookie_n = 0;
 }
 
 static void on_listen(struct shim *s, int64_t run, const void *payload, size_t n)

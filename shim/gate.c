@@ -57,7 +57,7 @@ static void write_started(struct shim *s)
         text_str(&t, " pid=");
         text_int(&t, s->main);
         text_str(&t, " command=\"");
-        text_quoted(&t, s->launch.command, s->launch.command_n, COMMAND_SHOWN);
+        text_quoted(&t, s->launch->command, s->launch->command_n, COMMAND_SHOWN);
         text_str(&t, "\"");
         drain_break(s);
         log_event(&s->log, "svcd", 4, s->started_wall_ms, t.s, t.n);

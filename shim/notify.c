@@ -74,7 +74,7 @@ int notify_prepare(struct shim *s)
         } else {
                 notify_turn(s); /* of a run that is over: dropped */
         }
-        launch_env(&s->launch, s->notify.variable);
+        launch_env(s->launch, s->notify.variable);
         return 0;
 }
 

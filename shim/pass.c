@@ -33,24 +33,24 @@ void pass_prepare(struct shim *s)
 {
         struct text t = text_on(big.scratch, sizeof(big.scratch) - 2 * PID_ROOM);
         s->listen_pid = s->watchdog_pid = NULL;
-        if (s->launch.watchdog) {
-                launch_env(&s->launch, begin(&t, "WATCHDOG_PID="));
+        if (s->launch->watchdog) {
+                launch_env(s->launch, begin(&t, "WATCHDOG_PID="));
                 s->watchdog_pid = t.s + t.n;
                 t.n += PID_ROOM;
         }
         if (!pass_count(s))
                 return;
-        launch_env(&s->launch, begin(&t, "LISTEN_FDS="));
+        launch_env(s->launch, begin(&t, "LISTEN_FDS="));
         text_int(&t, pass_count(s));
         text_bytes(&t, "", 1);
-        launch_env(&s->launch, begin(&t, "LISTEN_FDNAMES="));
-        text_str(&t, s->sockets.n ? s->launch.fd_names : "");
+        launch_env(s->launch, begin(&t, "LISTEN_FDNAMES="));
+        text_str(&t, s->sockets.n ? s->launch->fd_names : "");
         for (int i = 0; i < s->store.n; i++) {
                 text_str(&t, s->sockets.n || i ? ":" : "");
                 text_str(&t, store_name(s, i));
         }
         text_bytes(&t, "", 1);
-        launch_env(&s->launch, begin(&t, "LISTEN_PID="));
+        launch_env(s->launch, begin(&t, "LISTEN_PID="));
         s->listen_pid = t.s + t.n;
 }
 

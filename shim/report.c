@@ -116,7 +116,7 @@ void report_hello(struct shim *s)
         shim_put_int(&w, SHIM_T_READY, s->notify.ready);
         shim_put_int(&w, SHIM_T_LEFTOVER, s->phase == PHASE_LEFT || (up && tree_others(s->main)));
         shim_put(&w, SHIM_T_STATUS, s->notify.status, s->notify.status_n);
-        shim_put(&w, SHIM_T_COOKIE, s->cookie, s->cookie_n);
+        shim_put(&w, SHIM_T_COOKIE, s->kept->cookie, s->kept->cookie_n);
         shim_put_int(&w, SHIM_T_FLAGS, s->order.flags);
         shim_put_int(&w, SHIM_T_INTENT, s->order.intent);
         shim_put_int(&w, SHIM_T_DROPPED_LINES, s->log.dropped);

@@ -32,7 +32,7 @@ struct failure {
         int error;
 };
 
-/* From what is kept in s->launch. On success the new run is the one that is up. */
+/* From what is kept in s->launch-> On success the new run is the one that is up. */
 static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
 {
         /* Each time, since without it what a run leaves is not known to be there: so none begins. */
@@ -41,8 +41,8 @@ static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
                 return false;
         }
         int r = drain_pipes(s);
-        launch_env_reset(&s->launch);
-        if (r == 0 && s->launch.notify)
+        launch_env_reset(s->launch);
+        if (r == 0 && s->launch->notify)
                 r = notify_prepare(s);
         if (r < 0) {
                 *ret_why = (struct failure){SHIM_STAGE_PIPE, -r};
@@ -75,12 +75,12 @@ static bool prepare(struct shim *s, const void *payload, size_t n, struct failur
 {
         int which = 0;
         drain_forget(s);
-        int r = launch_parse(&s->launch, payload, n);
+        int r = launch_parse(s->launch, payload, n);
         if (r < 0) {
                 *ret_why = (struct failure){r == -ENOMEM ? SHIM_STAGE_FORK : SHIM_STAGE_EXEC, -r};
                 return false;
         }
-        store_limit(s, s->launch.fdstore);
+        store_limit(s, s->launch->fdstore);
         r = sockets_open(s, payload, n, &which);
         s->child_resource = which + 1;
         if (r < 0)
@@ -151,14 +151,14 @@ void run_limits(struct shim *s, const void *payload, size_t n)
         bool settings = false;
         while (shim_next(&it)) {
                 if (it.tag == SHIM_T_RLIMIT || it.tag == SHIM_T_RLIMIT_ELSE) {
-                        launch_limit(&s->launch, it.data, it.len, it.tag == SHIM_T_RLIMIT_ELSE);
+                        launch_limit(s->launch, it.data, it.len, it.tag == SHIM_T_RLIMIT_ELSE);
                 } else if (it.tag == SHIM_T_CGROUP_SET) {
-                        s->launch.set_n = settings ? s->launch.set_n : 0;
+                        s->launch->set_n = settings ? s->launch->set_n : 0;
                         settings = true;
-                        launch_set(&s->launch, (const char *)it.data, it.len);
+                        launch_set(s->launch, (const char *)it.data, it.len);
                 } else if (it.tag == SHIM_T_NICE) {
-                        s->launch.nice = (int)shim_int(&it);
-                        s->launch.nice_set = true;
+                        s->launch->nice = (int)shim_int(&it);
+                        s->launch->nice_set = true;
                 }
         }
         if (settings)
@@ -175,11 +175,6 @@ static bool order_applies(const struct shim *s, bool left)
                ran_ms >= s->order.min_ran_ms && (failed || !(s->order.flags & SHIM_ORDER_FAILED));
 }
 
-static int64_t ms_of(const struct timeval *t)
-{
-        return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
-}
-
 static struct report *fill_report(struct shim *s, bool left)
 {
         struct report *r = report_new(s, SHIM_EXITED);
@@ -189,9 +184,9 @@ static struct report *fill_report(struct shim *s, bool left)
         r->ran_ms = s->ended_ms - s->started_ms;
         r->wall_ms = s->ended_wall_ms;
         r->ended_ms = s->ended_ms;
-        r->user_ms = ms_of(&s->usage.ru_utime);
-        r->system_ms = ms_of(&s->usage.ru_stime);
-        r->maxrss_bytes = (int64_t)s->usage.ru_maxrss * 1024;
+        r->user_ms = s->user_ms;
+        r->system_ms = s->system_ms;
+        r->maxrss_bytes = s->maxrss_bytes;
         r->leftover = left;
         r->intent = s->order.intent;
         r->pending = sockets_pending(s);
@@ -210,7 +205,7 @@ static void finish(struct shim *s, bool left)
         record_ended(s, r);
         bool again = order_applies(s, left);
         s->order = (struct order){0};
-        if (s->launch.notify)
+        if (s->launch->notify)
                 notify_turn(s); /* the last words of this kind */
         s->phase = left ? PHASE_LEFT : PHASE_NONE;
         s->killing = s->killing && left;
@@ -232,10 +227,17 @@ static void finish(struct shim *s, bool left)
                 report_started(s, true);
 }
 
+static int64_t ms_of(const struct timeval *t)
+{
+        return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
+}
+
 static void main_ended(struct shim *s, int status, const struct rusage *usage)
 {
         s->wstatus = status;
-        s->usage = *usage;
+        s->user_ms = ms_of(&usage->ru_utime);
+        s->system_ms = ms_of(&usage->ru_stime);
+        s->maxrss_bytes = (int64_t)usage->ru_maxrss * 1024;
         s->ended_ms = stamp_mono_us() / MS;
         s->ended_wall_ms = stamp_wall_ms();
         s->phase = PHASE_ENDED;

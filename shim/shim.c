@@ -26,21 +26,21 @@
 #define STACK_TRIM (64u * 1024u) /* how far below the loop's frame the stack may have been used */
 
 struct big big;
-/* All that a shim writes. As a common symbol it comes behind the C library's own variables: together they
- * take two pages, apart three. */
-struct shim the_shim __attribute__((common));
+/* As a common symbol it comes behind the C library's own variables: together they take one page, apart two. */
+struct kept the_kept __attribute__((common));
 
 static void signal_cb(int signo)
 {
+        struct shim *s = the_kept.shim;
         if (signo == SIGCHLD)
-                the_shim.child_ended = 1;
+                s->child_ended = 1;
         else if (signo == SIGIO)
-                the_shim.arrived = 1;
+                s->arrived = 1;
         else
-                the_shim.nudged = 1;
+                s->nudged = 1;
 }
 
-/* Everything is blocked but while the loop waits: somebody's pkill or Ctrl-C does not concern a shim,
+/* Everything is blocked but while a shim's loop waits: somebody's pkill or Ctrl-C does not concern a shim,
  * and a service inherits no disposition that it would have to undo. */
 void shim_signals(void)
 {
@@ -59,30 +59,36 @@ void shim_signals(void)
         syscall(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
 }
 
+void shim_init(struct shim *s)
+{
+        s->kept = &the_kept;
+        s->kept->shim = s;
+        s->reports = s->kept->reports;
+        s->launch = &s->kept->launch;
+}
+
 char *shim_keep(struct shim *s, const void *data, size_t n)
 {
-        char *p = s->arena + s->arena_n;
+        struct kept *k = s->kept;
+        char *p = k->arena + k->arena_n;
         size_t took = (n + 1 + 7) & ~(size_t)7; /* what follows stays aligned */
-        if (n > sizeof(s->arena) || took > sizeof(s->arena) - s->arena_n)
+        if (n > sizeof(k->arena) || took > sizeof(k->arena) - k->arena_n)
                 return NULL;
         if (n)
                 memcpy(p, data, n);
         p[n] = '\0';
-        s->arena_n += took;
+        k->arena_n += took;
         return p;
 }
 
 void shim_title(struct shim *s)
 {
-        struct text t = text_on(the_shim.title, the_shim.title_n);
-        if (!the_shim.title_n)
+        struct text t = text_on(s->title, s->title_n);
+        if (!s->title_n)
                 return;
-        memset(the_shim.title, 0, the_shim.title_n);
-        text_str(&t, "svc-shim");
-        if (s) {
-                text_str(&t, " ");
-                text_str(&t, s->name);
-        }
+        memset(s->title, 0, s->title_n);
+        text_str(&t, "svc-shim ");
+        text_str(&t, s->name);
         text_end(&t);
 }
 
@@ -107,7 +113,9 @@ static int64_t deadline_us(const struct shim *s)
         return at;
 }
 
-/* Gives the buffers, and the part of the stack that is not in use, back to the kernel. */
+/* Gives the buffers, and the part of the stack that is not in use, back to the kernel. Its own frame tells where that
+ * begins. */
+static void trim(struct shim *s) __attribute__((noinline));
 static void trim(struct shim *s)
 {
         s->trim_at_us = NEVER;
@@ -248,8 +256,9 @@ static void quit(struct shim *s)
 
 void shim_live(int fd, char *title, size_t title_n)
 {
-        struct shim *s = &the_shim;
+        struct shim here = {0}, *s = &here;
         struct events first = {.link = true, .any = true};
+        shim_init(s);
         s->title = title;
         s->title_n = title_n;
         s->pid = getpid();

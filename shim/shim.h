@@ -6,9 +6,10 @@
  * is in the log.
  *
  * MEMORY. There is one shim for each service, so the measure is pages, not bytes: no malloc, no
- * stdio. struct shim with what must be kept fits into a page or two; struct big holds the buffers
- * that are needed only while something happens, and is given back to the kernel when nothing does
- * (shim_trim).
+ * stdio. A shim at rest has two pages of its own: that of the stack has struct shim between the title and
+ * the loop's frames, the other one has the C library's variables and struct kept, unless there is much to keep
+ * (a long environment). Neither has much room left: what is large goes where it is not needed at rest, into
+ * struct big, whose buffers are given back to the kernel when nothing happens.
  *
  * TIME. *_us is CLOCK_MONOTONIC in microseconds, *_ms the protocol's milliseconds. NEVER is a
  * deadline that is not set. Each module keeps its own deadlines; shim.c waits for the earliest.
@@ -49,6 +50,7 @@
 #define HELD_BYTES     (16u * 1024u)
 #define SCRATCH_BYTES  (20u * 1024u)
 #define ARENA_BYTES    (14u * 1024u)
+#define COOKIE_SHORT   40 /* svcd's have 23 */
 #define SOCKETS_MAX    16
 #define STORE_MAX      64
 
@@ -150,6 +152,7 @@ struct store {
 struct shim {
         bool inited, check, ending;
         volatile sig_atomic_t child_ended, nudged, arrived; /* written by the signals' handler */
+        struct kept *kept;
         char *title; /* the area of the process's arguments */
         size_t title_n;
         pid_t pid;
@@ -158,13 +161,12 @@ struct shim {
         int64_t trim_at_us;
         int64_t tag;
         char *name, *run_dir;
-        size_t arena_n;
 
         enum phase phase;
         pid_t main;
         int64_t run, started_ms, started_wall_ms;
-        int wstatus;         /* from ENDED on */
-        struct rusage usage; /* from ENDED on */
+        int wstatus; /* from ENDED on, as is what it has used */
+        int64_t user_ms, system_ms, maxrss_bytes;
         int64_t ended_ms, ended_wall_ms, settle_at_us;
         bool killing;
         bool signalled_all; /* the last signal went to the whole tree */
@@ -187,20 +189,30 @@ struct shim {
         bool losing;        /* svcd knows that lines are being lost */
         bool rotation_told; /* and has not said that it has seen it */
         struct notify notify;
-        int64_t reports_n; /* the last REPORT number */
-        struct report reports[REPORTS_MAX];
+        int64_t reports_n;      /* the last REPORT number */
+        struct report *reports; /* REPORTS_MAX */
         struct cgroup cgroup;
         volatile int child_stage, child_error,
             child_resource;       /* written by the child before exec */
         volatile bool child_born; /* it has run at all */
-        struct launch launch;
+        struct launch *launch;
         struct sockets sockets;
         struct store store;
         char *listen_pid, *watchdog_pid; /* where the child writes its pid; NULL = nowhere */
-        size_t cookie_n;
-        char cookie[SHIM_COOKIE_MAX];
-        char arena[ARENA_BYTES] __attribute__((aligned(8))); /* INIT's strings, then START's area */
 };
+
+/* What struct shim has no room for. */
+struct kept {
+        struct shim *shim; /* whose process this is */
+        struct report reports[REPORTS_MAX];
+        struct launch launch;
+        char *cookie; /* one of the two below */
+        size_t cookie_n, arena_n;
+        char cookie_short[COOKIE_SHORT];
+        char arena[ARENA_BYTES] __attribute__((aligned(8))); /* INIT's strings, then START's area */
+        char cookie_long[SHIM_COOKIE_MAX];
+};
+extern struct kept the_kept;
 
 /* Buffers that are empty while nothing happens; each has pages of its own, which are given back then. */
 struct big {
@@ -223,6 +235,9 @@ void shim_signals(void);
 /* A shim's life over the connected socket FD; the process has no descriptors but that and 0, 1, 2,
  * which are /dev/null. TITLE is the area of the process's arguments. */
 void shim_live(int fd, char *title, size_t title_n) __attribute__((noreturn));
+
+/* Where S, which is all zero, finds what is kept; once. */
+void shim_init(struct shim *s);
 
 /* INIT's strings: N bytes and a NUL, kept for ever; NULL if they are too many. */
 char *shim_keep(struct shim *s, const void *data, size_t n);

@@ -21,7 +21,7 @@
 #define TEXT_MAX (1u << 20)
 #define STEPS    400
 
-extern struct shim the_shim;
+static struct shim the_shim;
 char shim_boot_id[40];
 
 enum source { OUT, ERR, SVCD, SOURCES };
@@ -513,6 +513,7 @@ static void begin(uint8_t how)
         for (int i = 0; i < SOURCES; i++)
                 said[i].n = found[i].n = gap[i] = 0;
         memset(s, 0, sizeof(*s));
+        shim_init(s);
         s->now_us = now_us;
         s->link.fd = s->notify.fd = s->record.fd = -1;
         drain_init(s);

@@ -28,6 +28,7 @@
 
 char shim_boot_id[40] = "boot-1";
 
+static struct shim the_shim;
 static struct fuzz_in in;
 static jmp_buf ended; /* where _exit leads */
 static bool inside;   /* in the shim's code: the machine is ours */
@@ -66,7 +67,7 @@ pid_t __wrap_child_spawn(struct shim *s)
 {
         fuzz_require(!main_alive && !main_ended && others == 0 && others_ended == 0,
                      "a run begins while something of the last one is there", NULL);
-        fuzz_require(s->launch.argc > 0 && s->launch.argv[0] && !s->launch.argv[s->launch.argc],
+        fuzz_require(s->launch->argc > 0 && s->launch->argv[0] && !s->launch->argv[s->launch->argc],
                      "nothing to start", NULL);
         if (fuzz_byte(&in) % 8 == 7) {
                 s->child_stage = SHIM_STAGE_EXEC;
@@ -658,7 +659,7 @@ static void happen(void)
 
 static void reset(void)
 {
-        struct launch *l = &the_shim.launch;
+        struct launch *l = &the_kept.launch;
         if (l->map)
                 munmap(l->map, l->map_n);
         const int fds[] = {the_shim.drain.out.r, the_shim.drain.out.w, the_shim.drain.err.r,
@@ -669,6 +670,7 @@ static void reset(void)
         if (the_shim.link.in && the_shim.link.in != big.in)
                 munmap(the_shim.link.in, the_shim.link.in_cap);
         memset(&the_shim, 0, sizeof(the_shim));
+        memset(&the_kept, 0, sizeof(the_kept));
         main_alive = main_ended = hung_up = deaf = false;
         others = others_ended = 0;
         lines_out = 0;
@@ -682,6 +684,7 @@ static void begin(void)
 {
         struct shim *s = &the_shim;
         struct shim_writer w;
+        shim_init(s);
         s->pid = 77;
         s->now_us = now_us;
         s->trim_at_us = s->kill_at_us = NEVER;

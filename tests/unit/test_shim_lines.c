@@ -17,7 +17,7 @@
 #define FORGED "2026-11-20T11:12:13.123+01:00 svcd exited run=1"
 #define LONG   (3u * 65536u)
 
-extern struct shim the_shim;
+static struct shim the_shim;
 char shim_boot_id[40];
 
 static char folder[] = "/tmp/svcd-test-XXXXXX", path[64], file[4 * LONG];
@@ -26,6 +26,7 @@ static void begin(bool plain)
 {
         struct shim *s = &the_shim;
         memset(s, 0, sizeof(*s));
+        shim_init(s);
         s->link.fd = s->notify.fd = s->record.fd = -1;
         s->now_us = stamp_mono_us();
         drain_init(s);
