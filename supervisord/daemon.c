@@ -102,13 +102,28 @@ static bool step(struct daemon *d)
 
 /* ---- the turn ---- */
 
+/* Things have calmed down: what the last burst of work took goes back to the system. */
+static void trim(struct daemon *d)
+{
+        ev_timer_stop(d->loop, &d->trim);
+        d->state.written = false;
+        malloc_trim(0);
+}
+
+static void trim_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+        (void)loop;
+        (void)revents;
+        trim(CONTAINER_OF(w, struct daemon, trim));
+}
+
 static void save_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
         (void)loop;
         (void)revents;
-        state_save(CONTAINER_OF(w, struct daemon, save), false);
-        /* Things have calmed down: what the last burst of work took goes back to the system. */
-        malloc_trim(0);
+        struct daemon *d = CONTAINER_OF(w, struct daemon, save);
+        state_save(d, false);
+        trim(d);
 }
 
 static void relog_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -128,6 +143,10 @@ static void arm(struct daemon *d)
         if (changed && !ev_is_active(&d->save)) {
                 ev_timer_set(&d->save, SAVE_SOON_S, 0);
                 ev_timer_start(d->loop, &d->save);
+        }
+        if (d->state.written && !ev_is_active(&d->trim)) {
+                ev_timer_set(&d->trim, SAVE_SOON_S, 0);
+                ev_timer_start(d->loop, &d->trim);
         }
         ev_timer_stop(d->loop, &d->deadline);
         int64_t at = core_deadline(d->core);
@@ -321,6 +340,7 @@ static void start_watchers(struct daemon *d)
         ev_periodic_stop(d->loop, &jumps);
         ev_timer_init(&d->deadline, wake_cb, 0, 0);
         ev_timer_init(&d->save, save_cb, 0, 0);
+        ev_timer_init(&d->trim, trim_cb, 0, 0);
         ev_timer_init(&d->relog, relog_cb, 0, 0);
         downlog_init(d);
         logkeep_init(d);

@@ -325,6 +325,7 @@ static void save(struct daemon *d, bool sync, bool lined)
         if (lined && core_dirty(d->core) != CORE_CLEAN)
                 lined = put_line(d);
         int r = write_state(d, sync);
+        d->state.written = true;
         bool enough = r < 0 && lined && journal_is_there(&d->state.journal) &&
                       (!sync || journal_sync(&d->state.journal) == 0);
         d->state.whole = r < 0 && !enough;

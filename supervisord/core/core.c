@@ -400,11 +400,11 @@ bool core_next(struct core *c, struct core_effect *ret)
                 svc_free(svc_of(c->given.e.svc));
         }
         fx_drop(&c->given);
-        if (c->fx.head == c->fx.n) {
-                c->fx.head = c->fx.n = 0;
+        if (c->fx.head == c->fx.n)
                 return false;
-        }
         c->given = c->fx.v[c->fx.head++];
+        if (c->fx.head == c->fx.n)
+                fx_taken(c);
         *ret = c->given.e;
         return true;
 }

@@ -32,6 +32,17 @@ void fx_reply(struct svc *x, uint64_t op, enum core_outcome outcome, char *text)
         fx_text(x, text);
 }
 
+/* The queue begins anew: not when core_next finds it empty, since who counts what is queued never asks it then. */
+void fx_taken(struct core *c)
+{
+        c->fx.head = c->fx.n = 0;
+        if (c->fx.cap <= FX_KEPT)
+                return;
+        free(c->fx.v);
+        c->fx.v = NULL;
+        c->fx.cap = 0;
+}
+
 void fx_drop(struct fx *f)
 {
         free(f->text);

@@ -34,6 +34,8 @@
          CORE_HOLD_SHUTDOWN)
 
 #define CORE_CHECKS_MAX 16 /* of one service */
+#define FX_KEPT                                                                                    \
+        64 /* room for so many effects is kept; a start of everything has thousands in one turn */
 
 /* Holds by which a person says that it is not to run. */
 #define HOLDS_PERSON                                                                               \
@@ -236,6 +238,7 @@ void fx_text(struct svc *x, char *text); /* of the effect added last; takes owne
 void fx_reply(struct svc *x, uint64_t op, enum core_outcome outcome, char *text); /* takes text */
 void fx_at(struct svc *x, int64_t at_wall_ms); /* the event added last happened then */
 void fx_drop(struct fx *f);
+void fx_taken(struct core *c); /* all of them */
 
 /* ---- snapshot.c ---- */
 json_t *snapshot_service(struct svc *x);

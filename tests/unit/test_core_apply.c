@@ -1,6 +1,8 @@
 /* New definitions: what each kind of change does, what it leaves alone, and that the plan says the same. */
 #include "tests/unit/core_helper.h"
 
+#include "supervisord/core/internal.h"
+
 typedef void (*edit_fn)(struct conf *c, struct conf_service *s);
 
 static void none(struct conf *c, struct conf_service *s)
@@ -381,6 +383,23 @@ static void events_for_a_forgotten_one(void **state)
         bench_done(&b);
 }
 
+/* svcd takes as many as it has put on record, and never asks whether there is one more. */
+static void effects_that_are_counted(void **state)
+{
+        struct bench b;
+        struct core_effect e;
+        (void)state;
+        bench_up(&b);
+        for (int run = 0; run < 200; run++) {
+                struct core_event ev = {.type = CORE_EV_ENABLE, .op = (uint64_t)run + 1};
+                core_event(b.c, bench_find(&b, "a"), &ev, b.now_ms, bench_wall(&b));
+                for (size_t n = core_queued(b.c); n > 0; n--)
+                        assert_true(core_next(b.c, &e));
+        }
+        assert_true(b.c->fx.cap <= FX_KEPT); /* the queue has not grown by each of them */
+        bench_done(&b);
+}
+
 static void freed_with_effects_waiting(void **state)
 {
         struct bench b;
@@ -612,6 +631,7 @@ int main(void)
             cmocka_unit_test(added_again_while_it_stops),
             cmocka_unit_test(removed_while_somebody_waits),
             cmocka_unit_test(events_for_a_forgotten_one),
+            cmocka_unit_test(effects_that_are_counted),
             cmocka_unit_test(freed_with_effects_waiting),
             cmocka_unit_test(wrong_keeps_the_last_good_one),
             cmocka_unit_test(wrong_from_the_start),
