@@ -3,6 +3,8 @@
 #include "supervisord/adopt.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,23 +28,85 @@ static bool find_by_record(struct daemon *d, const char *name)
         return true;
 }
 
-static void find_records(struct daemon *d)
+/* What a start looks for once instead of asking for each service, most of which have none: names, sorted. */
+struct listing {
+        struct strv names;
+        bool whole; /* the folder could be read to its end: what is not listed is not there */
+};
+
+static int compare_names(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void list_sort(struct listing *l)
+{
+        if (l->names.n)
+                qsort(l->names.v, l->names.n, sizeof(*l->names.v), compare_names);
+}
+
+/* Whether L has a name that begins with PREFIX. */
+static bool list_has(const struct listing *l, const char *prefix, bool to_its_end)
+{
+        size_t low = 0, high = l->names.n;
+        while (low < high) {
+                size_t mid = low + (high - low) / 2;
+                if (strcmp(l->names.v[mid], prefix) < 0)
+                        low = mid + 1;
+                else
+                        high = mid;
+        }
+        return low < l->names.n && (to_its_end ? str_eq(l->names.v[low], prefix)
+                                               : str_starts(l->names.v[low], prefix));
+}
+
+/* Those whose record says that they may live go into FOUND; other records are removed. */
+static void find_records(struct daemon *d, struct listing *found)
 {
         DIR *dir = opendir(d->paths.shims);
         if (!dir)
                 return;
         const struct dirent *e;
-        while ((e = readdir(dir))) {
-                if (conf_name_ok(e->d_name) && !find_by_record(d, e->d_name))
+        while (errno = 0, (e = readdir(dir))) {
+                if (!conf_name_ok(e->d_name))
+                        continue;
+                if (find_by_record(d, e->d_name))
+                        strv_add(&found->names, e->d_name);
+                else
                         record_remove(&d->paths, e->d_name);
         }
+        found->whole = errno == 0;
         closedir(dir);
+        list_sort(found);
 }
+
+static void list_logs(struct daemon *d, struct listing *logs)
+{
+        DIR *dir = opendir(d->paths.logs);
+        if (!dir)
+                return;
+        const struct dirent *e;
+        while (errno = 0, (e = readdir(dir)))
+                strv_add(&logs->names, e->d_name);
+        logs->whole = errno == 0;
+        closedir(dir);
+        list_sort(logs);
+}
+
+/* What adopt_find knows of all. */
+struct search {
+        struct listing found, logs;
+        uint64_t *tags; /* of processes that live */
+        ssize_t n;
+};
 
 /* A svcd that could not save its state, or a shim by its standing order, has begun a run, and then the record
  * was lost as well: its log may still tell. */
-static void find_in_log(struct daemon *d, const char *name)
+static void find_in_log(struct daemon *d, const char *name, const struct listing *logs)
 {
+        _cleanup_free_ char *file = xasprintf("%s.log", name);
+        if (logs->whole && !list_has(logs, file, false))
+                return;
         _cleanup_free_ char *log = paths_log(&d->paths, name);
         int64_t run = rescue_last_run(log, RESCUE_LOG_BYTES);
         if (run > 0)
@@ -51,14 +115,14 @@ static void find_in_log(struct daemon *d, const char *name)
 
 /* One that the list of records left out: it could not be read to its end, or the record was deleted
  * and something lives all the same. */
-static void find_unlisted(struct daemon *d, const char *name, const uint64_t *tags, ssize_t n)
+static void find_unlisted(struct daemon *d, const char *name, const struct search *s)
 {
-        if (find_by_record(d, name))
+        if (s->found.whole ? list_has(&s->found, name, true) : find_by_record(d, name))
                 return;
-        find_in_log(d, name);
-        if (!orphans_has(tags, n, spec_tag(&d->paths, name)))
+        find_in_log(d, name, &s->logs);
+        if (!orphans_has(s->tags, s->n, spec_tag(&d->paths, name)))
                 return;
-        if (n >= 0)
+        if (s->n >= 0)
                 selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,
                             d->paths.shims, name);
         core_adopt(d->core, name);
@@ -66,21 +130,25 @@ static void find_unlisted(struct daemon *d, const char *name, const uint64_t *ta
 
 void adopt_find(struct daemon *d, const struct conf *conf)
 {
-        _cleanup_free_ uint64_t *tags = NULL;
-        find_records(d);
+        struct search s = {0};
+        find_records(d, &s.found);
+        list_logs(d, &s.logs);
         cgroup_find_runs(d, conf);
-        ssize_t n = orphans_tags(&tags);
-        if (n < 0)
+        s.n = orphans_tags(&s.tags);
+        if (s.n < 0)
                 selflog_add(&d->log, "cannot look for processes of services: %s",
-                            strerror((int)-n));
+                            strerror((int)-s.n));
         /* Those of the saved state too: the definitions may just not be readable. */
         for (size_t i = 0; i < core_count(d->core); i++)
-                find_unlisted(d, core_at(d->core, i)->name, tags, n);
+                find_unlisted(d, core_at(d->core, i)->name, &s);
         for (size_t i = 0; i < conf->n; i++) {
                 if (!core_find(d->core, conf->services[i]->name))
-                        find_unlisted(d, conf->services[i]->name, tags, n);
-                check_find_stray(d, conf->services[i], tags, n);
+                        find_unlisted(d, conf->services[i]->name, &s);
+                check_find_stray(d, conf->services[i], s.tags, s.n);
         }
+        strv_done(&s.found.names);
+        strv_done(&s.logs.names);
+        free(s.tags);
 }
 
 /* ---- who connects ---- */

@@ -113,6 +113,8 @@ static void judge_folders(struct daemon *d)
 
 static void write_sample(struct daemon *d)
 {
+        if (access(d->paths.main_file, F_OK) == 0)
+                return; /* what nearly always is so, and reading it twice takes time */
         struct diag diag = {0};
         struct conf *conf = conf_load(&d->paths, d->paths.home, &diag);
         bool none = conf->files.n == 0 && conf->broken.n == 0;
