@@ -73,15 +73,18 @@
  * RUN/shims/NAME
  *   The shim's record: it holds a POSIX write lock (fcntl F_SETLK, whole file) on it as long as it
  *   lives, so that F_GETLK tells a new svcd beyond doubt whether a shim lives and which pid it has.
- *   The content is text, `key=value` lines: shim=PID, starttime=FIELD22, boot=BOOT_ID, run=N,
+ *   The content is text, `key=value` lines: shim=PID, boot=BOOT_ID, run=N,
  *   main=PID or 0, out= and err= (inodes of the pipes that stdout and stderr are), logged=N (the last
  *   run whose end is in the log; nobody else has to write it, wherever that log is by now), and
  *   ended=N PID WSTATUS RAN_MS WALL_MS of the last run that has ended (neither is there in 0.1.0's),
  *   padded with newlines to SHIM_RECORD_BYTES. On a disk that is full the file may have no content: then it has a hole of N
  *   bytes, which needs no room, and once there is some it is as above. A shim that cannot get the lock
  *   reports START_FAILED (stage "lock") and ends. The file stays when the shim dies (its run number
- *   counts); it is removed on EXIT, unless that says otherwise. The next shim goes on from what it says. A shim whose record was deleted makes it again when svcd says so
- *   (RECORD), before each attempt to connect, and when there is something new to say.
+ *   counts); it is removed on EXIT, unless that says otherwise: what is made and deleted for each run costs a
+ *   disk much more than what is written anew (ext4 takes no inode again for minutes, and looks at each that it
+ *   passes by), so an empty file that nobody locks is as good as none. The next shim goes on from what it says. A
+ *   shim whose record was deleted makes it again when svcd says so (RECORD), before each attempt to connect, and
+ *   when there is something new to say.
  *
  * CGROUPS
  *   With a CGROUP in START each run, also one by standing order, gets a fresh cgroup v2 folder of its
@@ -316,6 +319,7 @@ enum shim_flags {
         SHIM_ORDER_FAILED = 2, /* ORDER: only if the exit code is not 0 */
         SHIM_LOST_UNTOLD = 1,  /* LOST */
         SHIM_EXIT_RECORD = 1,  /* EXIT: the record stays, svcd cannot save what it says */
+        SHIM_EXIT_AGAIN = 2,   /* EXIT: the record stays, empty: the service will have another shim */
         SHIM_LOST_JOURNAL = 2, /* LOST: the journal did not get them; the file may have them */
 };
 

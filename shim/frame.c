@@ -156,7 +156,8 @@ static void on_init(struct shim *s, const struct items *it)
         s->name = shim_keep(s, it->name.p, it->name.n);
         s->run_dir = shim_keep(s, it->run_dir.p, it->run_dir.n);
         const char *path = shim_keep(s, it->log_path.p, it->log_path.n);
-        if (!s->name || !s->run_dir || !path || !*s->name || strchr(s->name, '/')) {
+        if (!s->name || !s->run_dir || !path || !*s->name || strchr(s->name, '/') ||
+            !record_init(s)) {
                 s->ending = true;
                 return;
         }
@@ -240,7 +241,9 @@ static void on_exit(struct shim *s, const struct items *it)
                 report_lost(s, true);
                 sockets_close(s);
                 store_close(s);
-                if (!(it->flags & SHIM_EXIT_RECORD))
+                if (it->flags & SHIM_EXIT_AGAIN)
+                        record_empty(s);
+                else if (!(it->flags & SHIM_EXIT_RECORD))
                         record_remove(s);
                 s->ending = true;
         }

@@ -3,45 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "shim/text.h"
-
-struct path {
-        char s[PATH_MAX + NAME_BYTES + 16];
-};
-
-static const char *path_of(struct path *p, const struct shim *s, bool file)
-{
-        struct text t = text_on(p->s, sizeof(p->s));
-        text_str(&t, s->run_dir);
-        text_str(&t, "/shims");
-        if (file) {
-                text_str(&t, "/");
-                text_str(&t, s->name);
-        }
-        return text_end(&t);
-}
-
-static int64_t own_starttime(void)
-{
-        char buf[512];
-        int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
-        if (fd >= 0)
-                close(fd);
-        const char *end = buf + (n > 0 ? n : 0);
-        const char *p = n > 0 ? (const char *)memrchr(buf, ')', (size_t)n) : NULL;
-        size_t used;
-        for (int field = 2; p && field < 22; field++) {
-                p = (const char *)memchr(p, ' ', (size_t)(end - p));
-                p = p ? p + 1 : NULL;
-        }
-        return p ? text_number(p, (size_t)(end - p), &used) : 0;
-}
 
 /* Numbers behind KEY in a line of the record; without that line they stay as they are. */
 static void read_numbers(const char *p, const char *end, const char *key, int64_t *v, size_t v_n)
@@ -77,22 +43,54 @@ static void inherit(struct shim *s)
         memcpy(s->record.ended, ended, sizeof(ended));
 }
 
-/* The locked file, or -errno. */
-static int open_record(const struct shim *s)
+bool record_init(struct shim *s)
 {
-        struct path path;
+        static const char folder[] = "/shims/";
+        size_t n = strlen(s->run_dir) + strlen(folder) + strlen(s->name);
+        s->record.path = shim_keep(s, NULL, n);
+        if (!s->record.path)
+                return false;
+        struct text t = text_on(s->record.path, n + 1);
+        text_str(&t, s->run_dir);
+        text_str(&t, folder);
+        text_str(&t, s->name);
+        text_end(&t);
+        return true;
+}
+
+static void make_folders(struct shim *s)
+{
+        char *slash = strrchr(s->record.path, '/');
+        mkdir(s->run_dir, 0700);
+        *slash = '\0';
+        mkdir(s->record.path, 0700);
+        *slash = '/';
+}
+
+/* What is no file is none of ours: opened like this, nothing waits and nothing but a device takes notice. */
+static int open_file(const char *path)
+{
+        struct stat st;
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+        if (fd < 0 || fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
+                return fd;
+        close(fd);
+        errno = EISDIR;
+        return -1;
+}
+
+/* The locked file, or -errno. */
+static int open_record(struct shim *s)
+{
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-        struct stat there;
-        if (lstat(path_of(&path, s, true), &there) == 0 && !S_ISREG(there.st_mode) &&
-            unlink(path.s) < 0)
-                rmdir(path.s); /* what is no file is none of ours */
-        int fd = open(path_of(&path, s, true), flags, 0600);
-        if (fd < 0 && errno == ENOENT) {
-                mkdir(s->run_dir, 0700);
-                mkdir(path_of(&path, s, false), 0700);
-                fd = open(path_of(&path, s, true), flags, 0600);
-        }
+        const char *path = s->record.path;
+        int fd = open_file(path);
+        if (fd < 0 && errno == ENOENT)
+                make_folders(s);
+        else if (fd < 0 && (errno == EISDIR || errno == ELOOP || errno == ENXIO) && unlink(path) < 0)
+                rmdir(path);
+        if (fd < 0)
+                fd = open_file(path);
         if (fd < 0)
                 return -errno;
         if (fcntl(fd, F_SETLK, &lock) < 0) {
@@ -111,7 +109,6 @@ int record_lock(struct shim *s)
         s->record.fd = fd;
         s->record.sized = false;
         inherit(s);
-        s->record.starttime = own_starttime();
         s->record.dirty = true;
         return 0;
 }
@@ -119,11 +116,10 @@ int record_lock(struct shim *s)
 /* Or moved away, or something else put in its place: nobody would find the lock. */
 static bool is_deleted(const struct shim *s)
 {
-        struct path path;
         struct stat st, there;
         if (fstat(s->record.fd, &st) < 0)
                 return false;
-        if (lstat(path_of(&path, s, true), &there) < 0)
+        if (lstat(s->record.path, &there) < 0)
                 return errno == ENOENT || errno == ENOTDIR;
         return there.st_ino != st.st_ino || there.st_dev != st.st_dev;
 }
@@ -157,8 +153,6 @@ static void write_record(struct shim *s, int64_t run)
         struct text t = text_on(buf, sizeof(buf) - 1);
         text_str(&t, "shim=");
         text_int(&t, s->pid);
-        text_str(&t, "\nstarttime=");
-        text_int(&t, s->record.starttime);
         text_str(&t, "\nboot=");
         text_str(&t, shim_boot_id);
         text_str(&t, "\nrun=");
@@ -227,13 +221,22 @@ void record_flush(struct shim *s)
         write_record(s, s->record.run);
 }
 
+void record_empty(struct shim *s)
+{
+        if (s->record.fd < 0 || ftruncate(s->record.fd, 0) < 0) {
+                record_remove(s);
+                return;
+        }
+        close(s->record.fd); /* and with it the lock is gone */
+        s->record.fd = -1;
+}
+
 void record_remove(struct shim *s)
 {
-        struct path path;
         if (s->record.fd < 0)
                 return;
         if (!is_deleted(s))
-                unlink(path_of(&path, s, true));
+                unlink(s->record.path);
         close(s->record.fd);
         s->record.fd = -1;
 }

@@ -6,7 +6,11 @@
 
 #include "shim/shim.h"
 
-/* Takes the lock, and over what the shim before has left word of. -EAGAIN or -EACCES if another shim has it, other -errno if it cannot be had. */
+/* Once INIT has said who this is. False if the paths are too long. */
+bool record_init(struct shim *s);
+
+/* Takes the lock, and over what the shim before has left word of. -EAGAIN or -EACCES if another shim has it, other
+ * -errno if it cannot be had. */
 int record_lock(struct shim *s);
 
 /* RUN begins because svcd says so: then it has seen to it that the log tells of all earlier ones. */
@@ -24,6 +28,9 @@ void record_flush(struct shim *s);
 
 /* If the file was deleted: a new one, locked. Without success everything is as before. */
 void record_renew(struct shim *s);
+
+/* Leaves the file, empty, to the next shim of the service; this one has none from now on. */
+void record_empty(struct shim *s);
 
 /* Removes the file, if it is still this shim's, which has none from now on. */
 void record_remove(struct shim *s);

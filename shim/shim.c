@@ -74,7 +74,7 @@ char *shim_keep(struct shim *s, const void *data, size_t n)
         size_t took = (n + 1 + 7) & ~(size_t)7; /* what follows stays aligned */
         if (n > sizeof(k->arena) || took > sizeof(k->arena) - k->arena_n)
                 return NULL;
-        if (n)
+        if (n && data)
                 memcpy(p, data, n);
         p[n] = '\0';
         k->arena_n += took;

@@ -118,11 +118,11 @@ struct notify {
 };
 
 struct record {
+        char *path;
         int fd;
         bool dirty;
         bool sized;  /* the file has the size of a record */
         int64_t run; /* the last one that the file tells of */
-        int64_t starttime;
         int64_t logged; /* the last run whose end is in the log */
         int64_t
             ended[ENDED_N]; /* the last run that has: RUN PID WSTATUS RAN_MS WALL_MS; 0 = none */
@@ -239,7 +239,7 @@ void shim_live(int fd, char *title, size_t title_n) __attribute__((noreturn));
 /* Where S, which is all zero, finds what is kept; once. */
 void shim_init(struct shim *s);
 
-/* INIT's strings: N bytes and a NUL, kept for ever; NULL if they are too many. */
+/* INIT's strings: N bytes and a NUL, kept for ever; NULL if they are too many. DATA NULL: room for them. */
 char *shim_keep(struct shim *s, const void *data, size_t n);
 
 /* What the process is called in ps. */

@@ -17,9 +17,10 @@
 
 /* ---- at the start ---- */
 
-static bool find_by_record(struct daemon *d, const char *name)
+static bool find_by_record(struct daemon *d, const char *name, bool *ret_spare)
 {
         struct record r = record_look(&d->paths, name);
+        *ret_spare = r.spare;
         bool news = (r.this_boot || r.no_room) && r.run > 0 && core_find(d->core, name) &&
                     core_run_seen(d->core, name, r.run);
         if (r.holder <= 0 && !r.unknown && !(r.exists && r.this_boot) && !news)
@@ -60,9 +61,11 @@ static bool list_has(const struct listing *l, const char *prefix, bool to_its_en
                                                : str_starts(l->names.v[low], prefix));
 }
 
-/* Those whose record says that they may live go into FOUND; other records are removed. */
-static void find_records(struct daemon *d, struct listing *found)
+/* Those whose record says that they may live go into FOUND; other records are removed, but for those which wait for
+ * the next shim of a service. */
+static void find_records(struct daemon *d, const struct conf *conf, struct listing *found)
 {
+        bool spare;
         DIR *dir = opendir(d->paths.shims);
         if (!dir)
                 return;
@@ -70,9 +73,9 @@ static void find_records(struct daemon *d, struct listing *found)
         while (errno = 0, (e = readdir(dir))) {
                 if (!conf_name_ok(e->d_name))
                         continue;
-                if (find_by_record(d, e->d_name))
+                if (find_by_record(d, e->d_name, &spare))
                         strv_add(&found->names, e->d_name);
-                else
+                else if (!spare || !(core_find(d->core, e->d_name) || conf_find(conf, e->d_name)))
                         record_remove(&d->paths, e->d_name);
         }
         found->whole = errno == 0;
@@ -117,7 +120,8 @@ static void find_in_log(struct daemon *d, const char *name, const struct listing
  * and something lives all the same. */
 static void find_unlisted(struct daemon *d, const char *name, const struct search *s)
 {
-        if (s->found.whole ? list_has(&s->found, name, true) : find_by_record(d, name))
+        bool spare;
+        if (s->found.whole ? list_has(&s->found, name, true) : find_by_record(d, name, &spare))
                 return;
         find_in_log(d, name, &s->logs);
         if (!orphans_has(s->tags, s->n, spec_tag(&d->paths, name)))
@@ -131,7 +135,7 @@ static void find_unlisted(struct daemon *d, const char *name, const struct searc
 void adopt_find(struct daemon *d, const struct conf *conf)
 {
         struct search s = {0};
-        find_records(d, &s.found);
+        find_records(d, conf, &s.found);
         list_logs(d, &s.logs);
         cgroup_find_runs(d, conf);
         s.n = orphans_tags(&s.tags);

@@ -447,6 +447,8 @@ void link_forget(struct daemon *d, struct core_service *s)
                 farewell_begin(d, s->name, &l->io);
         if (link_find(d, s))
                 link_free(l);
+        if (record_look(&d->paths, s->name).spare)
+                record_remove(&d->paths, s->name);
 }
 
 void link_done(struct daemon *d)

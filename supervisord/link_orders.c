@@ -131,7 +131,7 @@ void link_ack(struct daemon *d, const struct core_effect *fx)
         }
 }
 
-/* A record that stays tells the next svcd what could not be saved. */
+/* A record that stays tells the next svcd what could not be saved, or is the next shim's. */
 void link_exit(struct link *l)
 {
         char buf[LINK_FRAME_BYTES];
@@ -141,6 +141,8 @@ void link_exit(struct link *l)
         if (l->d->save_error) {
                 shim_put_int(&w, SHIM_T_FLAGS, SHIM_EXIT_RECORD);
                 strv_add(&l->d->records, l->svc->name);
+        } else if (!(l->svc->holds & CORE_HOLD_REMOVED)) {
+                shim_put_int(&w, SHIM_T_FLAGS, SHIM_EXIT_AGAIN);
         }
         link_send_frame(l, &w);
         if (l->state == LINK_UP)

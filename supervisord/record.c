@@ -81,11 +81,13 @@ struct record record_look(const struct paths *p, const char *service)
                 r.unknown = error != -ENOENT && error != -ENOTDIR;
                 return r;
         }
-        r.exists = true;
         r.holder = lock_holder(path);
         struct stat st;
-        r.no_room = text[0] == '\0' && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-                    st.st_size <= CORE_RUN_MAX;
+        bool blank = text[0] == '\0' && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+                     st.st_size <= CORE_RUN_MAX;
+        r.spare = blank && st.st_size == 0 && r.holder <= 0;
+        r.exists = !r.spare;
+        r.no_room = blank && st.st_size > 0;
         if (r.no_room)
                 r.run = st.st_size;
         char *save = NULL;

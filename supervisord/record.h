@@ -11,6 +11,7 @@
 
 struct record {
         bool exists;
+        bool spare;   /* empty, and nobody's, which is as if it did not exist */
         bool unknown; /* it cannot be looked at now: nothing follows from that */
         pid_t holder; /* of the lock: a shim that lives; 0 = none */
         bool this_boot;

@@ -147,12 +147,10 @@ class MockShim:
         if self.lock is None:
             self.lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with open("/proc/self/stat", encoding="ascii") as f:
-            start = f.read().rsplit(") ", 1)[1].split()[19]
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as f:
             boot = f.read().strip()
         run = self.runs.get(self.run)
-        text = f"shim={os.getpid()}\nstarttime={start}\nboot={boot}\nrun={self.run}\n" \
+        text = f"shim={os.getpid()}\nboot={boot}\nrun={self.run}\n" \
                f"main={run.pid if run and not run.ended() else 0}\n"
         os.pwrite(self.lock, text.encode().ljust(256, b"\n"), 0)
 
