@@ -319,7 +319,7 @@ enum shim_flags {
         SHIM_ORDER_FAILED = 2, /* ORDER: only if the exit code is not 0 */
         SHIM_LOST_UNTOLD = 1,  /* LOST */
         SHIM_EXIT_RECORD = 1,  /* EXIT: the record stays, svcd cannot save what it says */
-        SHIM_EXIT_AGAIN = 2,   /* EXIT: the record stays, empty: the service will have another shim */
+        SHIM_EXIT_AGAIN = 2, /* EXIT: the record stays, empty: the service will have another shim */
         SHIM_LOST_JOURNAL = 2, /* LOST: the journal did not get them; the file may have them */
 };
 

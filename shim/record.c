@@ -71,7 +71,8 @@ static void make_folders(struct shim *s)
 static int open_file(const char *path)
 {
         struct stat st;
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+        int fd =
+            open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
         if (fd < 0 || fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
                 return fd;
         close(fd);
@@ -87,7 +88,8 @@ static int open_record(struct shim *s)
         int fd = open_file(path);
         if (fd < 0 && errno == ENOENT)
                 make_folders(s);
-        else if (fd < 0 && (errno == EISDIR || errno == ELOOP || errno == ENXIO) && unlink(path) < 0)
+        else if (fd < 0 && (errno == EISDIR || errno == ELOOP || errno == ENXIO) &&
+                 unlink(path) < 0)
                 rmdir(path);
         if (fd < 0)
                 fd = open_file(path);

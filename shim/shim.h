@@ -121,8 +121,8 @@ struct record {
         char *path;
         int fd;
         bool dirty;
-        bool sized;  /* the file has the size of a record */
-        int64_t run; /* the last one that the file tells of */
+        bool sized;     /* the file has the size of a record */
+        int64_t run;    /* the last one that the file tells of */
         int64_t logged; /* the last run whose end is in the log */
         int64_t
             ended[ENDED_N]; /* the last run that has: RUN PID WSTATUS RAN_MS WALL_MS; 0 = none */

@@ -57,8 +57,8 @@ static bool list_has(const struct listing *l, const char *prefix, bool to_its_en
                 else
                         high = mid;
         }
-        return low < l->names.n && (to_its_end ? str_eq(l->names.v[low], prefix)
-                                               : str_starts(l->names.v[low], prefix));
+        return low < l->names.n &&
+               (to_its_end ? str_eq(l->names.v[low], prefix) : str_starts(l->names.v[low], prefix));
 }
 
 /* Those whose record says that they may live go into FOUND; other records are removed, but for those which wait for

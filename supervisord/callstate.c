@@ -25,11 +25,11 @@ json_t *callstate_save(struct call *call)
         json_t *names = json_array();
         for (size_t i = 0; i < call->names.n; i++)
                 json_array_append_new(names, json_string(call->names.v[i]));
-        json_t *o =
-            json_pack("{s:s, s:O, s:b, s:b, s:o, s:I, s:I, s:b, s:b}", "kind", kinds[call->kind],
-                      "parameters", call->params, "more", call->more, "oneway", call->oneway,
-                      "names", names, "first_op", (json_int_t)call->first_op, "left",
-                      (json_int_t)call->left, "stale", call->stale, "lasting", call->lasting);
+        json_t *o = json_pack("{s:s, s:O, s:b, s:b, s:o, s:I, s:I, s:b, s:b}", "kind",
+                              kinds[call->kind], "parameters", call->params, "more", call->more,
+                              "oneway", call->oneway, "names", names, "first_op",
+                              (json_int_t)call->first_op, "left", (json_int_t)call->left, "stale",
+                              call_is_stale(call), "lasting", call->lasting);
         if (call->results)
                 json_object_set(o, "results", call->results);
         if (ev_is_active(&call->timeout))

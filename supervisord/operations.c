@@ -113,8 +113,7 @@ void calls_restart(struct call *call)
         bool wait = true, replace = false;
         if (!call_args(call, "names:S wait:b? replace:b?", &names, &wait, &replace))
                 return;
-        const struct daemon *d = call->c->d;
-        call->stale = conf_fingerprint(&d->paths) != d->conf->fingerprint;
+        call->look_stale = true;
         operate(call, names, wait, replace ? CORE_EV_REPLACE : CORE_EV_RESTART, false);
 }
 
@@ -225,8 +224,17 @@ static struct call *find_call(const struct server *s, uint64_t op)
         return NULL;
 }
 
+bool call_is_stale(struct call *call)
+{
+        const struct daemon *d = call->c->d;
+        if (call->look_stale)
+                call->stale = conf_fingerprint(&d->paths) != d->conf->fingerprint;
+        call->look_stale = false;
+        return call->stale;
+}
+
 /* How it ended for the service at INDEX of the call's. */
-static json_t *outcome(const struct call *call, size_t index, const struct core_service *s,
+static json_t *outcome(struct call *call, size_t index, const struct core_service *s,
                        enum core_outcome o, const char *said)
 {
         const struct daemon *d = call->c->d;
@@ -234,9 +242,10 @@ static json_t *outcome(const struct call *call, size_t index, const struct core_
         bool unsaved = lasting && d->save_error && o <= CORE_NOTHING;
         _cleanup_free_ char *text =
             xasprintf("%s%s%s%s", said ? said : "",
-                      call->stale ? "; the definitions have changed since they were loaded, "
-                                    "`svcctl reload` puts them into use"
-                                  : "",
+                      call_is_stale(call)
+                          ? "; the definitions have changed since they were loaded, "
+                            "`svcctl reload` puts them into use"
+                          : "",
                       unsaved ? "; but that could not be saved and is forgotten when svcd ends: "
                               : "",
                       unsaved ? strerror(-d->save_error) : "");

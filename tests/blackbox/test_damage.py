@@ -429,6 +429,34 @@ if not child or sys.argv[2] == "stay":
 class Records(Damage):
     """RUN/shims/NAME"""
 
+    def test_left_empty_for_the_next_shim(self):
+        """From run to run and from svcd to svcd it is the same file; that of a service which is gone is gone."""
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.start()
+        shims = os.path.join(self.run_dir, "shims")
+        path = os.path.join(shims, "a")
+        pid, inode = self.running("a")["pid"], os.stat(path).st_ino
+        self.running("b")
+        self.running("c")
+        self.svcctl("stop", "a")
+        self.gone(pid)
+        self.until(lambda: self.shim_has_left("a"), what="a's shim to leave")
+        self.svcctl("start", "a")
+        self.assertEqual((self.running("a")["run"], os.stat(path).st_ino), (2, inode))
+        self.svcctl("stop", "b")
+        self.until(lambda: self.shim_has_left("b"), what="b's shim to leave")
+        self.config("services: {a: {command: sleep 1000}, c: {command: sleep 1000}}\n")
+        self.svcctl("reload")
+        self.until(lambda: sorted(os.listdir(shims)) == ["a", "c"], what="b's record to go")
+        self.end_svcd()
+        self.assertEqual([os.path.getsize(os.path.join(shims, n)) for n in sorted(os.listdir(shims))], [0, 0])
+        self.config("services: {a: {command: sleep 1000}}\n")
+        os.unlink(os.path.join(self.root, "svcd/state.json"))
+        os.unlink(os.path.join(self.root, "svcd/state.json.safe"))
+        self.start()
+        self.assertEqual((self.running("a")["run"], os.stat(path).st_ino), (3, inode))
+        self.assertEqual(os.listdir(shims), ["a"])
+
     def test_damaged_while_no_svcd_runs(self):
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
         self.start()

@@ -250,7 +250,7 @@ class Descriptors(Exhaustion):
         a = self.running("a")
         self.running("b")
         self.svcctl("stop", "b")
-        self.until(lambda: not os.path.exists(os.path.join(self.run_dir, "shims/b")), what="b's shim to leave")
+        self.until(lambda: self.shim_has_left("b"), what="b's shim to leave")
         limit = self.short()
         with self.at_rest():
             result = self.run_svcctl("start", "b")

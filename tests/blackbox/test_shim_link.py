@@ -3,11 +3,12 @@
 import os
 import re
 import signal
+import socket
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
-from shimproto import ORDER_ARMED, ORDER_FAILED, ShimTest, alive, children, lock_holder, state  # noqa: E402
+from shimproto import EXIT_AGAIN, ORDER_ARMED, ORDER_FAILED, ShimTest, alive, children, lock_holder, state  # noqa: E402
 
 
 class Helpers(ShimTest):
@@ -451,6 +452,35 @@ class Record(Helpers):
         self.assertEqual(self.record()["ended"], f"42 {started.main_pid} {e.wstatus} {e.ran_ms} {e.wall_ms}")
         self.stop(shim, shim.pid)
         self.assertEqual(os.listdir(os.path.join(self.run_dir, "shims")), [])
+
+    def test_left_for_the_next(self):
+        path = os.path.join(self.run_dir, "shims", "a")
+        shim = self.shim()
+        inode = os.stat(path).st_ino
+        shim.start(["true"], run=41)
+        shim.ack(shim.expect("EXITED"))
+        shim.send("EXIT", flags=EXIT_AGAIN)
+        self.assertEqual(shim.expect("BYE").errno, 0)
+        self.gone(shim.pid)
+        self.assertEqual((os.stat(path).st_ino, os.path.getsize(path), lock_holder(path)), (inode, 0, 0))
+        shim = self.shim()
+        self.until(lambda: self.record()["shim"] == str(shim.pid), "record")
+        self.assertEqual((os.stat(path).st_ino, self.record()["run"]), (inode, "0"))
+
+    @staticmethod
+    def _listen(path):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(path)
+
+    def test_something_else_is_there(self):
+        path = os.path.join(self.run_dir, "shims", "a")
+        for make in (os.mkdir, os.mkfifo, lambda p: os.symlink("elsewhere", p),
+                     self._listen):
+            make(path)
+            shim = self.shim()
+            self.until(lambda shim=shim: self.record()["shim"] == str(shim.pid), "record")
+            self.stop(shim, shim.pid)
+            self.assertEqual(os.listdir(self.run_dir + "/shims"), [])
 
     def test_second_shim_is_refused(self):
         first = self.shim()

@@ -63,7 +63,7 @@ BYTES = {"log_journal", "name", "run_dir", "log_path", "command", "arg", "env", 
          "source", "status", "output", "cgroup", "cgroup_set", "rlimit_else", "socket", "fdnames"}
 STAGES = ["none", "lock", "busy", "pipe", "fork", "setsid", "limits", "nice", "stdio", "chdir", "exec", "listen"]
 OLD_ROTATED, OLD_SEEN, OLD_PACK, OLD_DROP, OLD_ROTATE = range(1, 6)
-INIT_CHECK, ORDER_ARMED, ORDER_FAILED = 1, 1, 2
+INIT_CHECK, ORDER_ARMED, ORDER_FAILED, EXIT_AGAIN = 1, 1, 2, 2
 SCOPE_MAIN, SCOPE_TREE = 0, 1
 
 libc = ctypes.CDLL(None, use_errno=True)

@@ -613,6 +613,11 @@ class SvcdTest(unittest.TestCase):
         """The parent of a main process."""
         return parent(pid)
 
+    def shim_has_left(self, name):
+        """It has removed its record, or emptied it for the next one."""
+        path = os.path.join(self.run_dir, "shims", name)
+        return not os.path.exists(path) or os.path.getsize(path) == 0
+
     def tree(self, pid):
         """Everything of a service whose main process is PID, without the shim."""
         return descendants(parent(pid))
