@@ -89,13 +89,17 @@ static bool has_listener(const char *run, uid_t uid)
         return fd == -EAGAIN || (fd >= 0 && runfile_is_listener(fd, uid));
 }
 
+/* Records that say something: an empty one waits for the next shim (shim_proto.h). */
 static bool has_shims(const char *run)
 {
         _cleanup_free_ char *path = path_join(run, "shims");
         DIR *dir = opendir(path);
         bool found = false;
-        for (struct dirent *e; dir && (e = readdir(dir));)
-                found |= e->d_name[0] != '.';
+        struct stat st;
+        for (struct dirent *e; dir && !found && (e = readdir(dir));)
+                found = e->d_name[0] != '.' &&
+                        fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        !(S_ISREG(st.st_mode) && st.st_size == 0);
         if (dir)
                 closedir(dir);
         return found;
