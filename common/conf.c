@@ -12,11 +12,32 @@ void conf_service_clear(struct conf_service *s)
                 conf_value_done(&conf_settings[i], conf_member(s, (enum conf_setting)i));
 }
 
+const struct conf_origin conf_origin_builtin = {.source = CONF_FROM_BUILTIN};
+
+void conf_origin_set(struct conf_service *s, enum conf_setting setting, struct conf_origin origin)
+{
+        _Static_assert(SETTING_COUNT < 256, "said_at");
+        if (s->said_at[setting] == 0) { /* no more room than is needed: they are kept */
+                s->said = xrealloc(s->said, (s->said_n + 1u) * sizeof(*s->said));
+                s->said_at[setting] = ++s->said_n;
+        }
+        s->said[s->said_at[setting] - 1] = origin;
+}
+
+void conf_origins_done(struct conf_service *s)
+{
+        free(s->said);
+        s->said = NULL;
+        s->said_n = 0;
+        memset(s->said_at, 0, sizeof(s->said_at));
+}
+
 void conf_service_free(struct conf_service *s)
 {
         if (!s)
                 return;
         conf_service_clear(s);
+        conf_origins_done(s);
         free(s->name);
         free(s->error);
         free(s);

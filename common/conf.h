@@ -168,7 +168,8 @@ struct conf_service {
 #include "common/settings.def"
 #undef SETTING
 #undef SHORT
-        struct conf_origin origin[SETTING_COUNT];
+        struct conf_origin *said; /* of those settings that are not built in; see conf_origin */
+        unsigned char said_n, said_at[SETTING_COUNT]; /* from 1; 0 = built in */
 };
 
 /* What is said of the account as a whole: account.def. */
@@ -289,6 +290,14 @@ char *conf_port_rule(const struct conf *c);
 bool conf_same_account(const struct conf *a, const struct conf *b);
 /* A value of the account as one would write it in YAML; NULL if not set. Caller frees. */
 char *conf_print_account(const struct conf *c, enum conf_account_setting s);
+
+/* Where the value of a setting came from; never NULL, and valid as long as S. */
+extern const struct conf_origin conf_origin_builtin;
+static inline const struct conf_origin *conf_origin(const struct conf_service *s,
+                                                    enum conf_setting setting)
+{
+        return s->said_at[setting] ? &s->said[s->said_at[setting] - 1] : &conf_origin_builtin;
+}
 
 /* Whether two definitions have the same value for a setting. */
 bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s);

@@ -11,14 +11,15 @@
 /* Where a setting was written; for one that was not, the service. */
 static const struct conf_place *written_at(const struct conf_service *svc, enum conf_setting s)
 {
-        const struct conf_place *place = &svc->origin[s].place;
+        const struct conf_place *place = &conf_origin(svc, s)->place;
         return place->file ? place : &svc->place;
 }
 
 const struct conf_node *conf_written(const struct conf_parse *p, const struct conf_slot *slot,
                                      enum conf_setting s)
 {
-        const struct conf_origin *origin = slot ? &slot->svc->origin[s] : &p->defaults.origin[s];
+        const struct conf_origin *origin =
+            slot ? conf_origin(slot->svc, s) : conf_origin(&p->defaults, s);
         const struct conf_node *map = NULL;
         if (origin->source == CONF_FROM_SERVICE && slot)
                 map = slot->node;
@@ -63,7 +64,7 @@ static void fail_setting(struct conf_at *at, const struct conf_slot *slot, enum 
 
 static bool own(const struct conf_service *svc, enum conf_setting s)
 {
-        return svc->origin[s].source == CONF_FROM_SERVICE;
+        return conf_origin(svc, s)->source == CONF_FROM_SERVICE;
 }
 
 bool conf_in_doubt(const struct conf_parse *p, const struct conf_slot *slot, enum conf_setting s)
@@ -71,7 +72,7 @@ bool conf_in_doubt(const struct conf_parse *p, const struct conf_slot *slot, enu
         if (own(slot->svc, s))
                 return false;
         return slot->doubt[s] ||
-               (p->defaults_doubt[s] && p->defaults.origin[s].source != CONF_FROM_DEFAULTS);
+               (p->defaults_doubt[s] && conf_origin(&p->defaults, s)->source != CONF_FROM_DEFAULTS);
 }
 
 /* The kinds of checks that `monitoring` can say; at most one of them. */
@@ -102,8 +103,8 @@ static void check_kind(struct conf_at *at, const struct conf_service *svc)
 static void warn_idle(struct conf_at *at, const struct conf_service *svc, enum conf_setting s,
                       const char *message)
 {
-        struct conf_node node = {.line = svc->origin[s].place.line,
-                                 .column = svc->origin[s].place.column};
+        struct conf_node node = {.line = conf_origin(svc, s)->place.line,
+                                 .column = conf_origin(svc, s)->place.column};
         at->key = conf_settings[s].path;
         conf_warn(at, &node, "%s", message);
         at->key = NULL;

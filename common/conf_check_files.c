@@ -44,7 +44,7 @@ static const struct conf_seen *look_once(struct conf_parse *p, const char *path)
 void conf_check_files(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at)
 {
         const struct conf_service *svc = slot ? slot->svc : &p->defaults;
-        if (slot && svc->origin[SETTING_environment_file].source != CONF_FROM_SERVICE)
+        if (slot && conf_origin(svc, SETTING_environment_file)->source != CONF_FROM_SERVICE)
                 return; /* those of `defaults` are checked there */
         at->key = "environment_file";
         for (size_t i = 0; i < svc->environment_file.n; i++) {

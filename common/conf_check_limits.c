@@ -69,7 +69,7 @@ static void check_files(struct conf_at *at, const struct conf_slot *slot, int64_
 static bool is_here(const struct conf_service *svc, const struct conf_slot *slot,
                     enum conf_setting s)
 {
-        return svc->origin[s].source == (slot ? CONF_FROM_SERVICE : CONF_FROM_DEFAULTS);
+        return conf_origin(svc, s)->source == (slot ? CONF_FROM_SERVICE : CONF_FROM_DEFAULTS);
 }
 
 void conf_check_limits(struct conf_at *at, const struct conf_slot *slot)

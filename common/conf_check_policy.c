@@ -49,7 +49,7 @@ void conf_policy_defaults(struct conf_parse *p, struct conf_at *at)
 {
         for (int i = 0; i < SETTING_COUNT; i++) {
                 at->error = &p->default_error[i];
-                if (p->defaults.origin[i].source == CONF_FROM_DEFAULTS)
+                if (conf_origin(&p->defaults, i)->source == CONF_FROM_DEFAULTS)
                         above(at, NULL, (enum conf_setting)i);
         }
 }
@@ -57,13 +57,13 @@ void conf_policy_defaults(struct conf_parse *p, struct conf_at *at)
 void conf_policy_service(struct conf_at *at, const struct conf_slot *slot)
 {
         for (int i = 0; i < SETTING_COUNT; i++)
-                if (slot->svc->origin[i].source == CONF_FROM_SERVICE)
+                if (conf_origin(slot->svc, i)->source == CONF_FROM_SERVICE)
                         above(at, slot, (enum conf_setting)i);
 }
 
 void conf_policy_fit(const struct conf_parse *p, struct conf_service *svc, enum conf_setting s)
 {
-        if (p->limit[s] < 0 || svc->origin[s].source != CONF_FROM_BUILTIN)
+        if (p->limit[s] < 0 || conf_origin(svc, s)->source != CONF_FROM_BUILTIN)
                 return;
         enum policy_setting limit = (enum policy_setting)p->limit[s];
         struct conf_int *v = conf_member(svc, s);
@@ -71,7 +71,7 @@ void conf_policy_fit(const struct conf_parse *p, struct conf_service *svc, enum 
         if (v->set && v->v <= most)
                 return;
         *v = (struct conf_int){.v = most, .set = true};
-        svc->origin[s] = of_policy(p->conf->policy, limit);
+        conf_origin_set(svc, s, of_policy(p->conf->policy, limit));
 }
 
 /* One number of the account. 0 is "no limit" where it is allowed at all. */

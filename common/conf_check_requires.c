@@ -83,7 +83,7 @@ static void link_services(struct graph *g)
                         if (to != CONF_INDEX_NONE)
                                 g->edges[i][g->edges_n[i]++] = to;
                         else if (!p->default_error[SETTING_requires] ||
-                                 svc->origin[SETTING_requires].source == CONF_FROM_SERVICE)
+                                 conf_origin(svc, SETTING_requires)->source == CONF_FROM_SERVICE)
                                 unknown_name(p, slot, &at, k, names, &budget);
                 }
         }

@@ -36,8 +36,8 @@ static void doubt_all(bool doubts[SETTING_COUNT])
 static void read_setting(struct reader *r, int s, const struct conf_node *key,
                          const struct conf_node *value)
 {
-        struct conf_origin *origin = &r->svc->origin[s];
         enum conf_setting setting = (enum conf_setting)s;
+        const struct conf_origin *origin = conf_origin(r->svc, setting);
         if (r->at->defaults)
                 r->at->error = &r->p->default_error[s];
         if (origin->source != CONF_FROM_BUILTIN) {
@@ -48,9 +48,10 @@ static void read_setting(struct reader *r, int s, const struct conf_node *key,
         }
         /* An error leaves the origin as it is; who needs the value sees the error first. */
         if (conf_value_read(r->at, &conf_settings[s], value, conf_member(r->svc, setting)))
-                *origin = (struct conf_origin){.source = r->at->defaults ? CONF_FROM_DEFAULTS
-                                                                         : CONF_FROM_SERVICE,
-                                               .place = conf_place_of(r->at, key)};
+                conf_origin_set(r->svc, setting,
+                                (struct conf_origin){.source = r->at->defaults ? CONF_FROM_DEFAULTS
+                                                                               : CONF_FROM_SERVICE,
+                                                     .place = conf_place_of(r->at, key)});
         else if (setting != SETTING_environment || !conf_env_names_known(value))
                 r->doubt[s] = true;
 }
@@ -480,6 +481,7 @@ static void read_service(struct conf_parse *p, const struct conf_doc *doc,
                 doubt_all(r.doubt);
         }
         conf_service_clear(&scratch);
+        conf_origins_done(&scratch);
         if (!room_for(p, conf_service_bytes(svc))) {
                 conf_fail(&at, key, too_much, CONF_BYTES_MAX >> 20);
                 conf_service_clear(svc);
@@ -524,7 +526,7 @@ static bool excluded(const struct conf_service *svc, enum conf_setting s)
         bool kind = false, said = false;
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 kind |= s == kinds[i];
-                said |= s != kinds[i] && svc->origin[kinds[i]].source == CONF_FROM_SERVICE;
+                said |= s != kinds[i] && conf_origin(svc, kinds[i])->source == CONF_FROM_SERVICE;
         }
         return kind && said;
 }
@@ -542,20 +544,20 @@ static void drop_self(struct conf_service *svc)
 static void inherit_setting(struct conf_parse *p, struct conf_service *svc, enum conf_setting s)
 {
         const struct conf_setting_info *info = &conf_settings[s];
-        bool own = svc->origin[s].source == CONF_FROM_SERVICE,
+        bool own = conf_origin(svc, s)->source == CONF_FROM_SERVICE,
              merged = info->type == CONF_ENVIRONMENT;
         if (own && !merged)
                 return;
         if (p->default_error[s] && !svc->error)
                 svc->error = xstrdup(p->default_error[s]);
-        bool set = p->defaults.origin[s].source == CONF_FROM_DEFAULTS && !excluded(svc, s);
+        bool set = conf_origin(&p->defaults, s)->source == CONF_FROM_DEFAULTS && !excluded(svc, s);
         const struct conf_service *from = set ? &p->defaults : &p->builtin;
         if (merged)
                 conf_env_inherit(&svc->environment, &p->defaults.environment);
         else
                 conf_value_copy(info, conf_member(svc, s), conf_member(from, s));
         if (set && !own)
-                svc->origin[s] = p->defaults.origin[s];
+                conf_origin_set(svc, s, *conf_origin(&p->defaults, s));
         if (set && s == SETTING_requires)
                 drop_self(svc);
         conf_policy_fit(p, svc, s);
@@ -586,7 +588,7 @@ static void inherit(struct conf_parse *p, struct conf_slot *slot)
                 svc->ready =
                     (struct conf_int){.v = svc->port.set ? CONF_READY_PORT : CONF_READY_EXEC,
                                       .set = true};
-        if (svc->origin[SETTING_restart_max_delay].source == CONF_FROM_BUILTIN)
+        if (conf_origin(svc, SETTING_restart_max_delay)->source == CONF_FROM_BUILTIN)
                 svc->restart_max_delay.v = MAX(svc->restart_max_delay.v, svc->restart_delay.v);
 }
 
@@ -643,6 +645,7 @@ void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct d
         for (size_t s = 0; s < SETTING_COUNT; s++)
                 free(p.default_error[s]);
         conf_service_clear(&p.defaults);
+        conf_origins_done(&p.defaults);
         conf_service_clear(&p.builtin);
         conf_index_done(&p.names);
         free(p.slots);

@@ -109,7 +109,7 @@ static bool wants(const struct conf *conf, const struct conf_given *given)
 static void refuse(const struct giving *g, struct conf_service *s, enum conf_setting setting,
                    char *message)
 {
-        const struct conf_place *place = &s->origin[setting].place;
+        const struct conf_place *place = &conf_origin(s, setting)->place;
         if (!place->file)
                 place = &s->place;
         _cleanup_free_ char *path =

@@ -386,7 +386,7 @@ char *conf_print(const struct conf_service *s, enum conf_setting setting)
         const struct conf_setting_info *info = &conf_settings[setting];
         const void *member = conf_member(s, setting);
         /* an empty list that somebody wrote is a value: it takes the place of a default */
-        bool written = s->origin[setting].source != CONF_FROM_BUILTIN;
+        bool written = conf_origin(s, setting)->source != CONF_FROM_BUILTIN;
         if (!conf_value_set(info, member) && !written)
                 return NULL;
         struct strbuf b = {0};

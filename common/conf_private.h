@@ -106,7 +106,9 @@ static inline void *conf_check_member(const struct conf_check *c, enum conf_chec
         return (char *)(uintptr_t)c + conf_check_settings[setting].offset;
 }
 void conf_service_free(struct conf_service *s);
-void conf_service_clear(struct conf_service *s); /* the settings' values */
+void conf_service_clear(struct conf_service *s); /* the settings' values; origins stay */
+void conf_origin_set(struct conf_service *s, enum conf_setting setting, struct conf_origin origin);
+void conf_origins_done(struct conf_service *s);
 
 /* ---- conf_checks.c: values of the type CHECKS ---- */
 

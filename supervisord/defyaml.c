@@ -33,7 +33,7 @@ static void add_setting(struct strbuf *b, const struct conf_service *def, enum c
                         struct strbuf *group)
 {
         const char *path = conf_settings[i].path, *dot = strchr(path, '.');
-        if (def->origin[i].source == CONF_FROM_BUILTIN)
+        if (conf_origin(def, i)->source == CONF_FROM_BUILTIN)
                 return;
         _cleanup_free_ char *value = conf_print(def, i);
         if (!value)

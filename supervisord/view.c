@@ -262,7 +262,7 @@ json_t *view_settings(const struct daemon *d, const struct core_service *s, bool
                 json_object_set_new(o, "path", json_string(info->path));
                 json_object_set_new(o, "value",
                                     owned(print_setting(s->def, (enum conf_setting)i, secrets)));
-                json_object_set_new(o, "origin", view_origin(&s->def->origin[i]));
+                json_object_set_new(o, "origin", view_origin(conf_origin(s->def, i)));
                 json_object_set_new(o, "change", json_string(changes[info->change]));
                 json_object_set_new(o, "help", json_string(info->help));
                 json_object_set_new(o, "kept_by", owned(inforce_text(d, s, (enum conf_setting)i)));

@@ -27,10 +27,10 @@ static char *refusal(const struct svc *x, bool enable)
                                  s->invalid_error);
         if (s->holds & CORE_HOLD_DEFINITION)
                 return xasprintf("enabled: false in %s:%d; change it and `svcctl reload`",
-                                 s->def->origin[SETTING_enabled].place.file
-                                     ? s->def->origin[SETTING_enabled].place.file
+                                 conf_origin(s->def, SETTING_enabled)->place.file
+                                     ? conf_origin(s->def, SETTING_enabled)->place.file
                                      : "the definition",
-                                 s->def->origin[SETTING_enabled].place.line);
+                                 conf_origin(s->def, SETTING_enabled)->place.line);
         if ((s->holds & CORE_HOLD_COMMAND) && !enable)
                 return xasprintf("disabled by command; `svcctl enable %s` first", s->name);
         return NULL;

@@ -62,6 +62,8 @@ void svc_free(struct svc *x)
         free(x->s.name);
         free(x->s.invalid_error);
         free(x->s.status_text);
+        free(x->s.tally);
+        free(x->s.exits);
         free(x->requires.v);
         free(x->dependents.v);
         free(x->ops.v);

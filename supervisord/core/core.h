@@ -322,11 +322,11 @@ struct core_service {
 
         int64_t
             restarts; /* runs that svcd started by itself since the last start by hand or boot */
-        int64_t delay_ms;              /* the next back-off */
-        int64_t tally[CORE_TALLY_MAX]; /* times of the last failures, oldest first */
-        int tally_n;
-        struct core_exit exits[CORE_EXITS]; /* newest first */
-        int exits_n;
+        int64_t delay_ms; /* the next back-off */
+        int64_t *tally;   /* times of the last failures, oldest first; NULL = there never was one */
+        int tally_n;      /* at most CORE_TALLY_MAX */
+        struct core_exit *exits; /* newest first */
+        int exits_n;             /* at most CORE_EXITS */
 
         struct core_good good;       /* the last one that is kept */
         int64_t changed_wall_ms;     /* when `def` took the place of another; 0 = not known */

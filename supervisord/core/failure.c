@@ -43,8 +43,10 @@ int core_failures(const struct core_service *s, int64_t now_ms)
 }
 
 /* The tally stays sorted even if a report of an older run comes late. */
-static void tally_add(struct core_service *s, int64_t at_ms)
+void failure_count(struct core_service *s, int64_t at_ms)
 {
+        if (!s->tally) /* of most there is nothing to remember */
+                s->tally = xcalloc(CORE_TALLY_MAX, sizeof(s->tally[0]));
         if (s->tally_n == CORE_TALLY_MAX)
                 memmove(s->tally, s->tally + 1, (size_t)--s->tally_n * sizeof(s->tally[0]));
         if (s->tally_n && s->tally[s->tally_n - 1] > at_ms)
@@ -89,7 +91,7 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
                 e->retry_ms = shortage_back_off(x, e);
                 return 0;
         }
-        tally_add(s, at_ms);
+        failure_count(s, at_ms);
         back_off(x, e, at_ms);
         x->again = true;
         e->failure = true;
@@ -102,12 +104,26 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
         return 0;
 }
 
+void failure_room(struct core_service *s)
+{
+        if (s->exits_n == CORE_EXITS)
+                return;
+        s->exits = xrealloc(s->exits, (size_t)(s->exits_n + 1) * sizeof(s->exits[0]));
+        s->exits_n++;
+}
+
+const struct core_exit *failure_last(const struct svc *x)
+{
+        static const struct core_exit none;
+        return x->s.exits_n ? &x->s.exits[0] : &none;
+}
+
 void failure_keep(struct svc *x, const struct core_exit *e)
 {
         struct core_service *s = &x->s;
         /* A shortage that goes on is one: the ends of real runs are worth more. */
         if (!s->exits_n || !e->shortage || !s->exits[0].shortage) {
-                s->exits_n = MIN(s->exits_n + 1, CORE_EXITS);
+                failure_room(s);
                 memmove(s->exits + 1, s->exits, (size_t)(s->exits_n - 1) * sizeof(s->exits[0]));
         }
         s->exits[0] = *e;

@@ -337,6 +337,9 @@ char *turn_text(const struct svc *x);
  * delay and back-off. Returns the holds that follow from it. */
 unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms);
 void failure_keep(struct svc *x, const struct core_exit *e); /* into exits[] */
+void failure_count(struct core_service *s, int64_t at_ms);   /* into tally[] */
+void failure_room(struct core_service *s);                 /* in exits[], for one more at its end */
+const struct core_exit *failure_last(const struct svc *x); /* exits[0]; all zero if there is none */
 void failure_reset(
     struct svc *x); /* tally, delay, back-off: somebody has done something about it */
 /* restart.retry_after. plan: of one that is DOWN, sets the deadline or drops it. due: lets it go. */

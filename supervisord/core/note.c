@@ -52,7 +52,7 @@ static void add_hint(struct strbuf *b, const struct svc *x)
 
 static void note_failures(struct strbuf *b, const struct svc *x, int64_t now_ms)
 {
-        const struct core_exit *e = &x->s.exits[0];
+        const struct core_exit *e = failure_last(x);
         char buf[CONF_DURATION_MAX];
         if (x->s.exits_n && text_no_restart(svc_def(x), e))
                 strbuf_addf(b, "exit code %d is in restart.no_restart_status: ",
@@ -81,7 +81,7 @@ static void note_done(struct strbuf *b, const struct svc *x)
 static void note_down(struct strbuf *b, const struct svc *x, int64_t now_ms)
 {
         const struct core_service *s = &x->s;
-        const struct conf_place *at = s->def ? &s->def->origin[SETTING_enabled].place : NULL;
+        const struct conf_place *at = s->def ? &conf_origin(s->def, SETTING_enabled)->place : NULL;
         if (s->holds & CORE_HOLD_INVALID)
                 strbuf_add(b, s->invalid_error);
         else if ((s->holds & CORE_HOLD_DEFINITION) && at && at->file)

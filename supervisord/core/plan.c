@@ -123,7 +123,7 @@ static void list_settings(struct core_plan *p, struct core_change *ch,
 {
         struct diffs d = {0};
         for (int i = 0; i < SETTING_COUNT; i++) {
-                if (i == SETTING_environment || def->origin[i].source != CONF_FROM_SERVICE)
+                if (i == SETTING_environment || conf_origin(def, i)->source != CONF_FROM_SERVICE)
                         continue;
                 char *text = conf_print(def, (enum conf_setting)i);
                 add_diff(&d, conf_settings[i].path, comes ? NULL : text, comes ? text : NULL,

@@ -443,7 +443,7 @@ static void take_unseen(struct svc *x, const struct core_event *ev)
 /* A svcd that died has put the end on record, and nobody was left to write the line. */
 static void complete_log(struct svc *x, const struct core_event *ev)
 {
-        const struct core_exit *e = &x->s.exits[0];
+        const struct core_exit *e = failure_last(x);
         if (ev->logged_sure && x->s.exits_n > 0 && e->run == ev->run && e->run == x->exited_run &&
             e->run > ev->logged)
                 tell_log(x, *e, 0);
@@ -467,6 +467,6 @@ void run_lost(struct svc *x, const struct core_event *ev)
         x->sent = (struct order){0};
         s->order_armed = false;
         machine(x, M_LOST, NULL);
-        if (open && s->exits[0].failure)
-                op_failed(x, &s->exits[0]);
+        if (open && failure_last(x)->failure)
+                op_failed(x, failure_last(x));
 }

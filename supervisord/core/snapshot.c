@@ -370,16 +370,17 @@ static struct core_exit load_exit(const json_t *o)
 
 static void load_exits(struct core_service *s, const json_t *a)
 {
-        for (size_t i = 0; i < json_array_size(a) && s->exits_n < CORE_EXITS; i++)
-                s->exits[s->exits_n++] = load_exit(json_array_get(a, i));
+        for (size_t i = 0; i < json_array_size(a) && s->exits_n < CORE_EXITS; i++) {
+                failure_room(s);
+                s->exits[s->exits_n - 1] = load_exit(json_array_get(a, i));
+        }
 }
 
 static void load_tally(struct core_service *s, const json_t *a)
 {
         for (size_t i = 0; i < json_array_size(a) && s->tally_n < CORE_TALLY_MAX; i++) {
                 int64_t at_ms = json_integer_value(json_array_get(a, i));
-                int64_t least = s->tally_n ? s->tally[s->tally_n - 1] : 0;
-                s->tally[s->tally_n++] = MIN(MAX(at_ms, least), CORE_NUMBER_MAX);
+                failure_count(s, MIN(MAX(at_ms, (int64_t)0), CORE_NUMBER_MAX));
         }
 }
 

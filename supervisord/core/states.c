@@ -384,9 +384,9 @@ void on_up_exited(struct svc *x, const struct core_event *ev)
         if (ev->restarted) {
                 machine_go(x, CORE_SPAWNING);
         } else if (ev->leftover) {
-                if (x->s.exits[0].cause == CORE_CAUSE_DAEMONIZED)
+                if (failure_last(x)->cause == CORE_CAUSE_DAEMONIZED)
                         log_daemonized(x);
-                stop_leftover(x, x->s.exits[0].cause);
+                stop_leftover(x, failure_last(x)->cause);
         } else {
                 run_next(x);
         }
@@ -397,7 +397,7 @@ void on_stopping_exited(struct svc *x, const struct core_event *ev)
         if (ev->restarted)
                 return; /* STARTED follows, and is stopped again */
         /* What happened while no svcd was there is told now. */
-        if (ev->leftover && x->s.exits[0].cause == CORE_CAUSE_DAEMONIZED)
+        if (ev->leftover && failure_last(x)->cause == CORE_CAUSE_DAEMONIZED)
                 log_daemonized(x);
         if (!ev->leftover) {
                 run_next(x);

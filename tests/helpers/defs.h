@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/conf.h"
+#include "common/conf_private.h"
 
 static inline void defs_fallback(struct conf_service *s, const struct conf_setting_info *info)
 {
@@ -96,7 +96,7 @@ static inline struct conf_service *defs_add(struct conf *c, const char *name)
         s->working_directory = xstrdup("/home/a");
         snprintf(text, sizeof(text), "./%s", name);
         defs_command(s, text);
-        s->origin[SETTING_enabled].place = s->place;
+        conf_origin_set(s, SETTING_enabled, (struct conf_origin){.place = s->place});
         defs_insert(c, s);
         return s;
 }

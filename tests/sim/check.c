@@ -532,7 +532,9 @@ void check_call_ended(struct sim *w)
                 if (s->actual == CORE_DOWN)
                         w->rules[who].due_ms = 0; /* the next start is somebody's wish */
                 bool disabled = (s->holds & CORE_HOLD_FAILURES) && !w->rules[who].before_failures;
-                SIM_CHECK(w, who, !disabled || s->exits[0].run != w->rules[who].ended_run,
+                SIM_CHECK(w, who,
+                          !disabled ||
+                              (s->exits_n ? s->exits[0].run : 0) != w->rules[who].ended_run,
                           "disabled although nothing has ended");
                 if (w->applying && w->fresh[who] && s->tally_n == 0) {
                         /* Maybe changed while no svcd was there. */

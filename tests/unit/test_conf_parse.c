@@ -77,8 +77,8 @@ static void test_builtin(void **state)
         for (size_t s = 0; s < SETTING_COUNT; s++) {
                 if (s == SETTING_command)
                         continue;
-                assert_int_equal(a->origin[s].source, CONF_FROM_BUILTIN);
-                assert_null(a->origin[s].place.file);
+                assert_int_equal(conf_origin(a, s)->source, CONF_FROM_BUILTIN);
+                assert_null(conf_origin(a, s)->place.file);
         }
         helper_prints(a, SETTING_annotation, NULL);
         helper_prints(a, SETTING_working_directory, HELPER_HOME);
@@ -126,13 +126,13 @@ static void test_places(void **state)
         assert_int_equal(a->place.line, 4);
         assert_int_equal(a->place.column, 3);
         assert_true(str_ends(a->place.file, "/services.yaml"));
-        assert_int_equal(a->origin[SETTING_command].source, CONF_FROM_SERVICE);
-        assert_int_equal(a->origin[SETTING_command].place.line, 5);
-        assert_int_equal(a->origin[SETTING_restart_delay].place.line, 7);
-        assert_int_equal(a->origin[SETTING_restart_delay].place.column, 7);
-        assert_int_equal(a->origin[SETTING_umask].source, CONF_FROM_DEFAULTS);
-        assert_int_equal(a->origin[SETTING_umask].place.line, 2);
-        assert_ptr_equal(a->place.file, a->origin[SETTING_umask].place.file);
+        assert_int_equal(conf_origin(a, SETTING_command)->source, CONF_FROM_SERVICE);
+        assert_int_equal(conf_origin(a, SETTING_command)->place.line, 5);
+        assert_int_equal(conf_origin(a, SETTING_restart_delay)->place.line, 7);
+        assert_int_equal(conf_origin(a, SETTING_restart_delay)->place.column, 7);
+        assert_int_equal(conf_origin(a, SETTING_umask)->source, CONF_FROM_DEFAULTS);
+        assert_int_equal(conf_origin(a, SETTING_umask)->place.line, 2);
+        assert_ptr_equal(a->place.file, conf_origin(a, SETTING_umask)->place.file);
         helper_done(&l);
 }
 
@@ -160,7 +160,7 @@ static void test_defaults(void **state)
         helper_prints(a, SETTING_requires, "[db]");
         helper_prints(b, SETTING_requires, "[a]"); /* a list replaces */
         helper_prints(b, SETTING_environment, "{A: \"1\", B: \"2\"}");
-        assert_int_equal(b->origin[SETTING_environment].source, CONF_FROM_DEFAULTS);
+        assert_int_equal(conf_origin(b, SETTING_environment)->source, CONF_FROM_DEFAULTS);
         helper_prints(b, SETTING_monitoring_command, NULL); /* its own kind of check wins */
         helper_prints(helper_valid(&l, "db"), SETTING_requires, "[]");
         helper_done(&l);

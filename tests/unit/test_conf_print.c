@@ -133,7 +133,7 @@ static void test_sample(void **state)
         const struct conf_service *s = helper_valid(&l, "example");
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 if (i != SETTING_monitoring_tcp && i != SETTING_monitoring_checks &&
-                    s->origin[i].source != CONF_FROM_SERVICE)
+                    conf_origin(s, i)->source != CONF_FROM_SERVICE)
                         fail_msg("%s is not in the sample", conf_settings[i].path);
         check_all(l.conf);
         helper_done(&l);

@@ -448,7 +448,7 @@ static void off_without_a_place(void **state)
         bench_init(&b);
         struct conf_service *def = defs_add(b.conf, "a");
         def->enabled.v = 0;
-        def->origin[SETTING_enabled].place = (struct conf_place){0};
+        conf_origin_set(def, SETTING_enabled, (struct conf_origin){0});
         bench_apply(&b);
         bench_ask(&b, "a", CORE_EV_START);
         assert_non_null(strstr(bench_text(&b.fx), "refused [enabled: false in the definition:0;"));

@@ -137,7 +137,8 @@ static void what_comes_and_goes_is_listed(void **state)
         bench_init(&b);
         for (int i = 0; i < 2; i++) {
                 struct conf_service *def = defs_add(b.conf, i ? "new" : "old");
-                def->origin[SETTING_command].source = CONF_FROM_SERVICE;
+                conf_origin_set(def, SETTING_command,
+                                (struct conf_origin){.source = CONF_FROM_SERVICE});
                 variable(&def->environment, "FOO", "1");
                 variable(&def->environment, "BAR", "1");
                 def->environment.v[1].inherited = true;

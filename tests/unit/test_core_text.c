@@ -298,7 +298,7 @@ static void notes_of_the_down(void **state)
         defs_add(b.conf, "off")->enabled.v = 0;
         struct conf_service *def = defs_add(b.conf, "off2");
         def->enabled.v = 0;
-        def->origin[SETTING_enabled].place = (struct conf_place){0};
+        conf_origin_set(def, SETTING_enabled, (struct conf_origin){0});
         defs_add_invalid(b.conf, "wrong");
         defs_add(b.conf, "a")->restart_policy.v = CONF_POLICY_NEVER;
         defs_add(b.conf, "b")->restart_max_failures.v = 1;

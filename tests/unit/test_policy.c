@@ -214,10 +214,10 @@ static void test_the_limit_is_the_value(void **state)
         helper_prints(b, SETTING_limits_memory, "512M");
         helper_prints(b, SETTING_log_max_size, "1M");
         helper_prints(a, SETTING_limits_cpu, NULL);
-        assert_int_equal(a->origin[SETTING_limits_memory].source, CONF_FROM_POLICY);
-        assert_string_equal(a->origin[SETTING_limits_memory].place.file, FILE_NAME);
-        assert_int_equal(a->origin[SETTING_limits_memory].place.line, 2);
-        assert_int_equal(b->origin[SETTING_limits_memory].source, CONF_FROM_SERVICE);
+        assert_int_equal(conf_origin(a, SETTING_limits_memory)->source, CONF_FROM_POLICY);
+        assert_string_equal(conf_origin(a, SETTING_limits_memory)->place.file, FILE_NAME);
+        assert_int_equal(conf_origin(a, SETTING_limits_memory)->place.line, 2);
+        assert_int_equal(conf_origin(b, SETTING_limits_memory)->source, CONF_FROM_SERVICE);
         helper_done(&l);
 }
 
