@@ -7,6 +7,9 @@
 
 #include "supervisord/loopio.h"
 
+#define READ_BYTES                                                                                 \
+        (16u * 1024) /* on the stack: pages that were used once stay svcd's, in every account */
+
 static void arm(struct shimio *io)
 {
         if (io->fd < 0)
@@ -80,7 +83,7 @@ static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
                 flush(io);
         if (!(revents & EV_READ))
                 return;
-        char buf[65536];
+        char buf[READ_BYTES];
         ssize_t n = recv(io->fd, buf, sizeof(buf), MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
