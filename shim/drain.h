@@ -12,7 +12,9 @@
  * one. So a pipe that much came from is asked whether it can be written to before it is read: if not, that is what it
  * holds.
  *
- * While much comes, what is written ends where it suits the file (log_flush_some).
+ * While much comes, what is written ends where it suits the file (log_flush_some). A pipe that is read now and then is
+ * read in portions, and what they make is written as soon as it is enough, so that the batch has never much more
+ * than one write; one that is read without a pause is read as it is, since each read wakes the writer.
  *
  * LINES. A line is written to the log when its end is there. One that grows beyond LINE_BYTES goes
  * out bit by bit; nothing of another source is written in between for LINE_HOLD_US, so that it
@@ -36,6 +38,7 @@
 #define DRAIN_DELAY_US (10 * MS)
 #define DRAIN_FIRST_US 64
 #define DRAIN_PAUSE_US (50 * MS)
+#define DRAIN_PORTION  (16 * 1024)
 #define DRAIN_READS    4 /* in one turn, at most, while the pipe is full each time */
 #define LINE_HOLD_US   (200 * MS)
 #define PIECE_HOLD_US  (1000 * MS)

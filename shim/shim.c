@@ -200,6 +200,9 @@ static void flush(struct shim *s)
                 log_flush_some(&s->log, LOG_BYTES, LOG_UNIT, s->now_us);
         else
                 log_flush_some(&s->log, LOG_LINES, LOG_UNIT_LINES, s->now_us);
+        /* What would be due before the next read is not worth a turn of its own. */
+        if (s->log.rest_at_us < s->drain.at_us && s->drain.at_us != NEVER)
+                log_flush(&s->log);
         journal_turn(&s->journal, s->now_us);
         report_lost(s, false);
         report_rotated(s);

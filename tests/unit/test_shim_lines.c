@@ -235,6 +235,36 @@ static void test_lines_with_times_are_whole(void **state)
         assert_int_equal(end(rest, false), 5);
 }
 
+/* What a service that goes on writing says in one turn is written as soon as it is enough: the batch, which is the
+ * shim's own memory, stays near the size of one write, and all of it is in the file. */
+static void test_a_full_pipe_makes_no_large_batch(void **state)
+{
+        enum { LINE = 100, WAITING = 1200, SAID = 600, MOST = LOG_UNIT_LINES + 2 * DRAIN_PORTION };
+        static char said[LINE * SAID], got[LINE * (WAITING + SAID + 1)];
+        struct shim *s = &the_shim;
+        (void)state;
+        memset(said, 'a', sizeof(said));
+        for (size_t i = LINE - 1; i < sizeof(said); i += LINE)
+                said[i] = '\n';
+        begin(false);
+        say(said, LINE);
+        log_flush(&s->log); /* opens the file */
+        memset(big.log, 0, sizeof(big.log));
+        while (s->log.n < LOG_UNIT_LINES - LINE)
+                log_lines(&s->log, "out", stamp_wall_ms(), (const unsigned char *)said,
+                          (const unsigned char *)said + LINE);
+        size_t lines = 1 + s->log.n / (STAMP_LEN + 4 + LINE) + SAID;
+        s->drain.out.cap = s->drain.out.holds = DRAIN_PIPE_MAX;
+        s->drain.delay_us = 5 * MS;
+        s->log.rest_at_us = s->now_us + 10 * MS;
+        assert_int_equal(write(s->drain.out.w, said, sizeof(said)), sizeof(said));
+        s->now_us += 5 * MS;
+        drain_turn(s, true);
+        for (size_t i = MOST; i < sizeof(big.log); i++)
+                assert_int_equal(big.log[i], 0);
+        assert_int_equal(end(got, false), lines * LINE);
+}
+
 static int remove_folder(void **state)
 {
         (void)state;
@@ -258,6 +288,7 @@ int main(void)
             cmocka_unit_test(test_a_line_without_an_end),
             cmocka_unit_test(test_two_lines_without_an_end),
             cmocka_unit_test(test_lines_with_times_are_whole),
+            cmocka_unit_test(test_a_full_pipe_makes_no_large_batch),
         };
         return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
