@@ -322,7 +322,7 @@ static uint64_t scan_hash(const struct scan *s)
                 if (src->why)
                         h = str_hash(src->why, strlen(src->why) + 1, h);
                 if (src->text)
-                        h = str_hash(src->text, src->n, h);
+                        h = str_hash_long(src->text, src->n, h);
                 h = str_hash(&src->n, sizeof(src->n), h);
         }
         return h;

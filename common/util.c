@@ -125,6 +125,18 @@ uint64_t str_hash(const void *data, size_t n_bytes, uint64_t seed)
         return h;
 }
 
+uint64_t str_hash_long(const void *data, size_t n_bytes, uint64_t seed)
+{
+        const char *p = data;
+        uint64_t h = str_hash(&n_bytes, sizeof(n_bytes), seed), word;
+        for (; n_bytes >= sizeof(word); p += sizeof(word), n_bytes -= sizeof(word)) {
+                memcpy(&word, p, sizeof(word));
+                h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+                h ^= h >> 32; /* a product's low bits know of the word's low ones alone */
+        }
+        return str_hash(p, n_bytes, h);
+}
+
 void strbuf_done(struct strbuf *b)
 {
         free(b->s);

@@ -82,6 +82,9 @@ bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 uint64_t str_hash(const void *data, size_t n_bytes,
                   uint64_t seed); /* FNV-1a, 64 bits; seed 0 to begin */
+/* The same purpose for whole files, eight bytes at a time: a tenth of the time. What it gives may change from release to
+ * release and is another on machines of another byte order: it is compared in one process only. */
+uint64_t str_hash_long(const void *data, size_t n_bytes, uint64_t seed);
 
 /* A growing string of bytes; `s` is always NUL-terminated once anything was added. Zero-initialise;
  * strbuf_done frees, strbuf_take hands the string on (never NULL). */

@@ -60,7 +60,7 @@ void lastgood_save(struct daemon *d)
                 first = false;
         }
         conf_unref(old);
-        uint64_t hash = str_hash(b.s, b.n, 0);
+        uint64_t hash = str_hash_long(b.s, b.n, 0);
         if (hash == d->good)
                 return;
         _cleanup_free_ char *path = path_of(d);

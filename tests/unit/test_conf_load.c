@@ -429,6 +429,27 @@ static void test_fingerprint(void **state)
         free(b);
 }
 
+/* Each byte of what is hashed counts, and so does its length. */
+static void test_hash_long(void **state)
+{
+        (void)state;
+        char text[40] = {0};
+        uint64_t seen[sizeof(text) * 3 + 1];
+        size_t n = 0;
+        for (size_t len = 0; len <= sizeof(text); len++)
+                seen[n++] = str_hash_long(text, len, 0);
+        for (size_t i = 0; i < sizeof(text); i++) {
+                for (int bit = 1; bit <= 128; bit *= 128) {
+                        text[i] = (char)bit;
+                        seen[n++] = str_hash_long(text, sizeof(text), 0);
+                }
+                text[i] = 0;
+        }
+        for (size_t i = 0; i < n; i++)
+                for (size_t k = 0; k < i; k++)
+                        assert_true(seen[i] != seen[k]);
+}
+
 static void test_too_many_files(void **state)
 {
         (void)state;
@@ -499,6 +520,7 @@ int main(void)
             TEST(test_owner),
             TEST(test_links),
             TEST(test_fingerprint),
+            TEST(test_hash_long),
             TEST(test_too_many_files),
             TEST(test_named_files),
             TEST(test_references_are_counted),
