@@ -272,6 +272,22 @@ class Away(Helpers):
         self.stop(link, shim.pid)
         self.assertEqual(self.events(shim)[1:], ["out up", "svcd exited run=1"])
 
+    def test_cookies_of_any_length(self):
+        """A shim has little room for those that no svcd has sent yet."""
+        shim = self.shim()
+        shim.sh("exec sleep 1000", cookie=b"short")
+        link, server = shim, self.listen()
+        for n in (40, 41, 1024, 7, 0, 2000):
+            cookie = bytes(i % 251 for i in range(n))
+            link.send("COOKIE", cookie=cookie)
+            link.close()
+            link = self.accept(server)
+            hello = link.next()
+            self.assertEqual((hello.kind, hello.name, hello.cookie), ("HELLO", b"a", cookie[:1024]))
+        link.send("SIGNAL", signo=int(signal.SIGTERM))
+        link.send("ACK", report=link.expect("EXITED").report)
+        self.stop(link, shim.pid)
+
     def test_first_byte(self):
         shim = self.shim()
         server = self.listen()
