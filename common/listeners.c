@@ -53,15 +53,18 @@ static int order(const void *a, const void *b)
 bool listeners_tree(pid_t shim, struct netdiag *ret)
 {
         _cleanup_netdiag_ struct netdiag all = {0};
-        if (netdiag_listeners(0, &all) < 0)
-                return false;
-        _cleanup_free_ bool *own = xcalloc(all.n + 1, sizeof(*own));
-        bool sure = mark_own(shim, &all, own);
-        for (size_t i = 0; i < all.n; i++) {
+        return netdiag_listeners(0, &all) == 0 && listeners_tree_among(shim, &all, ret);
+}
+
+bool listeners_tree_among(pid_t shim, const struct netdiag *all, struct netdiag *ret)
+{
+        _cleanup_free_ bool *own = xcalloc(all->n + 1, sizeof(*own));
+        bool sure = mark_own(shim, all, own);
+        for (size_t i = 0; i < all->n; i++) {
                 if (!own[i])
                         continue;
                 GROW(ret->v, ret->n, ret->cap);
-                ret->v[ret->n++] = all.v[i];
+                ret->v[ret->n++] = all->v[i];
         }
         if (ret->n)
                 qsort(ret->v, ret->n, sizeof(*ret->v), order);

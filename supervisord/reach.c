@@ -11,7 +11,7 @@
 
 #define WAIT_MS  2000 /* after ready */
 #define AT_ONCE  8    /* services in one turn of the loop */
-#define PAUSE_MS 20   /* between such turns */
+#define PAUSE_MS 40   /* between such turns */
 
 struct planned {
         struct core_service *svc;
@@ -27,12 +27,14 @@ static struct {
 
 static void arm(int64_t least_ms);
 
-static void look(struct daemon *d, const struct planned *p)
+/* ALL: what anybody listens on. */
+static void look(struct daemon *d, const struct planned *p, const struct netdiag *all)
 {
         _cleanup_netdiag_ struct netdiag own = {0};
         struct core_service *s = p->svc;
         int64_t first, last;
-        if (s->run != p->run || !s->pid || !s->def || !listeners_tree(link_pid(d, s), &own))
+        if (s->run != p->run || !s->pid || !s->def ||
+            !listeners_tree_among(link_pid(d, s), all, &own))
                 return;
         conf_port_range(s->conf, &first, &last);
         _cleanup_free_ char *note = reach_note(s->def, &own, first, last);
@@ -45,10 +47,13 @@ static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)loop;
         (void)w;
         (void)revents;
+        _cleanup_netdiag_ struct netdiag all = {0};
         size_t n = 0;
         int64_t now_ms = clock_mono_ms();
-        while (n < plan.n && n < AT_ONCE && plan.v[n].at_ms <= now_ms)
-                look(plan.d, &plan.v[n++]);
+        bool known = netdiag_listeners(0, &all) == 0;
+        for (; n < plan.n && n < AT_ONCE && plan.v[n].at_ms <= now_ms; n++)
+                if (known)
+                        look(plan.d, &plan.v[n], &all);
         plan.n -= n;
         memmove(plan.v, plan.v + n, plan.n * sizeof(*plan.v));
         arm(n == AT_ONCE ? PAUSE_MS : 0);
