@@ -32,7 +32,7 @@ struct failure {
         int error;
 };
 
-/* From what is kept in s->launch-> On success the new run is the one that is up. */
+/* From what is kept in s->launch. On success the new run is the one that is up. */
 static bool spawn(struct shim *s, int64_t run, struct failure *ret_why)
 {
         /* Each time, since without it what a run leaves is not known to be there: so none begins. */
