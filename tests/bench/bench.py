@@ -55,7 +55,7 @@ class Bench:
     def __init__(self, build, scale):
         self.build = build
         self.scale = scale  # of the amounts of work; 1 = as the figures were meant
-        self.folder = None
+        self.folder = self.run = None  # run: what a reboot may take, in memory as /run is
         self.keeps = False  # the folder, until the end of it all
         self.kept = []
         atexit.register(lambda: [shutil.rmtree(f, ignore_errors=True) for f in self.kept])
@@ -72,9 +72,13 @@ class Bench:
     def fresh(self):
         self.done()
         self.folder = tempfile.mkdtemp(prefix="svcd-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
+        self.run = tempfile.mkdtemp(prefix="svcd-bench-", dir="/dev/shm")
         return self.folder
 
     def done(self):
+        if self.run:
+            shutil.rmtree(self.run, ignore_errors=True)
+        self.run = None
         if self.folder and self.keeps:
             self.kept.append(self.folder)
         elif self.folder:

@@ -16,7 +16,7 @@ class Runit(peer.Peer):
         os.chmod(path, 0o755)
 
     def define(self):
-        self.at = os.path.join(self.folder, "service")
+        self.at = os.path.join(self.b.run, "service")
         for i in range(self.n):
             self.script(f"{self.at}/s{i}/run", " ".join(self.service(i)))
             self.script(f"{self.at}/s{i}/log/run", self.logger(i))

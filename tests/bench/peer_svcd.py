@@ -19,6 +19,10 @@ class Svcd(peer.Peer):
                 f.write(f"  s{i}: {{command: [{', '.join(self.service(i))!s}]}}\n".replace(f", {i}]", f", '{i}']"))
         os.chmod(path, 0o600)
 
+    def env(self):
+        """As the package has it: RUN is below /run."""
+        return {**super().env(), "SVCD_RUNTIME_DIR": os.path.join(self.b.run, "svcd")}
+
     def launch(self):
         self.looks = {"plan with nothing changed": self.ctl("plan"),
                       "reload with nothing changed": self.ctl("reload")}
