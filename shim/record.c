@@ -88,6 +88,8 @@ static int open_record(struct shim *s)
         int fd = open_file(path);
         if (fd < 0 && errno == ENOENT)
                 make_folders(s);
+        else if (fd < 0 && errno == EACCES)
+                chmod(path, 0600); /* it is the account's own, whatever somebody has made of it */
         else if (fd < 0 && (errno == EISDIR || errno == ELOOP || errno == ENXIO) &&
                  unlink(path) < 0)
                 rmdir(path);

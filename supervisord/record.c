@@ -69,12 +69,26 @@ static void read_line(struct record *r, const char *line)
         }
 }
 
+/* A record is the account's own, and so is its folder: what somebody has made of their modes is put right. */
+static int read_text(const struct paths *p, const char *path, char **ret)
+{
+        struct stat st;
+        int r = file_read(path, 4096, ret, NULL);
+        if (r != -EACCES)
+                return r;
+        if (lstat(p->shims, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 0700) != 0700)
+                chmod(p->shims, 0700);
+        if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+                chmod(path, 0600);
+        return file_read(path, 4096, ret, NULL);
+}
+
 struct record record_look(const struct paths *p, const char *service)
 {
         struct record r = {0};
         _cleanup_free_ char *path = path_join(p->shims, service);
         _cleanup_free_ char *text = NULL;
-        int error = file_read(path, 4096, &text, NULL);
+        int error = read_text(p, path, &text);
         if (error == -EISDIR || error == -EFBIG || error == -ELOOP)
                 text = xstrdup(""); /* something that no shim has made */
         else if (error < 0) {

@@ -477,6 +477,8 @@ class Records(Damage):
             "folder": instead(lambda: os.mkdir(path)),
             "fifo": instead(lambda: os.mkfifo(path)),
             "link": instead(lambda: os.symlink("/etc/passwd", path)),
+            "mode": lambda: os.chmod(path, 0),
+            "folder's mode": lambda: os.chmod(os.path.dirname(path), 0),
         }
         for kind, damage in kinds.items():
             with self.subTest(kind=kind):
@@ -488,3 +490,7 @@ class Records(Damage):
                     os.unlink(path + ".moved")
         self.svcctl("stop", "a")
         self.gone(pid)
+        self.until(lambda: self.shim_has_left("a"), what="a's shim to leave")
+        os.chmod(path, 0o400)
+        self.svcctl("start", "a")
+        self.assertEqual(self.running("a")["run"], 2)
