@@ -46,7 +46,7 @@ static void list_sort(struct listing *l)
                 qsort(l->names.v, l->names.n, sizeof(*l->names.v), compare_names);
 }
 
-/* Whether L has a name that begins with PREFIX. */
+/* Whether L has the name PREFIX or, if not TO_ITS_END, one that begins with it. */
 static bool list_has(const struct listing *l, const char *prefix, bool to_its_end)
 {
         size_t low = 0, high = l->names.n;

@@ -43,10 +43,10 @@ struct call {
         struct strv names; /* REQUESTED, WAIT, EVENTS: the services meant; EVENTS: none = all */
         size_t left;
         json_t *results;
-        bool
-            look_stale; /* whether they are is not looked at before there is an answer: it takes time */
-        bool stale;   /* the definitions have changed since they were loaded: said with each text */
-        bool lasting; /* what is asked for must outlive svcd */
+        /* Whether the definitions have changed since they were loaded, said with each text. It takes time, so it is looked
+         * at no sooner than there is an answer: call_is_stale. */
+        bool look_stale, stale;
+        bool lasting;     /* what is asked for must outlive svcd */
         struct strv held; /* of `names`: those that it releases, and that must outlive svcd */
 
         /* WAIT */
@@ -57,7 +57,7 @@ struct call {
 /* The call that the client is busy with from now on. */
 struct call *call_new(struct client *c, const struct varlink_call *v);
 
-/* Whether the definitions have changed; looks the first time, if the call is one that tells. */
+/* Looks the first time, if the call is one that tells (restart). */
 bool call_is_stale(struct call *call);
 
 /* It waits from now on. */

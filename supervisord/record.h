@@ -30,6 +30,7 @@ struct record {
  * is 0. */
 int64_t record_run(const char *text);
 
+/* What it says now. A mode that keeps the account out of its own record is put right on the way. */
 struct record record_look(const struct paths *p, const char *service);
 /* Of a shim that is gone: the log has been told of the end of RUN. */
 void record_set_logged(const struct paths *p, const char *service, int64_t run);

@@ -457,6 +457,20 @@ class Records(Damage):
         self.assertEqual((self.running("a")["run"], os.stat(path).st_ino), (3, inode))
         self.assertEqual(os.listdir(shims), ["a"])
 
+    def test_only_the_logs_are_left(self):
+        """State and records are gone: runs are counted on from the log, also from what it was before it was rotated."""
+        self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
+        self.start()
+        for run in (1, 2):
+            for name in "ab":
+                self.assertEqual(self.running(name)["run"], run)
+            self.assertEqual(self.end_svcd(), 0)
+            shutil.rmtree(os.path.join(self.root, "svcd"))
+            shutil.rmtree(self.run_dir)
+            os.rename(self.log_path("b"), self.log_path("b") + ".1")
+            self.start()
+        self.assertEqual([self.running(name)["run"] for name in "ab"], [3, 3])
+
     def test_damaged_while_no_svcd_runs(self):
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}}\n")
         self.start()
