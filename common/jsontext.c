@@ -117,6 +117,11 @@ void jsontext_null(struct strbuf *b, const char *key)
         literal(b, key, "null", 4);
 }
 
+void jsontext_raw(struct strbuf *b, const char *key, const char *json)
+{
+        literal(b, key, json, strlen(json));
+}
+
 void jsontext_maybe(struct strbuf *b, const char *key, bool known, int64_t v)
 {
         if (known)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_MAX_BYTES (16u * 1024 * 1024)
+#define READ_MAX_BYTES (2u * JOURNAL_MOST_BYTES)
 
 void journal_init(struct journal *j, const char *path)
 {

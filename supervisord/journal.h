@@ -17,7 +17,11 @@
 
 #include "common/util.h"
 
-#define JOURNAL_MAX_BYTES (1024 * 1024) /* then state.json is written anew */
+/* Beyond them state.json is written anew: so many, but more if that is large, since writing a state takes as long as
+ * a journal of its size. What svcd reads at its start must fit into its memory. */
+#define JOURNAL_MIN_BYTES  (1024 * 1024)
+#define JOURNAL_MOST_BYTES (8 * 1024 * 1024)
+#define JOURNAL_STATES     4 /* times that of state.json */
 
 #define JOURNAL_AHEAD_BYTES (128 * 1024)
 

@@ -40,6 +40,7 @@ static char *find_refused(const json_t *valid, const struct conf *conf, const st
 /* As a new svcd would begin, but what follows from it is not done. */
 static void rehearse(struct core *core, const json_t *runs, struct conf *conf)
 {
+        _cleanup_strbuf_ struct strbuf state = {0};
         struct core_effect fx;
         const char *name;
         json_t *run;
@@ -47,7 +48,7 @@ static void rehearse(struct core *core, const json_t *runs, struct conf *conf)
         core_apply(core, conf, clock_mono_ms(), clock_wall_ms());
         while (core_next(core, &fx))
                 ;
-        json_decref(core_save(core, clock_boot_id()));
+        core_save(core, clock_boot_id(), &state);
 }
 
 static int prove(const struct handover *h, const struct paths *paths)

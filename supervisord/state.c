@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/jsontext.h"
 #include "supervisord/daemon.h"
 
 #define STATE_MAX_BYTES (64u * 1024 * 1024)
@@ -223,24 +224,19 @@ static void flush_events(struct daemon *d)
                 try_again_later(d);
 }
 
-/* As a JSON array, those after SEQ. */
-static void add_events(struct strbuf *b, const struct events *e, int64_t seq)
+/* What state.json and a line of its journal begin with: which journal it is, and the events after SEQ. */
+static void begin(struct strbuf *b, const struct daemon *d, int64_t number, int64_t seq)
 {
-        bool first = true;
-        strbuf_add(b, "\"events\":[");
-        for (size_t i = 0; i < e->kept_n; i++) {
-                if (e->kept[i].seq <= seq)
-                        continue;
-                strbuf_addf(b, "%s%s", first ? "" : ",", e->kept[i].line);
-                first = false;
-        }
-        strbuf_addc(b, ']');
-}
-
-static void add_numbers(struct strbuf *b, const struct daemon *d, int64_t number)
-{
-        strbuf_addf(b, "\"journal\":%lld,\"seq\":%lld,\"written\":%lld", (long long)number,
-                    (long long)d->events.seq, (long long)d->events.written);
+        const struct events *e = &d->events;
+        jsontext_open(b, NULL, '{');
+        jsontext_int(b, "journal", number);
+        jsontext_int(b, "seq", e->seq);
+        jsontext_int(b, "written", e->written);
+        jsontext_open(b, "events", '[');
+        for (size_t i = 0; i < e->kept_n; i++)
+                if (e->kept[i].seq > seq)
+                        jsontext_raw(b, NULL, e->kept[i].line);
+        jsontext_close(b, ']');
 }
 
 /* The state before becomes the safe one: never older than the last that was synced. */
@@ -261,17 +257,10 @@ static int write_state(struct daemon *d, bool sync)
         _cleanup_free_ char *path = state_path(d, "state.json");
         _cleanup_free_ char *safe = state_path(d, "state.json.safe");
         _cleanup_strbuf_ struct strbuf b = {0};
-        json_t *state = core_save(d->core, clock_boot_id());
-        char *text = json_dumps(state, JSON_COMPACT | JSON_SORT_KEYS);
-        json_decref(state);
-        if (!text)
-                util_oom();
-        strbuf_addc(&b, '{');
-        add_numbers(&b, d, d->state.number + 1);
-        strbuf_addc(&b, ',');
-        add_events(&b, &d->events, d->events.written);
-        strbuf_addf(&b, ",%s\n", text + 1); /* the rest of the object */
-        free(text);
+        begin(&b, d, d->state.number + 1, d->events.written);
+        core_save(d->core, clock_boot_id(), &b);
+        strbuf_add(&b, "}\n");
+        d->state.json_bytes = b.n;
         int r = dir_make(d->paths.state, 0700);
         bool kept = r == 0 && !sync && keep_before(path, safe);
         if (r == 0)
@@ -294,16 +283,8 @@ static void json_told(struct daemon *d, int r)
 static int write_line(struct daemon *d)
 {
         _cleanup_strbuf_ struct strbuf b = {0};
-        json_t *changes = core_save_changes(d->core);
-        char *text = json_dumps(changes, JSON_COMPACT);
-        json_decref(changes);
-        if (!text)
-                util_oom();
-        strbuf_addc(&b, '{');
-        add_numbers(&b, d, d->state.number);
-        strbuf_addf(&b, ",\"services\":%s,", text);
-        free(text);
-        add_events(&b, &d->events, d->state.journaled);
+        begin(&b, d, d->state.number, d->state.journaled);
+        core_save_changes(d->core, &b);
         strbuf_add(&b, "}\n");
         return journal_append(&d->state.journal, b.s, b.n);
 }
@@ -364,6 +345,12 @@ void state_save(struct daemon *d, bool sync)
         save(d, sync, news ? put_line(d) : !d->state.whole);
 }
 
+static bool journal_is_long(const struct state *s)
+{
+        int64_t most = MIN((int64_t)s->json_bytes * JOURNAL_STATES, JOURNAL_MOST_BYTES);
+        return s->journal.bytes > MAX(most, JOURNAL_MIN_BYTES);
+}
+
 void state_commit(struct daemon *d, bool asked)
 {
         take_events(d);
@@ -372,7 +359,7 @@ void state_commit(struct daemon *d, bool asked)
         if (dirty < CORE_DIRTY_NOW && d->events.seq == d->state.tried)
                 return; /* what could not be saved has a time of its own */
         bool lined = put_line(d);
-        if (!lined || sync || d->state.journal.bytes > JOURNAL_MAX_BYTES)
+        if (!lined || sync || journal_is_long(&d->state))
                 save(d, sync, lined);
         else
                 flush_events(d);

@@ -38,6 +38,7 @@ struct state {
         int64_t tried;     /* of the last one that was to be put there */
         bool whole;        /* the journal will not do: the next time everything is written */
         bool resume;       /* at the start: it would, as it was found */
+        size_t json_bytes; /* of the last one that was to be written */
         bool written;      /* state.json was: that took memory which can be given back */
         int json_error; /* of the last try to replace state.json, if the journal has it all; else 0 */
         int events_error; /* of the last try to write events, for saying it once */

@@ -41,7 +41,7 @@ struct svc *svc_new(struct core *c, const char *name)
 {
         struct svc *x = xcalloc(1, sizeof(*x));
         x->c = c;
-        x->heap_i = SIZE_MAX;
+        x->heap_i = x->unsaved_i = SIZE_MAX;
         x->told = CORE_ACTUAL_COUNT;
         x->s.id = c->free_ids.n ? c->free_ids.v[--c->free_ids.n] : c->next_id++;
         x->s.name = xstrdup(name);
@@ -54,8 +54,20 @@ struct svc *svc_new(struct core *c, const char *name)
         return x;
 }
 
+/* Nothing of it is to be written any more. */
+static void leave_unsaved(struct svc *x)
+{
+        struct svcs *l = &x->c->unsaved;
+        if (x->unsaved_i == SIZE_MAX)
+                return;
+        struct svc *last = l->v[--l->n];
+        l->v[last->unsaved_i = x->unsaved_i] = last;
+        x->unsaved_i = SIZE_MAX;
+}
+
 void svc_free(struct svc *x)
 {
+        leave_unsaved(x);
         conf_unref(x->s.conf);
         conf_unref(x->invalid_conf);
         conf_unref(x->rolled_conf);
@@ -118,21 +130,30 @@ struct svc *svc_insert(struct core *c, const char *name)
         return c->all.v[i] = svc_new(c, name);
 }
 
-void svc_forget(struct svc *x)
+void svc_unlist(struct svc *x)
 {
         struct core *c = x->c;
         bool found;
         size_t i = svc_index(c, x->s.name, &found);
         c->all.n--;
         memmove(c->all.v + i, c->all.v + i + 1, (c->all.n - i) * sizeof(struct svc *));
+}
+
+void svc_forget(struct svc *x)
+{
+        struct core *c = x->c;
+        svc_unlist(x);
         deadline_drop(x);
         turn_forget(x);
         order_forget(x);
+        leave_unsaved(x);
         x->gone = true;
         GROW(c->forgotten.v, c->forgotten.n, c->forgotten.cap);
+        struct strbuf last = {0};
+        snapshot_service(x, NULL, &last);
         c->forgotten.v[c->forgotten.n++] =
-            (struct forgotten){xstrdup(x->s.name), snapshot_service(x)};
-        svc_dirty(x, CORE_DIRTY_NOW);
+            (struct forgotten){xstrdup(x->s.name), strbuf_take(&last)};
+        c->dirty = MAX(c->dirty, CORE_DIRTY_NOW);
         fx_add(x, CORE_FX_FORGET);
 }
 
@@ -143,13 +164,17 @@ const struct conf_service *svc_def(const struct svc *x)
 
 void svc_dirty(struct svc *x, enum core_dirty how)
 {
-        x->unsaved = true;
+        svc_unsaved(x);
         x->c->dirty = MAX(x->c->dirty, how);
 }
 
 void svc_unsaved(struct svc *x)
 {
-        x->unsaved = true;
+        struct svcs *l = &x->c->unsaved;
+        if (x->unsaved_i != SIZE_MAX || x->gone)
+                return;
+        x->unsaved_i = l->n;
+        svcs_add(l, x);
 }
 
 void svc_post(struct svc *x)
@@ -212,9 +237,10 @@ void core_free(struct core *c)
         free(c->free_ids.v);
         for (size_t i = 0; i < c->forgotten.n; i++) {
                 free(c->forgotten.v[i].name);
-                json_decref(c->forgotten.v[i].last);
+                free(c->forgotten.v[i].last);
         }
         free(c->forgotten.v);
+        free(c->unsaved.v);
         free(c);
 }
 

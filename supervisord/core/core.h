@@ -647,16 +647,16 @@ const char *core_verdict_name(enum core_verdict v); /* "passed", "degraded", "fa
 enum core_dirty { CORE_CLEAN, CORE_DIRTY_SOON, CORE_DIRTY_NOW, CORE_DIRTY_LASTING };
 enum core_dirty core_dirty(const struct core *c);
 
-/* The state that must outlive svcd (and, where product.md says so, a reboot) as JSON; clears dirty.
- * A service that was forgotten is in it once more (then it stays DIRTY_SOON until the next time): its
- * shim may not have been told before.
+/* The state that must outlive svcd (and, where product.md says so, a reboot) as members of the JSON object that is
+ * open in O (common/jsontext.h); clears dirty. A service that was forgotten is in it once more (then it stays
+ * DIRTY_SOON until the next time): its shim may not have been told before.
  * BOOT_ID goes in: holds that last until the next boot, and monotonic times, are dropped by core_load
- * when it differs. The caller owns the result. */
-json_t *core_save(struct core *c, const char *boot_id);
+ * when it differs. */
+void core_save(struct core *c, const char *boot_id, struct strbuf *o);
 
 /* Those services that have changed since the last core_save or core_save_changes, by name, as in the
- * `services` of core_save's document; null = forgotten. Clears dirty. The caller owns the result. */
-json_t *core_save_changes(struct core *c);
+ * `services` of core_save's document, which is the name of this member of O too; null = forgotten. Clears dirty. */
+void core_save_changes(struct core *c, struct strbuf *o);
 
 /* Before core_apply. Ignores what it does not know; -EINVAL (and nothing taken over) if the document
  * is not one of ours, with a message in *ret_error (caller frees). */

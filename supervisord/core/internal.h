@@ -88,7 +88,8 @@ struct svc {
         char mark;        /* order.c, while it walks */
 
         bool queued;
-        size_t heap_i; /* SIZE_MAX = in no heap */
+        size_t heap_i;    /* SIZE_MAX = in no heap */
+        size_t unsaved_i; /* in core.unsaved; SIZE_MAX = it is not */
         struct {
                 struct op *v;
                 size_t n, cap;
@@ -106,7 +107,6 @@ struct svc {
         bool replace;              /* end this run as soon as that is possible, and begin another */
         bool had_main;             /* EXITED: the main process was known to be up */
         bool gone;                 /* FX_FORGET is in the queue */
-        bool unsaved;              /* changed since core_save or core_save_changes */
         bool slot, in_turns;       /* turn.c */
         enum apply_class changed;  /* core_apply: what the new definition asks for */
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
@@ -187,10 +187,11 @@ struct core {
         struct {
                 struct forgotten {
                         char *name;
-                        json_t *last; /* NULL: saved once, and may go */
+                        char *last; /* its JSON; NULL: saved once, and may go */
                 } * v;
                 size_t n, cap;
         } forgotten;
+        struct svcs unsaved; /* changed since core_save or core_save_changes */
         size_t not_down;
         struct svcs turns;  /* those that wait for a slot, in this order */
         size_t starting;    /* slots that are taken */
@@ -220,6 +221,7 @@ struct svc *svc_new(struct core *c, const char *name); /* in no list yet */
 void svc_free(struct svc *x);
 struct svc *svc_find(const struct core *c, const char *name);
 struct svc *svc_insert(struct core *c, const char *name); /* finds it, or adds it */
+void svc_unlist(struct svc *x);                           /* svc_find does not find it any more */
 void svc_forget(struct svc *x);                           /* out of all lists, and FX_FORGET */
 /* Its definition; built-in defaults if there never was one. Never NULL. */
 const struct conf_service *svc_def(const struct svc *x);
@@ -241,7 +243,8 @@ void fx_drop(struct fx *f);
 void fx_taken(struct core *c); /* all of them */
 
 /* ---- snapshot.c ---- */
-json_t *snapshot_service(struct svc *x);
+/* As member KEY of what is open in O, or as an element. */
+void snapshot_service(struct svc *x, const char *key, struct strbuf *o);
 
 /* ---- line.c: a log line and the same as JSON, built together ---- */
 struct line {

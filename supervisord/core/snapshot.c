@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/jsontext.h"
 #include "supervisord/core/machine.h"
 
 #define FORMAT  "svcd-state"
@@ -25,43 +26,45 @@ static const struct {
 /* The others follow from the definitions, or end with svcd. */
 #define HOLDS_SAVED (CORE_HOLD_STOPPED | CORE_HOLD_COMMAND | CORE_HOLD_FAILURES | CORE_HOLD_DONE)
 
-/* ---- writing ---- */
+/* ---- writing: as text, since all of it may change within milliseconds, and jansson would make an object of each
+ * number first ---- */
 
-static void put_int(json_t *o, const char *key, int64_t v)
+static void put_int(struct strbuf *o, const char *key, int64_t v)
 {
         if (v)
-                json_object_set_new(o, key, json_integer(v));
+                jsontext_int(o, key, v);
 }
 
-static void put_bool(json_t *o, const char *key, bool v)
+static void put_bool(struct strbuf *o, const char *key, bool v)
 {
         if (v)
-                json_object_set_new(o, key, json_true());
+                jsontext_bool(o, key, true);
 }
 
-static void put_hex(json_t *o, const char *key, uint64_t v)
+static void put_hex(struct strbuf *o, const char *key, uint64_t v)
 {
         char buf[24];
+        if (!v)
+                return;
         snprintf(buf, sizeof(buf), "%016llx", (unsigned long long)v);
-        if (v)
-                json_object_set_new(o, key, json_string(buf));
+        jsontext_string(o, key, buf);
 }
 
-static json_t *save_holds(unsigned set)
+static void save_holds(unsigned set, struct strbuf *o)
 {
-        json_t *a = json_array();
+        jsontext_open(o, "holds", '[');
         for (size_t i = 0; i < ARRAY_SIZE(holds); i++) {
                 if (set & holds[i].hold)
-                        json_array_append_new(a, json_string(holds[i].name));
+                        jsontext_string(o, NULL, holds[i].name);
         }
-        return a;
+        jsontext_close(o, ']');
 }
 
-static json_t *save_exit(const struct core_exit *e)
+static void save_exit(const struct core_exit *e, struct strbuf *o)
 {
-        json_t *o = json_object();
+        jsontext_open(o, NULL, '{');
         put_int(o, "run", e->run);
-        json_object_set_new(o, "cause", json_string(core_cause_name(e->cause)));
+        jsontext_string(o, "cause", core_cause_name(e->cause));
         put_int(o, "wstatus", e->wstatus);
         put_bool(o, "lost", e->lost);
         put_int(o, "stage", e->stage);
@@ -82,47 +85,46 @@ static json_t *save_exit(const struct core_exit *e)
         put_int(o, "peak_bytes", e->peak_bytes);
         put_int(o, "oom", (int)e->oom);
         put_int(o, "limit_bytes", e->limit_bytes);
-        return o;
+        jsontext_close(o, '}');
 }
 
-static json_t *save_lists(const struct core_service *s, json_t *o)
+static void save_lists(const struct core_service *s, struct strbuf *o)
 {
         if (s->holds & HOLDS_SAVED)
-                json_object_set_new(o, "holds", save_holds(s->holds));
+                save_holds(s->holds, o);
         if (s->tally_n) {
-                json_t *a = json_array();
+                jsontext_open(o, "tally_ms", '[');
                 for (int i = 0; i < s->tally_n; i++)
-                        json_array_append_new(a, json_integer(s->tally[i]));
-                json_object_set_new(o, "tally_ms", a);
+                        jsontext_int(o, NULL, s->tally[i]);
+                jsontext_close(o, ']');
         }
         if (s->exits_n) {
-                json_t *a = json_array();
+                jsontext_open(o, "exits", '[');
                 for (int i = 0; i < s->exits_n; i++)
-                        json_array_append_new(a, save_exit(&s->exits[i]));
-                json_object_set_new(o, "exits", a);
+                        save_exit(&s->exits[i], o);
+                jsontext_close(o, ']');
         }
-        return o;
 }
 
 /* What is known of the run that is up, was up or is to come. */
-static void save_run(const struct svc *x, json_t *o)
+static void save_run(const struct svc *x, struct strbuf *o)
 {
         const struct core_service *s = &x->s;
         bool old = x->loaded || s->actual == CORE_ADOPTING;
         enum core_actual actual = old ? x->was : s->actual;
         int64_t deadline_ms = old ? x->was_deadline_ms : s->deadline_ms;
         if (actual != CORE_DOWN)
-                json_object_set_new(o, "actual", json_string(machine_name(actual)));
+                jsontext_string(o, "actual", machine_name(actual));
         if ((actual == CORE_RELOADING || actual == CORE_STOPPING) && deadline_ms != CORE_NEVER)
                 put_int(o, "deadline_ms", deadline_ms);
         if (actual == CORE_RELOADING)
                 put_bool(o, "signal_caught", s->signal_caught);
         if (s->ending != CORE_CAUSE_NONE)
-                json_object_set_new(o, "ending", json_string(core_cause_name(s->ending)));
+                jsontext_string(o, "ending", core_cause_name(s->ending));
         put_int(o, "run", s->run);
         put_int(o, "last_run", x->last_run);
         if (s->run) /* 0 too: missing, it would be one of a svcd that did not count them */
-                json_object_set_new(o, "started_run", json_integer(x->started_run));
+                jsontext_int(o, "started_run", x->started_run);
         put_int(o, "exited_run", x->exited_run);
         put_int(o, "pid", s->pid);
         put_int(o, "started_ms", s->started_ms);
@@ -144,41 +146,46 @@ static void save_run(const struct svc *x, json_t *o)
         put_int(o, "retry_ms", x->retry_ms);
 }
 
-static json_t *save_result(const struct core_result *r)
+static void save_result(const struct core_result *r, const char *key, struct strbuf *o)
 {
-        return json_pack("[I, I, i, i]", (json_int_t)r->at_wall_ms, (json_int_t)r->took_ms,
-                         (int)r->verdict, r->code);
+        jsontext_open(o, key, '[');
+        jsontext_int(o, NULL, r->at_wall_ms);
+        jsontext_int(o, NULL, r->took_ms);
+        jsontext_int(o, NULL, (int)r->verdict);
+        jsontext_int(o, NULL, r->code);
+        jsontext_close(o, ']');
 }
 
-static json_t *save_check(const struct svc *x, const struct core_check *k)
+static void save_check(const struct svc *x, const struct core_check *k, struct strbuf *o)
 {
         bool old = x->loaded || x->s.actual == CORE_ADOPTING;
-        json_t *o = json_object(), *results = json_array();
-        json_object_set_new(o, "name", json_string(k->name));
+        jsontext_open(o, NULL, '{');
+        jsontext_string(o, "name", k->name);
         put_int(o, "failed", old ? k->was_failed : k->failed);
+        jsontext_open(o, "results", '[');
         for (int i = 0; i < k->results_n; i++)
-                json_array_append_new(results, save_result(&k->results[i]));
-        json_object_set_new(o, "results", results);
+                save_result(&k->results[i], NULL, o);
+        jsontext_close(o, ']');
         if (k->bad_text) {
-                json_object_set_new(o, "bad", save_result(&k->bad));
-                json_object_set_new(o, "text", line_json(k->bad_text));
-                json_object_set_new(o, "output", line_json(k->bad_output));
+                save_result(&k->bad, "bad", o);
+                jsontext_string(o, "text", k->bad_text);
+                jsontext_string(o, "output", k->bad_output);
         }
-        return o;
+        jsontext_close(o, '}');
 }
 
-static void save_checks(const struct svc *x, json_t *o)
+static void save_checks(const struct svc *x, struct strbuf *o)
 {
-        json_t *a = json_array();
+        if (x->s.checks_n == 0)
+                return;
+        jsontext_open(o, "checks", '[');
         for (int i = 0; i < x->s.checks_n; i++)
-                json_array_append_new(a, save_check(x, &x->s.checks[i]));
-        if (json_array_size(a))
-                json_object_set(o, "checks", a);
-        json_decref(a);
+                save_check(x, &x->s.checks[i], o);
+        jsontext_close(o, ']');
 }
 
 /* What ran well, and what people are to be told. */
-static void save_good(const struct svc *x, json_t *o)
+static void save_good(const struct svc *x, struct strbuf *o)
 {
         const struct core_service *s = &x->s;
         put_hex(o, "good", s->good.hash);
@@ -193,15 +200,15 @@ static void save_good(const struct svc *x, json_t *o)
         put_int(o, "alerts_due", (int64_t)x->alerts_due);
 }
 
-json_t *snapshot_service(struct svc *x)
+void snapshot_service(struct svc *x, const char *key, struct strbuf *o)
 {
         const struct core_service *s = &x->s;
-        json_t *o = json_object();
+        jsontext_open(o, key, '{');
         save_lists(s, o);
         save_run(x, o);
         save_checks(x, o);
         if (x->file)
-                json_object_set_new(o, "file", line_json(x->file));
+                jsontext_string(o, "file", x->file);
         save_good(x, o);
         put_int(o, "since_ms", s->since_ms);
         put_int(o, "since_wall_ms", s->since_wall_ms);
@@ -209,63 +216,65 @@ json_t *snapshot_service(struct svc *x)
                 x->def_hash = apply_def_hash(s->conf, s->def);
         if (s->holds & (CORE_HOLD_FAILURES | CORE_HOLD_DONE))
                 put_hex(o, "definition", x->def_hash);
-        return o;
+        jsontext_close(o, '}');
 }
 
-/* Into SERVICES; those that were there the last time are null, and then no more. */
-static void save_forgotten(struct core *c, json_t *services)
+static bool is_changed(const struct svc *x)
+{
+        return x->unsaved_i != SIZE_MAX;
+}
+
+/* As members of what is open in O: with its last state, the next time as null (of which the whole state, ALL, has no
+ * need), and then no more. One that is there again and written now says everything itself. */
+static void save_forgotten(struct core *c, bool all, struct strbuf *o)
 {
         size_t kept = 0;
         for (size_t i = 0; i < c->forgotten.n; i++) {
                 struct forgotten f = c->forgotten.v[i];
-                json_object_set_new(services, f.name, f.last ? f.last : json_null());
-                if (f.last)
+                const struct svc *again = svc_find(c, f.name);
+                bool written = again && (all || is_changed(again));
+                if (f.last && !written)
+                        jsontext_raw(o, f.name, f.last);
+                else if (!written && !all)
+                        jsontext_null(o, f.name);
+                if (f.last && !written)
                         c->forgotten.v[kept++] = (struct forgotten){f.name, NULL};
                 else
                         free(f.name);
+                free(f.last);
         }
         c->forgotten.n = kept;
 }
 
 static void saved(struct core *c)
 {
-        for (size_t i = 0; i < c->all.n; i++)
-                c->all.v[i]->unsaved = false;
+        for (size_t i = 0; i < c->unsaved.n; i++)
+                c->unsaved.v[i]->unsaved_i = SIZE_MAX;
+        c->unsaved.n = 0;
         c->dirty = c->forgotten.n ? CORE_DIRTY_SOON : CORE_CLEAN;
 }
 
-json_t *core_save(struct core *c, const char *boot_id)
+void core_save(struct core *c, const char *boot_id, struct strbuf *o)
 {
-        json_t *services = json_object(), *o = json_object(), *gone = json_object(), *last;
-        const char *name;
-        save_forgotten(c, gone);
-        json_object_foreach(gone, name, last)
-        {
-                if (!json_is_null(last))
-                        json_object_set(services, name, last);
-        }
-        json_decref(gone);
+        jsontext_string(o, "format", FORMAT);
+        jsontext_int(o, "version", VERSION);
+        jsontext_string(o, "boot_id", boot_id);
+        jsontext_open(o, "services", '{');
+        save_forgotten(c, true, o);
         for (size_t i = 0; i < c->all.n; i++)
-                json_object_set_new(services, c->all.v[i]->s.name, snapshot_service(c->all.v[i]));
-        json_object_set_new(o, "format", json_string(FORMAT));
-        json_object_set_new(o, "version", json_integer(VERSION));
-        json_object_set_new(o, "boot_id", json_string(boot_id));
-        json_object_set_new(o, "services", services);
+                snapshot_service(c->all.v[i], c->all.v[i]->s.name, o);
+        jsontext_close(o, '}');
         saved(c);
-        return o;
 }
 
-json_t *core_save_changes(struct core *c)
+void core_save_changes(struct core *c, struct strbuf *o)
 {
-        json_t *o = json_object();
-        save_forgotten(c, o);
-        for (size_t i = 0; i < c->all.n; i++) {
-                struct svc *x = c->all.v[i];
-                if (x->unsaved)
-                        json_object_set_new(o, x->s.name, snapshot_service(x));
-        }
+        jsontext_open(o, "services", '{');
+        save_forgotten(c, false, o);
+        for (size_t i = 0; i < c->unsaved.n; i++)
+                snapshot_service(c->unsaved.v[i], c->unsaved.v[i]->s.name, o);
+        jsontext_close(o, '}');
         saved(c);
-        return o;
 }
 
 /* ---- reading ---- */
@@ -543,11 +552,7 @@ static void unload(struct core *c, const char *name)
         struct svc *x = svc_find(c, name);
         if (!x)
                 return;
-        size_t i = 0;
-        while (c->all.v[i] != x)
-                i++;
-        c->all.n--;
-        memmove(c->all.v + i, c->all.v + i + 1, (c->all.n - i) * sizeof(struct svc *));
+        svc_unlist(x);
         GROW(c->free_ids.v, c->free_ids.n, c->free_ids.cap);
         c->free_ids.v[c->free_ids.n++] = x->s.id;
         svc_free(x);

@@ -7,6 +7,7 @@
 
 #include "supervisord/core/core.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/helpers/saved.h"
 
 #define CORE_CHECK_MAX  (INT64_C(1) << 53) /* nothing that is counted or timed comes near it */
 #define CORE_CHECK_BOOT "boot-1"
@@ -91,7 +92,7 @@ static inline void core_check_saved(struct core *c)
         for (size_t i = 0; i < core_count(c); i++)
                 if (core_at(c, i)->run > CORE_RUN_MAX)
                         return;
-        json_t *saved = core_save(c, CORE_CHECK_BOOT);
+        json_t *saved = saved_state(c, CORE_CHECK_BOOT);
         /* SOON: one that was forgotten is left out the next time. */
         fuzz_require(core_dirty(c) != CORE_DIRTY_NOW, "dirty after it was saved", NULL);
         char *text = json_dumps(saved, JSON_COMPACT | JSON_SORT_KEYS);
@@ -99,7 +100,7 @@ static inline void core_check_saved(struct core *c)
         json_t *read = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         struct core *again = core_check_load(read, CORE_CHECK_BOOT);
         fuzz_require(again != NULL, "what was saved is refused", text);
-        json_t *second = core_save(again, CORE_CHECK_BOOT);
+        json_t *second = saved_state(again, CORE_CHECK_BOOT);
         if (!json_equal(saved, second)) {
                 char *other = json_dumps(second, JSON_COMPACT | JSON_SORT_KEYS);
                 fprintf(stderr, "%s\n", other);

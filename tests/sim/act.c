@@ -126,7 +126,7 @@ static void same_after_load(struct sim *w)
         char *error;
         if (core_load(copy, w->saved, boot, &error) != 0)
                 sim_fail(w, -1, "its own state is refused: %s", error);
-        json_t *again = core_save(copy, boot);
+        json_t *again = saved_state(copy, boot);
         if (!json_equal(again, w->saved)) {
                 json_dumpf(w->saved, stdout, JSON_COMPACT);
                 printf("\n");

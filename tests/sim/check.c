@@ -507,7 +507,7 @@ void check_disk(struct sim *w)
 {
         char boot[16];
         snprintf(boot, sizeof(boot), "boot-%d", w->boot);
-        json_t *all = core_save(w->core, boot);
+        json_t *all = saved_state(w->core, boot);
         if (!json_equal(all, w->saved)) {
                 json_dumpf(all, stdout, JSON_COMPACT | JSON_SORT_KEYS);
                 printf("\n");

@@ -177,7 +177,7 @@ static void save_all(struct sim *w)
         char boot[16];
         snprintf(boot, sizeof(boot), "boot-%d", w->boot);
         json_decref(w->saved);
-        w->saved = core_save(w->core, boot);
+        w->saved = saved_state(w->core, boot);
         w->committed = true;
         for (int i = 0; i < SIM_NAMES; i++)
                 w->gone[i].on_disk = false;
@@ -186,7 +186,7 @@ static void save_all(struct sim *w)
 static void save_changes(struct sim *w)
 {
         json_t *services = json_object_get(w->saved, "services");
-        json_t *changes = core_save_changes(w->core), *o;
+        json_t *changes = saved_changes(w->core), *o;
         const char *name;
         json_object_foreach(changes, name, o)
         {

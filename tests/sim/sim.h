@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "supervisord/core/core.h"
+#include "tests/helpers/saved.h"
 
 #define SIM_NAMES   14
 #define SIM_REPORTS 8

@@ -19,6 +19,7 @@
 
 #include "supervisord/core/core.h"
 #include "tests/helpers/defs.h"
+#include "tests/helpers/saved.h"
 
 #define EXIT(code) ((code) << 8) /* wait statuses */
 #define WALL_MS    INT64_C(1790000000000)
@@ -245,12 +246,12 @@ static inline void bench_up(struct bench *b)
 static inline void next_svcd(struct bench *b, const char *boot, bool adopt)
 {
         char *error = NULL;
-        json_t *saved = core_save(b->c, "boot-1");
+        json_t *saved = saved_state(b->c, "boot-1");
         assert_int_equal(core_dirty(b->c), CORE_CLEAN);
         core_free(b->c);
         b->c = core_new();
         assert_int_equal(core_load(b->c, saved, boot, &error), 0);
-        json_t *again = core_save(b->c, "boot-1");
+        json_t *again = saved_state(b->c, "boot-1");
         if (!strcmp(boot, "boot-1"))
                 assert_true(json_equal(saved, again));
         json_decref(saved);

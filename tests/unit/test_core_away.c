@@ -101,17 +101,17 @@ static void forgotten_later(void **state)
         struct bench b;
         (void)state;
         bench_up(&b);
-        json_decref(core_save(b.c, "boot-1"));
+        json_decref(saved_state(b.c, "boot-1"));
         bench_apply(&b); /* without a */
         bench_exited(&b, "a", SIGTERM);
         assert_null(core_find(b.c, "a"));
-        json_t *changes = core_save_changes(b.c);
+        json_t *changes = saved_changes(b.c);
         assert_int_equal(json_integer_value(
                              json_object_get(json_object_get(changes, "a"), "exited_run")),
                          1);
         json_decref(changes);
         assert_int_equal(core_dirty(b.c), CORE_DIRTY_SOON);
-        changes = core_save_changes(b.c);
+        changes = saved_changes(b.c);
         assert_true(json_is_null(json_object_get(changes, "a")));
         json_decref(changes);
         assert_int_equal(core_dirty(b.c), CORE_CLEAN);

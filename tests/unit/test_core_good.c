@@ -264,7 +264,7 @@ static void rollback_of_an_invalid_one(void **state)
 static void start_again(struct bench *b, const char *boot, struct conf *good)
 {
         char *error = NULL;
-        json_t *saved = core_save(b->c, "boot-1");
+        json_t *saved = saved_state(b->c, "boot-1");
         core_free(b->c);
         b->c = core_new();
         assert_int_equal(core_load(b->c, saved, boot, &error), 0);
@@ -310,7 +310,7 @@ static void changed_while_svcd_was_away(void **state)
                 b.now_ms += well ? 2 * WINDOW : WINDOW / 2;
                 other(&b);
                 b.conf->fallback = good_conf();
-                json_t *saved = core_save(b.c, "boot-1");
+                json_t *saved = saved_state(b.c, "boot-1");
                 char *error = NULL;
                 core_free(b.c);
                 b.c = core_new();

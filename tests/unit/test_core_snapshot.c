@@ -72,15 +72,15 @@ static void dirty(void **state)
         defs_add(b.conf, "a");
         bench_apply(&b);
         assert_int_equal(core_dirty(b.c), CORE_DIRTY_NOW); /* a run number is given away */
-        json_decref(core_save(b.c, "boot-1"));
+        json_decref(saved_state(b.c, "boot-1"));
         bench_started(&b, "a");
         assert_int_equal(core_dirty(b.c), CORE_DIRTY_SOON);
-        json_decref(core_save(b.c, "boot-1"));
+        json_decref(saved_state(b.c, "boot-1"));
         bench_send(&b, "a", (struct core_event){.type = CORE_EV_STATUS, .text = "x"});
         assert_int_equal(core_dirty(b.c), CORE_CLEAN);
         bench_event(&b, "a", CORE_EV_STOP);
         assert_int_equal(core_dirty(b.c), CORE_DIRTY_NOW);
-        json_decref(core_save(b.c, "boot-1"));
+        json_decref(saved_state(b.c, "boot-1"));
         bench_exited(&b, "a", EXIT(0));
         assert_int_equal(core_dirty(b.c), CORE_DIRTY_NOW); /* it is acknowledged */
         bench_done(&b);
@@ -88,7 +88,7 @@ static void dirty(void **state)
 
 static enum core_dirty dirty_after(struct bench *b, enum core_event_type type)
 {
-        json_decref(core_save(b->c, "boot-1"));
+        json_decref(saved_state(b->c, "boot-1"));
         bench_event(b, "a", type);
         return core_dirty(b->c);
 }
@@ -232,7 +232,7 @@ static void no_boot_id(void **state)
         (void)state;
         bench_up(&b);
         bench_event(&b, "a", CORE_EV_STOP);
-        json_t *o = core_save(b.c, "");
+        json_t *o = saved_state(b.c, "");
         core_free(b.c);
         b.c = core_new();
         assert_int_equal(core_load(b.c, o, "", &error), 0); /* unknown is not the same */

@@ -4,7 +4,7 @@
 static void take_over(struct bench *b, bool adopt)
 {
         char *error = NULL;
-        json_t *saved = core_save(b->c, "boot-1"), *pending = core_pending(b->c);
+        json_t *saved = saved_state(b->c, "boot-1"), *pending = core_pending(b->c);
         core_free(b->c);
         b->c = core_new();
         assert_int_equal(core_load(b->c, saved, "boot-1", &error), 0);
