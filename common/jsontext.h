@@ -22,8 +22,9 @@ void jsontext_int(struct strbuf *b, const char *key, int64_t v);
 void jsontext_bool(struct strbuf *b, const char *key, bool v);
 void jsontext_null(struct strbuf *b, const char *key);
 
-/* JSON is a value, already as text. */
+/* JSON is a value, already as text; MEMBERS are those of an object, without its brackets: at least one. */
 void jsontext_raw(struct strbuf *b, const char *key, const char *json);
+void jsontext_members(struct strbuf *b, const char *members);
 
 /* V if KNOWN, else null. */
 void jsontext_maybe(struct strbuf *b, const char *key, bool known, int64_t v);

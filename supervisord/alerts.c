@@ -48,11 +48,9 @@ static void tell(struct daemon *d, const struct alert *a, enum way way, const ch
                 json_object_set_new(fields, "error", view_text(error));
         selflog_add(&d->log, "%s: %s: %s, by %s%s%s", a->service, event, a->event, way_names[way],
                     error ? ": " : "", error ? error : "");
-        json_t *e = events_add(&d->events, a->service, event, fields, now);
+        _cleanup_free_ char *line = events_add(&d->events, a->service, event, fields, now);
         state_commit(d, false);
-        methods_event(d, a->service, e);
-        json_decref(e);
-        json_decref(fields);
+        methods_event(d, a->service, line);
 }
 
 /* ---- the spool ---- */

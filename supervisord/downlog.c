@@ -69,10 +69,9 @@ void downlog_begun(struct daemon *d, const struct core_service *s, int error)
         }
         selflog_add(&d->log, "%s: lines of its log are being lost: %s", s->name, strerror(error));
         json_t *fields = json_pack("{s:s}", "reason", strerror(error));
-        json_t *event = events_add(&d->events, s->name, "log not written", fields, clock_wall_ms());
-        json_decref(fields);
-        methods_event(d, s->name, event);
-        json_decref(event);
+        _cleanup_free_ char *line =
+            events_add(&d->events, s->name, "log not written", fields, clock_wall_ms());
+        methods_event(d, s->name, line);
 }
 
 static void tell(struct daemon *d, const char *name, const char *what, int64_t lines, int error)
@@ -82,10 +81,8 @@ static void tell(struct daemon *d, const char *name, const char *what, int64_t l
                     strerror(error));
         json_t *fields =
             json_pack("{s:I, s:s}", "lost", (json_int_t)lines, "reason", strerror(error));
-        json_t *event = events_add(&d->events, name, what, fields, now);
-        json_decref(fields);
-        methods_event(d, name, event);
-        json_decref(event);
+        _cleanup_free_ char *line = events_add(&d->events, name, what, fields, now);
+        methods_event(d, name, line);
 }
 
 void downlog_told(struct daemon *d, const struct core_service *s, int64_t lines, int error)

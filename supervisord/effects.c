@@ -68,9 +68,8 @@ static void log_fx(struct daemon *d, const struct core_effect *fx)
                 selflog_add(&d->log, "%s: %s", name, fx->text);
         else
                 selflog_add(&d->log, "%s", fx->text);
-        json_t *event = events_take_due(&d->events); /* on record since state_commit */
-        methods_event(d, name, event);
-        json_decref(event);
+        _cleanup_free_ char *line = events_take_due(&d->events); /* on record since state_commit */
+        methods_event(d, name, line);
 }
 
 static void forget_fx(struct daemon *d, const struct core_effect *fx)

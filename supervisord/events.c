@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/jsontext.h"
 #include "supervisord/core/core.h"
 #include "supervisord/journal.h"
 
@@ -16,7 +17,16 @@
 
 void events_open(struct events *e, const char *path)
 {
-        *e = (struct events){.path = xstrdup(path), .due = json_array()};
+        *e = (struct events){.path = xstrdup(path)};
+}
+
+static void due_done(struct events *e)
+{
+        while (e->due_i < e->due_n)
+                free(e->due[e->due_i++]);
+        free(e->due);
+        e->due = NULL;
+        e->due_i = e->due_n = e->due_cap = 0;
 }
 
 void events_done(struct events *e)
@@ -25,7 +35,7 @@ void events_done(struct events *e)
         for (size_t i = 0; i < e->kept_n; i++)
                 free(e->kept[i].line);
         free(e->kept);
-        json_decref(e->due);
+        due_done(e);
         free(e->path);
         *e = (struct events){0};
 }
@@ -55,48 +65,65 @@ static void keep(struct events *e, int64_t seq, char *line)
         drop_oldest(e, n);
 }
 
-static json_t *object(int64_t seq, const char *service, const char *event, int64_t wall_ms)
+static char *line_of(int64_t seq, const char *service, const char *event, const char *fields,
+                     int64_t wall_ms)
 {
         char when[CLOCK_TEXT_MAX];
-        json_t *o = json_object();
-        json_object_set_new(o, "seq", json_integer(seq));
-        json_object_set_new(o, "at", json_string(clock_text(wall_ms, when)));
-        json_object_set_new(o, "event", json_string(event));
+        struct strbuf b = {0};
+        jsontext_open(&b, NULL, '{');
+        jsontext_int(&b, "seq", seq);
+        jsontext_string(&b, "at", clock_text(wall_ms, when));
+        jsontext_string(&b, "event", event);
         if (service)
-                json_object_set_new(o, "service", json_string(service));
-        return o;
+                jsontext_string(&b, "service", service);
+        if (*fields)
+                jsontext_members(&b, fields);
+        jsontext_close(&b, '}');
+        return strbuf_take(&b);
 }
 
-static char *line_of(const json_t *o)
+/* As text, without what each event has. */
+static char *members(json_t *fields)
 {
-        char *line = json_dumps(o, JSON_COMPACT);
-        if (!line)
+        static const char *const own[] = {"seq", "at", "event", "service"};
+        for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+                json_object_del(fields, own[i]);
+        char *text = json_dumps(fields, JSON_COMPACT);
+        if (!text)
                 util_oom();
+        size_t n = strlen(text);
+        memmove(text, text + 1, n - 1); /* its brackets */
+        text[n - 2] = '\0';
+        return text;
+}
+
+char *events_add(struct events *e, const char *service, const char *event, json_t *fields,
+                 int64_t wall_ms)
+{
+        _cleanup_free_ char *text = fields ? members(fields) : xstrdup("");
+        char *line = line_of(++e->seq, service, event, text, wall_ms);
+        json_decref(fields);
+        keep(e, e->seq, xstrdup(line));
         return line;
 }
 
-json_t *events_add(struct events *e, const char *service, const char *event, json_t *fields,
-                   int64_t wall_ms)
+void events_add_due(struct events *e, const char *service, const char *event, const char *fields,
+                    int64_t wall_ms)
 {
-        json_t *o = object(++e->seq, service, event, wall_ms);
-        json_object_update_missing(o, fields);
-        keep(e, e->seq, line_of(o));
-        return o;
+        char *line = line_of(++e->seq, service, event, fields, wall_ms);
+        keep(e, e->seq, line);
+        GROW(e->due, e->due_n, e->due_cap);
+        e->due[e->due_n++] = xstrdup(line);
 }
 
-void events_put_due(struct events *e, json_t *event)
+char *events_take_due(struct events *e)
 {
-        json_array_append_new(e->due, event);
-}
-
-json_t *events_take_due(struct events *e)
-{
-        json_t *event = json_incref(json_array_get(e->due, e->due_i++));
-        if (e->due_i >= json_array_size(e->due)) {
-                json_array_clear(e->due);
-                e->due_i = 0;
-        }
-        return event;
+        if (e->due_i == e->due_n)
+                return NULL;
+        char *line = e->due[e->due_i++];
+        if (e->due_i == e->due_n)
+                due_done(e); /* thousands, after a start of everything */
+        return line;
 }
 
 /* ---- the file ---- */
@@ -131,14 +158,17 @@ int events_flush(struct events *e)
         _cleanup_strbuf_ struct strbuf b = {0};
         if (e->lost > 0) {
                 /* It has the number of the last one that is missing. */
-                json_t *o = object(e->kept[0].seq - 1, NULL, "events lost", clock_wall_ms());
-                json_object_set_new(o, "count", json_integer(e->lost));
-                _cleanup_free_ char *line = line_of(o);
-                strbuf_addf(&b, "%s\n", line);
-                json_decref(o);
+                char count[48];
+                snprintf(count, sizeof(count), "\"count\":%lld", (long long)e->lost);
+                _cleanup_free_ char *line =
+                    line_of(e->kept[0].seq - 1, NULL, "events lost", count, clock_wall_ms());
+                strbuf_add(&b, line);
+                strbuf_addc(&b, '\n');
         }
-        for (size_t i = 0; i < e->kept_n; i++)
-                strbuf_addf(&b, "%s\n", e->kept[i].line);
+        for (size_t i = 0; i < e->kept_n; i++) {
+                strbuf_add(&b, e->kept[i].line);
+                strbuf_addc(&b, '\n');
+        }
         off_t at = 0;
         _cleanup_close_ int fd = open_for(e, b.n, &at);
         if (fd < 0)

@@ -32,8 +32,8 @@ struct events {
         struct event_kept *kept; /* those that are not, oldest first */
         size_t kept_n, kept_cap, kept_bytes;
         int64_t lost; /* dropped, and that is not said yet */
-        json_t *due;  /* array: on record, not handed to subscribers yet */
-        size_t due_i;
+        char **due;   /* lines: on record, not handed to subscribers yet */
+        size_t due_n, due_cap, due_i;
 };
 
 void events_open(struct events *e, const char *path);
@@ -47,13 +47,15 @@ int events_resume(struct events *e);
 /* There is no state after all: nothing of it goes into the file. */
 void events_restore_none(struct events *e);
 
-/* Adds one; FIELDS is borrowed, may be NULL. Returns the complete object (caller owns a reference). */
-json_t *events_add(struct events *e, const char *service, const char *event, json_t *fields,
-                   int64_t wall_ms);
+/* Adds one; FIELDS is used up, may be NULL. Returns the complete line (caller frees). */
+char *events_add(struct events *e, const char *service, const char *event, json_t *fields,
+                 int64_t wall_ms);
 
-/* For events that are added when they are put on record and handed out later, in the same order. */
-void events_put_due(struct events *e, json_t *event); /* takes the reference */
-json_t *events_take_due(struct events *e);            /* NULL if there is none */
+/* The core's, many at once: FIELDS is the members as text, "" if there are none, and none of them is one that each
+ * event has. Added when they are put on record, and handed out later in the same order. */
+void events_add_due(struct events *e, const char *service, const char *event, const char *fields,
+                    int64_t wall_ms);
+char *events_take_due(struct events *e); /* caller frees; NULL if there is none */
 
 /* Writes what is kept. 0 or -errno. */
 int events_flush(struct events *e);

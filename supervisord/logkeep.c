@@ -112,10 +112,9 @@ static void tell_quota(struct daemon *d, size_t files, int64_t bytes, int64_t qu
                       "quota_bytes", (json_int_t)quota, "noisiest", name, "deleted",
                       (json_int_t)((int64_t)files + k->files_more), "deleted_bytes",
                       (json_int_t)(bytes + k->bytes_more));
-        json_t *event = events_add(&d->events, NULL, "logs over quota", fields, clock_wall_ms());
-        json_decref(fields);
-        methods_event(d, NULL, event);
-        json_decref(event);
+        _cleanup_free_ char *line =
+            events_add(&d->events, NULL, "logs over quota", fields, clock_wall_ms());
+        methods_event(d, NULL, line);
         k->files_more = k->bytes_more = 0;
 }
 

@@ -14,10 +14,8 @@ static struct link *link_of(const struct daemon *d, const struct core_service *s
 
 static void tell(struct daemon *d, const char *name, json_t *fields)
 {
-        json_t *event = events_add(&d->events, NULL, name, fields, clock_wall_ms());
-        json_decref(fields);
-        methods_event(d, NULL, event);
-        json_decref(event);
+        _cleanup_free_ char *line = events_add(&d->events, NULL, name, fields, clock_wall_ms());
+        methods_event(d, NULL, line);
 }
 
 void logroom_begun(struct daemon *d, const struct core_service *s)

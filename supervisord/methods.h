@@ -19,7 +19,7 @@ void methods_call_free(struct call *call);
  * changed. */
 void methods_reply(struct daemon *d, const struct core_effect *fx);
 void methods_requested(struct daemon *d);
-void methods_event(struct daemon *d, const char *service, json_t *event);
+void methods_event(struct daemon *d, const char *service, const char *line);
 void methods_settled(struct daemon *d);
 
 #endif

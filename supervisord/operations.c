@@ -312,12 +312,11 @@ static void send_signal(struct daemon *d, struct core_service *s, int signo, uid
         link_log(d, s, NULL, line, now);
         json_t *fields = json_pack("{s:I, s:i, s:s}", "run", (json_int_t)s->run, "uid", (int)uid,
                                    "signal", conf_signal_name(signo));
-        json_t *event = events_add(&d->events, s->name, "signal requested", fields, now);
+        _cleanup_free_ char *event =
+            events_add(&d->events, s->name, "signal requested", fields, now);
         state_commit(d, false);
         link_signal(d, s, signo, false);
         methods_event(d, s->name, event);
-        json_decref(event);
-        json_decref(fields);
 }
 
 void calls_signal(struct call *call)

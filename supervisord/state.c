@@ -333,8 +333,8 @@ static void take_events(struct daemon *d)
                 if (fx->type != CORE_FX_LOG)
                         continue;
                 int64_t at = fx->at_wall_ms ? fx->at_wall_ms : clock_wall_ms();
-                events_put_due(&d->events, events_add(&d->events, fx->svc ? fx->svc->name : NULL,
-                                                      fx->event, fx->fields, at));
+                events_add_due(&d->events, fx->svc ? fx->svc->name : NULL, fx->event, fx->fields,
+                               at);
         }
         d->effects = n;
 }

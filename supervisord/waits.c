@@ -165,8 +165,10 @@ void calls_events(struct call *call)
                 call_stay(call, CALL_EVENTS);
 }
 
-void methods_event(struct daemon *d, const char *service, json_t *event)
+/* Nobody listens, nearly always: then the line is not read. */
+void methods_event(struct daemon *d, const char *service, const char *line)
 {
+        json_t *event = NULL;
         struct call *next;
         for (struct call *call = d->server.calls; call; call = next) {
                 next = call->next;
@@ -174,6 +176,9 @@ void methods_event(struct daemon *d, const char *service, json_t *event)
                         continue;
                 if (call->names.n > 0 && (!service || !strv_has(&call->names, service)))
                         continue;
+                if (!event)
+                        event = json_loads(line, 0, NULL);
                 server_tell(call->c, json_pack("{s:[O]}", "events", event));
         }
+        json_decref(event);
 }

@@ -494,7 +494,7 @@ struct core_effect {
         enum core_outcome outcome;
         const char *text;
         const char *event;
-        json_t *fields; /* borrowed: valid until the next call into the core */
+        const char *fields; /* members of a JSON object, as text */
         bool in_log;
         int64_t at_wall_ms; /* LOG: when it happened, if that was earlier; else 0 */
         struct conf *conf;  /* KEEP: owned by the effect */

@@ -78,7 +78,7 @@ static void begin_waiting(struct svc *x)
         _cleanup_free_ char *text = demand_text(x);
         struct line l = line_new("waiting");
         strbuf_add(&l.text, " for a connection");
-        json_object_set_new(l.fields, "for", json_string("a connection"));
+        line_field_str(&l, "for", "a connection");
         line_str(&l, "listens", text + strlen(WAITS));
         line_log(x, &l, true);
 }

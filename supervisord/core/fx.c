@@ -19,6 +19,13 @@ void fx_text(struct svc *x, char *text)
         f->e.text = text;
 }
 
+void fx_fields(struct svc *x, char *fields)
+{
+        struct fx *f = &x->c->fx.v[x->c->fx.n - 1];
+        f->fields = fields;
+        f->e.fields = fields ? fields : "";
+}
+
 void fx_at(struct svc *x, int64_t at_wall_ms)
 {
         x->c->fx.v[x->c->fx.n - 1].e.at_wall_ms = at_wall_ms;
@@ -46,7 +53,7 @@ void fx_taken(struct core *c)
 void fx_drop(struct fx *f)
 {
         free(f->text);
-        json_decref(f->e.fields);
+        free(f->fields);
         conf_unref(f->e.conf);
         *f = (struct fx){0};
 }

@@ -161,7 +161,7 @@ struct svc {
 
 struct fx {
         struct core_effect e;
-        char *text;
+        char *text, *fields;
 };
 
 struct core {
@@ -236,7 +236,8 @@ void svcs_remove(struct svcs *l, const struct svc *x); /* it must be there */
 /* ---- fx.c: effects ---- */
 struct core_effect *fx_add(struct svc *x,
                            enum core_effect_type type); /* valid until the next one */
-void fx_text(struct svc *x, char *text); /* of the effect added last; takes ownership */
+void fx_text(struct svc *x, char *text);     /* of the effect added last; takes ownership */
+void fx_fields(struct svc *x, char *fields); /* likewise */
 void fx_reply(struct svc *x, uint64_t op, enum core_outcome outcome, char *text); /* takes text */
 void fx_at(struct svc *x, int64_t at_wall_ms); /* the event added last happened then */
 void fx_drop(struct fx *f);
@@ -248,8 +249,7 @@ void snapshot_service(struct svc *x, const char *key, struct strbuf *o);
 
 /* ---- line.c: a log line and the same as JSON, built together ---- */
 struct line {
-        struct strbuf text;
-        json_t *fields;
+        struct strbuf text, fields;
         const char *event;
 };
 struct line line_new(const char *event);
@@ -260,7 +260,10 @@ void line_ms(struct line *l, const char *key, int64_t ms);        /* also as KEY
 void line_size(struct line *l, const char *key, int64_t n_bytes); /* also as KEY_bytes */
 void line_by(struct line *l, int64_t uid);                        /* " by uid=1000", " by svcd" */
 void line_log(struct svc *x, struct line *l, bool in_log);        /* FX_LOG; l is used up */
-json_t *line_json(const char *text);                              /* a string, valid UTF-8 */
+/* In the JSON only. A key that is there already, or that each event has, is left out. */
+void line_field_int(struct line *l, const char *key, int64_t v);
+void line_field_str(struct line *l, const char *key, const char *v);
+void line_field_bool(struct line *l, const char *key, bool v);
 
 /* ---- foreground.c ---- */
 const char *text_foreground(const struct svc *x); /* how to keep it in the foreground, or NULL */

@@ -1,27 +1,46 @@
-/* line.c: builds a log line, `event key=value key="two words"`, and the same as a JSON object.
+/* line.c: builds a log line, `event key=value key="two words"`, and the same as members of a JSON object.
  * What the lines say is decided where they are made. */
 #include "supervisord/core/internal.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/* Bytes that are no UTF-8 become '?', so that JSON can hold the text at all. */
-json_t *line_json(const char *text)
+#include "common/jsontext.h"
+
+/* Whether KEY is to be added: it is not there yet, and none of what each event has (events.h). */
+static bool is_new(const struct line *l, const char *key)
 {
-        json_t *j = json_string(text);
-        if (j)
-                return j;
-        _cleanup_free_ char *copy = xstrdup(text);
-        for (char *p = copy; *p; p++) {
-                if ((unsigned char)*p >= 0x80)
-                        *p = '?';
-        }
-        return json_string(copy);
+        static const char *const own[] = {"seq", "at", "event", "service"};
+        char member[48];
+        for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+                if (str_eq(key, own[i]))
+                        return false;
+        /* In a string its quotes would be escaped. */
+        snprintf(member, sizeof(member), "\"%s\":", key);
+        return !l->fields.n || !strstr(l->fields.s, member);
+}
+
+void line_field_int(struct line *l, const char *key, int64_t v)
+{
+        if (is_new(l, key))
+                jsontext_int(&l->fields, key, v);
+}
+
+void line_field_str(struct line *l, const char *key, const char *v)
+{
+        if (is_new(l, key))
+                jsontext_string(&l->fields, key, v);
+}
+
+void line_field_bool(struct line *l, const char *key, bool v)
+{
+        if (is_new(l, key))
+                jsontext_bool(&l->fields, key, v);
 }
 
 struct line line_new(const char *event)
 {
-        struct line l = {.fields = json_object(), .event = event};
+        struct line l = {.event = event};
         strbuf_add(&l.text, event);
         return l;
 }
@@ -35,7 +54,7 @@ void line_words(struct line *l, const char *words)
 void line_int(struct line *l, const char *key, int64_t v)
 {
         strbuf_addf(&l->text, " %s=%lld", key, (long long)v);
-        json_object_set_new(l->fields, key, json_integer(v));
+        line_field_int(l, key, v);
 }
 
 static void add_quoted(struct strbuf *b, const char *v)
@@ -71,7 +90,7 @@ void line_str(struct line *l, const char *key, const char *v)
                 strbuf_add(&l->text, v);
         else
                 add_quoted(&l->text, v);
-        json_object_set_new(l->fields, key, line_json(v));
+        line_field_str(l, key, v);
 }
 
 void line_ms(struct line *l, const char *key, int64_t ms)
@@ -79,7 +98,7 @@ void line_ms(struct line *l, const char *key, int64_t ms)
         char buf[CONF_DURATION_MAX], key_ms[32];
         line_str(l, key, text_duration(ms, buf));
         snprintf(key_ms, sizeof(key_ms), "%s_ms", key);
-        json_object_set_new(l->fields, key_ms, json_integer(ms));
+        line_field_int(l, key_ms, ms);
 }
 
 void line_size(struct line *l, const char *key, int64_t n_bytes)
@@ -87,7 +106,7 @@ void line_size(struct line *l, const char *key, int64_t n_bytes)
         char buf[CONF_DURATION_MAX], key_bytes[32];
         line_str(l, key, conf_format_size(n_bytes, buf));
         snprintf(key_bytes, sizeof(key_bytes), "%s_bytes", key);
-        json_object_set_new(l->fields, key_bytes, json_integer(n_bytes));
+        line_field_int(l, key_bytes, n_bytes);
 }
 
 void line_by(struct line *l, int64_t uid)
@@ -98,7 +117,7 @@ void line_by(struct line *l, int64_t uid)
                 return;
         }
         strbuf_add(&l->text, " svcd");
-        json_object_set_new(l->fields, "by", json_string("svcd"));
+        line_field_str(l, "by", "svcd");
 }
 
 void line_log(struct svc *x, struct line *l, bool in_log)
@@ -106,7 +125,7 @@ void line_log(struct svc *x, struct line *l, bool in_log)
         struct core_effect *e = fx_add(x, CORE_FX_LOG);
         e->event = l->event;
         e->in_log = in_log;
-        e->fields = l->fields;
         fx_text(x, strbuf_take(&l->text));
+        fx_fields(x, strbuf_take(&l->fields));
         *l = (struct line){0};
 }

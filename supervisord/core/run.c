@@ -52,7 +52,7 @@ void run_log_started(struct svc *x, const struct core_exit *run, bool restarted)
         line_int(&l, "pid", run->pid);
         if (x->s.def)
                 line_str(&l, "command", x->s.def->command.text);
-        json_object_set_new(l.fields, "restarted", json_boolean(restarted));
+        line_field_bool(&l, "restarted", restarted);
         line_log(x, &l, false);
         fx_at(x, run->at_wall_ms - run->ran_ms);
         x->started_run = run->run;
@@ -112,7 +112,7 @@ static void wait_required(struct svc *x, bool told)
                 return;
         struct line l = line_new("waiting");
         strbuf_addf(&l.text, " for %s", r ? r->s.name : "what it requires");
-        json_object_set_new(l.fields, "for", json_string(r ? r->s.name : ""));
+        line_field_str(&l, "for", r ? r->s.name : "");
         line_log(x, &l, true);
 }
 
@@ -242,7 +242,7 @@ static void tell(struct svc *x, const struct core_exit *e, int64_t report)
                 fx->report = report;
                 fx_text(x, xstrdup(l.text.s));
         }
-        json_object_set_new(l.fields, "cause", json_string(core_cause_name(e->cause)));
+        line_field_str(&l, "cause", core_cause_name(e->cause));
         line_log(x, &l, report == 0 && e->run > x->logged_run);
         fx_at(x, e->at_wall_ms);
 }
@@ -259,7 +259,7 @@ static void tell_log(struct svc *x, struct core_exit e, int64_t report)
         fx->run = e.run;
         fx->report = report;
         fx_text(x, strbuf_take(&l.text));
-        json_decref(l.fields);
+        strbuf_done(&l.fields);
 }
 
 static void log_done(struct svc *x, const struct core_exit *e)

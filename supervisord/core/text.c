@@ -310,7 +310,7 @@ struct line text_exited(const struct svc *x, const struct core_exit *e)
                 line_int(&l, "pid", e->pid);
         if (e->lost && e->cause == CORE_CAUSE_SHIM) {
                 line_str(&l, "cause", core_cause_name(e->cause));
-                json_object_set_new(l.fields, "lost", json_string("shim"));
+                line_field_str(&l, "lost", "shim");
         } else if (e->lost) {
                 line_str(&l, "lost", "shim"); /* whatever it was ended for */
         } else if (WIFSIGNALED(e->wstatus))

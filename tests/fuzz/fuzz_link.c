@@ -92,18 +92,18 @@ static int our_append(const char *path, const void *data, size_t n_bytes, int64_
         return n_bytes % 7 ? 0 : -ENOSPC;
 }
 
-static json_t *our_event(struct events *e, const char *service, const char *event, json_t *fields,
-                         int64_t wall_ms)
+static char *our_event(struct events *e, const char *service, const char *event, json_t *fields,
+                       int64_t wall_ms)
 {
         (void)e;
         (void)service;
         (void)event;
-        (void)fields;
         (void)wall_ms;
-        return json_object();
+        json_decref(fields);
+        return xstrdup("{}");
 }
 
-static void our_subscribers(struct daemon *daemon, const char *service, json_t *event)
+static void our_subscribers(struct daemon *daemon, const char *service, const char *event)
 {
         (void)daemon;
         (void)service;

@@ -55,9 +55,8 @@ static void our_effects(struct daemon *daemon)
                 } else if (fx.type == CORE_FX_REPLY) {
                         methods_reply(daemon, &fx);
                 } else if (fx.type == CORE_FX_LOG) {
-                        json_t *event = json_pack("{s:s}", "event", fx.event);
-                        methods_event(daemon, fx.svc ? fx.svc->name : NULL, event);
-                        json_decref(event);
+                        _cleanup_free_ char *line = xasprintf("{\"event\":\"%s\"}", fx.event);
+                        methods_event(daemon, fx.svc ? fx.svc->name : NULL, line);
                 }
         }
 }

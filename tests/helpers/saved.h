@@ -29,6 +29,16 @@ static inline json_t *saved_state(struct core *c, const char *boot_id)
         return saved_read(&b);
 }
 
+/* The fields of a CORE_FX_LOG. */
+static inline json_t *saved_fields(const struct core_effect *e)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        jsontext_open(&b, NULL, '{');
+        if (*e->fields)
+                jsontext_members(&b, e->fields);
+        return saved_read(&b);
+}
+
 static inline json_t *saved_changes(struct core *c)
 {
         _cleanup_strbuf_ struct strbuf b = {0};

@@ -369,16 +369,23 @@ static void check_order(struct sim *w, int who, const struct core_effect *e)
                   "armed for a run that would disable it");
 }
 
+static bool says(const struct core_effect *e, const char *key, const char *value)
+{
+        json_t *fields = saved_fields(e);
+        const char *s = json_string_value(json_object_get(fields, key));
+        bool r = s && !strcmp(s, value);
+        json_decref(fields);
+        return r;
+}
+
 /* Disabled by failures, or let go because restart.retry_after is over. */
 static void check_retry(struct sim *w, int who, const struct core_effect *e)
 {
         struct rules *r = &w->rules[who];
-        const char *cause = json_string_value(json_object_get(e->fields, "cause"));
-        const char *by = json_string_value(json_object_get(e->fields, "by"));
         int64_t first_ms = e->svc->def ? e->svc->def->restart_retry_after.v : 0;
-        if (!strcmp(e->event, "disabled") && cause && !strcmp(cause, "failures"))
+        if (!strcmp(e->event, "disabled") && says(e, "cause", "failures"))
                 r->retry_at_ms = w->now_ms + MAX(first_ms, r->retry_ms);
-        if (strcmp(e->event, "enabled") || !by || strcmp(by, "retry_after"))
+        if (strcmp(e->event, "enabled") || !says(e, "by", "retry_after"))
                 return;
         SIM_CHECK(w, who, e->svc->def && e->svc->def->restart_retry_after.set,
                   "tried again although nothing asks for it");
@@ -393,7 +400,6 @@ static void check_log(struct sim *w, int who, const struct core_effect *e)
 {
         SIM_CHECK(w, who, e->text && strncmp(e->text, e->event, strlen(e->event)) == 0,
                   "the line does not begin with its event");
-        SIM_CHECK(w, who, json_is_object(e->fields), "no fields");
         const struct core_service *s = e->svc;
         check_retry(w, who, e);
         /* (A held one is on its way down, whatever its shim had to say first.) */
@@ -484,7 +490,10 @@ void check_told(struct sim *w, const struct core_effect *e)
                 return;
         int who = sim_who(e->svc->name);
         struct ledger *l = &w->ledger[who];
-        json_int_t run = json_integer_value(json_object_get(e->fields, "run"));
+        json_t *fields = saved_fields(e);
+        json_int_t run = json_integer_value(json_object_get(fields, "run"));
+        bool lost = json_object_get(fields, "lost");
+        json_decref(fields);
         bool ended = !strcmp(e->event, "exited") || !strcmp(e->event, "start failed");
         int64_t *last = ended                          ? &l->ended
                         : !strcmp(e->event, "started") ? &l->started
@@ -496,9 +505,9 @@ void check_told(struct sim *w, const struct core_effect *e)
                   e->event, (long long)*last);
         *last = run;
         if (!strcmp(e->event, "exited"))
-                SIM_CHECK(w, who, l->started >= run || json_object_get(e->fields, "lost"),
+                SIM_CHECK(w, who, l->started >= run || lost,
                           "run %lld has ended, and that it began was never told", (long long)run);
-        if (ended && !json_object_get(e->fields, "lost"))
+        if (ended && !lost)
                 l->told++;
 }
 

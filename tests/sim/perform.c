@@ -22,10 +22,8 @@ static void hash_effect(struct sim *w, const struct core_effect *e)
                 mix(w, e->text, strlen(e->text));
         if (e->event)
                 mix(w, e->event, strlen(e->event));
-        if (e->fields && json_object_size(e->fields)) {
-                size_t n = json_object_size(e->fields);
-                mix(w, &n, sizeof(n));
-        }
+        if (e->fields)
+                mix(w, e->fields, strlen(e->fields));
 }
 
 static void send(struct sim *w, const struct core_effect *e)
