@@ -118,6 +118,31 @@ static void forgotten_later(void **state)
         bench_done(&b);
 }
 
+/* Defined again before anything was written: what there is to say of it is what it is now. */
+static void forgotten_and_back(void **state)
+{
+        struct bench b;
+        (void)state;
+        for (int whole = 0; whole < 2; whole++) {
+                bench_up(&b);
+                json_decref(saved_state(b.c, "boot-1"));
+                bench_apply(&b); /* without a */
+                bench_exited(&b, "a", SIGTERM);
+                defs_add(b.conf, "a");
+                bench_apply(&b);
+                assert_non_null(core_find(b.c, "a"));
+                json_t *o = whole ? saved_state(b.c, "boot-1") : saved_changes(b.c);
+                const json_t *a = json_object_get(whole ? json_object_get(o, "services") : o, "a");
+                assert_string_equal(json_string_value(json_object_get(a, "actual")), "spawning");
+                json_decref(o);
+                o = saved_changes(b.c);
+                assert_null(json_object_get(o, "a"));
+                json_decref(o);
+                assert_int_equal(core_dirty(b.c), CORE_CLEAN);
+                bench_done(&b);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -127,6 +152,7 @@ int main(void)
             cmocka_unit_test(signal_that_was_lost),
             cmocka_unit_test(stop_while_away),
             cmocka_unit_test(forgotten_later),
+            cmocka_unit_test(forgotten_and_back),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
