@@ -267,8 +267,14 @@ char *conf_folder_refused(const char *path);
  * "FOLDER: refused: …" (caller frees), or NULL. For root, who may look after the files of others, owners do not count. */
 char *conf_refused(const struct paths *paths, const char *path);
 
-/* Only the fingerprint, without parsing: what conf_load would store now. */
-uint64_t conf_fingerprint(const struct paths *paths);
+/* Only the fingerprint, without parsing: what conf_load would store now. SEEN is zero at first and stays with whoever
+ * asks again: files that are as they were (which, how large, since when) are not read a second time. One that was
+ * written to less than two seconds before NOW_WALL_MS is, since it could be again within the same tick of its clock. */
+struct conf_look {
+        uint64_t stamp; /* of the definition files; 0 = they are read the next time */
+        uint64_t hash;  /* of what they say */
+};
+uint64_t conf_fingerprint(const struct paths *paths, struct conf_look *seen, int64_t now_wall_ms);
 
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);

@@ -15,6 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#define SETTLED_MS 2000 /* without a change: the coarsest clock that a file system keeps is that of FAT */
+
 /* A file or folder that was found. */
 struct source {
         char *path;
@@ -25,10 +27,12 @@ struct source {
         bool ignored; /* not a definition file; `why` is a warning */
         bool silent;  /* its folder is refused, and that is said already */
         bool unread;  /* `why` is an error of the system's: it may be gone the next time */
+        struct stat st;
 };
 struct scan {
         struct source *v;
         size_t n, cap;
+        bool stats_only; /* files are judged, but not read */
 };
 
 static struct source *add_source(struct scan *s, const char *path, char *why)
@@ -183,26 +187,33 @@ static char *judge_content(const char *path, const struct stat *st, bool any_own
         return why;
 }
 
-/* Reads the file into SRC: its text, or why not. */
-static void read_source(struct source *src, bool any_owner)
+/* Opens the file of SRC (so that the status of one that lies on another machine is that of now) and judges it. The
+ * descriptor; -1: SRC says why not. */
+static int open_source(struct source *src, bool any_owner)
 {
-        struct stat st;
         /* O_NONBLOCK: a FIFO in place of a file must not stop the caller */
         _cleanup_close_ int fd = open(src->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0 && errno == ENOENT && lstat(src->path, &st) == 0) {
+        if (fd < 0 && errno == ENOENT && lstat(src->path, &src->st) == 0) {
                 src->why =
                     xstrdup("cannot be read: it is a symbolic link to a file that does not exist");
                 src->unread = true; /* it may be on a disk that is mounted later */
-                return;
+                return -1;
         }
-        if (fd < 0 || fstat(fd, &st) < 0) {
+        if (fd < 0 || fstat(fd, &src->st) < 0) {
                 unreadable(src, errno);
-                return;
+                return -1;
         }
-        src->why = judge_content(src->path, &st, any_owner);
+        src->why = judge_content(src->path, &src->st, any_owner);
         if (!src->why && !any_owner)
                 src->why = judge_link(src->path);
-        if (src->why)
+        return src->why ? -1 : TAKE_FD(fd);
+}
+
+/* Reads the file into SRC: its text, or why not. */
+static void read_source(struct source *src, bool any_owner)
+{
+        _cleanup_close_ int fd = open_source(src, any_owner);
+        if (fd < 0)
                 return;
         int r = file_read_fd(fd, CONF_FILE_MAX, &src->text, &src->n);
         if (r < 0) {
@@ -248,7 +259,11 @@ static void add_file(struct scan *s, const char *path, bool refused)
 {
         struct source *src = add_source(s, path, NULL);
         src->silent = refused;
-        if (!refused)
+        if (refused)
+                return;
+        if (s->stats_only)
+                util_close(open_source(src, false));
+        else
                 read_source(src, false);
 }
 
@@ -324,6 +339,28 @@ static uint64_t scan_hash(const struct scan *s)
                 if (src->text)
                         h = str_hash_long(src->text, src->n, h);
                 h = str_hash(&src->n, sizeof(src->n), h);
+        }
+        return h;
+}
+
+/* Of all that tells a file from what it was before, or 0: what there is must be read to be known, for one thing
+ * because it is newer than SINCE_MS (since 1970). */
+static uint64_t scan_stamp(const struct scan *s, int64_t since_ms)
+{
+        uint64_t h = str_hash("seen", 4, 0);
+        for (size_t i = 0; i < s->n; i++) {
+                const struct source *src = &s->v[i];
+                const struct stat *st = &src->st;
+                const int64_t of_it[] = {
+                    (int64_t)st->st_dev,       (int64_t)st->st_ino,  st->st_size,
+                    st->st_mtim.tv_sec,        st->st_mtim.tv_nsec,  st->st_ctim.tv_sec,
+                    (int64_t)st->st_ctim.tv_nsec,
+                };
+                if (src->why || st->st_mtim.tv_sec >= since_ms / 1000 ||
+                    st->st_ctim.tv_sec >= since_ms / 1000)
+                        return 0;
+                h = str_hash(src->path, strlen(src->path) + 1, h);
+                h = str_hash(of_it, sizeof(of_it), h);
         }
         return h;
 }
@@ -443,11 +480,18 @@ struct conf *conf_load_good(const char *file, const char *home, struct policy *p
         return load(&s, home, policy_ref(policy), true, diag);
 }
 
-uint64_t conf_fingerprint(const struct paths *paths)
+uint64_t conf_fingerprint(const struct paths *paths, struct conf_look *seen, int64_t now_wall_ms)
 {
-        struct scan s = {0};
+        struct scan s = {.stats_only = true};
         scan_all(&s, paths);
-        uint64_t h = with_policy(scan_hash(&s), policy_fingerprint(paths));
+        uint64_t stamp = scan_stamp(&s, now_wall_ms - SETTLED_MS);
         scan_done(&s);
-        return h;
+        if (!stamp || stamp != seen->stamp) {
+                /* Read after the look: what changes in between has another stamp. */
+                s = (struct scan){0};
+                scan_all(&s, paths);
+                *seen = (struct conf_look){.stamp = stamp, .hash = scan_hash(&s)};
+                scan_done(&s);
+        }
+        return with_policy(seen->hash, policy_fingerprint(paths));
 }

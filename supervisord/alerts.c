@@ -405,7 +405,7 @@ static char *make_subject(const struct daemon *d, const struct alert *a)
         return xasprintf("[svcd] %s %s (%s@%s)", a->service, what, d->user.name, host);
 }
 
-static void add_page(struct strbuf *b, const struct daemon *d, const struct core_service *s)
+static void add_page(struct strbuf *b, struct daemon *d, const struct core_service *s)
 {
         json_t *why = why_object(d, s);
         whypage_text(why, &whypage_plain, b);
@@ -414,7 +414,7 @@ static void add_page(struct strbuf *b, const struct daemon *d, const struct core
         json_decref(why);
 }
 
-static char *make_body(const struct daemon *d, const struct core_service *s)
+static char *make_body(struct daemon *d, const struct core_service *s)
 {
         struct strbuf b = {0};
         char at[CLOCK_TEXT_MAX];
@@ -431,7 +431,7 @@ static char *make_body(const struct daemon *d, const struct core_service *s)
         return strbuf_take(&b);
 }
 
-static json_t *make_doc(const struct daemon *d, const struct alert *a, const struct core_service *s)
+static json_t *make_doc(struct daemon *d, const struct alert *a, const struct core_service *s)
 {
         _cleanup_free_ char *subject = make_subject(d, a), *body = make_body(d, s);
         return json_pack("{s:s, s:s, s:I, s:o, s:o}", "service", a->service, "event", a->event,

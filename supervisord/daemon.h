@@ -46,6 +46,7 @@ struct daemon {
         struct core *core;
         size_t effects;    /* of those that wait in the core: so many are on record */
         struct conf *conf; /* as last loaded */
+        struct conf_look seen;
         struct diag diag;  /* what was wrong with it */
         uint64_t good;     /* hash of what lastgood_save wrote last */
         struct nursery nursery;

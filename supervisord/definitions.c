@@ -75,11 +75,16 @@ static void reread_cb(struct ev_loop *loop, ev_timer *w, int revents)
         struct daemon *d = CONTAINER_OF(w, struct daemon, reread);
         if (d->stopping)
                 return;
-        if (conf_fingerprint(&d->paths) != d->conf->fingerprint) {
+        if (definitions_changed(d)) {
                 selflog_add(&d->log, "reading the definitions again: not all could be read before");
                 load(d, NULL);
         }
         reread_in(d, MIN(2 * d->reread_s, REREAD_MAX_S));
+}
+
+bool definitions_changed(struct daemon *d)
+{
+        return conf_fingerprint(&d->paths, &d->seen, clock_wall_ms()) != d->conf->fingerprint;
 }
 
 void definitions_begin(struct daemon *d)

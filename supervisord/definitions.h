@@ -8,6 +8,8 @@
 #ifndef SVCD_SUPERVISORD_DEFINITIONS_H
 #define SVCD_SUPERVISORD_DEFINITIONS_H
 
+#include <stdbool.h>
+
 struct core_plan;
 struct daemon;
 
@@ -17,5 +19,8 @@ void definitions_begin(struct daemon *d);
 /* Reads the definitions and applies them. The plan (what changes) is for the caller to free; NULL
  * if RET_PLAN is NULL. */
 void definitions_reload(struct daemon *d, struct core_plan **ret_plan);
+
+/* Whether they say something else by now than what is in force. */
+bool definitions_changed(struct daemon *d);
 
 #endif

@@ -226,9 +226,8 @@ static struct call *find_call(const struct server *s, uint64_t op)
 
 bool call_is_stale(struct call *call)
 {
-        const struct daemon *d = call->c->d;
         if (call->look_stale)
-                call->stale = conf_fingerprint(&d->paths) != d->conf->fingerprint;
+                call->stale = definitions_changed(call->c->d);
         call->look_stale = false;
         return call->stale;
 }

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/policy.h"
 #include "common/shim_proto.h"
+#include "supervisord/definitions.h"
 #include "supervisord/proc.h"
 #include "supervisord/secret.h"
 
@@ -152,10 +153,10 @@ static json_t *started_by(void)
         return json_string("a program that has ended");
 }
 
-json_t *view_info(const struct daemon *d, int64_t now_ms)
+json_t *view_info(struct daemon *d, int64_t now_ms)
 {
         json_t *o = json_object();
-        bool changed = conf_fingerprint(&d->paths) != d->conf->fingerprint;
+        bool changed = definitions_changed(d);
         json_object_set_new(o, "version", json_string(view_version()));
         json_object_set_new(o, "pid", json_integer(getpid()));
         json_object_set_new(o, "uid", json_integer(getuid()));

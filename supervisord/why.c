@@ -10,6 +10,7 @@
 #include "common/netdiag.h"
 #include "common/text.h"
 #include "supervisord/daemon.h"
+#include "supervisord/definitions.h"
 #include "supervisord/program_paths.h"
 #include "supervisord/rollback.h"
 #include "supervisord/view.h"
@@ -119,7 +120,7 @@ static char *find_program(const struct daemon *d, const struct core_service *s)
         return path;
 }
 
-static json_t *say(const struct daemon *d, const struct core_service *s, const json_t *diffs)
+static json_t *say(struct daemon *d, const struct core_service *s, const json_t *diffs)
 {
         static const char *const parts[] = {"state", "cause", "change", "advice"};
         _cleanup_free_ char *holder = find_holder(d, s), *changes = names_of(diffs);
@@ -134,8 +135,7 @@ static json_t *say(const struct daemon *d, const struct core_service *s, const j
                                    .changed_at = *at ? at : NULL,
                                    .changes = changes,
                                    .program = program,
-                                   .files_changed =
-                                       conf_fingerprint(&d->paths) != d->conf->fingerprint};
+                                   .files_changed = definitions_changed(d)};
         struct core_said *v;
         size_t n = core_why(d->core, s, &facts, clock_mono_ms(), &v);
         json_t *list = json_array();
@@ -194,7 +194,7 @@ static json_t *bad_checks(const struct core_service *s)
         return list;
 }
 
-json_t *why_object(const struct daemon *d, const struct core_service *s)
+json_t *why_object(struct daemon *d, const struct core_service *s)
 {
         static const char *const taken[] = {"name", "state", "disabled_cause"};
         char at[CLOCK_TEXT_MAX];

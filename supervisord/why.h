@@ -11,6 +11,6 @@
 struct core_service;
 struct daemon;
 
-json_t *why_object(const struct daemon *d, const struct core_service *s);
+json_t *why_object(struct daemon *d, const struct core_service *s);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#include "common/clock.h"
+
 static char top[64];
 static struct paths paths;
 
@@ -52,12 +54,19 @@ static int teardown(void **state)
         return 0;
 }
 
+/* What would be loaded now, by somebody who has not looked before. */
+static uint64_t fingerprint(void)
+{
+        struct conf_look nothing = {0};
+        return conf_fingerprint(&paths, &nothing, 0);
+}
+
 static struct loaded load(void)
 {
         struct loaded l = {0};
         l.conf = conf_load(&paths, HELPER_HOME, &l.diag);
         assert_non_null(l.conf);
-        assert_true(l.conf->fingerprint == conf_fingerprint(&paths));
+        assert_true(l.conf->fingerprint == fingerprint());
         return l;
 }
 
@@ -408,25 +417,63 @@ static void test_fingerprint(void **state)
         (void)state;
         uint64_t seen[8];
         size_t n = 0;
-        seen[n++] = conf_fingerprint(&paths);
+        seen[n++] = fingerprint();
         put("config/services.yaml", "");
-        seen[n++] = conf_fingerprint(&paths);
+        seen[n++] = fingerprint();
         put("config/services.yaml", "services:\n");
-        seen[n++] = conf_fingerprint(&paths);
+        seen[n++] = fingerprint();
         put("config/services.d/1.yaml", "services:\n");
-        seen[n++] = conf_fingerprint(&paths);
+        seen[n++] = fingerprint();
         char *a = at("config/services.d/1.yaml"), *b = at("config/services.d/2.yaml");
         assert_int_equal(rename(a, b), 0);
-        seen[n++] = conf_fingerprint(&paths);
+        seen[n++] = fingerprint();
         mode("config/services.d/2.yaml", 0666);
-        seen[n++] = conf_fingerprint(&paths);
+        seen[n++] = fingerprint();
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; k < i; k++)
                         assert_true(seen[i] != seen[k]);
         mode("config/services.d/2.yaml", 0600);
-        assert_true(conf_fingerprint(&paths) == seen[4]);
+        assert_true(fingerprint() == seen[4]);
         free(a);
         free(b);
+}
+
+/* Who asks again is told the same as who asks for the first time, whatever has happened in between; but what has not
+ * changed for a while is not read, which something false in its place shows. */
+static void test_fingerprint_again(void **state)
+{
+        (void)state;
+        struct conf_look seen = {0};
+        const int64_t now_ms = clock_wall_ms(), later_ms = now_ms + 60000;
+        put("config/services.yaml", "services: {a: {command: x}}\n");
+        put("config/services.d/1.yaml", "services:\n");
+        assert_true(conf_fingerprint(&paths, &seen, now_ms) == fingerprint());
+        assert_true(seen.stamp == 0);
+        assert_true(conf_fingerprint(&paths, &seen, later_ms) == fingerprint());
+        assert_true(seen.stamp != 0);
+        seen.hash++;
+        assert_true(conf_fingerprint(&paths, &seen, later_ms) != fingerprint());
+        assert_true(conf_fingerprint(&paths, &seen, now_ms) == fingerprint());
+
+        static const char *const texts[] = {"services: {a: {command: y}}\n", "services: {}\n"};
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                conf_fingerprint(&paths, &seen, later_ms);
+                put("config/services.yaml", texts[i]);
+                assert_true(conf_fingerprint(&paths, &seen, later_ms) == fingerprint());
+        }
+        conf_fingerprint(&paths, &seen, later_ms);
+        mode("config/services.d/1.yaml", 0666);
+        assert_true(conf_fingerprint(&paths, &seen, later_ms) == fingerprint());
+        assert_true(seen.stamp == 0); /* judged each time: who may write is not the file's alone */
+        mode("config/services.d/1.yaml", 0600);
+        char *old = at("config/services.d/1.yaml"), *new = at("config/services.d/2.yaml");
+        conf_fingerprint(&paths, &seen, later_ms);
+        assert_int_equal(rename(old, new), 0);
+        assert_true(conf_fingerprint(&paths, &seen, later_ms) == fingerprint());
+        assert_int_equal(unlink(new), 0);
+        assert_true(conf_fingerprint(&paths, &seen, later_ms) == fingerprint());
+        free(old);
+        free(new);
 }
 
 /* Each byte of what is hashed counts, and so does its length. */
@@ -520,6 +567,7 @@ int main(void)
             TEST(test_owner),
             TEST(test_links),
             TEST(test_fingerprint),
+            TEST(test_fingerprint_again),
             TEST(test_hash_long),
             TEST(test_too_many_files),
             TEST(test_named_files),
