@@ -15,7 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define SETTLED_MS 2000 /* without a change: the coarsest clock that a file system keeps is that of FAT */
+#define SETTLED_MS                                                                                 \
+        2000 /* without a change: the coarsest clock that a file system keeps is that of FAT */
 
 /* A file or folder that was found. */
 struct source {
@@ -352,8 +353,8 @@ static uint64_t scan_stamp(const struct scan *s, int64_t since_ms)
                 const struct source *src = &s->v[i];
                 const struct stat *st = &src->st;
                 const int64_t of_it[] = {
-                    (int64_t)st->st_dev,       (int64_t)st->st_ino,  st->st_size,
-                    st->st_mtim.tv_sec,        st->st_mtim.tv_nsec,  st->st_ctim.tv_sec,
+                    (int64_t)st->st_dev,          (int64_t)st->st_ino, st->st_size,
+                    st->st_mtim.tv_sec,           st->st_mtim.tv_nsec, st->st_ctim.tv_sec,
                     (int64_t)st->st_ctim.tv_nsec,
                 };
                 if (src->why || st->st_mtim.tv_sec >= since_ms / 1000 ||

@@ -16,14 +16,9 @@ static int compare(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-static void match(uint64_t inode, pid_t pid, const struct netdiag *l, holder_fn *found, void *ctx)
-{
-        for (size_t i = 0; i < l->n; i++)
-                if (l->v[i].inode == inode)
-                        found(i, pid, ctx);
-}
-
-bool holder_look(pid_t pid, const struct netdiag *l, holder_fn *found, void *ctx)
+/* Calls EACH with the inode of each socket of PID, until that is false. False if PID cannot be looked into. */
+typedef bool socket_fn(uint64_t inode, void *ctx);
+static bool each_socket(pid_t pid, socket_fn *each, void *ctx)
 {
         char path[40], link[64];
         snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
@@ -37,11 +32,44 @@ bool holder_look(pid_t pid, const struct netdiag *l, holder_fn *found, void *ctx
                 if (n <= 0)
                         continue;
                 link[n] = '\0';
-                if (sscanf(link, "socket:[%llu]", &inode) == 1)
-                        match(inode, pid, l, found, ctx);
+                if (sscanf(link, "socket:[%llu]", &inode) == 1 && !each(inode, ctx))
+                        break;
         }
         closedir(dir);
         return true;
+}
+
+struct look {
+        pid_t pid;
+        const struct netdiag *l;
+        holder_fn *found;
+        void *ctx;
+};
+
+static bool match(uint64_t inode, void *ctx)
+{
+        const struct look *k = ctx;
+        for (size_t i = 0; i < k->l->n; i++)
+                if (k->l->v[i].inode == inode)
+                        k->found(i, k->pid, k->ctx);
+        return true;
+}
+
+bool holder_look(pid_t pid, const struct netdiag *l, holder_fn *found, void *ctx)
+{
+        struct look k = {.pid = pid, .l = l, .found = found, .ctx = ctx};
+        return each_socket(pid, match, &k);
+}
+
+static bool is_one(uint64_t inode UNUSED, void *ctx)
+{
+        *(bool *)ctx = true;
+        return false;
+}
+
+bool holder_has_socket(pid_t pid, bool *ret)
+{
+        return each_socket(pid, is_one, ret);
 }
 
 static bool is_shim(pid_t pid)

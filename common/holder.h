@@ -20,6 +20,9 @@
 typedef void holder_fn(size_t index, pid_t pid, void *ctx);
 bool holder_look(pid_t pid, const struct netdiag *l, holder_fn *found, void *ctx);
 
+/* Whether PID has a socket of whatever kind, into *RET if it has. False as above. */
+bool holder_has_socket(pid_t pid, bool *ret);
+
 /* Finds who has the sockets of L: PIDS[i] of L->v[i], 0 = not visible. Of several processes that share one, an
  * svc-shim comes last, else the lowest pid counts. */
 void holder_find(const struct netdiag *l, pid_t *pids);

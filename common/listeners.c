@@ -17,14 +17,12 @@ static void mark(size_t index, pid_t pid UNUSED, void *ctx)
         own[index] = true;
 }
 
-/* Which of L processes below SHIM have; false if one of them cannot be asked. */
-static bool mark_own(pid_t shim, const struct netdiag *l, bool *own)
+/* Which of L processes of T have; false if one of them cannot be asked. */
+static bool mark_own(const struct proctree *t, const struct netdiag *l, bool *own)
 {
-        _cleanup_proctree_ struct proctree t = {0};
         bool sure = true;
-        proctree_read(shim, TREE_MAX, &t);
-        for (size_t i = 0; i < t.n; i++)
-                sure &= holder_look(t.v[i].pid, l, mark, own);
+        for (size_t i = 0; i < t->n; i++)
+                sure &= holder_look(t->v[i].pid, l, mark, own);
         return sure;
 }
 
@@ -33,8 +31,10 @@ enum listeners_whose listeners_port(pid_t shim, int port)
         _cleanup_netdiag_ struct netdiag l = {0};
         if (netdiag_listeners(port, &l) < 0 || l.n == 0)
                 return LISTENERS_NOBODY;
+        _cleanup_proctree_ struct proctree t = {0};
         _cleanup_free_ bool *own = xcalloc(l.n, sizeof(*own));
-        bool sure = mark_own(shim, &l, own);
+        proctree_read(shim, TREE_MAX, &t);
+        bool sure = mark_own(&t, &l, own);
         for (size_t i = 0; i < l.n; i++)
                 if (own[i])
                         return LISTENERS_OWN;
@@ -50,16 +50,10 @@ static int order(const void *a, const void *b)
                                       : memcmp(x->address, y->address, sizeof(x->address));
 }
 
-bool listeners_tree(pid_t shim, struct netdiag *ret)
-{
-        _cleanup_netdiag_ struct netdiag all = {0};
-        return netdiag_listeners(0, &all) == 0 && listeners_tree_among(shim, &all, ret);
-}
-
-bool listeners_tree_among(pid_t shim, const struct netdiag *all, struct netdiag *ret)
+static bool among(const struct proctree *t, const struct netdiag *all, struct netdiag *ret)
 {
         _cleanup_free_ bool *own = xcalloc(all->n + 1, sizeof(*own));
-        bool sure = mark_own(shim, all, own);
+        bool sure = mark_own(t, all, own);
         for (size_t i = 0; i < all->n; i++) {
                 if (!own[i])
                         continue;
@@ -74,4 +68,28 @@ bool listeners_tree_among(pid_t shim, const struct netdiag *all, struct netdiag 
                         ret->v[kept++] = ret->v[i];
         ret->n = kept;
         return sure;
+}
+
+bool listeners_tree_among(pid_t shim, const struct netdiag *all, struct netdiag *ret)
+{
+        _cleanup_proctree_ struct proctree t = {0};
+        proctree_read(shim, TREE_MAX, &t);
+        return among(&t, all, ret);
+}
+
+bool listeners_tree(pid_t shim, struct netdiag *ret)
+{
+        _cleanup_proctree_ struct proctree t = {0};
+        proctree_read(shim, TREE_MAX, &t);
+        return listeners_of(&t, ret);
+}
+
+/* The kernel walks through a table of all that could listen: not for processes that have no socket at all. */
+bool listeners_of(const struct proctree *t, struct netdiag *ret)
+{
+        _cleanup_netdiag_ struct netdiag all = {0};
+        bool any = false, sure = true;
+        for (size_t i = 0; i < t->n && !any; i++)
+                sure &= holder_has_socket(t->v[i].pid, &any);
+        return any ? netdiag_listeners(0, &all) == 0 && among(t, &all, ret) : sure;
 }

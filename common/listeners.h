@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "common/netdiag.h"
+#include "common/proctree.h"
 
 enum listeners_whose {
         LISTENERS_NOBODY, /* nobody listens on the port */
@@ -23,6 +24,8 @@ enum listeners_whose listeners_port(pid_t shim, int port);
 /* Adds the TCP sockets that processes below SHIM listen on, sorted by port and address, each address once.
  * False if some of them do not let themselves be looked into, or the kernel does not answer. */
 bool listeners_tree(pid_t shim, struct netdiag *ret);
+/* The same of the processes in T. */
+bool listeners_of(const struct proctree *t, struct netdiag *ret);
 /* The same among ALL (netdiag_listeners), for who asks about several services at once. */
 bool listeners_tree_among(pid_t shim, const struct netdiag *all, struct netdiag *ret);
 

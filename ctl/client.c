@@ -15,7 +15,9 @@
 #include "common/varlink.h"
 #include "ctl/jget.h"
 
-#define READ_LEAST 65536
+#define READ_LEAST 4096
+#define READ_FIRST 16384 /* most answers are smaller */
+#define READ_MORE  262144
 #define POLICY_MS  2000 /* for where its policy is: what follows can be done without it */
 
 static volatile sig_atomic_t interrupted;
@@ -73,25 +75,36 @@ void client_close(struct client *c)
         if (c->fd >= 0)
                 close(c->fd);
         strbuf_done(&c->in);
+        strbuf_done(&c->out);
         *c = (struct client){.fd = -1};
 }
 
-void client_send(struct client *c, const char *method, json_t *parameters, bool more)
+void client_add(struct client *c, const char *method, json_t *parameters, bool more)
 {
-        _cleanup_strbuf_ struct strbuf out = {0};
         _cleanup_free_ char *name = xasprintf("%s.%s", VARLINK_INTERFACE, method);
-        varlink_add_call(&out, name, parameters, more);
+        varlink_add_call(&c->out, name, parameters, more);
         json_decref(parameters);
         c->doing = method;
+}
+
+void client_flush(struct client *c)
+{
         size_t sent = 0;
-        while (c->fd >= 0 && sent < out.n) {
-                ssize_t n = send(c->fd, out.s + sent, out.n - sent, MSG_NOSIGNAL);
+        while (c->fd >= 0 && sent < c->out.n) {
+                ssize_t n = send(c->fd, c->out.s + sent, c->out.n - sent, MSG_NOSIGNAL);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0) /* it has hung up, perhaps with an answer that says why */
                         break;
                 sent += (size_t)n;
         }
+        strbuf_cut(&c->out, 0);
+}
+
+void client_send(struct client *c, const char *method, json_t *parameters, bool more)
+{
+        client_add(c, method, parameters, more);
+        client_flush(c);
 }
 
 /* Waits until there is something to read. 0, -ETIMEDOUT or -EINTR. */
@@ -119,8 +132,8 @@ static int fill(struct client *c)
         struct strbuf *b = &c->in;
         if (b->n > (size_t)VARLINK_REPLY_MAX)
                 return -EBADMSG;
-        if (b->cap - b->n < READ_LEAST + 1) {
-                b->cap = MAX(2 * b->cap, (size_t)4 * READ_LEAST);
+        if (b->cap - b->n < READ_LEAST) {
+                b->cap = b->cap ? MAX(2 * b->cap, (size_t)READ_MORE) : READ_FIRST;
                 b->s = xrealloc(b->s, b->cap);
         }
         ssize_t n = recv(c->fd, b->s + b->n, b->cap - b->n - 1, MSG_DONTWAIT);

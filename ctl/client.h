@@ -12,7 +12,7 @@
 
 struct client {
         int fd;
-        struct strbuf in;
+        struct strbuf in, out;
         size_t scanned;    /* bytes of `in` that hold no end of a message */
         const char *doing; /* the method, for messages; static */
 };
@@ -36,6 +36,10 @@ void client_close(struct client *c);
 /* Sends a request; METHOD without the interface's name; takes the reference of PARAMETERS (may be
  * NULL). Errors show up in client_next. */
 void client_send(struct client *c, const char *method, json_t *parameters, bool more);
+
+/* The same in two steps: several requests, sent at once, cost no more turns of svcd than one. */
+void client_add(struct client *c, const char *method, json_t *parameters, bool more);
+void client_flush(struct client *c);
 
 /* The next answer. 0; -ETIMEDOUT: none until DEADLINE_MS (monotonic; -1: never); -ECONNRESET: svcd
  * is gone; -EINTR: Ctrl-C, once client_detachable was called; -EBADMSG: no answer of the protocol.

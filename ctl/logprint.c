@@ -28,10 +28,22 @@ static void add_styled(struct strbuf *out, bool color, enum style style, const c
         strbuf_add(out, term_off(color, style));
 }
 
+/* Printable ASCII. */
+static bool is_plain(const char *s, size_t n)
+{
+        while (n && *s >= 0x20 && *s < 0x7f) {
+                s++;
+                n--;
+        }
+        return n == 0;
+}
+
 void logprint_add(struct strbuf *out, const struct ctl *ctl, const struct logread_line *line)
 {
         bool color = ctl->term.color;
-        enum text_keep keep = text_utf8() ? TEXT_TABS : TEXT_ASCII;
+        /* Asking for the locale loads it: not for what is the same in all of them. */
+        bool plain = is_plain(line->parsed.text, line->parsed.text_n);
+        enum text_keep keep = plain || text_utf8() ? TEXT_TABS : TEXT_ASCII;
         if (line->begins && line->stamp) {
                 const char *source = logline_source_name(line->parsed.source);
                 add_styled(out, color, STYLE_DIM, line->stamp, LOGLINE_STAMP);

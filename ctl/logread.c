@@ -207,7 +207,7 @@ bool logread_passes(const struct logfilter *f, const struct logline *line)
                loggrep_matches(f->grep, line->text, MIN(line->text_n, LOGREAD_LINE_MAX));
 }
 
-/* Reads on in the current file. False at its end, or where reading ends. */
+/* Reads on in the current file, which may move what is in the buffer. False at its end, or where reading ends. */
 static bool read_more(struct logread *l)
 {
         struct logpart *p = &l->files[l->at.file];
@@ -215,14 +215,16 @@ static bool read_more(struct logread *l)
         int64_t left = (last ? MIN(l->to.offset, p->size_bytes) : p->size_bytes) - l->at.offset;
         if (left <= 0)
                 return false;
-        char block[LOGREAD_BLOCK];
-        size_t n = logpart_read(p, block, (size_t)MIN(left, (int64_t)sizeof(block)), l->at.offset);
-        if (n == 0)
-                return false; /* or cut off while it is read */
+        size_t want = (size_t)MIN(left, (int64_t)LOGREAD_BLOCK);
         strbuf_consume(&l->buf, l->pos);
         l->pos = 0;
+        strbuf_reserve(&l->buf, want);
+        size_t n = logpart_read(p, l->buf.s + l->buf.n, want, l->at.offset);
+        if (n == 0)
+                return false; /* or cut off while it is read */
         l->at.offset += (int64_t)n;
-        strbuf_addn(&l->buf, block, n);
+        l->buf.n += n;
+        l->buf.s[l->buf.n] = '\0';
         return true;
 }
 
@@ -253,6 +255,7 @@ static bool next_line(struct logread *l, struct logread_line *ret)
                 if (!nl && !piece && read_more(l))
                         continue;
                 if (nl || n) {
+                        from = l->buf.s + l->pos;
                         n = piece ? LOGREAD_LINE_MAX : n;
                         l->pos += n + (nl && !piece);
                         *ret = (struct logread_line){.s = from, .n = n, .ends = !piece};

@@ -3,6 +3,8 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "common/conf.h"
@@ -64,11 +66,22 @@ static int run(struct ctl *ctl, int argc, char **argv, int parsed, const char *e
         return status ? status : ctl->command->run(ctl);
 }
 
+/* jansson would read /dev/urandom; the kernel has given some of it along. */
+static void seed_json(void)
+{
+        const void *random = (const void *)getauxval(AT_RANDOM);
+        size_t seed = 0;
+        if (random)
+                memcpy(&seed, random, sizeof(seed));
+        json_object_seed(seed); /* 0: jansson seeds itself */
+}
+
 int main(int argc, char **argv)
 {
         struct ctl ctl = {0};
         _cleanup_free_ char *error = NULL;
         static char buffer[65536];
+        seed_json();
         signal(SIGPIPE, SIG_IGN); /* EPIPE says the same where it can be answered */
         signal(SIGXFSZ, SIG_IGN); /* as EFBIG does */
         setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));

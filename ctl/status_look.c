@@ -12,14 +12,22 @@
 
 #define USAGE_MAX 200 /* services */
 
-void look_done(struct look *l)
+/* All but what svcd says of itself. */
+static void forget(struct look *l)
 {
-        json_decref(l->info);
         json_decref(l->services);
         json_decref(l->checks);
+        proctree_done(&l->tree);
         status_rows_done(&l->rows);
         free(l->text);
         strbuf_done(&l->document);
+        *l = (struct look){.info = l->info, .sees = l->sees};
+}
+
+void look_done(struct look *l)
+{
+        forget(l);
+        json_decref(l->info);
         *l = (struct look){0};
 }
 
@@ -75,25 +83,20 @@ static void take_checks(struct client *c, int64_t by, struct look *l)
                 l->checks = json_incref(json_object_get(reply.parameters, "checks"));
 }
 
-static int ask_status(struct client *c, const struct ctl *ctl, int64_t by, bool usage,
-                      struct look *l, struct reply *ret_error)
+/* Requests for what is looked at, to be sent by client_flush; USAGE: svcd is to measure. */
+static void add_status(struct client *c, const struct ctl *ctl, const char *method, bool usage)
 {
-        bool asked = usage && !l->sees, measured = usage && l->sees;
-        json_t *p = json_pack("{s:o, s:b}", "names", ctl_names(ctl), "usage", asked);
-        int r = 0;
-        if (wants_table(ctl)) {
-                client_send(c, "List", json_incref(p), false);
-                r = take_status(c, ctl, by, measured, l, ret_error);
-                if (r < 0 || !ret_error->error || !str_ends(ret_error->error, ".MethodNotFound")) {
-                        json_decref(p);
-                        return r;
-                }
-                reply_done(ret_error); /* it is of an earlier release */
-        }
-        client_send(c, "Status", p, false);
+        client_add(c, method, json_pack("{s:o, s:b}", "names", ctl_names(ctl), "usage", usage),
+                   false);
         if (wants_page(ctl))
-                client_send(c, "Checks", json_pack("{s:s}", "name", ctl->names[0]), false);
-        r = take_status(c, ctl, by, measured, l, ret_error);
+                client_add(c, "Checks", json_pack("{s:s}", "name", ctl->names[0]), false);
+}
+
+/* The answers to them. */
+static int take_all(struct client *c, const struct ctl *ctl, int64_t by, bool measured,
+                    struct look *l, struct reply *ret_error)
+{
+        int r = take_status(c, ctl, by, measured, l, ret_error);
         if (r == 0 && wants_page(ctl))
                 take_checks(c, by, l);
         return r;
@@ -127,37 +130,59 @@ void look_measure(struct status_rows *rows)
                 measure_row(&rows->v[i]);
 }
 
-static void measure(struct look *l)
+static void measure(const struct ctl *ctl, struct look *l)
 {
         size_t i;
-        json_t *s;
+        json_t *s, *one = wants_page(ctl) ? json_array_get(l->services, 0) : NULL;
+        if (one) {
+                l->root = usage_root(one);
+                proctree_read(l->root, USAGE_TREE_MAX, &l->tree);
+                usage_fill_from(one, &l->tree);
+                return;
+        }
         json_array_foreach(l->services, i, s) usage_fill(s, usage_root(s));
         look_measure(&l->rows);
 }
 
-int look_try(struct client *c, const struct ctl *ctl, struct look *ret, struct reply *ret_error)
+static int take_info(struct client *c, int64_t by, struct look *l, struct reply *ret_error)
 {
         _cleanup_reply_ struct reply info = {0};
-        int64_t by = ctl_answer_by(ctl);
-        client_send(c, "GetInfo", NULL, false);
         int r = client_next(c, by, &info);
         if (r == 0 && info.error) {
                 *ret_error = info;
                 info = (struct reply){0};
-                return 0;
+        } else if (r == 0) {
+                l->info = json_incref(json_object_get(info.parameters, "info"));
         }
-        if (r < 0)
+        return r;
+}
+
+/* Asks for everything at once, as if svcctl could measure what processes take. It can where it sees the same ones as
+ * svcd, which svcd's answer tells. */
+int look_try(struct client *c, const struct ctl *ctl, struct look *ret, struct reply *ret_error)
+{
+        int64_t by = ctl_answer_by(ctl);
+        bool list = wants_table(ctl);
+        client_add(c, "GetInfo", NULL, false);
+        add_status(c, ctl, list ? "List" : "Status", false);
+        client_flush(c);
+        int r = take_info(c, by, ret, ret_error);
+        if (r < 0 || ret_error->error)
                 return r;
-        json_t *about = json_object_get(info.parameters, "info");
-        bool usage = wants_usage(ctl, about);
-        ret->sees = usage_sees(c, about);
-        r = ask_status(c, ctl, by, usage, ret, ret_error);
-        if (r < 0)
-                return r;
-        if (usage && ret->sees)
-                measure(ret);
-        ret->info = json_incref(about);
-        return 0;
+        bool usage = wants_usage(ctl, ret->info);
+        ret->sees = usage_sees(c, ret->info);
+        r = take_all(c, ctl, by, usage && ret->sees, ret, ret_error);
+        bool early = list && ret_error->error && str_ends(ret_error->error, ".MethodNotFound");
+        if (r == 0 && (early || (usage && !ret->sees && !ret_error->error))) {
+                reply_done(ret_error);
+                forget(ret);
+                add_status(c, ctl, list && !early ? "List" : "Status", usage && !ret->sees);
+                client_flush(c);
+                r = take_all(c, ctl, by, usage && ret->sees, ret, ret_error);
+        }
+        if (r == 0 && usage && ret->sees)
+                measure(ctl, ret);
+        return r;
 }
 
 int look_judge(const struct look *l)

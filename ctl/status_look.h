@@ -4,14 +4,17 @@
 #ifndef SVCD_CTL_STATUS_LOOK_H
 #define SVCD_CTL_STATUS_LOOK_H
 
+#include "common/proctree.h"
 #include "ctl/client.h"
 #include "ctl/status_rows.h"
 
 /* The services as JSON, or only what a table shows of them. */
 struct look {
-        json_t *info;     /* NULL: svcd did not say */
-        json_t *services; /* array, or NULL */
-        json_t *checks;   /* of the one service that is looked at; array, or NULL */
+        json_t *info;         /* NULL: svcd did not say */
+        json_t *services;     /* array, or NULL */
+        json_t *checks;       /* of the one service that is looked at; array, or NULL */
+        struct proctree tree; /* its processes, if `sees` */
+        pid_t root;           /* the one above them; 0 = none */
         struct status_rows rows;
         char *text; /* what the rows point into */
         struct strbuf

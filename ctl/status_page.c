@@ -21,6 +21,7 @@
 
 struct page {
         const struct ctl *ctl;
+        const struct look *l;
         const json_t *s;
         struct strbuf *out;
 };
@@ -145,9 +146,7 @@ static void listens_line(const struct page *p)
         _cleanup_netdiag_ struct netdiag l = {0};
         _cleanup_strbuf_ struct strbuf b = {0};
         char buf[NETDIAG_TEXT_MAX];
-        pid_t root = usage_root(p->s);
-        if (root > 0)
-                listeners_tree(root, &l);
+        listeners_of(&p->l->tree, &l);
         for (size_t i = 0; i < l.n; i++)
                 strbuf_addf(&b, "%s%s", i ? ", " : "", netdiag_text(&l.v[i], buf));
         line(p, "listens on", STYLE_PLAIN, b.s);
@@ -174,12 +173,11 @@ static void tree_line(const struct proctree_process *process, const char *prefix
 
 static void tree_lines(const struct page *p)
 {
-        _cleanup_proctree_ struct proctree t = {0};
+        const struct proctree *t = &p->l->tree;
         struct tree_lines lines = {.p = p};
         _cleanup_free_ char *name = ctl_safe(p->ctl, jget_string(p->s, "name"));
-        pid_t root = usage_root(p->s);
-        proctree_read(root, USAGE_TREE_MAX, &t);
-        pstree_draw(&t, root, text_utf8(), tree_line, &lines);
+        bool drawn = t->n > 1; /* of one there is no line, and no locale to load for it */
+        pstree_draw(t, p->l->root, drawn && text_utf8(), tree_line, &lines);
         if (lines.n > TREE_LINES)
                 linef(p, "", "(%d more: `svcctl ps %s`)", lines.n - TREE_LINES, name);
 }
@@ -230,7 +228,7 @@ static void log_lines(const struct page *p)
 void status_page(const struct ctl *ctl, const struct look *l, const json_t *service,
                  struct strbuf *out)
 {
-        struct page p = {.ctl = ctl, .s = service, .out = out};
+        struct page p = {.ctl = ctl, .l = l, .s = service, .out = out};
         const char *state = jget_string(service, "state");
         enum style style = term_state_style(state ? state : "");
         headline(&p);

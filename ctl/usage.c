@@ -66,29 +66,41 @@ bool usage_is_of(pid_t root, uid_t uid)
         return root > 0 && stat(path, &st) == 0 && st.st_uid == uid;
 }
 
+static bool sum(const struct proctree *t, const char *cgroup, struct usage *ret)
+{
+        struct usage u = {0};
+        for (size_t i = 0; i < t->n; i++) {
+                u.memory_bytes += t->v[i].memory_bytes;
+                u.cpu_ms += t->v[i].cpu_ms;
+                u.processes++;
+        }
+        int64_t counted = cgroup && t->n ? counted_ms(cgroup) : -1;
+        if (counted >= 0)
+                u.cpu_ms = counted;
+        u.more = t->more;
+        if (t->n)
+                *ret = u;
+        return t->n > 0;
+}
+
 bool usage_look(pid_t root, const char *cgroup, struct usage *ret)
 {
         _cleanup_proctree_ struct proctree t = {0};
-        struct usage u = {0};
         proctree_read(root, USAGE_TREE_MAX, &t);
-        for (size_t i = 0; i < t.n; i++) {
-                u.memory_bytes += t.v[i].memory_bytes;
-                u.cpu_ms += t.v[i].cpu_ms;
-                u.processes++;
-        }
-        int64_t counted = cgroup && t.n ? counted_ms(cgroup) : -1;
-        if (counted >= 0)
-                u.cpu_ms = counted;
-        u.more = t.more;
-        if (t.n)
-                *ret = u;
-        return t.n > 0;
+        return sum(&t, cgroup, ret);
 }
 
 void usage_fill(json_t *service, pid_t root)
 {
+        _cleanup_proctree_ struct proctree t = {0};
+        proctree_read(root, USAGE_TREE_MAX, &t);
+        usage_fill_from(service, &t);
+}
+
+void usage_fill_from(json_t *service, const struct proctree *t)
+{
         struct usage u;
-        if (!usage_look(root, jget_string(service, "cgroup"), &u))
+        if (!sum(t, jget_string(service, "cgroup"), &u))
                 return;
         json_object_set_new(service, "memory_bytes", json_integer(u.memory_bytes));
         json_object_set_new(service, "cpu_ms", json_integer(u.cpu_ms));

@@ -28,8 +28,10 @@ pid_t usage_shim_of(int64_t main_pid);
 /* Whether that process is a user's own. A svcd that is not to be believed may name any. */
 bool usage_is_of(pid_t root, uid_t uid);
 
-/* What there is below SERVICE's process is put into it (memory_bytes, cpu_ms, processes), as svcd would have. */
+/* What there is below SERVICE's process is put into it (memory_bytes, cpu_ms, processes), as svcd would have; what has
+ * been found of it, T. */
 void usage_fill(json_t *service, pid_t root);
+void usage_fill_from(json_t *service, const struct proctree *t);
 
 /* False if there are no processes. CGROUP: of the run, or NULL. */
 bool usage_look(pid_t root, const char *cgroup, struct usage *ret);

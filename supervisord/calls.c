@@ -129,11 +129,12 @@ bool call_args(struct call *call, const char *format, ...)
         return false;
 }
 
-static void add_service(struct services *list, bool *seen, struct core_service *s, size_t index)
+/* SEEN is by id. */
+static void add_service(struct services *list, bool *seen, struct core_service *s)
 {
-        if (seen[index])
+        if (seen[s->id])
                 return;
-        seen[index] = true;
+        seen[s->id] = true;
         GROW(list->v, list->n, list->cap);
         list->v[list->n++] = s;
 }
@@ -141,14 +142,18 @@ static void add_service(struct services *list, bool *seen, struct core_service *
 static bool add_matches(const struct core *core, struct services *list, bool *seen,
                         const char *pattern)
 {
-        bool glob = strpbrk(pattern, "*?[") != NULL, found = false;
-        size_t n = core_count(core);
-        const struct core_service *exact = glob ? NULL : core_find(core, pattern);
-        for (size_t i = 0; i < n && (glob || exact); i++) {
+        bool found = false;
+        if (!strpbrk(pattern, "*?[")) {
+                struct core_service *s = core_find(core, pattern);
+                if (s)
+                        add_service(list, seen, s);
+                return s != NULL;
+        }
+        for (size_t i = 0; i < core_count(core); i++) {
                 struct core_service *s = core_at(core, i);
-                if (glob ? fnmatch(pattern, s->name, 0) != 0 : s != exact)
+                if (fnmatch(pattern, s->name, 0) != 0)
                         continue;
-                add_service(list, seen, s, i);
+                add_service(list, seen, s);
                 found = true;
         }
         return found;
@@ -158,7 +163,7 @@ bool call_services(struct call *call, json_t *names, bool empty_is_all, struct s
 {
         const struct core *core = call->c->d->core;
         size_t asked = json_array_size(names);
-        _cleanup_free_ bool *seen = xcalloc(core_count(core), sizeof(bool));
+        _cleanup_free_ bool *seen = xcalloc(core_ids(core), sizeof(bool));
         json_t *missing = json_array();
         if (asked == 0 && empty_is_all)
                 add_matches(core, ret, seen, "*");

@@ -47,8 +47,8 @@ struct daemon {
         size_t effects;    /* of those that wait in the core: so many are on record */
         struct conf *conf; /* as last loaded */
         struct conf_look seen;
-        struct diag diag;  /* what was wrong with it */
-        uint64_t good;     /* hash of what lastgood_save wrote last */
+        struct diag diag; /* what was wrong with it */
+        uint64_t good;    /* hash of what lastgood_save wrote last */
         struct nursery nursery;
         struct server server;
         struct upgrade upgrade;

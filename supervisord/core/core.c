@@ -452,6 +452,11 @@ size_t core_count(const struct core *c)
         return c->all.n;
 }
 
+size_t core_ids(const struct core *c)
+{
+        return c->next_id;
+}
+
 struct core_service *core_at(const struct core *c, size_t i)
 {
         return i < c->all.n ? &c->all.v[i]->s : NULL;

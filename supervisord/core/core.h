@@ -590,6 +590,7 @@ const struct core_effect *core_peek(const struct core *c, size_t i);
 
 /* Services sorted by name. */
 size_t core_count(const struct core *c);
+size_t core_ids(const struct core *c); /* all ids are below it */
 struct core_service *core_at(const struct core *c, size_t i);
 struct core_service *core_find(const struct core *c, const char *name);
 

@@ -278,12 +278,18 @@ class Answers(Case):
             m.requests.clear()
             self.run_svcctl(*arguments)
             return [r["parameters"]["usage"] for r in m.requests if r["method"].endswith("Status")]
+        # svcctl measures, and asks svcd to do so once it is told that it sees other processes.
         m.info["services"] = 200
         self.assertEqual(asked("status"), [True])
         m.info["services"] = 201
         self.assertEqual(asked("status"), [False])
-        self.assertEqual(asked("status", "redis"), [True])
-        self.assertEqual(asked("status", "--json"), [True])
+        self.assertEqual(asked("status", "redis"), [False, True])
+        self.assertEqual(asked("status", "--json"), [False, True])
+        m.info["pid"] = os.getpid()
+        self.assertEqual(asked("status", "redis"), [False])
+        self.assertEqual(asked("status", "--json"), [False])
+        m.info["services"] = 200
+        self.assertEqual(asked("status"), [False])
 
     def test_version(self):
         status, out, _ = self.run_svcctl("version")

@@ -78,7 +78,7 @@ class MockSvcd:
             thread.start()
 
     def serve(self, connection):
-        data = b""
+        data, silent = b"", False
         try:
             while True:
                 chunk = connection.recv(65536)
@@ -87,25 +87,29 @@ class MockSvcd:
                 data += chunk
                 while b"\0" in data:
                     message, data = data.split(b"\0", 1)
-                    if not self.answer(connection, json.loads(message)):
+                    request = json.loads(message)
+                    self.requests.append(request)
+                    last = None if silent else self.answer(connection, request)
+                    if last is close:
                         return
+                    silent = silent or last is hang  # answers come in the order of the requests
         except OSError:
             pass
 
     def answer(self, connection, request):
-        self.requests.append(request)
+        """The last thing that it was told to do."""
+        a = None
         method = request["method"].removeprefix(NAMESPACE)
         parameters = request.get("parameters", {})
         for a in self.answers.get(method) or [self.usual(method, parameters)]:
             if callable(a):
                 a = a(parameters)
-            if a is hang:
-                return True
             if a is close:
                 connection.shutdown(socket.SHUT_RDWR)
-                return False
+            if a is close or a is hang:
+                break
             connection.sendall(a if isinstance(a, bytes) else json.dumps(a).encode() + b"\0")
-        return True
+        return a
 
     def usual(self, method, parameters):
         if method == "GetInfo":

@@ -6,15 +6,19 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <linux/close_range.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/holder.h"
+#include "common/listeners.h"
 #include "common/netdiag.h"
 #include "common/util.h"
 
@@ -118,6 +122,46 @@ static void the_holder_is_found(void **state UNUSED)
         close(fd);
 }
 
+/* A process whose tree has no socket is told from one that has, whatever kind it is; and among what has one the
+ * listeners are found. */
+static void processes_without_sockets_listen_on_nothing(void **state UNUSED)
+{
+        int port, ends[2];
+        bool any = false;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        assert_true(holder_has_socket(getpid(), &any));
+        assert_true(any);
+        pid_t child = fork();
+        if (child == 0) {
+                close_range(0, ~0U, CLOSE_RANGE_UNSHARE);
+                pause();
+                _exit(0);
+        }
+        any = false;
+        while (holder_has_socket(child, &any) && any) { /* it is closing them */
+                any = false;
+                usleep(1000);
+        }
+        assert_false(any);
+        struct proctree_process processes[] = {{.pid = child}, {.pid = getpid()}};
+        struct proctree without = {.v = processes, .n = 1}, with = {.v = processes, .n = 2};
+        _cleanup_netdiag_ struct netdiag none = {0}, some = {0};
+        int fd = listen_on("127.0.0.1", &port);
+        assert_true(listeners_of(&without, &none));
+        assert_int_equal(none.n, 0);
+        assert_true(listeners_of(&with, &some));
+        bool found = false;
+        for (size_t i = 0; i < some.n; i++)
+                found |= some.v[i].port == port;
+        assert_true(found);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        assert_false(holder_has_socket(child, &any));
+        close(fd);
+        close(ends[0]);
+        close(ends[1]);
+}
+
 static void addresses_as_text(void **state UNUSED)
 {
         char text[NETDIAG_TEXT_MAX];
@@ -143,6 +187,7 @@ int main(void)
             cmocka_unit_test(connections_are_counted),
             cmocka_unit_test(so_are_those_of_a_unix_socket),
             cmocka_unit_test(the_holder_is_found),
+            cmocka_unit_test(processes_without_sockets_listen_on_nothing),
             cmocka_unit_test(addresses_as_text),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
