@@ -202,6 +202,7 @@ struct conf {
         uint64_t fingerprint;  /* of the files' names and content: has it changed since? */
         struct policy *policy; /* of the host, see policy.h; NULL = none */
         bool unjudged;         /* loaded without the policy's limits, see conf_load_good */
+        uint64_t account_digest; /* of what account and policy say of every service's environment */
         struct strv interned;
 };
 
@@ -321,6 +322,8 @@ uint64_t conf_digest(const struct conf *c, const struct conf_service *s);
 /* The value of a setting as one would write it in YAML (flow style for lists and maps); NULL if not
  * set. Caller frees. */
 char *conf_print(const struct conf_service *s, enum conf_setting setting);
+/* The same appended; false, and nothing, if it is not set. */
+bool conf_print_add(struct strbuf *b, const struct conf_service *s, enum conf_setting setting);
 
 /* Appends a string as one would write it in YAML: quoted where one dialect or another asks for it, or brackets
  * around it do. */

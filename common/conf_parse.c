@@ -633,6 +633,7 @@ void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct d
         for (size_t i = 0; i < n; i++)
                 read_top(&p, docs[i]);
         conf_policy_account(&p);
+        conf_digest_account(c);
         for (size_t i = 0; i < n; i++)
                 read_services(&p, docs[i]);
         conf_check_defaults(&p);

@@ -9,34 +9,58 @@
 
 /* ---- printing ---- */
 
-/* Whether YAML 1.1 and 1.2 readers all take the bare word for a string. */
-static bool bare_ok(const char *s)
+static bool is_letter(unsigned char c)
 {
-        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        static const char more[] = "0123456789_./- ";
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_bare(unsigned char c)
+{
+        return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' ||
+               c == '-' || c == ' ';
+}
+
+/* Whether YAML 1.1 and 1.2 readers all take the bare word of N bytes for a string. */
+static bool bare_ok(const char *s, size_t n)
+{
         static const char *const words[] = {"true", "false", "yes", "no", "on",
                                             "off",  "null",  "y",   "n"};
-        size_t n = strlen(s);
-        bool begins = strchr(letters, s[0]) || s[0] == '/' || str_starts(s, "./");
+        bool begins = is_letter((unsigned char)s[0]) || s[0] == '/' || str_starts(s, "./");
         if (n == 0 || n > 60 || !begins || s[n - 1] == ' ')
                 return false;
         for (size_t i = 0; i < n; i++)
-                if (!strchr(letters, s[i]) && !strchr(more, s[i]))
+                if (!is_bare((unsigned char)s[i]))
                         return false;
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        for (size_t i = 0; n <= 5 && i < ARRAY_SIZE(words); i++)
                 if (strcasecmp(s, words[i]) == 0)
                         return false;
         return true;
 }
 
+/* What stands between quotes as it is, at the beginning of S. */
+static size_t span_quoted(const unsigned char *s)
+{
+        size_t n = 0;
+        while (s[n] >= 0x20 && s[n] != '"' && s[n] != '\\' && s[n] != 0x7f && s[n] != 0xc2 &&
+               s[n] != 0xe2 && s[n] != 0xef)
+                n++;
+        return n;
+}
+
 void conf_print_text(struct strbuf *b, const char *s)
 {
-        if (bare_ok(s)) {
-                strbuf_add(b, s);
+        size_t n = strlen(s);
+        if (bare_ok(s, n)) {
+                strbuf_addn(b, s, n);
                 return;
         }
         strbuf_addc(b, '"');
-        for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+        for (const unsigned char *p = (const unsigned char *)s;; p++) {
+                n = span_quoted(p);
+                strbuf_addn(b, p, n);
+                p += n;
+                if (!*p)
+                        break;
                 if (*p == '"' || *p == '\\')
                         strbuf_addf(b, "\\%c", *p);
                 else if (*p == '\n')
@@ -99,8 +123,10 @@ static void print_sockets(struct strbuf *b, const struct conf_sockets *l)
 static void print_ints(struct strbuf *b, const struct conf_ints *l)
 {
         strbuf_addc(b, '[');
-        for (size_t i = 0; i < l->n; i++)
-                strbuf_addf(b, "%s%lld", i ? ", " : "", (long long)l->v[i]);
+        for (size_t i = 0; i < l->n; i++) {
+                strbuf_add(b, i ? ", " : "");
+                strbuf_addi(b, l->v[i]);
+        }
         strbuf_addc(b, ']');
 }
 
@@ -155,13 +181,13 @@ static void print_number(const struct conf_setting_info *info, int64_t v, struct
                 if (v == CONF_PORT_AUTO)
                         strbuf_add(b, "auto");
                 else
-                        strbuf_addf(b, "%lld", (long long)v);
+                        strbuf_addi(b, v);
                 return;
         case CONF_FLAGS:
                 print_flags(b, info->aux, v);
                 return;
         default:
-                strbuf_addf(b, "%lld", (long long)v);
+                strbuf_addi(b, v);
                 return;
         }
 }
@@ -381,32 +407,36 @@ void conf_value_done(const struct conf_setting_info *info, void *member)
         }
 }
 
-char *conf_print(const struct conf_service *s, enum conf_setting setting)
+bool conf_print_add(struct strbuf *b, const struct conf_service *s, enum conf_setting setting)
 {
         const struct conf_setting_info *info = &conf_settings[setting];
         const void *member = conf_member(s, setting);
         /* an empty list that somebody wrote is a value: it takes the place of a default */
         bool written = conf_origin(s, setting)->source != CONF_FROM_BUILTIN;
         if (!conf_value_set(info, member) && !written)
-                return NULL;
-        struct strbuf b = {0};
-        conf_value_print(info, member, &b);
-        return strbuf_take(&b);
+                return false;
+        conf_value_print(info, member, b);
+        return true;
 }
 
-/* What makes two values the same for a program: a command is its words, however it was written. */
-static char *canonical(const struct conf_service *s, enum conf_setting setting)
+char *conf_print(const struct conf_service *s, enum conf_setting setting)
+{
+        struct strbuf b = {0};
+        return conf_print_add(&b, s, setting) ? strbuf_take(&b) : NULL;
+}
+
+/* What makes two values the same for a program: a command is its words, however it was written. False: not set. */
+static bool add_canonical(struct strbuf *b, const struct conf_service *s, enum conf_setting setting)
 {
         const struct conf_setting_info *info = &conf_settings[setting];
         const void *member = conf_member(s, setting);
-        struct strbuf b = {0};
         if (!conf_value_set(info, member))
-                return NULL;
+                return false;
         if (info->type == CONF_COMMAND)
-                print_list(&b, &((const struct conf_command *)member)->argv);
+                print_list(b, &((const struct conf_command *)member)->argv);
         else
-                conf_value_print(info, member, &b);
-        return strbuf_take(&b);
+                conf_value_print(info, member, b);
+        return true;
 }
 
 static bool same_env(const struct conf_env *a, const struct conf_env *b)
@@ -453,16 +483,6 @@ bool conf_value_same(const struct conf_setting_info *info, const void *x, const 
         }
 }
 
-bool conf_same_account(const struct conf *a, const struct conf *b)
-{
-        if (a == b)
-                return true;
-        _cleanup_strbuf_ struct strbuf x = {0}, y = {0};
-        policy_add_environment(a->policy, &x);
-        policy_add_environment(b->policy, &y);
-        return same_env(&a->environment, &b->environment) && str_eq(x.s, y.s);
-}
-
 char *conf_print_account(const struct conf *c, enum conf_account_setting s)
 {
         const struct conf_setting_info *info = &conf_account_settings[s];
@@ -479,23 +499,34 @@ bool conf_same(const struct conf_service *a, const struct conf_service *b, enum 
         return conf_value_same(&conf_settings[s], conf_member(a, s), conf_member(b, s));
 }
 
+void conf_digest_account(struct conf *c)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        print_env(&b, &c->environment);
+        uint64_t h = str_hash(b.s, b.n + 1, 0);
+        strbuf_cut(&b, 0);
+        policy_add_environment(c->policy, &b); /* nothing where there is no policy */
+        c->account_digest = b.n ? str_hash(b.s, b.n + 1, h) : h;
+}
+
+bool conf_same_account(const struct conf *a, const struct conf *b)
+{
+        return a->account_digest == b->account_digest;
+}
+
 uint64_t conf_digest(const struct conf *c, const struct conf_service *s)
 {
-        struct strbuf account = {0};
-        print_env(&account, &c->environment);
-        uint64_t h = str_hash(account.s, account.n + 1, 0);
-        strbuf_done(&account);
-        policy_add_environment(c->policy, &account); /* nothing where there is no policy */
-        h = account.n ? str_hash(account.s, account.n + 1, h) : h;
-        strbuf_done(&account);
+        _cleanup_strbuf_ struct strbuf value = {0};
+        uint64_t h = c->account_digest;
         for (size_t i = 0; i < SETTING_COUNT; i++) {
-                if (conf_settings[i].change != CONF_CHANGE_RESTART)
+                const struct conf_setting_info *info = &conf_settings[i];
+                strbuf_cut(&value, 0);
+                /* a setting that is not set: one that a later release adds must not change old digests */
+                if (info->change != CONF_CHANGE_RESTART ||
+                    !add_canonical(&value, s, (enum conf_setting)i))
                         continue;
-                _cleanup_free_ char *value = canonical(s, (enum conf_setting)i);
-                if (!value) /* a setting that a later release adds must not change old digests */
-                        continue;
-                h = str_hash(conf_settings[i].path, strlen(conf_settings[i].path) + 1, h);
-                h = str_hash(value, strlen(value) + 1, h);
+                h = str_hash(info->path, strlen(info->path) + 1, h);
+                h = str_hash(value.s, value.n + 1, h);
         }
         return h;
 }

@@ -35,10 +35,15 @@ void conf_sockets_done(struct conf_sockets *l);
 void conf_quote_word(struct strbuf *b, const char *word); /* for a shell, quoted where needed */
 
 /* ---- conf_index.c: from strings to numbers; keys are borrowed ---- */
+#define CONF_INDEX_FEW 8
 struct conf_index {
         const char **keys;
         size_t *values;
-        size_t n, cap; /* cap: a power of two */
+        size_t n, cap; /* cap: a power of two; 0 = all are in `few` */
+        struct {
+                const char *key;
+                size_t value;
+        } few[CONF_INDEX_FEW];
 };
 #define CONF_INDEX_NONE ((size_t)-1)
 /* The value that KEY already has, or CONF_INDEX_NONE after having added it. */
@@ -93,6 +98,7 @@ size_t conf_value_bytes(const struct conf_setting_info *info, const void *member
 size_t conf_service_bytes(const struct conf_service *s);
 /* Appends the value as one would write it in YAML. */
 void conf_value_print(const struct conf_setting_info *info, const void *member, struct strbuf *b);
+void conf_digest_account(struct conf *c); /* once, when its environment is complete */
 static inline void *conf_member(const struct conf_service *s, enum conf_setting setting)
 {
         return (char *)(uintptr_t)s + conf_settings[setting].offset;

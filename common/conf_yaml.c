@@ -13,39 +13,36 @@
 #include "common/conf_private.h"
 #include "common/conf_yaml_text.h"
 
+/* A list or map that is not complete yet. */
+struct level {
+        struct conf_node *node;
+        struct conf_node *key; /* of a map: the one that waits for its value */
+        size_t from;           /* its first item in builder.items */
+};
+
 struct builder {
         struct conf_doc *doc;
         struct diag *diag;
         yaml_parser_t parser;
-        struct conf_node *stack[CONF_DEPTH_MAX];
-        struct conf_node *keys[CONF_DEPTH_MAX]; /* of a map: the key that waits for its value */
+        struct level stack[CONF_DEPTH_MAX];
         size_t depth;
         size_t weight;
-        struct conf_index anchors; /* to doc->nodes */
+        struct conf_pair *items; /* of all that are open, the innermost's last; a list's have no key */
+        size_t items_n, items_cap;
+        struct conf_index anchors; /* to anchored */
         struct strv anchor_names;
+        struct conf_node **anchored;
+        size_t anchored_n, anchored_cap;
         struct conf_node *root;
         bool failed;
         int repair; /* a line that is to be read in another way, see conf_yaml_repair */
 };
 
-static void free_nodes(struct conf_doc *d)
-{
-        for (size_t i = 0; i < d->nodes_n; i++) {
-                free(d->nodes[i]->value);
-                free(d->nodes[i]->list);
-                free(d->nodes[i]->map);
-                free(d->nodes[i]);
-        }
-        free(d->nodes);
-        d->nodes = NULL;
-        d->nodes_n = d->nodes_cap = 0;
-}
-
 void conf_doc_free(struct conf_doc *d)
 {
         if (!d)
                 return;
-        free_nodes(d);
+        arena_done(&d->memory);
         free(d->line_at);
         free(d->text);
         free(d);
@@ -102,9 +99,7 @@ static void fail_parser(struct builder *b)
 
 static struct conf_node *node_new(struct builder *b, enum conf_kind kind, const yaml_event_t *ev)
 {
-        struct conf_node *n = xcalloc(1, sizeof(*n));
-        GROW(b->doc->nodes, b->doc->nodes_n, b->doc->nodes_cap);
-        b->doc->nodes[b->doc->nodes_n++] = n;
+        struct conf_node *n = arena_alloc(&b->doc->memory, sizeof(*n));
         n->kind = kind;
         n->line = (int)ev->start_mark.line + 1;
         n->column = (int)ev->start_mark.column + 1;
@@ -113,18 +108,21 @@ static struct conf_node *node_new(struct builder *b, enum conf_kind kind, const 
 }
 
 /* The value of a scalar. A NUL would end the string early and make it look like another one. */
-static void set_value(struct conf_node *n, const char *s, size_t length)
+static void set_value(struct builder *b, struct conf_node *n, const char *s, size_t length)
 {
-        struct strbuf value = {0};
-        for (size_t i = 0; i < length; i++) {
-                if (s[i] != '\0') {
-                        strbuf_addc(&value, s[i]);
-                        continue;
-                }
-                n->nul = true;
-                strbuf_add(&value, "\xef\xbf\xbd");
+        n->nul = memchr(s, '\0', length) != NULL;
+        if (!n->nul) {
+                n->value = arena_strndup(&b->doc->memory, s, length);
+                return;
         }
-        n->value = strbuf_take(&value);
+        _cleanup_strbuf_ struct strbuf value = {0};
+        for (size_t i = 0; i < length; i++) {
+                if (s[i] != '\0')
+                        strbuf_addc(&value, s[i]);
+                else
+                        strbuf_add(&value, "\xef\xbf\xbd");
+        }
+        n->value = arena_strndup(&b->doc->memory, value.s, value.n);
 }
 
 /* Tags that say what a value is anyway are fine; others mean something that nothing here does. */
@@ -161,6 +159,12 @@ static bool count(struct builder *b, const struct conf_node *n, int line, int co
         return true;
 }
 
+static void add_item(struct builder *b, struct conf_node *key, struct conf_node *value)
+{
+        GROW(b->items, b->items_n, b->items_cap);
+        b->items[b->items_n++] = (struct conf_pair){.key = key, .value = value};
+}
+
 /* Puts a node where it belongs: into the list or map that is open, or at the top. */
 static void attach(struct builder *b, struct conf_node *n, int line, int column)
 {
@@ -170,37 +174,31 @@ static void attach(struct builder *b, struct conf_node *n, int line, int column)
                 b->root = n;
                 return;
         }
-        struct conf_node *up = b->stack[b->depth - 1];
-        struct conf_node **key = &b->keys[b->depth - 1];
-        if (up->kind == CONF_LIST) {
-                GROW(up->list, up->n, up->cap);
-                up->list[up->n++] = n;
-        } else if (!*key) {
+        struct level *up = &b->stack[b->depth - 1];
+        if (up->node->kind == CONF_MAP && !up->key) {
                 if (n->kind != CONF_SCALAR)
                         fail(b, line, column,
                              "a key must be a word, not a list or map (a value that "
                              "begins with { or [ needs quotes)");
-                *key = n;
-        } else {
-                GROW(up->map, up->n, up->cap);
-                up->map[up->n++] = (struct conf_pair){.key = *key, .value = n};
-                *key = NULL;
+                up->key = n;
+                return;
         }
+        add_item(b, up->key, n);
+        up->key = NULL;
 }
 
-static void add_anchor(struct builder *b, const yaml_char_t *anchor)
+static void add_anchor(struct builder *b, const yaml_char_t *anchor, struct conf_node *node)
 {
         if (!anchor)
                 return;
-        size_t node = b->doc->nodes_n - 1;
         strv_add(&b->anchor_names, (const char *)anchor);
         const char *name = b->anchor_names.v[b->anchor_names.n - 1];
-        if (conf_index_get(&b->anchors, name) == CONF_INDEX_NONE) {
-                conf_index_add(&b->anchors, name, node);
+        if (conf_index_add(&b->anchors, name, b->anchored_n) != CONF_INDEX_NONE) {
+                fail(b, node->line, node->column, "the anchor &%.60s is defined twice", name);
                 return;
         }
-        fail(b, b->doc->nodes[node]->line, b->doc->nodes[node]->column,
-             "the anchor &%.60s is defined twice", name);
+        GROW(b->anchored, b->anchored_n, b->anchored_cap);
+        b->anchored[b->anchored_n++] = node;
 }
 
 static void on_scalar(struct builder *b, const yaml_event_t *ev)
@@ -211,8 +209,8 @@ static void on_scalar(struct builder *b, const yaml_event_t *ev)
         const char *tag = (const char *)ev->data.scalar.tag;
         n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
                    !(tag && (strcmp(tag, YAML_STR_TAG) == 0 || strcmp(tag, "!") == 0));
-        set_value(n, (const char *)ev->data.scalar.value, ev->data.scalar.length);
-        add_anchor(b, ev->data.scalar.anchor);
+        set_value(b, n, (const char *)ev->data.scalar.value, ev->data.scalar.length);
+        add_anchor(b, ev->data.scalar.anchor, n);
         attach(b, n, n->line, n->column);
 }
 
@@ -226,10 +224,10 @@ static void on_alias(struct builder *b, const yaml_event_t *ev)
                      "there is no anchor &%.60s before this (a value that begins with * "
                      "needs quotes)",
                      name);
-        else if (b->doc->nodes[i]->open)
+        else if (b->anchored[i]->open)
                 fail(b, line, column, "the alias *%.60s stands inside of its own anchor", name);
         else
-                attach(b, b->doc->nodes[i], line, column);
+                attach(b, b->anchored[i], line, column);
 }
 
 static void on_begin(struct builder *b, const yaml_event_t *ev, enum conf_kind kind)
@@ -239,26 +237,26 @@ static void on_begin(struct builder *b, const yaml_event_t *ev, enum conf_kind k
         if (!tag_ok(b, ev, tag))
                 return;
         struct conf_node *n = node_new(b, kind, ev);
-        add_anchor(b, kind == CONF_LIST ? ev->data.sequence_start.anchor
-                                        : ev->data.mapping_start.anchor);
+        add_anchor(b,
+                   kind == CONF_LIST ? ev->data.sequence_start.anchor
+                                     : ev->data.mapping_start.anchor,
+                   n);
         attach(b, n, n->line, n->column);
         if (b->failed)
                 return;
         n->open = true;
-        b->keys[b->depth] = NULL;
-        b->stack[b->depth++] = n;
+        b->stack[b->depth++] = (struct level){.node = n, .from = b->items_n};
 }
 
-/* Adds to MAP what SOURCE has and it has not yet. */
-static void merge_map(struct conf_node *map, const struct conf_node *source,
+/* Adds to the map whose items begin at FROM what SOURCE has and it has not yet. */
+static void merge_map(struct builder *b, size_t from, const struct conf_node *source,
                       struct conf_index *seen)
 {
         for (size_t i = 0; i < source->n; i++) {
                 const struct conf_pair *p = &source->map[i];
-                if (p->first || conf_index_add(seen, p->key->value, map->n) != CONF_INDEX_NONE)
-                        continue;
-                GROW(map->map, map->n, map->cap);
-                map->map[map->n++] = (struct conf_pair){.key = p->key, .value = p->value};
+                size_t number = b->items_n - from;
+                if (!p->first && conf_index_add(seen, p->key->value, number) == CONF_INDEX_NONE)
+                        add_item(b, p->key, p->value);
         }
 }
 
@@ -267,7 +265,7 @@ static bool is_merge(const struct conf_node *key)
         return key->plain && strcmp(key->value, "<<") == 0;
 }
 
-static void apply_merge(struct builder *b, struct conf_node *map, const struct conf_node *v,
+static void apply_merge(struct builder *b, size_t from, const struct conf_node *v,
                         struct conf_index *seen)
 {
         bool ok = v->kind != CONF_SCALAR;
@@ -278,49 +276,64 @@ static void apply_merge(struct builder *b, struct conf_node *map, const struct c
                 return;
         }
         if (v->kind == CONF_MAP)
-                merge_map(map, v, seen);
+                merge_map(b, from, v, seen);
         for (size_t i = 0; v->kind == CONF_LIST && i < v->n; i++)
-                merge_map(map, v->list[i], seen);
+                merge_map(b, from, v->list[i], seen);
 }
 
-/* A map is complete: marks keys that stand in it twice and applies merge keys; own keys win. */
-static void finish_map(struct builder *b, struct conf_node *map)
+/* The items of a map are complete: marks keys that stand in it twice and applies merge keys; own keys win. */
+static void finish_items(struct builder *b, size_t from)
 {
         struct conf_index seen = {0};
         struct conf_node **merges = NULL;
-        size_t merges_n = 0, merges_cap = 0, kept = 0;
-        for (size_t i = 0; i < map->n; i++) {
-                struct conf_pair p = map->map[i];
+        size_t merges_n = 0, merges_cap = 0, kept = from;
+        for (size_t i = from; i < b->items_n; i++) {
+                struct conf_pair p = b->items[i];
                 if (is_merge(p.key)) {
                         GROW(merges, merges_n, merges_cap);
                         merges[merges_n++] = p.value;
                         continue;
                 }
-                size_t first = conf_index_add(&seen, p.key->value, kept);
+                size_t first = conf_index_add(&seen, p.key->value, kept - from);
                 if (first != CONF_INDEX_NONE)
-                        p.first = map->map[first].key;
-                map->map[kept++] = p;
+                        p.first = b->items[from + first].key;
+                b->items[kept++] = p;
         }
-        map->n = kept;
+        b->items_n = kept;
         for (size_t i = 0; i < merges_n && !b->failed; i++)
-                apply_merge(b, map, merges[i], &seen);
+                apply_merge(b, from, merges[i], &seen);
         conf_index_done(&seen);
         free(merges);
 }
 
+/* Gives the items from FROM on to the node that they belong to. */
+static void take_items(struct builder *b, size_t from, struct conf_node *n)
+{
+        n->n = b->items_n - from;
+        if (n->kind == CONF_MAP && n->n > 0) {
+                n->map = arena_alloc(&b->doc->memory, n->n * sizeof(*n->map));
+                memcpy(n->map, b->items + from, n->n * sizeof(*n->map));
+        } else if (n->n > 0) {
+                n->list = arena_alloc(&b->doc->memory, n->n * sizeof(struct conf_node *));
+                for (size_t i = 0; i < n->n; i++)
+                        n->list[i] = b->items[from + i].value;
+        }
+        b->items_n = from;
+}
+
 static void on_end(struct builder *b)
 {
-        struct conf_node *n = b->stack[--b->depth];
-        for (size_t i = 0; i < n->n; i++)
-                n->weight +=
-                    n->kind == CONF_LIST ? n->list[i]->weight : n->map[i].value->weight + 1;
+        const struct level *level = &b->stack[--b->depth];
+        struct conf_node *n = level->node;
+        for (size_t i = level->from; i < b->items_n; i++)
+                n->weight += b->items[i].value->weight + (n->kind == CONF_MAP);
         n->open = false;
         if (n->kind == CONF_MAP)
-                finish_map(b, n);
+                finish_items(b, level->from);
         /* after merging: what was merged has come up one level */
-        for (size_t i = 0; i < n->n; i++)
-                n->height = MAX(n->height,
-                                (n->kind == CONF_LIST ? n->list[i] : n->map[i].value)->height + 1);
+        for (size_t i = level->from; i < b->items_n; i++)
+                n->height = MAX(n->height, b->items[i].value->height + 1);
+        take_items(b, level->from, n);
 }
 
 /* Reads one event. False at the end and after an error. */
@@ -373,12 +386,17 @@ static void keep_certain(struct builder *b)
                 b->root = NULL;
                 return;
         }
-        if (root->open && !b->keys[0] && root->n > 0)
-                root->n--;
-        if (!root->open)
+        if (!root->open) {
                 root->n = 0;
-        else
-                finish_map(b, root);
+                return;
+        }
+        /* the items of the level above it are its own */
+        if (b->depth > 1)
+                b->items_n = b->stack[1].from;
+        if (!b->stack[0].key && b->items_n > 0)
+                b->items_n--;
+        finish_items(b, 0);
+        take_items(b, 0, root);
         root->open = false;
 }
 
@@ -398,6 +416,8 @@ static bool build(struct builder *b, const struct strbuf *text)
         yaml_parser_delete(&b->parser);
         conf_index_done(&b->anchors);
         strv_done(&b->anchor_names);
+        free(b->anchored);
+        free(b->items);
         return !b->repair;
 }
 
@@ -416,7 +436,7 @@ struct conf_doc *conf_doc_parse(const char *file, char *text, size_t n, struct d
                 struct builder b = {.doc = d, .diag = diag};
                 if (build(&b, &work))
                         return d;
-                free_nodes(d);
+                arena_done(&d->memory);
                 conf_yaml_repair(d, b.repair, &work, diag);
         }
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/arena.h"
 #include "common/diag.h"
 #include "common/util.h"
 
@@ -31,7 +32,7 @@ struct conf_node {
         bool nul;                /* SCALAR: had a NUL character, which stands as U+FFFD in value */
         struct conf_node **list; /* LIST: n items */
         struct conf_pair *map;   /* MAP: n pairs in the order of the file */
-        size_t n, cap;
+        size_t n;
         size_t weight; /* nodes, with aliases expanded */
         int height;    /* levels below */
         bool open;     /* while parsing: not complete yet */
@@ -46,8 +47,7 @@ struct conf_doc {
         struct conf_node *root; /* NULL: an empty document */
         size_t repairs;         /* lines that were read although they are not valid YAML */
         bool broken;            /* not valid YAML; what `root` has ended well before that place */
-        struct conf_node **nodes;
-        size_t nodes_n, nodes_cap;
+        struct arena memory;    /* all nodes, with their values and items */
 };
 
 /* Takes TEXT over (N bytes, a NUL follows). Never NULL; what is wrong is in DIAG, and `broken` is

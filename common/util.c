@@ -170,16 +170,41 @@ void strbuf_add(struct strbuf *b, const char *s)
 
 void strbuf_addc(struct strbuf *b, char c)
 {
-        strbuf_addn(b, &c, 1);
+        strbuf_reserve(b, 1);
+        b->s[b->n++] = c;
+        b->s[b->n] = '\0';
+}
+
+void strbuf_addi(struct strbuf *b, int64_t v)
+{
+        char digits[20], *last = digits + sizeof(digits), *d = last;
+        uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+        do {
+                *--d = (char)('0' + u % 10);
+                u /= 10;
+        } while (u);
+        if (v < 0)
+                *--d = '-';
+        strbuf_addn(b, d, (size_t)(last - d));
 }
 
 void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 {
         va_list ap;
-        va_start(ap, fmt);
-        _cleanup_free_ char *s = xvasprintf(fmt, ap);
-        va_end(ap);
-        strbuf_add(b, s);
+        strbuf_reserve(b, 1);
+        for (;;) {
+                size_t room = b->cap - b->n;
+                va_start(ap, fmt);
+                int n = vsnprintf(b->s + b->n, room, fmt, ap);
+                va_end(ap);
+                if (n < 0)
+                        util_oom();
+                if ((size_t)n < room) {
+                        b->n += (size_t)n;
+                        return;
+                }
+                strbuf_reserve(b, (size_t)n);
+        }
 }
 
 void strbuf_cut(struct strbuf *b, size_t n_bytes)

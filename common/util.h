@@ -97,6 +97,7 @@ void strbuf_done(struct strbuf *b);
 void strbuf_add(struct strbuf *b, const char *s);
 void strbuf_addn(struct strbuf *b, const void *data, size_t n_bytes);
 void strbuf_addc(struct strbuf *b, char c);
+void strbuf_addi(struct strbuf *b, int64_t v); /* in decimal */
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void strbuf_reserve(struct strbuf *b, size_t n_bytes); /* room for N more and a NUL */
 void strbuf_cut(struct strbuf *b, size_t n_bytes);     /* keeps the first N bytes */

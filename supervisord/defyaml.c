@@ -28,31 +28,36 @@ void defyaml_account(struct strbuf *b, const struct conf *conf)
         }
 }
 
-/* Settings of one group stand together in the table, so each group is written once. */
+/* Settings of one group stand together in the table, so each group is written once. GROUP: the path of which it
+ * was written last. */
 static void add_setting(struct strbuf *b, const struct conf_service *def, enum conf_setting i,
-                        struct strbuf *group)
+                        const char **group)
 {
-        const char *path = conf_settings[i].path, *dot = strchr(path, '.');
+        const char *path = conf_settings[i].path;
         if (conf_origin(def, i)->source == CONF_FROM_BUILTIN)
                 return;
-        _cleanup_free_ char *value = conf_print(def, i);
-        if (!value)
-                return;
-        size_t n = dot ? (size_t)(dot - path) : 0;
-        if (dot && (group->n != n || strncmp(group->s, path, n) != 0)) {
-                strbuf_addf(b, "    %.*s:\n", (int)n, path);
-                strbuf_done(group);
-                strbuf_addn(group, path, n);
+        size_t n = conf_group_length(path);
+        if (n && strncmp(*group, path, n + 1) != 0) {
+                strbuf_add(b, "    ");
+                strbuf_addn(b, path, n);
+                strbuf_add(b, ":\n");
+                *group = path;
         }
-        strbuf_addf(b, "%s%s: %s\n", dot ? "      " : "    ", dot ? dot + 1 : path, value);
+        strbuf_add(b, n ? "      " : "    ");
+        strbuf_add(b, conf_group_leaf(path));
+        strbuf_add(b, ": ");
+        conf_print_add(b, def, i); /* what is not built in has a value, if only an empty one */
+        strbuf_addc(b, '\n');
 }
 
 void defyaml_service(struct strbuf *b, const struct conf_service *def, const struct strv *requires)
 {
-        _cleanup_strbuf_ struct strbuf group = {0};
         struct conf_service prints = *def;
+        const char *group = "";
         prints.requires = *requires;
-        strbuf_addf(b, "  \"%s\":\n", def->name);
+        strbuf_add(b, "  \"");
+        strbuf_add(b, def->name);
+        strbuf_add(b, "\":\n");
         for (int i = 0; i < SETTING_COUNT; i++)
                 add_setting(b, &prints, (enum conf_setting)i, &group);
 }

@@ -41,10 +41,12 @@ bool apply_file_broken(const struct svc *x, const struct conf *conf)
  * later svcd sees whether the definition has changed in the meantime. */
 uint64_t apply_def_hash(const struct conf *conf, const struct conf_service *def)
 {
+        _cleanup_strbuf_ struct strbuf text = {0};
         uint64_t hash = conf_digest(conf, def);
         for (int i = 0; i < SETTING_COUNT; i++) {
-                _cleanup_free_ char *text = conf_print(def, (enum conf_setting)i);
-                hash = str_hash(text ? text : "", text ? strlen(text) + 1 : 0, hash);
+                strbuf_cut(&text, 0);
+                if (conf_print_add(&text, def, (enum conf_setting)i))
+                        hash = str_hash(text.s, text.n + 1, hash);
                 hash = str_hash(&i, sizeof(i), hash);
         }
         return hash | 1;
