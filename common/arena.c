@@ -41,7 +41,7 @@ static void *take(struct arena *a, size_t size_bytes)
 void *arena_alloc(struct arena *a, size_t size_bytes)
 {
         const size_t unit = alignof(max_align_t);
-        size_t skip = a->last ? (size_t)-(uintptr_t)a->free & (unit - 1) : 0;
+        size_t skip = a->last ? (size_t) - (uintptr_t)a->free & (unit - 1) : 0;
         take(a, MIN(skip, a->left));
         void *p = take(a, size_bytes);
         memset(p, 0, size_bytes);

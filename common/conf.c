@@ -6,10 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(SETTING_COUNT <= 64, "conf_service.shared");
+
+static const size_t type_bytes[] = {
+#define TYPE(name, ctype, text) [CONF_##name] = sizeof(ctype),
+#include "common/conf_types.def"
+#undef TYPE
+};
+
 void conf_service_clear(struct conf_service *s)
 {
-        for (size_t i = 0; i < SETTING_COUNT; i++)
-                conf_value_done(&conf_settings[i], conf_member(s, (enum conf_setting)i));
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                void *member = conf_member(s, (enum conf_setting)i);
+                if (s->shared >> i & 1)
+                        memset(member, 0, type_bytes[conf_settings[i].type]);
+                else
+                        conf_value_done(&conf_settings[i], member);
+        }
+        s->shared = 0;
+}
+
+void conf_service_share(struct conf_service *dst, const struct conf_service *src,
+                        enum conf_setting setting)
+{
+        memcpy(conf_member(dst, setting), conf_member(src, setting),
+               type_bytes[conf_settings[setting].type]);
+        dst->shared |= UINT64_C(1) << setting;
+}
+
+void conf_service_move(struct conf_service *dst, struct conf_service *src,
+                       enum conf_setting setting)
+{
+        conf_service_share(dst, src, setting);
+        dst->shared &= ~(UINT64_C(1) << setting);
+        memset(conf_member(src, setting), 0, type_bytes[conf_settings[setting].type]);
 }
 
 const struct conf_origin conf_origin_builtin = {.source = CONF_FROM_BUILTIN};
@@ -36,7 +66,9 @@ void conf_service_free(struct conf_service *s)
 {
         if (!s)
                 return;
-        conf_service_clear(s);
+        for (size_t i = 0; i < SETTING_COUNT; i++)
+                if (!(s->shared >> i & 1))
+                        conf_value_done(&conf_settings[i], conf_member(s, (enum conf_setting)i));
         conf_origins_done(s);
         free(s->name);
         free(s->error);
@@ -56,6 +88,8 @@ void conf_unref(struct conf *c)
         for (size_t i = 0; i < c->n; i++)
                 conf_service_free(c->services[i]);
         free(c->services);
+        conf_service_free(c->defaults);
+        conf_service_free(c->builtin);
         conf_env_done(&c->environment);
         for (size_t i = 0; i < ACCOUNT_COUNT; i++)
                 conf_value_done(&conf_account_settings[i],

@@ -6,7 +6,8 @@
  *
  * Ownership. struct conf is reference-counted (a running service keeps the one it was started
  * with); struct conf_service and everything below it belong to their struct conf and are immutable
- * after loading. Strings that say where something came from are interned in the conf.
+ * after loading. Strings that say where something came from are interned in the conf. Values that services
+ * were not given themselves are there once for all of them, in the conf.
  *
  * What an error costs. Nothing ever runs with other settings than the user wrote, and nothing that
  * is understood is held up by what is not:
@@ -168,6 +169,8 @@ struct conf_service {
 #include "common/settings.def"
 #undef SETTING
 #undef SHORT
+        uint64_t
+            shared; /* bits of enum conf_setting: values whose memory is not the service's own, but its conf's */
         struct conf_origin *said; /* of those settings that are not built in; see conf_origin */
         unsigned char said_n, said_at[SETTING_COUNT]; /* from 1; 0 = built in */
 };
@@ -197,13 +200,14 @@ struct conf {
         struct strv files;  /* the definition files that were found, broken ones too */
         struct strv broken; /* files and folders that could not be read: see conf_broken */
         bool unread; /* one of them not for what it is, but because the machine has failed to */
-        struct conf *fallback; /* of the caller, owned: what the definitions said when they were
+        struct conf *fallback;   /* of the caller, owned: what the definitions said when they were
                                         good, for services that run and are invalid or absent here; or NULL */
-        uint64_t fingerprint;  /* of the files' names and content: has it changed since? */
-        struct policy *policy; /* of the host, see policy.h; NULL = none */
-        bool unjudged;         /* loaded without the policy's limits, see conf_load_good */
+        uint64_t fingerprint;    /* of the files' names and content: has it changed since? */
+        struct policy *policy;   /* of the host, see policy.h; NULL = none */
+        bool unjudged;           /* loaded without the policy's limits, see conf_load_good */
         uint64_t account_digest; /* of what account and policy say of every service's environment */
         struct strv interned;
+        struct conf_service *builtin, *defaults; /* only values: what services share */
 };
 
 /* The table. */

@@ -328,12 +328,12 @@ void conf_check(struct conf_parse *p)
 {
         for (size_t i = 0; i < p->n; i++) {
                 struct conf_service *svc = p->slots[i].svc;
-                _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
                 struct conf_at at = {.diag = p->diag,
                                      .parse = p,
                                      .doc = p->slots[i].doc,
                                      .conf = p->conf,
-                                     .base = base,
+                                     .base = "services",
+                                     .of = svc->name,
                                      .service = svc->name,
                                      .error = &svc->error};
                 if (!p->slots[i].dropped)

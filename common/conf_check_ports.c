@@ -65,12 +65,12 @@ static void fail(struct conf_parse *p, const struct claim *c, const char *what)
         struct conf_slot *slot = &p->slots[c->slot];
         struct conf_service *svc = slot->svc;
         struct conf_place place = conf_value_place(p, slot, c->setting, c->item);
-        _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
         struct conf_at at = {.diag = p->diag,
                              .parse = p,
                              .doc = slot->doc,
                              .conf = p->conf,
-                             .base = base,
+                             .base = "services",
+                             .of = svc->name,
                              .key = conf_settings[c->setting].path,
                              .service = svc->name,
                              .error = &svc->error};

@@ -66,12 +66,12 @@ static void link_services(struct graph *g)
         for (size_t i = 0; i < p->n; i++) {
                 const struct conf_slot *slot = &p->slots[i];
                 struct conf_service *svc = slot->svc;
-                _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
                 struct conf_at at = {.diag = p->diag,
                                      .parse = p,
                                      .doc = slot->doc,
                                      .conf = p->conf,
-                                     .base = base,
+                                     .base = "services",
+                                     .of = svc->name,
                                      .key = "requires",
                                      .service = svc->name,
                                      .error = &svc->error};
@@ -202,14 +202,14 @@ static void report_cycles(struct graph *g, size_t *queue, size_t *from)
                 if (!*line) {
                         size_t second;
                         _cleanup_free_ char *cycle = cycle_text(g, i, queue, from, &second);
-                        _cleanup_free_ char *base = xasprintf("services.%s", svc->name);
                         struct conf_place place =
                             place_of(p, &p->slots[i], p->slots[second].svc->name);
                         struct conf_at at = {.diag = p->diag,
                                              .parse = p,
                                              .doc = p->slots[i].doc,
                                              .conf = p->conf,
-                                             .base = base,
+                                             .base = "services",
+                                             .of = svc->name,
                                              .key = "requires",
                                              .service = svc->name,
                                              .error = line};

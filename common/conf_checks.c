@@ -1,5 +1,5 @@
-/* conf_checks.c: lists of monitoring checks, values of the type CHECKS: read, printed, compared and copied by the
- * rows of check.def. When checks run is the core's business, what runs is svcd's. */
+/* conf_checks.c: lists of monitoring checks, values of the type CHECKS: read, printed and compared by the rows
+ * of check.def. When checks run is the core's business, what runs is svcd's. */
 #include "common/conf_private.h"
 
 #include <ctype.h>
@@ -237,21 +237,6 @@ size_t conf_checks_bytes(const struct conf_checks *l)
                                               conf_check_member(&l->v[i],
                                                                 (enum conf_check_setting)k));
         return n;
-}
-
-void conf_checks_copy(struct conf_checks *dst, const struct conf_checks *src)
-{
-        *dst = (struct conf_checks){.n = src->n, .cap = src->n};
-        if (src->n > 0)
-                dst->v = xcalloc(src->n, sizeof(*dst->v));
-        for (size_t i = 0; i < src->n; i++) {
-                dst->v[i].written = src->v[i].written;
-                for (size_t k = 0; k < CHECK_COUNT; k++) {
-                        enum conf_check_setting s = (enum conf_check_setting)k;
-                        conf_value_copy(&conf_check_settings[k], conf_check_member(&dst->v[i], s),
-                                        conf_check_member(&src->v[i], s));
-                }
-        }
 }
 
 void conf_checks_done(struct conf_checks *l)

@@ -321,10 +321,16 @@ void conf_command_done(struct conf_command *c)
 
 void conf_quote_word(struct strbuf *b, const char *word)
 {
-        static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                   "_@%+=:,./-";
-        if (*word && strspn(word, safe) == strlen(word)) {
-                strbuf_add(b, word);
+        static const bool safe[256] = {
+            ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['_'] = true,
+            ['@'] = true,         ['%'] = true,         ['+'] = true,         ['='] = true,
+            [':'] = true,         [','] = true,         ['.'] = true,         ['/'] = true,
+            ['-'] = true};
+        size_t n = 0;
+        while (safe[(unsigned char)word[n]])
+                n++;
+        if (n > 0 && word[n] == '\0') {
+                strbuf_addn(b, word, n);
                 return;
         }
         strbuf_addc(b, '\'');

@@ -15,7 +15,9 @@ struct reader {
         struct conf_parse *p;
         struct conf_at *at;
         struct conf_service *svc;
-        bool *doubt; /* of each setting */
+        bool *doubt;     /* of each setting */
+        uint64_t *given; /* see struct conf_slot; NULL: of `defaults` */
+        size_t bytes;    /* of the values */
 };
 
 /* PATH, a setting or a group, was written in a way that was not understood. */
@@ -46,8 +48,13 @@ static void read_setting(struct reader *r, int s, const struct conf_node *key,
                 conf_fail(r->at, key, "given twice (also at %s)", first);
                 return;
         }
+        void *member = conf_member(r->svc, setting);
+        bool understood = conf_value_read(r->at, &conf_settings[s], value, member);
+        r->bytes += conf_value_bytes(&conf_settings[s], member);
+        if (r->given)
+                *r->given |= UINT64_C(1) << s;
         /* An error leaves the origin as it is; who needs the value sees the error first. */
-        if (conf_value_read(r->at, &conf_settings[s], value, conf_member(r->svc, setting)))
+        if (understood)
                 conf_origin_set(r->svc, setting,
                                 (struct conf_origin){.source = r->at->defaults ? CONF_FROM_DEFAULTS
                                                                                : CONF_FROM_SERVICE,
@@ -454,9 +461,12 @@ static void read_service(struct conf_parse *p, const struct conf_doc *doc,
                          const struct conf_pair *pair)
 {
         const struct conf_node *key = pair->key, *value = pair->value;
-        _cleanup_free_ char *base = xasprintf("services.%s", key->value);
-        struct conf_at at = {
-            .diag = p->diag, .parse = p, .doc = doc, .conf = p->conf, .base = base};
+        struct conf_at at = {.diag = p->diag,
+                             .parse = p,
+                             .doc = doc,
+                             .conf = p->conf,
+                             .base = "services",
+                             .of = key->value};
         if (key->nul || !conf_name_ok(key->value)) {
                 conf_fail(&at, key,
                           "not a valid name (1 to %d of a-z 0-9 . _ -, a letter or digit first)",
@@ -469,10 +479,12 @@ static void read_service(struct conf_parse *p, const struct conf_doc *doc,
         struct conf_slot *slot = &p->slots[number], second = {0};
         struct conf_service *svc = slot->svc, scratch = {0};
         at.error = &svc->error;
-        struct reader r = {.p = p, .at = &at, .svc = svc, .doubt = slot->doubt};
+        struct reader r = {
+            .p = p, .at = &at, .svc = svc, .doubt = slot->doubt, .given = &slot->given};
         if (p->n == before) {
                 r.svc = &scratch;
                 r.doubt = second.doubt;
+                r.given = &second.given;
         }
         if (value->kind == CONF_MAP) {
                 read_map(&r, value, NULL);
@@ -480,9 +492,11 @@ static void read_service(struct conf_parse *p, const struct conf_doc *doc,
                 conf_fail(&at, value, "expected a map with the settings, such as command: …");
                 doubt_all(r.doubt);
         }
-        conf_service_clear(&scratch);
-        conf_origins_done(&scratch);
-        if (!room_for(p, conf_service_bytes(svc))) {
+        if (r.svc == &scratch) {
+                conf_service_clear(&scratch);
+                conf_origins_done(&scratch);
+        }
+        if (!room_for(p, r.bytes)) {
                 conf_fail(&at, key, too_much, CONF_BYTES_MAX >> 20);
                 conf_service_clear(svc);
                 slot->dropped = true;
@@ -531,36 +545,68 @@ static bool excluded(const struct conf_service *svc, enum conf_setting s)
         return kind && said;
 }
 
+/* A list of `defaults` that all share: without the service itself it is its own. */
 static void drop_self(struct conf_service *svc)
 {
         struct strv rest = {0};
+        if (!strv_has(&svc->requires, svc->name))
+                return;
         for (size_t i = 0; i < svc->requires.n; i++)
                 if (strcmp(svc->requires.v[i], svc->name) != 0)
                         strv_add(&rest, svc->requires.v[i]);
-        strv_done(&svc->requires);
         svc->requires = rest;
+        svc->shared &= ~(UINT64_C(1) << SETTING_requires);
 }
 
-static void inherit_setting(struct conf_parse *p, struct conf_service *svc, enum conf_setting s)
+/* What services have that were given nothing. */
+static void make_common(struct conf_parse *p)
 {
-        const struct conf_setting_info *info = &conf_settings[s];
-        bool own = conf_origin(svc, s)->source == CONF_FROM_SERVICE,
-             merged = info->type == CONF_ENVIRONMENT;
-        if (own && !merged)
-                return;
-        if (p->default_error[s] && !svc->error)
-                svc->error = xstrdup(p->default_error[s]);
-        bool set = conf_origin(&p->defaults, s)->source == CONF_FROM_DEFAULTS && !excluded(svc, s);
-        const struct conf_service *from = set ? &p->defaults : &p->builtin;
-        if (merged)
-                conf_env_inherit(&svc->environment, &p->defaults.environment);
-        else
-                conf_value_copy(info, conf_member(svc, s), conf_member(from, s));
-        if (set && !own)
-                conf_origin_set(svc, s, *conf_origin(&p->defaults, s));
-        if (set && s == SETTING_requires)
-                drop_self(svc);
-        conf_policy_fit(p, svc, s);
+        struct conf_service *common = &p->common;
+        for (size_t i = 0; i < p->defaults.environment.n; i++)
+                p->defaults.environment.v[i].inherited = true;
+        conf_checks_name(&p->defaults.monitoring_checks);
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                enum conf_setting s = (enum conf_setting)i;
+                const struct conf_origin *origin = conf_origin(&p->defaults, s);
+                bool set = origin->source == CONF_FROM_DEFAULTS;
+                bool merged = conf_settings[s].type == CONF_ENVIRONMENT; /* if only the names */
+                conf_service_share(common, set || merged ? &p->defaults : &p->builtin, s);
+                if (set)
+                        conf_origin_set(common, s, *origin);
+                conf_policy_fit(p, common, s);
+        }
+}
+
+/* Puts OWN, what the service was given itself, over what all have. */
+static void lay_over(const struct conf_parse *p, struct conf_slot *slot, struct conf_service *own)
+{
+        struct conf_service *svc = slot->svc;
+        for (uint64_t left = slot->given; left; left &= left - 1) {
+                enum conf_setting s = (enum conf_setting)__builtin_ctzll(left);
+                if (conf_settings[s].type == CONF_ENVIRONMENT)
+                        conf_env_inherit(conf_member(own, s), conf_member(&p->defaults, s));
+                else if (conf_origin(own, s)->source != CONF_FROM_SERVICE)
+                        continue;
+                conf_service_move(svc, own, s);
+        }
+}
+
+/* Where values come from that the service was not given. */
+static void inherit_origins(const struct conf_parse *p, struct conf_service *svc)
+{
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                enum conf_setting s = (enum conf_setting)i;
+                bool own = conf_origin(svc, s)->source == CONF_FROM_SERVICE;
+                if (p->default_error[s] && !svc->error &&
+                    (!own || conf_settings[s].type == CONF_ENVIRONMENT))
+                        svc->error = xstrdup(p->default_error[s]);
+                if (!p->common.said_at[s] || own)
+                        continue;
+                if (excluded(svc, s))
+                        conf_service_share(svc, &p->builtin, s);
+                else
+                        conf_origin_set(svc, s, *conf_origin(&p->common, s));
+        }
 }
 
 static void inherit(struct conf_parse *p, struct conf_slot *slot)
@@ -580,9 +626,20 @@ static void inherit(struct conf_parse *p, struct conf_slot *slot)
         }
         if (p->poison && !svc->error)
                 svc->error = xstrdup(p->poison);
-        for (size_t s = 0; s < SETTING_COUNT; s++)
-                inherit_setting(p, svc, (enum conf_setting)s);
-        conf_checks_name(&svc->monitoring_checks);
+        struct conf_service own = *svc;
+        *svc = p->common;
+        svc->name = own.name;
+        svc->place = own.place;
+        svc->error = own.error;
+        svc->said = own.said;
+        svc->said_n = own.said_n;
+        memcpy(svc->said_at, own.said_at, sizeof(svc->said_at));
+        lay_over(p, slot, &own);
+        inherit_origins(p, svc);
+        if (conf_origin(svc, SETTING_requires)->source == CONF_FROM_DEFAULTS)
+                drop_self(svc);
+        if (conf_origin(svc, SETTING_monitoring_checks)->source == CONF_FROM_SERVICE)
+                conf_checks_name(&svc->monitoring_checks);
         /* defaults that depend on other values */
         if (!svc->ready.set)
                 svc->ready =
@@ -609,9 +666,19 @@ static int by_name(const void *a, const void *b)
         return strcmp((*x)->name, (*y)->name);
 }
 
+static struct conf_service *take_values(struct conf_service *s)
+{
+        struct conf_service *taken = xmalloc(sizeof(*taken));
+        conf_origins_done(s);
+        *taken = *s;
+        return taken;
+}
+
 static void hand_over(struct conf_parse *p)
 {
         struct conf *c = p->conf;
+        c->builtin = take_values(&p->builtin);
+        c->defaults = take_values(&p->defaults);
         c->services = xcalloc(p->n, sizeof(*c->services));
         c->n = c->cap = p->n;
         for (size_t i = 0; i < p->n; i++) {
@@ -638,6 +705,7 @@ void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct d
                 read_services(&p, docs[i]);
         conf_check_defaults(&p);
         p.defaults_bytes = conf_service_bytes(&p.defaults);
+        make_common(&p);
         for (size_t i = 0; i < p.n; i++)
                 inherit(&p, &p.slots[i]);
         conf_check(&p);
@@ -645,9 +713,7 @@ void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct d
         hand_over(&p);
         for (size_t s = 0; s < SETTING_COUNT; s++)
                 free(p.default_error[s]);
-        conf_service_clear(&p.defaults);
-        conf_origins_done(&p.defaults);
-        conf_service_clear(&p.builtin);
+        conf_origins_done(&p.common);
         conf_index_done(&p.names);
         free(p.slots);
         free(p.poison);

@@ -1,4 +1,4 @@
-/* conf_print.c: what can be done with a setting's value once it was read: print it as YAML, compare, copy,
+/* conf_print.c: what can be done with a setting's value once it was read: print it as YAML, compare,
  * hash, free; by type. The YAML is written so that reading it gives the same value again. */
 #include "common/conf_private.h"
 #include "common/policy.h"
@@ -14,22 +14,19 @@ static bool is_letter(unsigned char c)
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_bare(unsigned char c)
-{
-        return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' ||
-               c == '-' || c == ' ';
-}
-
 /* Whether YAML 1.1 and 1.2 readers all take the bare word of N bytes for a string. */
 static bool bare_ok(const char *s, size_t n)
 {
+        static const bool bare[256] = {
+            ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['_'] = true,
+            ['.'] = true,         ['/'] = true,         ['-'] = true,         [' '] = true};
         static const char *const words[] = {"true", "false", "yes", "no", "on",
                                             "off",  "null",  "y",   "n"};
         bool begins = is_letter((unsigned char)s[0]) || s[0] == '/' || str_starts(s, "./");
         if (n == 0 || n > 60 || !begins || s[n - 1] == ' ')
                 return false;
         for (size_t i = 0; i < n; i++)
-                if (!is_bare((unsigned char)s[i]))
+                if (!bare[(unsigned char)s[i]])
                         return false;
         for (size_t i = 0; n <= 5 && i < ARRAY_SIZE(words); i++)
                 if (strcasecmp(s, words[i]) == 0)
@@ -320,56 +317,6 @@ size_t conf_service_bytes(const struct conf_service *s)
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 n += conf_value_bytes(&conf_settings[i], conf_member(s, (enum conf_setting)i));
         return n;
-}
-
-static void copy_command(struct conf_command *dst, const struct conf_command *src)
-{
-        dst->text = src->text ? xstrdup(src->text) : NULL;
-        dst->list = src->list;
-        strv_copy(&dst->argv, &src->argv);
-}
-
-static void copy_ints(struct conf_ints *dst, const struct conf_ints *src)
-{
-        *dst = (struct conf_ints){.n = src->n, .cap = src->n};
-        if (src->n > 0) {
-                dst->v = xcalloc(src->n, sizeof(*dst->v));
-                memcpy(dst->v, src->v, src->n * sizeof(*dst->v));
-        }
-}
-
-void conf_value_copy(const struct conf_setting_info *info, void *dst, const void *src)
-{
-        char *const *text = src;
-        switch (info->type) {
-        case CONF_STRING:
-        case CONF_PATH:
-        case CONF_EMAIL:
-                *(char **)dst = *text ? xstrdup(*text) : NULL;
-                return;
-        case CONF_COMMAND:
-                copy_command(dst, src);
-                return;
-        case CONF_PATHS:
-        case CONF_NAMES:
-                strv_copy(dst, src);
-                return;
-        case CONF_INTS:
-                copy_ints(dst, src);
-                return;
-        case CONF_CHECKS:
-                conf_checks_copy(dst, src);
-                return;
-        case CONF_SOCKETS:
-                conf_sockets_copy(dst, src);
-                return;
-        case CONF_ENVIRONMENT:
-                conf_env_inherit(dst, src);
-                return;
-        default:
-                *(struct conf_int *)dst = *(const struct conf_int *)src;
-                return;
-        }
 }
 
 void conf_value_done(const struct conf_setting_info *info, void *member)

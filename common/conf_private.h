@@ -28,7 +28,6 @@ bool conf_socket_name_ok(const char *name);
 bool conf_socket_same(const struct conf_sockets *a, const struct conf_sockets *b);
 /* Takes over S's address; NAME is copied. */
 void conf_sockets_add(struct conf_sockets *l, const char *name, const struct conf_socket *s);
-void conf_sockets_copy(struct conf_sockets *dst, const struct conf_sockets *src);
 void conf_sockets_done(struct conf_sockets *l);
 
 /* ---- conf_command.c ---- */
@@ -57,7 +56,8 @@ struct conf_at {
         struct diag *diag;
         const struct conf_doc *doc; /* NULL: built in */
         struct conf *conf;
-        const char *base;               /* "services.redis", "defaults" or NULL */
+        const char *base;               /* "services", "defaults" or NULL */
+        const char *of;                 /* name of the service in `services`, or NULL */
         const char *key;                /* "restart.policy" or NULL */
         const char *sub;                /* name of a variable, or NULL */
         const char *service;            /* whom it costs, or NULL */
@@ -89,7 +89,6 @@ bool conf_is_group(const char *key);
  * those that were understood are in the member even then. */
 bool conf_value_read(struct conf_at *at, const struct conf_setting_info *info,
                      const struct conf_node *node, void *member);
-void conf_value_copy(const struct conf_setting_info *info, void *dst, const void *src);
 void conf_value_done(const struct conf_setting_info *info, void *member);
 bool conf_value_set(const struct conf_setting_info *info, const void *member);
 bool conf_value_same(const struct conf_setting_info *info, const void *a, const void *b);
@@ -113,6 +112,12 @@ static inline void *conf_check_member(const struct conf_check *c, enum conf_chec
 }
 void conf_service_free(struct conf_service *s);
 void conf_service_clear(struct conf_service *s); /* the settings' values; origins stay */
+/* DST gets SRC's value of the setting and shares its memory. */
+void conf_service_share(struct conf_service *dst, const struct conf_service *src,
+                        enum conf_setting setting);
+/* DST gets SRC's value of the setting, which SRC loses. */
+void conf_service_move(struct conf_service *dst, struct conf_service *src,
+                       enum conf_setting setting);
 void conf_origin_set(struct conf_service *s, enum conf_setting setting, struct conf_origin origin);
 void conf_origins_done(struct conf_service *s);
 
@@ -123,7 +128,6 @@ bool conf_checks_read(struct conf_at *at, const struct conf_setting_info *info,
 void conf_checks_print(const struct conf_checks *l, struct strbuf *b);
 bool conf_checks_same(const struct conf_checks *a, const struct conf_checks *b);
 size_t conf_checks_bytes(const struct conf_checks *l);
-void conf_checks_copy(struct conf_checks *dst, const struct conf_checks *src);
 void conf_checks_done(struct conf_checks *l);
 /* Gives those a name that have none; once, when the list is complete. */
 void conf_checks_name(struct conf_checks *l);
@@ -170,7 +174,8 @@ struct conf_slot {
         const struct conf_doc *doc;
         const struct conf_node *node; /* its map */
         bool dropped;                 /* there was no room for its values */
-        bool doubt[SETTING_COUNT];    /* written, but not understood: see conf_in_doubt */
+        uint64_t given;            /* bits of the settings for which it has a value, good or not */
+        bool doubt[SETTING_COUNT]; /* written, but not understood: see conf_in_doubt */
 };
 /* A dotenv file that has been looked at. */
 struct conf_seen {
@@ -184,6 +189,8 @@ struct conf_parse {
         size_t docs_n;
         struct conf_service defaults; /* only values and origins */
         struct conf_service builtin;
+        struct conf_service
+            common;   /* what services have that were given nothing; owns only origins */
         size_t bytes; /* of all values so far, see CONF_BYTES_MAX */
         size_t defaults_bytes;
         char *default_error[SETTING_COUNT]; /* costs the services that do not set it themselves */

@@ -54,7 +54,7 @@ static void report(struct conf_at *at, enum diag_severity severity, const struct
 {
         _cleanup_free_ char *message = xvasprintf(fmt, ap);
         struct strbuf path = {0};
-        const char *parts[] = {at->base, at->key, at->sub};
+        const char *parts[] = {at->base, at->of, at->key, at->sub};
         for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
                 if (parts[i])
                         strbuf_addf(&path, "%s%s", path.n ? "." : "", parts[i]);

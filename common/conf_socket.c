@@ -124,16 +124,6 @@ void conf_sockets_add(struct conf_sockets *l, const char *name, const struct con
         l->v[l->n++].name = name ? xstrdup(name) : NULL;
 }
 
-void conf_sockets_copy(struct conf_sockets *dst, const struct conf_sockets *src)
-{
-        *dst = (struct conf_sockets){0};
-        for (size_t i = 0; i < src->n; i++) {
-                struct conf_socket s = src->v[i];
-                s.address = xstrdup(s.address);
-                conf_sockets_add(dst, s.name, &s);
-        }
-}
-
 void conf_sockets_done(struct conf_sockets *l)
 {
         for (size_t i = 0; i < l->n; i++) {

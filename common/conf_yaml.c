@@ -27,7 +27,8 @@ struct builder {
         struct level stack[CONF_DEPTH_MAX];
         size_t depth;
         size_t weight;
-        struct conf_pair *items; /* of all that are open, the innermost's last; a list's have no key */
+        struct conf_pair
+            *items; /* of all that are open, the innermost's last; a list's have no key */
         size_t items_n, items_cap;
         struct conf_index anchors; /* to anchored */
         struct strv anchor_names;

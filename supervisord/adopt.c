@@ -107,7 +107,8 @@ struct search {
  * was lost as well: its log may still tell. */
 static void find_in_log(struct daemon *d, const char *name, const struct listing *logs)
 {
-        _cleanup_free_ char *file = xasprintf("%s.log", name);
+        char file[CONF_NAME_MAX + sizeof(".log")];
+        stpcpy(stpcpy(file, name), ".log"); /* a valid name */
         if (logs->whole && !list_has(logs, file, false))
                 return;
         _cleanup_free_ char *log = paths_log(&d->paths, name);
@@ -124,7 +125,7 @@ static void find_unlisted(struct daemon *d, const char *name, const struct searc
         if (s->found.whole ? list_has(&s->found, name, true) : find_by_record(d, name, &spare))
                 return;
         find_in_log(d, name, &s->logs);
-        if (!orphans_has(s->tags, s->n, spec_tag(&d->paths, name)))
+        if (s->n == 0 || !orphans_has(s->tags, s->n, spec_tag(&d->paths, name)))
                 return;
         if (s->n >= 0)
                 selflog_add(&d->log, "%s: processes of it live, but %s/%s was deleted", name,

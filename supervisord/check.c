@@ -460,8 +460,10 @@ void check_start(struct daemon *d, const struct core_effect *fx)
 void check_find_stray(struct daemon *d, const struct conf_service *def, const uint64_t *tags,
                       ssize_t n)
 {
+        if (conf_checks_n(def) == 0)
+                return;
         uint64_t tag = spec_check_tag(&d->paths, def->name);
-        if (conf_checks_n(def) > 0 && orphans_has(tags, n, tag))
+        if (orphans_has(tags, n, tag))
                 clean(check_new(d, NULL, tag));
 }
 

@@ -101,6 +101,13 @@ static inline struct conf_service *defs_add(struct conf *c, const char *name)
         return s;
 }
 
+/* A variable of the account's. */
+static inline void defs_variable(struct conf *c, const char *name, const char *value)
+{
+        conf_env_add(&c->environment, name, value, (struct conf_place){0}, false);
+        conf_digest_account(c);
+}
+
 /* A service whose definition is wrong. */
 static inline struct conf_service *defs_add_invalid(struct conf *c, const char *name)
 {

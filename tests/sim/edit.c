@@ -206,9 +206,8 @@ struct conf *edit_conf(const struct sim *w)
         strv_add(&c->interned, "more.yaml");
         if (w->broken)
                 strv_add(&c->broken, "more.yaml");
-        GROW(c->environment.v, c->environment.n, c->environment.cap);
-        c->environment.v[c->environment.n++] =
-            (struct conf_var){.name = xstrdup("ACCOUNT"), .value = xasprintf("%d", w->account)};
+        _cleanup_free_ char *account = xasprintf("%d", w->account);
+        defs_variable(c, "ACCOUNT", account);
         c->account.start_concurrency = (struct conf_int){w->start_max, true};
         c->account.monitoring_concurrency = (struct conf_int){w->check_max, true};
         for (int i = 0; i < SIM_NAMES; i++) {

@@ -44,7 +44,7 @@ static void own_variable(struct conf *c, struct conf_service *s)
 static void account_variable(struct conf *c, struct conf_service *s)
 {
         (void)s;
-        variable(&c->environment, "FOO", "bar");
+        defs_variable(c, "FOO", "bar");
 }
 
 static void off(struct conf *c, struct conf_service *s)
@@ -130,7 +130,7 @@ static void account_variables(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 struct core_plan *p;
                 defs_add(b.conf, "a");
-                variable(&b.conf->environment, rows[i].name, rows[i].value);
+                defs_variable(b.conf, rows[i].name, rows[i].value);
                 assert_int_equal(planned(&b, &p)->kind,
                                  rows[i].changed ? CORE_CHANGE_RESTART : CORE_CHANGE_NONE);
                 core_plan_free(p);
