@@ -85,9 +85,10 @@ $(B)/svcd: $(call objects,$(SVCD_SRC)) $(LIBCORE) $(LIBCOMMON) $(B)/members
 	$(call say,LINK,$@)
 	$(call link,$(EV_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) -ldl -lm $(LDLIBS))
 
+# libyaml is loaded by the commands that read definitions: ctl/yamllate.c.
 $(B)/svcctl: $(call objects,$(CTL_SRC)) $(LIBCOMMON) $(B)/members
 	$(call say,LINK,$@)
-	$(call link,$(YAML_LIBS) $(JANSSON_LIBS) $(LDLIBS))
+	$(call link,$(JANSSON_LIBS) -ldl $(LDLIBS))
 
 $(B)/svc-shim: $(call objects,$(SHIM_SRC)) $(B)/members
 	$(call say,LINK,$@ [$(SHIM_SAYS)])
