@@ -27,8 +27,11 @@ EMBED(iface_varlink, "conf/org.varlink.service.varlink");
 
 static void get_info(struct call *call)
 {
-        struct daemon *d = call->c->d;
-        call_reply(call, json_pack("{s:o}", "info", view_info(d, clock_mono_ms())));
+        struct strbuf b = {0};
+        jsontext_open(&b, NULL, '{');
+        view_add_info(&b, "info", call->c->d, clock_mono_ms());
+        jsontext_close(&b, '}');
+        call_reply_text(call, &b);
 }
 
 typedef void add_fn(struct strbuf *b, const struct daemon *d, const struct core_service *s,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/jsontext.h"
 #include "common/policy.h"
 #include "common/shim_proto.h"
 #include "supervisord/definitions.h"
@@ -128,55 +129,69 @@ json_t *view_diagnostics(const struct diag *diag)
         return list;
 }
 
-static json_t *view_cgroup(const struct cgroup *cg)
+static void add_cgroup(struct strbuf *b, const struct cgroup *cg)
 {
-        json_t *list = json_array();
+        jsontext_open(b, "cgroup", '{');
+        jsontext_string(b, "base", cg->base);
+        jsontext_string(b, "why", cg->why ? cg->why : "");
+        jsontext_open(b, "controllers", '[');
         for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++)
                 if (cg->controllers >> i & 1)
-                        json_array_append_new(list, json_string(cgroup_controller_names[i]));
-        return json_pack("{s:o, s:o, s:o}", "base", view_text(cg->base), "why",
-                         view_text(cg->why ? cg->why : ""), "controllers", list);
+                        jsontext_string(b, NULL, cgroup_controller_names[i]);
+        jsontext_close(b, ']');
+        jsontext_close(b, '}');
 }
 
-/* Whoever started svcd and would start it again. */
-static json_t *started_by(void)
+/* Whoever started svcd and would start it again. Caller frees. */
+static char *started_by(void)
 {
         char path[32], *name = NULL;
         snprintf(path, sizeof(path), "/proc/%d/comm", (int)getppid());
         if (file_read(path, 64, &name, NULL) < 0)
-                return json_string("?");
+                return xstrdup("?");
         name[strcspn(name, "\n")] = '\0';
         /* A systemd that did not start us has us because whoever did has ended. */
         if (strcmp(name, "systemd") != 0 || getenv("INVOCATION_ID"))
-                return owned(name);
+                return name;
         free(name);
-        return json_string("a program that has ended");
+        return xstrdup("a program that has ended");
 }
 
-json_t *view_info(struct daemon *d, int64_t now_ms)
+static void add_errors(struct strbuf *b, const struct diag *diag)
 {
-        json_t *o = json_object();
-        bool changed = definitions_changed(d);
-        json_object_set_new(o, "version", json_string(view_version()));
-        json_object_set_new(o, "pid", json_integer(getpid()));
-        json_object_set_new(o, "uid", json_integer(getuid()));
-        json_object_set_new(o, "user", view_text(d->user.name));
-        json_object_set_new(o, "root", view_text(d->paths.root));
-        json_object_set_new(o, "run", view_text(d->paths.run));
-        json_object_set_new(o, "policy", view_text(d->conf->policy ? d->conf->policy->file : NULL));
-        json_object_set_new(o, "policy_path", view_text(d->paths.policy));
-        json_object_set_new(o, "host", owned(policy_host(d->conf->policy, d->user.name)));
-        json_object_set_new(o, "started", when(d->started_wall_ms));
-        json_object_set_new(o, "uptime_ms", json_integer(now_ms - d->started_ms));
-        json_object_set_new(o, "services", json_integer((json_int_t)core_count(d->core)));
-        json_object_set_new(o, "definitions_changed", json_boolean(changed));
+        json_t *list = view_diagnostics(diag);
+        char *text = json_dumps(list, JSON_COMPACT);
+        jsontext_raw(b, "errors", text);
+        free(text);
+        json_decref(list);
+}
+
+void view_add_info(struct strbuf *b, const char *key, struct daemon *d, int64_t now_ms)
+{
+        char when_text[CLOCK_TEXT_MAX];
         struct rlimit files = {0};
+        const struct policy *policy = d->conf->policy;
+        _cleanup_free_ char *host = policy_host(policy, d->user.name), *by = started_by();
         getrlimit(RLIMIT_NOFILE, &files);
-        json_object_set_new(o, "started_by", started_by());
-        json_object_set_new(o, "open_files", json_integer((json_int_t)files.rlim_cur));
-        json_object_set_new(o, "cgroup", view_cgroup(&d->cgroup));
-        json_object_set_new(o, "errors", view_diagnostics(&d->diag));
-        return o;
+        jsontext_open(b, key, '{');
+        jsontext_string(b, "version", view_version());
+        jsontext_int(b, "pid", getpid());
+        jsontext_int(b, "uid", getuid());
+        jsontext_string(b, "user", d->user.name);
+        jsontext_string(b, "root", d->paths.root);
+        jsontext_string(b, "run", d->paths.run);
+        jsontext_string(b, "policy", policy ? policy->file : NULL);
+        jsontext_string(b, "policy_path", d->paths.policy);
+        jsontext_string(b, "host", host);
+        jsontext_string(b, "started", clock_text(d->started_wall_ms, when_text));
+        jsontext_int(b, "uptime_ms", now_ms - d->started_ms);
+        jsontext_int(b, "services", (int64_t)core_count(d->core));
+        jsontext_bool(b, "definitions_changed", definitions_changed(d));
+        jsontext_string(b, "started_by", by);
+        jsontext_int(b, "open_files", (int64_t)files.rlim_cur);
+        add_cgroup(b, &d->cgroup);
+        add_errors(b, &d->diag);
+        jsontext_close(b, '}');
 }
 
 static json_t *diff_text(const struct core_diff *diff, bool after)

@@ -19,7 +19,8 @@ void view_add_service(struct strbuf *b, const struct daemon *d, const struct cor
 /* The same with what a table shows of it only. */
 void view_add_row(struct strbuf *b, const struct daemon *d, const struct core_service *s,
                   bool usage, int64_t now_ms);
-json_t *view_info(struct daemon *d, int64_t now_ms);
+/* What svcd says of itself. */
+void view_add_info(struct strbuf *b, const char *key, struct daemon *d, int64_t now_ms);
 json_t *view_diagnostics(const struct diag *diag);
 json_t *view_changes(const struct core_plan *plan);
 /* What its checks are like, with their last results. */
