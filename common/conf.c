@@ -34,12 +34,18 @@ void conf_service_share(struct conf_service *dst, const struct conf_service *src
         dst->shared |= UINT64_C(1) << setting;
 }
 
+void conf_service_unset(struct conf_service *s, enum conf_setting setting)
+{
+        memset(conf_member(s, setting), 0, type_bytes[conf_settings[setting].type]);
+        conf_service_own(s, setting);
+}
+
 void conf_service_move(struct conf_service *dst, struct conf_service *src,
                        enum conf_setting setting)
 {
         conf_service_share(dst, src, setting);
-        dst->shared &= ~(UINT64_C(1) << setting);
-        memset(conf_member(src, setting), 0, type_bytes[conf_settings[setting].type]);
+        conf_service_own(dst, setting);
+        conf_service_unset(src, setting);
 }
 
 const struct conf_origin conf_origin_builtin = {.source = CONF_FROM_BUILTIN};

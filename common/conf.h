@@ -208,6 +208,7 @@ struct conf {
         uint64_t account_digest; /* of what account and policy say of every service's environment */
         struct strv interned;
         struct conf_service *builtin, *defaults; /* only values: what services share */
+        uint64_t common_digest;                  /* of all that services share */
 };
 
 /* The table. */
@@ -312,6 +313,11 @@ static inline const struct conf_origin *conf_origin(const struct conf_service *s
 
 /* Whether two definitions have the same value for a setting. */
 bool conf_same(const struct conf_service *a, const struct conf_service *b, enum conf_setting s);
+
+/* Bits of enum conf_setting: where service A of CA and B of CB may differ at all. Nearly all of a definition is what
+ * services share. */
+uint64_t conf_unlike(const struct conf *ca, const struct conf_service *a, const struct conf *cb,
+                     const struct conf_service *b);
 
 /* The checks of a service: those of its list, or the one that `monitoring` itself is; 0 = it has none. */
 size_t conf_checks_n(const struct conf_service *s);

@@ -531,7 +531,7 @@ static void read_services(struct conf_parse *p, const struct conf_doc *doc)
 
 /* ---- defaults ---- */
 
-/* A service that says itself what its checks are does not inherit any of another kind. */
+/* A service that says itself what its checks are does not inherit any of another kind (none are built in). */
 static bool excluded(const struct conf_service *svc, enum conf_setting s)
 {
         static const enum conf_setting kinds[] = {SETTING_monitoring_command,
@@ -555,7 +555,7 @@ static void drop_self(struct conf_service *svc)
                 if (strcmp(svc->requires.v[i], svc->name) != 0)
                         strv_add(&rest, svc->requires.v[i]);
         svc->requires = rest;
-        svc->shared &= ~(UINT64_C(1) << SETTING_requires);
+        conf_service_own(svc, SETTING_requires);
 }
 
 /* What services have that were given nothing. */
@@ -575,6 +575,7 @@ static void make_common(struct conf_parse *p)
                         conf_origin_set(common, s, *origin);
                 conf_policy_fit(p, common, s);
         }
+        conf_digest_common(p->conf, common);
 }
 
 /* Puts OWN, what the service was given itself, over what all have. */
@@ -603,7 +604,7 @@ static void inherit_origins(const struct conf_parse *p, struct conf_service *svc
                 if (!p->common.said_at[s] || own)
                         continue;
                 if (excluded(svc, s))
-                        conf_service_share(svc, &p->builtin, s);
+                        conf_service_unset(svc, s);
                 else
                         conf_origin_set(svc, s, *conf_origin(&p->common, s));
         }
@@ -641,12 +642,17 @@ static void inherit(struct conf_parse *p, struct conf_slot *slot)
         if (conf_origin(svc, SETTING_monitoring_checks)->source == CONF_FROM_SERVICE)
                 conf_checks_name(&svc->monitoring_checks);
         /* defaults that depend on other values */
-        if (!svc->ready.set)
+        if (!svc->ready.set) {
+                conf_service_own(svc, SETTING_ready);
                 svc->ready =
                     (struct conf_int){.v = svc->port.set ? CONF_READY_PORT : CONF_READY_EXEC,
                                       .set = true};
-        if (conf_origin(svc, SETTING_restart_max_delay)->source == CONF_FROM_BUILTIN)
-                svc->restart_max_delay.v = MAX(svc->restart_max_delay.v, svc->restart_delay.v);
+        }
+        if (conf_origin(svc, SETTING_restart_max_delay)->source == CONF_FROM_BUILTIN &&
+            svc->restart_max_delay.v < svc->restart_delay.v) {
+                conf_service_own(svc, SETTING_restart_max_delay);
+                svc->restart_max_delay.v = svc->restart_delay.v;
+        }
 }
 
 static void make_builtin(struct conf_parse *p)

@@ -197,6 +197,7 @@ static void give(struct giving *g, struct conf_service *s)
                 add(t, s->name, port);
                 t->changed = true;
         }
+        conf_service_own(s, SETTING_port); /* it may stand in `defaults` */
         s->port.v = port;
 }
 

@@ -456,6 +456,23 @@ void conf_digest_account(struct conf *c)
         c->account_digest = b.n ? str_hash(b.s, b.n + 1, h) : h;
 }
 
+void conf_digest_common(struct conf *c, const struct conf_service *common)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                bool set = add_canonical(&b, common, (enum conf_setting)i);
+                strbuf_addc(&b, set ? '\n' : '\t');
+        }
+        c->common_digest = str_hash(b.s, b.n, 0);
+}
+
+uint64_t conf_unlike(const struct conf *ca, const struct conf_service *a, const struct conf *cb,
+                     const struct conf_service *b)
+{
+        const uint64_t all = UINT64_MAX >> (64 - SETTING_COUNT);
+        return ca->common_digest == cb->common_digest ? all & ~(a->shared & b->shared) : all;
+}
+
 bool conf_same_account(const struct conf *a, const struct conf *b)
 {
         return a->account_digest == b->account_digest;

@@ -98,6 +98,12 @@ size_t conf_service_bytes(const struct conf_service *s);
 /* Appends the value as one would write it in YAML. */
 void conf_value_print(const struct conf_setting_info *info, const void *member, struct strbuf *b);
 void conf_digest_account(struct conf *c); /* once, when its environment is complete */
+void conf_digest_common(struct conf *c, const struct conf_service *common);
+/* The service's value is another than that of all, if only for a number. */
+static inline void conf_service_own(struct conf_service *s, enum conf_setting setting)
+{
+        s->shared &= ~(UINT64_C(1) << setting);
+}
 static inline void *conf_member(const struct conf_service *s, enum conf_setting setting)
 {
         return (char *)(uintptr_t)s + conf_settings[setting].offset;
@@ -115,6 +121,8 @@ void conf_service_clear(struct conf_service *s); /* the settings' values; origin
 /* DST gets SRC's value of the setting and shares its memory. */
 void conf_service_share(struct conf_service *dst, const struct conf_service *src,
                         enum conf_setting setting);
+/* S has no value of the setting; the one that it had is somebody else's to free. */
+void conf_service_unset(struct conf_service *s, enum conf_setting setting);
 /* DST gets SRC's value of the setting, which SRC loses. */
 void conf_service_move(struct conf_service *dst, struct conf_service *src,
                        enum conf_setting setting);

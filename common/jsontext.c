@@ -127,6 +127,11 @@ void jsontext_members(struct strbuf *b, const char *members)
         jsontext_raw(b, NULL, members);
 }
 
+void jsontext_value(struct strbuf *b, const char *key, const char *json)
+{
+        literal(b, key, json, strlen(json));
+}
+
 void jsontext_maybe(struct strbuf *b, const char *key, bool known, int64_t v)
 {
         if (known)

@@ -21,6 +21,7 @@ void jsontext_string(struct strbuf *b, const char *key, const char *s);
 void jsontext_int(struct strbuf *b, const char *key, int64_t v);
 void jsontext_bool(struct strbuf *b, const char *key, bool v);
 void jsontext_null(struct strbuf *b, const char *key);
+void jsontext_value(struct strbuf *b, const char *key, const char *json); /* any value, as text */
 
 /* JSON is a value, already as text; MEMBERS are those of an object, without its brackets: at least one. */
 void jsontext_raw(struct strbuf *b, const char *key, const char *json);

@@ -183,10 +183,11 @@ void varlink_add_reply(struct strbuf *buf, json_t *parameters, bool continues)
         add_message(buf, NULL, NULL, parameters, continues ? "continues" : NULL);
 }
 
-void varlink_add_reply_text(struct strbuf *buf, const char *parameters)
+void varlink_add_reply_text(struct strbuf *buf, const char *parameters, bool continues)
 {
         strbuf_add(buf, "{\"parameters\":");
         strbuf_add(buf, parameters);
+        strbuf_add(buf, continues ? ",\"continues\":true" : "");
         strbuf_addn(buf, "}", 2); /* with the NUL that ends the message */
 }
 

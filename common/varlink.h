@@ -39,7 +39,8 @@ int varlink_parse_reply(const char *text, json_t **ret_parameters, char **ret_er
 /* Appends a message with its NUL. PARAMETERS may be NULL; the reference is not taken. */
 void varlink_add_call(struct strbuf *buf, const char *method, json_t *parameters, bool more);
 void varlink_add_reply(struct strbuf *buf, json_t *parameters, bool continues);
-void varlink_add_reply_text(struct strbuf *buf, const char *parameters); /* a JSON object as text */
+/* The same; PARAMETERS is a JSON object as text. */
+void varlink_add_reply_text(struct strbuf *buf, const char *parameters, bool continues);
 void varlink_add_error(struct strbuf *buf, const char *error, json_t *parameters);
 
 /* Checks the members of PARAMETERS against a format and fetches them. FORMAT is a list of

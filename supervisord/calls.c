@@ -73,7 +73,7 @@ void call_reply_text(struct call *call, struct strbuf *parameters)
 {
         const struct client *c = call->c;
         if (!call->oneway)
-                server_reply_text(call->c, parameters->s);
+                server_reply_text(call->c, parameters->s, false);
         strbuf_done(parameters);
         if (!c->ended)
                 call_end(call);

@@ -75,9 +75,13 @@ static void plan(struct call *call)
         struct conf *conf = conf_load(&d->paths, d->paths.home, &diag);
         ports_give(d, conf, &diag, false);
         struct core_plan *p = core_plan_new(d->core, conf);
-        call_reply(call, json_pack("{s:o, s:o, s:o}", "changes", view_changes(p), "account",
-                                   view_account_changes(d->conf, conf), "diagnostics",
-                                   view_diagnostics(&diag)));
+        struct strbuf b = {0};
+        jsontext_open(&b, NULL, '{');
+        view_add_changes(&b, p);
+        view_add_json(&b, "account", view_account_changes(d->conf, conf));
+        view_add_json(&b, "diagnostics", view_diagnostics(&diag));
+        jsontext_close(&b, '}');
+        call_reply_text(call, &b);
         core_plan_free(p);
         conf_unref(conf);
         diag_done(&diag);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/jsontext.h"
 #include "supervisord/calls.h"
 #include "supervisord/daemon.h"
 #include "supervisord/definitions.h"
@@ -172,19 +173,24 @@ static void reply_reloaded(struct call *call, const struct core_plan *p, const s
         json_t *results = json_array();
         if (call->more)
                 await_changes(call, p, results);
-        json_t *reply = json_pack("{s:o, s:o, s:o, s:o}", "changes", view_changes(p), "account",
-                                  view_account_changes(before, d->conf), "diagnostics",
-                                  view_diagnostics(&d->diag), "results", results);
+        struct strbuf reply = {0};
+        jsontext_open(&reply, NULL, '{');
+        view_add_changes(&reply, p);
+        view_add_json(&reply, "account", view_account_changes(before, d->conf));
+        view_add_json(&reply, "diagnostics", view_diagnostics(&d->diag));
+        view_add_json(&reply, "results", results);
+        jsontext_close(&reply, '}');
         call->left = call->names.n;
         if (call->left == 0) {
-                call_reply(call, reply);
+                call_reply_text(call, &reply);
                 return;
         }
         const struct client *c = call->c;
         call->results = json_array();
         for (size_t i = 0; i < call->names.n; i++)
                 json_array_append_new(call->results, json_null());
-        server_reply(call->c, reply, true);
+        server_reply_text(call->c, reply.s, true);
+        strbuf_done(&reply);
         if (!c->ended)
                 call_stay(call, CALL_RELOAD);
 }

@@ -478,10 +478,10 @@ void server_tell(struct client *c, json_t *parameters)
         queued(c, SERVER_BEHIND_MAX);
 }
 
-void server_reply_text(struct client *c, const char *parameters)
+void server_reply_text(struct client *c, const char *parameters, bool continues)
 {
         if (!c->ended)
-                varlink_add_reply_text(&c->out, parameters);
+                varlink_add_reply_text(&c->out, parameters, continues);
         queued(c, SERVER_OUT_MAX);
 }
 

@@ -99,8 +99,8 @@ void server_done(struct server *s);
 
 /* Answers. The call that was being answered ends, unless CONTINUES. */
 void server_reply(struct client *c, json_t *parameters, bool continues); /* takes the reference */
-void server_reply_text(struct client *c,
-                       const char *parameters);         /* an object as text; the last reply */
+void server_reply_text(struct client *c, const char *parameters, /* the same; an object as text */
+                       bool continues);
 void server_tell(struct client *c, json_t *parameters); /* one of a stream: SERVER_BEHIND_MAX */
 void server_error(struct client *c, const char *error,
                   json_t *parameters); /* takes the reference */

@@ -194,45 +194,61 @@ void view_add_info(struct strbuf *b, const char *key, struct daemon *d, int64_t 
         jsontext_close(b, '}');
 }
 
-static json_t *diff_text(const struct core_diff *diff, bool after)
+static const char *diff_text(const struct core_diff *diff, const char *value)
 {
         static const char prefix[] = "environment.";
-        const char *value = after ? diff->after : diff->before;
         bool variable = strncmp(diff->path, prefix, sizeof(prefix) - 1) == 0;
-        if (value && variable && secret_is(diff->path + sizeof(prefix) - 1, value))
-                return json_string(SECRET_MASK);
-        return view_text(value);
+        bool masked = value && variable && secret_is(diff->path + sizeof(prefix) - 1, value);
+        return masked ? SECRET_MASK : value;
 }
 
-static json_t *view_change(const struct core_change *c)
+static void add_change(struct strbuf *b, const struct core_change *c)
 {
-        json_t *o = json_object(), *diffs = json_array(), *because = json_array();
+        jsontext_open(b, NULL, '{');
+        jsontext_string(b, "name", c->name);
+        jsontext_string(b, "action", core_change_name(c->kind));
+        jsontext_open(b, "diffs", '[');
         for (size_t i = 0; i < c->diffs_n; i++) {
                 const struct core_diff *d = &c->diffs[i];
-                json_t *x = json_object();
-                json_object_set_new(x, "path", view_text(d->path));
-                json_object_set_new(x, "before", diff_text(d, false));
-                json_object_set_new(x, "after", diff_text(d, true));
-                json_array_append_new(diffs, x);
-                if (d->decides)
-                        json_array_append_new(because, view_text(d->path));
+                jsontext_open(b, NULL, '{');
+                jsontext_string(b, "path", d->path);
+                jsontext_string(b, "before", diff_text(d, d->before));
+                jsontext_string(b, "after", diff_text(d, d->after));
+                jsontext_close(b, '}');
         }
-        json_object_set_new(o, "name", json_string(c->name));
-        json_object_set_new(o, "action", json_string(core_change_name(c->kind)));
-        json_object_set_new(o, "diffs", diffs);
-        json_object_set_new(o, "because", because);
-        json_object_set_new(o, "note", view_text(c->note));
-        json_object_set_new(o, "pid", c->pid ? json_integer(c->pid) : json_null());
-        json_object_set_new(o, "error", view_text(c->error));
-        return o;
+        jsontext_close(b, ']');
+        jsontext_open(b, "because", '[');
+        for (size_t i = 0; i < c->diffs_n; i++)
+                if (c->diffs[i].decides)
+                        jsontext_string(b, NULL, c->diffs[i].path);
+        jsontext_close(b, ']');
+        jsontext_string(b, "note", c->note);
+        jsontext_maybe(b, "pid", c->pid != 0, c->pid);
+        jsontext_string(b, "error", c->error);
+        jsontext_close(b, '}');
 }
 
-json_t *view_changes(const struct core_plan *plan)
+void view_add_changes(struct strbuf *b, const struct core_plan *plan)
 {
-        json_t *list = json_array();
+        jsontext_open(b, "changes", '[');
         for (size_t i = 0; i < plan->n; i++)
-                json_array_append_new(list, view_change(&plan->v[i]));
-        return list;
+                add_change(b, &plan->v[i]);
+        jsontext_close(b, ']');
+}
+
+json_t *view_change(const struct core_change *c)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        add_change(&b, c);
+        return json_loads(b.s, 0, NULL);
+}
+
+void view_add_json(struct strbuf *b, const char *key, json_t *j)
+{
+        char *text = json_dumps(j, JSON_COMPACT);
+        jsontext_value(b, key, text ? text : "null");
+        free(text);
+        json_decref(j);
 }
 
 json_t *view_origin(const struct conf_origin *origin)

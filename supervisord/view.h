@@ -22,7 +22,11 @@ void view_add_row(struct strbuf *b, const struct daemon *d, const struct core_se
 /* What svcd says of itself. */
 void view_add_info(struct strbuf *b, const char *key, struct daemon *d, int64_t now_ms);
 json_t *view_diagnostics(const struct diag *diag);
-json_t *view_changes(const struct core_plan *plan);
+/* "changes" of an answer, as text that is added; one of them. */
+void view_add_changes(struct strbuf *b, const struct core_plan *plan);
+json_t *view_change(const struct core_change *c);
+/* Adds J, which is released, as text. */
+void view_add_json(struct strbuf *b, const char *key, json_t *j);
 /* What its checks are like, with their last results. */
 json_t *view_checks(const struct core_service *s, int64_t now_ms);
 json_t *view_settings(const struct daemon *d, const struct core_service *s, bool secrets);

@@ -70,25 +70,22 @@ static json_t *find_changes(const struct daemon *d, const struct core_service *s
         struct conf *good = s->good.hash && s->def && !s->rolled_back_wall_ms
                                 ? rollback_load(d, s->name, &error)
                                 : NULL;
-        json_t *diffs = json_array(), *all, *o;
-        size_t i;
+        json_t *diffs = json_array(), *diff;
         if (!good)
                 return diffs;
         struct core_plan *plan = core_plan_new(d->core, good);
-        all = view_changes(plan);
-        json_array_foreach(all, i, o)
-        {
+        for (size_t i = 0; i < plan->n; i++) {
                 size_t k;
-                json_t *diff;
-                if (!str_eq(json_string_value(json_object_get(o, "name")), s->name))
+                if (!str_eq(plan->v[i].name, s->name))
                         continue;
-                json_array_foreach(json_object_get(o, "diffs"), k, diff)
+                json_t *change = view_change(&plan->v[i]);
+                json_array_foreach(json_object_get(change, "diffs"), k, diff)
                     json_array_append_new(diffs, json_pack("{s:O, s:O, s:O}", "path",
                                                            json_object_get(diff, "path"), "before",
                                                            json_object_get(diff, "after"), "after",
                                                            json_object_get(diff, "before")));
+                json_decref(change);
         }
-        json_decref(all);
         core_plan_free(plan);
         conf_unref(good);
         return diffs;

@@ -11,7 +11,8 @@ enum apply_class apply_classify(const struct svc *x, const struct conf *conf,
                                 const struct conf_service *def)
 {
         int class = APPLY_SAME;
-        for (int i = 0; i < SETTING_COUNT; i++) {
+        for (uint64_t left = conf_unlike(x->s.conf, x->s.def, conf, def); left; left &= left - 1) {
+                int i = __builtin_ctzll(left);
                 int needs = APPLY_NOTHING + (int)conf_settings[i].change;
                 if (needs > class && !conf_same(x->s.def, def, (enum conf_setting)i))
                         class = needs;

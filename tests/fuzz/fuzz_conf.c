@@ -19,6 +19,16 @@ static void require(bool ok, const char *what, const char *text)
         abort();
 }
 
+/* What two services share is the same. */
+static void check_unlike(const struct conf *c, const struct conf_service *a,
+                         const struct conf_service *b)
+{
+        uint64_t unlike = conf_unlike(c, a, c, b);
+        for (size_t k = 0; a->valid && b->valid && k < SETTING_COUNT; k++)
+                require(unlike >> k & 1 || conf_same(a, b, (enum conf_setting)k),
+                        conf_settings[k].path, a->name);
+}
+
 static void add_service(struct strbuf *b, const struct conf_service *s)
 {
         const char *group = "";
@@ -69,6 +79,7 @@ static void check_print(const struct conf *c)
                         require(k == SETTING_requires ||
                                     conf_same(c->services[i], s, (enum conf_setting)k),
                                 conf_settings[k].path, b.s);
+                check_unlike(c, c->services[i], c->services[0]);
                 require(conf_digest(c, c->services[i]) == conf_digest(again, s), "digest", b.s);
         }
         conf_unref(again);

@@ -5,6 +5,7 @@
 
 #include <glob.h>
 
+#include "common/conf_ports.h"
 #include "common/conf_private.h"
 #include "common/conf_sample.h"
 
@@ -254,12 +255,65 @@ static void test_numbers(void **state)
         }
 }
 
+static bool every_port(int port, void *ctx)
+{
+        (void)ctx;
+        return port > 0;
+}
+
 static uint64_t digest(const char *text)
 {
         struct loaded l = helper_load(text);
         uint64_t d = conf_digest(l.conf, helper_valid(&l, "a"));
         helper_done(&l);
         return d;
+}
+
+/* Where two definitions cannot differ because both have what all have, they do not, and the other way round. */
+static void test_unlike(void **state)
+{
+        static const char *const texts[] = {
+            "services: {a: {command: x}, b: {command: x}}\n",
+            "services: {a: {command: x, port: 8300}, b: {command: x, restart: {delay: 60s}}}\n",
+            "services: {a: {command: x, restart: {delay: 40s, max_delay: 50s}}, b: {command: y}}\n",
+            "defaults: {port: auto}\nservices: {a: {command: x}, b: {command: x}}\n",
+            "defaults: {requires: [b], environment: {A: 1}, umask: 77}\n"
+            "services: {a: {command: x}, b: {command: x, environment: {B: 1}}}\n",
+            "defaults: {requires: [b], environment: {A: 2}, umask: 77}\n"
+            "services: {a: {command: x}, b: {command: x, environment: {B: 1}}}\n",
+            "defaults: {monitoring: {command: probe, interval: 5s}}\n"
+            "services: {a: {command: x}, b: {command: x, monitoring: {tcp: 8305}}}\n",
+            "defaults: {monitoring: [probe, other]}\n"
+            "services: {a: {command: x}, b: {command: x, monitoring: {command: mine}}}\n",
+            "defaults: {sockets: [8310]}\nservices: {a: {command: x}, b: {command: x, sockets: "
+            "[]}}\n",
+        };
+        static const char *const names[] = {"a", "b"};
+        struct loaded l[2 * ARRAY_SIZE(texts)];
+        bool any = false;
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(l); i++) {
+                struct conf_ports given = {0};
+                l[i] = helper_load(texts[i / 2]);
+                conf_ports_give(l[i].conf, &given, every_port, NULL, NULL);
+                conf_ports_done(&given);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(l) * ARRAY_SIZE(l) * 4; i++) {
+                const struct conf *c[2] = {l[i / 4 % ARRAY_SIZE(l)].conf,
+                                           l[i / 4 / ARRAY_SIZE(l)].conf};
+                const struct conf_service *s[2] = {conf_find(c[0], names[i % 2]),
+                                                   conf_find(c[1], names[i / 2 % 2])};
+                if (!s[0]->valid || !s[1]->valid)
+                        continue;
+                uint64_t unlike = conf_unlike(c[0], s[0], c[1], s[1]);
+                for (int k = 0; k < SETTING_COUNT; k++)
+                        if (!(unlike >> k & 1) && !conf_same(s[0], s[1], (enum conf_setting)k))
+                                fail_msg("%s", conf_settings[k].path);
+                any |= __builtin_popcountll(unlike) <= 2; /* the command, and `ready` by the port */
+        }
+        assert_true(any); /* it is worth asking */
+        for (size_t i = 0; i < ARRAY_SIZE(l); i++)
+                helper_done(&l[i]);
 }
 
 static void test_digest(void **state)
@@ -336,7 +390,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_examples),       cmocka_unit_test(test_sample),
             cmocka_unit_test(test_awkward_values), cmocka_unit_test(test_numbers),
-            cmocka_unit_test(test_digest),         cmocka_unit_test(test_same),
+            cmocka_unit_test(test_digest),         cmocka_unit_test(test_unlike),
+            cmocka_unit_test(test_same),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
