@@ -41,7 +41,8 @@
  *   only if it ended other than by exit code 0), and nothing was left running when its main process
  *   ended. It then sends EXITED with RESTARTED=1 and the order's INTENT, and STARTED with the next
  *   run number. SIGNAL and KILL leave the order alone; ORDER without SHIM_ORDER_ARMED cancels it;
- *   START cancels it. An order is used up by being carried out.
+ *   START cancels it, or brings the one for its own run: STARTED then says so in FLAGS. An order is used up by being
+ *   carried out.
  *
  * THE LOG
  *   Lines are `TIME SOURCE TEXT\n` (product.md, "Log format"). The shim writes output lines and the
@@ -158,7 +159,8 @@ enum shim_frame {
         /* svcd to shim */
         SHIM_INIT = 1,    /* FLAGS NAME RUN_DIR LOG_PATH TAG + the LOG_ settings */
         SHIM_START = 2,   /* RUN COMMAND ARG… ENV… CWD UMASK NICE RLIMIT… NOTIFY COOKIE CGROUP
-                            CGROUP_SET… RLIMIT_ELSE… SOCKET… FDNAMES WATCHDOG FDSTORE */
+                            CGROUP_SET… RLIMIT_ELSE… SOCKET… FDNAMES WATCHDOG FDSTORE READY_LINE
+                            + what ORDER has: the standing order for this run */
         SHIM_ORDER = 3,   /* FLAGS MIN_RAN_MS INTENT */
         SHIM_SIGNAL = 4,  /* RUN SIGNO SCOPE; with a RUN other than the one that is up: nothing */
         SHIM_KILL = 5,    /* RUN, as for SIGNAL: SIGKILL to everything until nothing is left;
@@ -294,6 +296,9 @@ enum shim_tag {
         SHIM_T_PENDING = 88,   /* SOCKETS, EXITED: a connection waits to be accepted */
         SHIM_T_FDSTORE = 97,   /* START: so many descriptors may be kept for the next run */
         SHIM_T_WATCHDOG = 93,  /* START: 1 = give the run a WATCHDOG_PID */
+        SHIM_T_READY_LINE =
+            100, /* START: 1 = a run is ready when it has begun: `ready` comes behind each
+                            `started`; HELLO, STARTED: it does so, or will */
         /* HELLO, of what the run has said by NOTIFY: */
         SHIM_T_RELOADING = 94,   /* RELOADING=1, and READY=1 not since */
         SHIM_T_WATCHDOG_US = 95, /* the last WATCHDOG_USEC= + 1; 0 = none */

@@ -26,8 +26,8 @@
 
 /* The items of the frames that are simple; what is missing is zero. */
 struct items {
-        int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, rate, off, min_ran_ms,
-            intent, signo, scope, wall_ms, report, keep_it, old_op, old_inode, old_number, min_free;
+        int64_t lost, error, run, flags, tag, max_size, keep, plain, mode, rate, off, signo, scope,
+            wall_ms, report, keep_it, old_op, old_inode, old_number, min_free;
         struct bytes {
                 const char *p;
                 size_t n;
@@ -53,12 +53,8 @@ static int64_t *number_of(struct items *it, enum shim_tag tag)
                 return &it->rate;
         case SHIM_T_LOG_OFF:
                 return &it->off;
-        case SHIM_T_MIN_RAN_MS:
-                return &it->min_ran_ms;
         case SHIM_T_RUN:
                 return &it->run;
-        case SHIM_T_INTENT:
-                return &it->intent;
         case SHIM_T_SIGNO:
                 return &it->signo;
         case SHIM_T_SCOPE:
@@ -313,9 +309,7 @@ static void dispatch(struct shim *s, unsigned type, const struct items *it, cons
                 sockets_watch(s);
                 break;
         case SHIM_ORDER:
-                s->order = (struct order){it->flags, it->min_ran_ms, it->intent};
-                if (!(it->flags & SHIM_ORDER_ARMED))
-                        s->order = (struct order){0};
+                run_order(s, payload, n);
                 break;
         case SHIM_SIGNAL:
                 if (is_meant(s, it))

@@ -59,6 +59,11 @@ static void write_started(struct shim *s)
         text_str(&t, " command=\"");
         text_quoted(&t, s->launch->command, s->launch->command_n, COMMAND_SHOWN);
         text_str(&t, "\"");
+        if (s->launch->ready_line) {
+                text_str(&t, "\nready run=");
+                text_int(&t, s->run);
+                text_str(&t, " after=0ms");
+        }
         drain_break(s);
         log_event(&s->log, "svcd", 4, s->started_wall_ms, t.s, t.n);
 }

@@ -124,6 +124,9 @@ static int settle(struct launch *l, const struct shim_reader *r, char **strings)
         case SHIM_T_FDSTORE:
                 l->fdstore = shim_int(r);
                 break;
+        case SHIM_T_READY_LINE:
+                l->ready_line = shim_int(r) != 0;
+                break;
         case SHIM_T_WATCHDOG:
                 l->watchdog = shim_int(r) != 0;
                 break;

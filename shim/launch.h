@@ -41,7 +41,7 @@ struct launch {
         const char *cgroup;   /* "" = none */
         size_t set_n;
         int64_t fdstore;
-        bool nice_set, notify, watchdog;
+        bool nice_set, notify, watchdog, ready_line;
         struct launch_limit limit[LAUNCH_LIMITS];
         char set[LAUNCH_SET_BYTES]; /* FILE=VALUE, each with its NUL */
 

@@ -126,6 +126,7 @@ void report_hello(struct shim *s)
         shim_put_int(&w, SHIM_T_WATCHDOG_US, s->notify.watchdog_us);
         shim_put_int(&w, SHIM_T_EXTENDED_MS, s->notify.extended_ms);
         shim_put_int(&w, SHIM_T_SOCKETS_N, s->sockets.n);
+        shim_put_int(&w, SHIM_T_READY_LINE, s->launch->ready_line);
         shim_put_int(&w, SHIM_T_OLD_OP, SHIM_OLD_ROTATE);
         link_end(s, &w);
 }
@@ -140,6 +141,8 @@ void report_started(struct shim *s, bool restarted)
         shim_put_int(&w, SHIM_T_STARTED_MS, s->started_ms);
         shim_put_int(&w, SHIM_T_STARTED_WALL_MS, s->started_wall_ms);
         shim_put_int(&w, SHIM_T_RESTARTED, restarted);
+        shim_put_int(&w, SHIM_T_FLAGS, s->order.flags);
+        shim_put_int(&w, SHIM_T_READY_LINE, s->launch->ready_line);
         put_cgroup(s, &w);
         link_end(s, &w);
 }

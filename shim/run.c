@@ -88,6 +88,21 @@ static bool prepare(struct shim *s, const void *payload, size_t n, struct failur
         return r == 0;
 }
 
+void run_order(struct shim *s, const void *payload, size_t n)
+{
+        struct shim_reader it = shim_read(payload, n);
+        struct order o = {0};
+        while (shim_next(&it)) {
+                if (it.tag == SHIM_T_FLAGS)
+                        o.flags = shim_int(&it);
+                else if (it.tag == SHIM_T_MIN_RAN_MS)
+                        o.min_ran_ms = shim_int(&it);
+                else if (it.tag == SHIM_T_INTENT)
+                        o.intent = shim_int(&it);
+        }
+        s->order = o.flags & SHIM_ORDER_ARMED ? o : (struct order){0};
+}
+
 void run_start(struct shim *s, const void *payload, size_t n)
 {
         struct failure why = {SHIM_STAGE_NONE, 0};
@@ -106,6 +121,7 @@ void run_start(struct shim *s, const void *payload, size_t n)
         } else {
                 record_begins(s, run);
                 if (prepare(s, payload, n, &why) && spawn(s, run, &why)) {
+                        run_order(s, payload, n);
                         gate_started(s);
                         report_started(s, false);
                         return;

@@ -8,6 +8,9 @@
 #include "shim/shim.h"
 
 /* START. Reports STARTED or START_FAILED. */
+/* Takes the standing order in PAYLOAD, which may be that there is none. */
+void run_order(struct shim *s, const void *payload, size_t n);
+
 void run_start(struct shim *s, const void *payload, size_t n);
 
 /* SIGNAL, KILL, LIMITS. */

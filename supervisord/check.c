@@ -287,7 +287,7 @@ static void run_command(struct check *c, const struct conf_command *command)
         struct spec_log log = logshim_settings(d);
         spec_init(&start, &d->paths, c->svc->def, &log, true);
         int r =
-            spec_start(&start, c->svc->conf, c->svc->def, &d->user, NULL, 1, 0, command, &error);
+            spec_start(&start, c->svc->conf, c->svc->def, &d->user, NULL, NULL, 0, command, &error);
         if (r == 0 && (r = nursery_fork(&c->d->nursery, &fd)) < 0) {
                 error = xasprintf("cannot run it: %s", strerror(-r));
                 fd = -1;

@@ -328,7 +328,7 @@ void link_spawn(struct daemon *d, const struct core_effect *fx)
         if (fx->type == CORE_FX_LISTEN)
                 spec_listen(&l->start, s->def, fx->run);
         else
-                r = spec_start(&l->start, s->conf, s->def, &d->user, &cgroup, fx->run,
+                r = spec_start(&l->start, s->conf, s->def, &d->user, &cgroup, fx,
                                conf_digest(s->conf, s->def), NULL, &error);
         if (r < 0) {
                 post_start_failed(l, fx->run, SHIM_STAGE_NONE, -r, error);

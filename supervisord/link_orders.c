@@ -89,11 +89,7 @@ void link_order(struct daemon *d, const struct core_effect *fx)
         char buf[LINK_FRAME_BYTES];
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), SHIM_ORDER);
-        shim_put_int(&w, SHIM_T_FLAGS,
-                     (fx->armed ? SHIM_ORDER_ARMED : 0) |
-                         (fx->only_failed ? SHIM_ORDER_FAILED : 0));
-        shim_put_int(&w, SHIM_T_MIN_RAN_MS, fx->min_ran_ms);
-        shim_put_int(&w, SHIM_T_INTENT, fx->intent);
+        spec_order(&w, fx);
         link_send_frame(l, &w);
 }
 

@@ -252,9 +252,19 @@ static void put_notify(struct shim_writer *w, const struct conf_service *def)
         shim_put_int(w, SHIM_T_WATCHDOG, 1);
 }
 
+void spec_order(struct shim_writer *w, const struct core_effect *fx)
+{
+        shim_put_int(w, SHIM_T_FLAGS,
+                     (fx->armed ? SHIM_ORDER_ARMED : 0) |
+                         (fx->only_failed ? SHIM_ORDER_FAILED : 0));
+        shim_put_int(w, SHIM_T_MIN_RAN_MS, fx->min_ran_ms);
+        shim_put_int(w, SHIM_T_INTENT, fx->intent);
+}
+
 int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
-               const struct conf_user *user, const struct spec_cgroup *cgroup, int64_t run,
-               uint64_t digest, const struct conf_command *check, char **ret_error)
+               const struct conf_user *user, const struct spec_cgroup *cgroup,
+               const struct core_effect *fx, uint64_t digest, const struct conf_command *check,
+               char **ret_error)
 {
         struct conf_environ env = {0};
         int r = conf_environ_build(conf, def, user, &env, ret_error);
@@ -268,7 +278,7 @@ int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_se
         int n = snprintf(cookie, sizeof(cookie), "digest=%016llx", (unsigned long long)digest);
         struct shim_writer w;
         shim_begin(&w, buf, cap, SHIM_START);
-        shim_put_int(&w, SHIM_T_RUN, run);
+        shim_put_int(&w, SHIM_T_RUN, fx ? fx->run : 1);
         shim_put_str(&w, SHIM_T_COMMAND, cmd->text);
         for (size_t i = 0; i < cmd->argv.n; i++)
                 shim_put_str(&w, SHIM_T_ARG, cmd->argv.v[i]);
@@ -278,7 +288,9 @@ int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_se
         put_limits(&w, def, cgroup, false);
         if (*prefix)
                 shim_put_str(&w, SHIM_T_CGROUP, prefix);
-        if (!check) {
+        if (fx) {
+                spec_order(&w, fx);
+                shim_put_int(&w, SHIM_T_READY_LINE, fx->ready_line);
                 put_notify(&w, def);
                 put_sockets(&w, def);
                 put_socket_names(&w, def);

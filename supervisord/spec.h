@@ -8,6 +8,9 @@
 #include "common/conf.h"
 #include "common/paths.h"
 #include "common/util.h"
+#include "supervisord/core/core.h"
+
+struct shim_writer;
 
 /* What all descendants of a service carry in RLIMIT_LOCKS; depends on ROOT and name only. */
 /* Its upper 16 bits: 0x5356; one less for each svcd in whose service this one runs, since the limit cannot
@@ -34,11 +37,15 @@ struct spec_cgroup {
         bool known;           /* the shim knows of cgroups */
 };
 
-/* Appends START for run RUN of DEF, or for CHECK, a monitoring command of it (NULL = it is for a run). DIGEST comes
+/* The standing order that FX has, as items of START or ORDER. */
+void spec_order(struct shim_writer *w, const struct core_effect *fx);
+
+/* Appends START of DEF for FX, a CORE_FX_SPAWN (NULL = it is for CHECK, a monitoring command of it). DIGEST comes
  * back by spec_cookie_digest. 0, or -errno with a message in *ret_error (caller frees). */
 int spec_start(struct strbuf *out, const struct conf *conf, const struct conf_service *def,
-               const struct conf_user *user, const struct spec_cgroup *cgroup, int64_t run,
-               uint64_t digest, const struct conf_command *check, char **ret_error);
+               const struct conf_user *user, const struct spec_cgroup *cgroup,
+               const struct core_effect *fx, uint64_t digest, const struct conf_command *check,
+               char **ret_error);
 uint64_t spec_cookie_digest(const void *cookie, size_t n_bytes);
 
 /* Appends LISTEN: the sockets of DEF, for the next run, RUN. */

@@ -105,7 +105,7 @@
  *   of a reload; it has to be said again before that is over.
  *
  * STANDING ORDER
- *   After STARTED the core sends ORDER with armed=true if the next exit would be answered by a new
+ *   After STARTED, or with SPAWN if the service is ready at once, the core sends ORDER with armed=true if the next exit would be answered by a new
  *   run at once, provided that the run lasts at least `min_ran_ms` (the current delay): policy and
  *   tally allow it, no no_restart_status is set, no hold. `svcctl restart` arms it with min_ran_ms 0
  *   and intent CORE_INTENT_RESTART before it sends the signal. It is cancelled before anything
@@ -358,7 +358,8 @@ enum core_event_type {
         CORE_EV_ROLLBACK, /* conf: of the last good definition, or NULL: text says why not; undo: back to
                                what the files say, conf being that (borrowed in both cases) */
         /* from the shim */
-        CORE_EV_STARTED,      /* run, pid, at_ms, at_wall_ms, restarted (by standing order) */
+        CORE_EV_STARTED, /* run, pid, at_ms, at_wall_ms, restarted (by standing order); armed: by what
+                                 SPAWN had; ready_line: its shim has written the `ready` line, or will */
         CORE_EV_START_FAILED, /* stage, error, text (more than the errno, or NULL) */
         CORE_EV_EXITED,       /* exit.{run,wstatus,pid,ran_ms,at_wall_ms,…}, at_ms, leftover,
                                  restarted, intent, report */
@@ -369,7 +370,7 @@ enum core_event_type {
                                  says, 0 = not known; logged, logged_sure; exit: the last end that
                                  it saw, exit.run 0 = not known */
         CORE_EV_ADOPTED, /* the shim answered: run, pid (0 = no run is up), at_ms, at_wall_ms,
-                                 ready, leftover, digest, intent + armed (of its standing order),
+                                 ready, ready_line, leftover, digest, intent + armed (of its standing order),
                                  text (STATUS), reloading, extended_ms, watchdog_said + for_ms; reports of
                                  exits follow as EXITED */
         CORE_EV_LISTENING, /* run, pending: the sockets are open (the answer to LISTEN), or a connection
@@ -418,7 +419,7 @@ struct core_event {
         int64_t uid;          /* who asked, for the log; -1 = svcd itself */
         bool ignored, caught; /* RESTART */
         int64_t run, pid, at_ms, at_wall_ms;
-        bool restarted, leftover, ready, armed, ok, degraded, pending;
+        bool restarted, leftover, ready, ready_line, armed, ok, degraded, pending;
         int intent, stage, error, resource, count;
         enum core_notice notice;
         int64_t for_ms;
@@ -444,7 +445,8 @@ struct core_event {
 
 enum core_effect_type {
         CORE_FX_SPAWN,       /* start run `run` with svc->def; answered by exactly one of STARTED,
-                            START_FAILED, LOST */
+                            START_FAILED, LOST. What ORDER has, for this run; ready_line: the shim is to
+                            write the `ready` line too, in this and all runs by standing order */
         CORE_FX_LISTEN,      /* open the sockets of svc->def, for the next run, `run`; answered by
                                 LISTENING, START_FAILED or LOST; a LISTENING with `pending` follows once
                                 somebody connects */
@@ -486,7 +488,7 @@ struct core_effect {
         int64_t run;
         int signo;
         bool tree;
-        bool armed, only_failed;
+        bool armed, only_failed, ready_line;
         int64_t min_ran_ms;
         int intent;
         int64_t report;

@@ -111,6 +111,8 @@ struct svc {
         enum apply_class changed;  /* core_apply: what the new definition asks for */
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
         struct order sent;         /* what the shim knows */
+        struct order offered;      /* what it was told with the start of the run */
+        bool ready_line;           /* the shim writes the `ready` line of this run */
 
         int64_t over_bytes, over_limit_bytes; /* of CORE_CAUSE_MEMORY: what was held, and allowed */
         int64_t started_run;                  /* highest run whose begin was told */
@@ -361,8 +363,10 @@ bool shortage_is(int stage, int error);
 int64_t shortage_back_off(struct svc *x, const struct core_exit *e);
 
 /* ---- standing order, run.c ---- */
-void run_order(struct svc *x, struct order o);       /* FX_ORDER if the shim does not know it yet */
-struct order run_restart_order(const struct svc *x); /* for `svcctl restart` */
+void run_order(struct svc *x, struct order o); /* FX_ORDER if the shim does not know it yet */
+void run_order_taken(struct svc *x, const struct core_event *ev); /* STARTED: that of SPAWN */
+struct order run_restart_order(const struct svc *x);              /* for `svcctl restart` */
+bool run_ready_at_once(const struct svc *x); /* STARTED is all that ready asks for */
 /* The run that is up, and is not about to end, was not started with a definition that has DIGEST. */
 static inline bool run_out_of_date(const struct svc *x, uint64_t digest)
 {

@@ -8,6 +8,14 @@
 
 #include "supervisord/core/machine.h"
 
+static void put_order(struct core_effect *e, struct order o)
+{
+        e->armed = o.armed;
+        e->only_failed = o.only_failed;
+        e->min_ran_ms = o.min_ran_ms;
+        e->intent = o.intent;
+}
+
 void run_order(struct svc *x, struct order o)
 {
         if (!o.armed)
@@ -17,11 +25,7 @@ void run_order(struct svc *x, struct order o)
             o.min_ran_ms == x->sent.min_ran_ms && o.intent == x->sent.intent)
                 return;
         x->sent = o;
-        struct core_effect *e = fx_add(x, CORE_FX_ORDER);
-        e->armed = o.armed;
-        e->only_failed = o.only_failed;
-        e->min_ran_ms = o.min_ran_ms;
-        e->intent = o.intent;
+        put_order(fx_add(x, CORE_FX_ORDER), o);
 }
 
 struct order run_restart_order(const struct svc *x)
@@ -30,6 +34,23 @@ struct order run_restart_order(const struct svc *x)
         if (x->s.holds || order_must_stop(x) || x->unready > 0 || run_out_of_date(x, x->digest))
                 return (struct order){0};
         return (struct order){.armed = true, .intent = CORE_INTENT_RESTART};
+}
+
+/* An older shim takes no order with START. */
+void run_order_taken(struct svc *x, const struct core_event *ev)
+{
+        if (!ev->armed)
+                return;
+        x->sent = x->offered;
+        if (!x->offered.armed || ev->restarted) /* another svcd's: we know no more than that */
+                x->sent = (struct order){.armed = true, .min_ran_ms = -1};
+        x->s.order_armed = true;
+}
+
+bool run_ready_at_once(const struct svc *x)
+{
+        int64_t kind = svc_def(x)->ready.v;
+        return kind == CONF_READY_EXEC || (kind == CONF_READY_MONITORING && !monitor_has(x));
 }
 
 void run_order_fit(struct svc *x)
@@ -99,8 +120,12 @@ static void ask_shim(struct svc *x, bool listen)
         x->s.opening = listen;
         machine_go(x, CORE_SPAWNING);
         svc_dirty(x, CORE_DIRTY_NOW);
+        x->ready_line = !listen && run_ready_at_once(x);
+        x->offered = x->ready_line ? failure_order(x) : (struct order){0};
         struct core_effect *e = fx_add(x, listen ? CORE_FX_LISTEN : CORE_FX_SPAWN);
         e->run = s->run;
+        e->ready_line = x->ready_line;
+        put_order(e, x->offered);
 }
 
 static void wait_required(struct svc *x, bool told)

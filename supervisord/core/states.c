@@ -61,7 +61,7 @@ static void become_ready(struct svc *x, int64_t at_ms)
         line_int(&l, "run", s->run);
         line_ms(&l, "after", at_ms - s->started_ms);
         machine_go(x, CORE_RUNNING);
-        line_log(x, &l, true);
+        line_log(x, &l, !x->ready_line);
         monitor_begin(x);
         run_order_fit(x);
         op_running(x, false);
@@ -72,12 +72,6 @@ void on_ready(struct svc *x, const struct core_event *ev UNUSED)
         become_ready(x, x->c->now_ms);
 }
 
-static bool ready_at_once(const struct svc *x)
-{
-        int64_t kind = svc_def(x)->ready.v;
-        return kind == CONF_READY_EXEC || (kind == CONF_READY_MONITORING && !monitor_has(x));
-}
-
 /* STARTING, with all that waits for readiness; or RUNNING if there is nothing to wait for. */
 static void begin_starting(struct svc *x)
 {
@@ -86,7 +80,7 @@ static void begin_starting(struct svc *x)
         deadline_set(x, x->slot ? MIN(x->ready_by_ms, x->c->now_ms + TURN_MS) : x->ready_by_ms);
         if (order_must_stop(x)) {
                 svc_post(x);
-        } else if (ready_at_once(x)) {
+        } else if (run_ready_at_once(x)) {
                 /* However much later that is heard: it may have ended meanwhile. */
                 become_ready(x, x->s.started_ms);
         } else {
@@ -119,6 +113,8 @@ static void take_started(struct svc *x, const struct core_event *ev)
         x->not_before_ms = x->short_delay_ms = 0;
         notice_begun(x);
         x->shim = true;
+        x->ready_line = ev->ready_line;
+        run_order_taken(x, ev);
         svc_dirty(x, CORE_DIRTY_SOON);
         log_started(x, ev->restarted);
 }
@@ -173,6 +169,7 @@ void on_started_killing(struct svc *x, const struct core_event *ev)
                 return;
         }
         take_started(x, ev);
+        run_order(x, (struct order){0});
         fx_add(x, CORE_FX_KILL);
 }
 
@@ -235,7 +232,7 @@ void on_up_settle(struct svc *x, const struct core_event *ev UNUSED)
                         stop_for(x);
         } else if (x->replace) {
                 run_stop(x, CORE_CAUSE_RESTART);
-        } else if (x->s.actual == CORE_STARTING && ready_at_once(x)) {
+        } else if (x->s.actual == CORE_STARTING && run_ready_at_once(x)) {
                 become_ready(x, x->c->now_ms);
         } else {
                 machine_watch_port(x, x->s.actual == CORE_STARTING &&
@@ -578,6 +575,7 @@ static void adopt_take(struct svc *x, const struct core_event *ev)
         if (!ev->pid)
                 return;
         x->told = CORE_ACTUAL_COUNT;
+        x->ready_line = ev->ready_line;
         s->started_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
         s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
         if (newer || !s->since_ms) { /* not known better */

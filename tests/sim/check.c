@@ -129,6 +129,10 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
         const struct core_service *s = core_find(w->core, sim_name(who));
         if (ev->type == CORE_EV_ADOPTED)
                 r->armed = ev->pid && ev->armed;
+        if (ev->type == CORE_EV_STARTED && ev->armed)
+                r->armed = true;
+        if (ev->type == CORE_EV_ADOPTED || ev->type == CORE_EV_STARTED)
+                r->ready_line = ev->ready_line;
         /* Its shim may have begun another by the order of an earlier svcd before this one had a word with it. */
         if (ev->type == CORE_EV_ADOPTED && r->taken_run && !w->link[who].away)
                 r->taken_run = MAX(r->taken_run, ev->run);
@@ -346,11 +350,11 @@ static void check_stop(struct sim *w, int who, const struct core_service *s)
         }
 }
 
+/* Of ORDER, or of SPAWN, whose order is in force when the shim says so. */
 static void check_order(struct sim *w, int who, const struct core_effect *e)
 {
         const struct core_service *s = e->svc;
-        struct rules *r = &w->rules[who];
-        r->armed = e->armed;
+        const struct rules *r = &w->rules[who];
         if (!e->armed)
                 return;
         SIM_CHECK(w, who, s->holds == 0, "armed with holds %x", s->holds);
@@ -406,6 +410,9 @@ static void check_log(struct sim *w, int who, const struct core_effect *e)
         if (!strcmp(e->event, "ready") && s->def && !s->holds && s->run != w->rules[who].taken_run)
                 SIM_CHECK(w, who, s->digest == conf_digest(s->conf, s->def),
                           "ready, and out of date");
+        if (!strcmp(e->event, "ready"))
+                SIM_CHECK(w, who, e->in_log == !w->rules[who].ready_line,
+                          "its log says twice that it is ready, or not at all");
         if (!strcmp(e->event, "not ready") || !strcmp(e->event, "memory limit exceeded"))
                 w->rules[who].failing = true;
         else if (!strcmp(e->event, "started") || !strcmp(e->event, "adopted"))
@@ -443,6 +450,7 @@ void check_effect(struct sim *w, const struct core_effect *e)
         switch (e->type) {
         case CORE_FX_SPAWN:
                 check_spawn(w, who, e);
+                check_order(w, who, e);
                 break;
         case CORE_FX_SIGNAL:
         case CORE_FX_KILL:
@@ -454,6 +462,7 @@ void check_effect(struct sim *w, const struct core_effect *e)
                 }
                 break;
         case CORE_FX_ORDER:
+                w->rules[who].armed = e->armed;
                 check_order(w, who, e);
                 break;
         case CORE_FX_RELEASE:

@@ -61,6 +61,7 @@ static void send(struct sim *w, const struct core_effect *e)
                                               .tree = e->tree,
                                               .armed = e->armed,
                                               .only_failed = e->only_failed,
+                                              .ready_line = e->ready_line,
                                               .digest = e->svc->digest}});
         if (e->type == CORE_FX_RELEASE) {
                 l->conn = 0;

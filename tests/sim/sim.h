@@ -61,6 +61,7 @@ struct shim {
         int64_t term_run; /* whose main process has got the stop signal */
         bool killing;
         bool ready;
+        bool ready_line;               /* it writes that line itself */
         bool listening;                /* svcd wants to hear of a connection */
         bool reloading, watchdog_said; /* what the run has said of itself */
         int64_t watchdog_ms, extended_ms;
@@ -106,6 +107,7 @@ struct rules {
         bool stops_itself;             /* it has said so, before anybody else did */
         bool adopted;                  /* the run is older than this svcd */
         bool armed;                    /* as svcd has told the shim */
+        bool ready_line;               /* as the shim has told svcd */
         bool before_failures;          /* the hold, before the call */
         bool must_hold;                /* a record in this call asks for FAILURES */
         bool counts;                   /* it was spawned in its turn: start_concurrency */
@@ -165,7 +167,7 @@ struct wev {
                         enum core_effect_type type;
                         int64_t run, min_ran_ms, report;
                         int signo, intent;
-                        bool tree, armed, only_failed;
+                        bool tree, armed, only_failed, ready_line;
                         uint64_t digest;
                 } command;
                 struct core_event event;

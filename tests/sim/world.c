@@ -135,7 +135,16 @@ static bool start_fails(struct sim *w, int who, int64_t run, bool restarted)
         return true;
 }
 
-static void begin(struct sim *w, int who, int64_t run, bool restarted)
+static void take_order(struct shim *s, const struct wev *e)
+{
+        s->armed = e->u.command.armed;
+        s->only_failed = e->u.command.only_failed;
+        s->min_ran_ms = e->u.command.min_ran_ms;
+        s->intent = e->u.command.intent;
+}
+
+/* E: the order to begin; NULL = a standing one. */
+static void begin(struct sim *w, int who, int64_t run, const struct wev *e)
 {
         struct shim *s = &w->shim[who];
         SIM_CHECK(w, who, run > s->run, "run %lld after %lld", (long long)run, (long long)s->run);
@@ -145,8 +154,10 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
         s->reloading = s->watchdog_said = false;
         s->extended_ms = 0;
         s->gen++;
-        if (start_fails(w, who, run, restarted))
+        if (start_fails(w, who, run, !e))
                 return;
+        if (e)
+                take_order(s, e);
         s->main = true;
         s->signalled = -1;
         s->term_run = 0;
@@ -160,7 +171,9 @@ static void begin(struct sim *w, int who, int64_t run, bool restarted)
                                  .pid = s->pid,
                                  .at_ms = w->now_ms,
                                  .at_wall_ms = w->wall_ms,
-                                 .restarted = restarted});
+                                 .armed = s->armed,
+                                 .ready_line = s->ready_line,
+                                 .restarted = !e});
         plan(w, who, W_EXIT, s->p.life_ms, s->p.wstatus);
         plan(w, who, W_READY, s->p.ready_ms, 0);
         plan(w, who, W_OVER, s->p.over_ms, 0);
@@ -246,7 +259,7 @@ static void main_exit(struct sim *w, int who, int wstatus)
                                .restarted = again,
                                .intent = again ? s->intent : 0});
         if (again)
-                begin(w, who, s->run + 1, true);
+                begin(w, who, s->run + 1, NULL);
         else if (s->killing)
                 plan(w, who, W_REST_GONE, sim_pick(w, 0, 20), 0);
 }
@@ -331,7 +344,11 @@ static void do_start(struct sim *w, const struct wev *e)
         if (!has_shim(w, e))
                 return;
         s->digest = e->u.command.digest;
-        begin(w, e->who, e->u.command.run, false);
+        struct wev start = *e;
+        if (sim_pick(w, 0, 3) == 0) /* an older shim, which takes neither with START */
+                start.u.command.armed = start.u.command.ready_line = false;
+        s->ready_line = start.u.command.ready_line;
+        begin(w, e->who, e->u.command.run, &start);
 }
 
 static void do_signal(struct sim *w, const struct wev *e)
@@ -402,10 +419,7 @@ static void do_command(struct sim *w, const struct wev *e)
                 plan(w, e->who, s->main ? W_EXIT : W_REST_GONE, sim_pick(w, 0, 20), SIGKILL);
                 break;
         case CORE_FX_ORDER:
-                s->armed = e->u.command.armed;
-                s->only_failed = e->u.command.only_failed;
-                s->min_ran_ms = e->u.command.min_ran_ms;
-                s->intent = e->u.command.intent;
+                take_order(s, e);
                 break;
         case CORE_FX_ACK:
                 do_ack(w, e);
@@ -488,6 +502,7 @@ static void hello(struct sim *w, int who)
                                 .digest = s->digest,
                                 .intent = s->intent,
                                 .armed = s->armed,
+                                .ready_line = s->ready_line,
                                 .reloading = s->main && s->reloading,
                                 .watchdog_said = s->main && s->watchdog_said,
                                 .for_ms = s->watchdog_ms,
