@@ -54,6 +54,33 @@ class Order(Helpers):
         shim.ack(again, "exited run=2")
         shim.start(["true"], run=3)
 
+    def test_comes_with_start(self):
+        """The order, and the `ready` line, which each run has then."""
+        shim = self.shim()
+        first = shim.start(["sleep", "1000"], flags=ORDER_ARMED, intent=4, ready_line=1)
+        self.assertEqual((first.flags, first.ready_line), (ORDER_ARMED, 1))
+        os.kill(first.main_pid, signal.SIGKILL)
+        ended = shim.expect("EXITED")
+        self.assertEqual((ended.restarted, ended.intent), (1, 4))
+        second = shim.expect("STARTED", run=2)
+        self.assertEqual((second.restarted, second.flags, second.ready_line), (1, 0, 1))
+        shim.ack(ended, "exited run=1")
+        self.until(lambda: len(self.events(shim)) == 5, "all lines")
+        self.assertRegex("\n".join(self.events(shim)), "^svcd started run=1 .*\nsvcd ready run=1 after=0ms\n"
+                         "svcd exited run=1\nsvcd started run=2 .*\nsvcd ready run=2 after=0ms$")
+        shim.close()
+        link = self.accept(self.listen())
+        self.assertEqual(link.expect("HELLO").ready_line, 1)
+
+    def test_of_a_start_that_fails(self):
+        shim = self.shim()
+        shim.start(["/nowhere"], wait=False, flags=ORDER_ARMED, ready_line=1)
+        shim.expect("START_FAILED")
+        shim.close()
+        link = self.accept(self.listen())
+        self.assertEqual(link.expect("HELLO").flags, 0)
+        self.assertEqual([x for x in self.events(shim) if "ready" in x], [])
+
     def test_given_before_the_end(self):
         """Both wait for the shim: the order, which came first, and the end. The order counts."""
         shim = self.shim()

@@ -56,7 +56,7 @@ TAGS = {
     "tree_user_ms": 52, "tree_system_ms": 53, "peak_bytes": 54, "oom": 55,
     "lost_lines": 70, "log_rate": 71, "log_off": 72,
     "log_journal": 80, "log_min_free": 81, "old_op": 82, "old_inode": 83, "old_number": 84, "socket": 85, "fdnames": 86, "sockets_n": 87, "pending": 88,
-    "watchdog": 93, "reloading": 94, "watchdog_us": 95, "extended_ms": 96, "fdstore": 97,
+    "watchdog": 93, "reloading": 94, "watchdog_us": 95, "extended_ms": 96, "fdstore": 97, "ready_line": 100,
 }
 TAG_NAMES = {v: k for k, v in TAGS.items()}
 BYTES = {"log_journal", "name", "run_dir", "log_path", "command", "arg", "env", "cwd", "rlimit", "cookie", "text",

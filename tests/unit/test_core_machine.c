@@ -27,6 +27,56 @@ static void start_and_ready(void **state)
         bench_done(&b);
 }
 
+/* The shim knows everything from the start: nothing more is to be said, unless something has changed. */
+static void told_with_start(void **state)
+{
+        (void)state;
+        for (int stopped = 0; stopped < 2; stopped++) {
+                struct bench b;
+                bench_init(&b);
+                defs_add(b.conf, "a");
+                bench_apply(&b);
+                if (stopped)
+                        bench_ask(&b, "a", CORE_EV_STOP);
+                bench_forget(&b);
+                bench_started_armed(&b, "a");
+                expect_fx(&b, stopped ? "a disarm | a signal TERM" : "");
+                if (!stopped)
+                        expect_log(&b, "a: started run=1 pid=101 command=./a (not logged)\n"
+                                       "a: ready run=1 after=0ms (not logged)");
+                bench_forget(&b);
+                if (!stopped)
+                        bench_ask(&b, "a", CORE_EV_STOP);
+                expect_fx(&b, stopped ? "" : "a disarm | a signal TERM");
+                bench_done(&b);
+        }
+}
+
+/* One that is not ready at once is told later. */
+static void told_later(void **state)
+{
+        struct bench b;
+        struct core_effect e;
+        (void)state;
+        static const int kinds[] = {CONF_READY_EXEC, CONF_READY_NOTIFY, CONF_READY_PORT};
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+                bench_init(&b);
+                defs_add(b.conf, "a")->ready.v = kinds[i];
+                core_apply(b.c, b.conf, b.now_ms, bench_wall(&b));
+                bool seen = false;
+                while (core_next(b.c, &e)) {
+                        if (e.type != CORE_FX_SPAWN)
+                                continue;
+                        seen = true;
+                        assert_int_equal(e.ready_line, i == 0);
+                        assert_int_equal(e.armed, i == 0);
+                        assert_int_equal(e.min_ran_ms, i == 0 ? 1000 : 0);
+                }
+                assert_true(seen);
+                bench_done(&b);
+        }
+}
+
 static void ready_by(int kind, const char *waits, enum core_event_type by, const char *ends)
 {
         struct bench b;
@@ -628,6 +678,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(start_and_ready),
+            cmocka_unit_test(told_with_start),
+            cmocka_unit_test(told_later),
             cmocka_unit_test(ready_notify),
             cmocka_unit_test(ready_port),
             cmocka_unit_test(not_ready_in_time),
