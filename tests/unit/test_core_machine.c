@@ -52,6 +52,20 @@ static void told_with_start(void **state)
         }
 }
 
+/* Whatever makes the answer late: what is being killed is not to be followed by another. */
+static void told_with_start_too_late(void **state)
+{
+        struct bench b;
+        (void)state;
+        bench_up(&b);
+        bench_ask(&b, "a", CORE_EV_STOP);
+        bench_pass(&b, 10000);
+        bench_forget(&b);
+        bench_started_armed(&b, "a");
+        expect_fx(&b, "a disarm | a kill");
+        bench_done(&b);
+}
+
 /* One that is not ready at once is told later. */
 static void told_later(void **state)
 {
@@ -679,6 +693,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(start_and_ready),
             cmocka_unit_test(told_with_start),
+            cmocka_unit_test(told_with_start_too_late),
             cmocka_unit_test(told_later),
             cmocka_unit_test(ready_notify),
             cmocka_unit_test(ready_port),
