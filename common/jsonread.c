@@ -2,7 +2,6 @@
 #include "common/jsonread.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #define KEY_MAX    64 /* bytes with the NUL */
@@ -51,11 +50,10 @@ static json_t *integer(const char **p)
         bool negative = take(p, '-');
         const char *digits = *p;
         json_int_t v = 0;
-        while (**p >= '0' && **p <= '9' && *p - digits <= DIGITS_MAX)
+        while (**p >= '0' && **p <= '9' && *p - digits < DIGITS_MAX)
                 v = 10 * v + (*(*p)++ - '0');
-        int64_t n = *p - digits;
-        if (n == 0 || n > DIGITS_MAX || (*digits == '0' && (n > 1 || negative)) || **p == '.' ||
-            **p == 'e' || **p == 'E')
+        bool zero = *digits == '0' && (*p - digits > 1 || negative);
+        if (*p == digits || zero || (**p && strchr("0123456789.eE", **p)))
                 return NULL;
         return json_integer(negative ? -v : v);
 }
