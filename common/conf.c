@@ -68,17 +68,14 @@ void conf_origins_done(struct conf_service *s)
         memset(s->said_at, 0, sizeof(s->said_at));
 }
 
-void conf_service_free(struct conf_service *s)
+/* What is not in the conf's own memory. */
+static void service_done(struct conf_service *s)
 {
-        if (!s)
-                return;
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 if (!(s->shared >> i & 1))
                         conf_value_done(&conf_settings[i], conf_member(s, (enum conf_setting)i));
         conf_origins_done(s);
-        free(s->name);
         free(s->error);
-        free(s);
 }
 
 struct conf *conf_ref(struct conf *c)
@@ -92,10 +89,13 @@ void conf_unref(struct conf *c)
         if (!c || --c->refs > 0)
                 return;
         for (size_t i = 0; i < c->n; i++)
-                conf_service_free(c->services[i]);
+                service_done(c->services[i]);
         free(c->services);
-        conf_service_free(c->defaults);
-        conf_service_free(c->builtin);
+        if (c->builtin) {
+                service_done(c->defaults);
+                service_done(c->builtin);
+        }
+        arena_done(&c->memory);
         conf_env_done(&c->environment);
         for (size_t i = 0; i < ACCOUNT_COUNT; i++)
                 conf_value_done(&conf_account_settings[i],

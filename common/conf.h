@@ -39,6 +39,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/arena.h"
 #include "common/diag.h"
 #include "common/paths.h"
 #include "common/util.h"
@@ -207,6 +208,8 @@ struct conf {
         bool unjudged;           /* loaded without the policy's limits, see conf_load_good */
         uint64_t account_digest; /* of what account and policy say of every service's environment */
         struct strv interned;
+        struct arena
+            memory; /* the services with their names; what values are is allocated one by one */
         struct conf_service *builtin, *defaults; /* only values: what services share */
         uint64_t common_digest;                  /* of all that services share */
 };

@@ -437,8 +437,8 @@ static size_t slot_for(struct conf_parse *p, struct conf_at *at, const struct co
                 conf_fail(at, key, "defined twice (first at %s)", first);
                 return known;
         }
-        struct conf_service *svc = xcalloc(1, sizeof(*svc));
-        svc->name = xstrdup(key->value);
+        struct conf_service *svc = arena_alloc(&p->conf->memory, sizeof(*svc));
+        svc->name = arena_strndup(&p->conf->memory, key->value, strlen(key->value));
         svc->place = conf_place_of(at, key);
         conf_index_add(&p->names, svc->name, p->n);
         GROW(p->slots, p->n, p->cap);
@@ -672,9 +672,9 @@ static int by_name(const void *a, const void *b)
         return strcmp((*x)->name, (*y)->name);
 }
 
-static struct conf_service *take_values(struct conf_service *s)
+static struct conf_service *take_values(struct conf *c, struct conf_service *s)
 {
-        struct conf_service *taken = xmalloc(sizeof(*taken));
+        struct conf_service *taken = arena_alloc(&c->memory, sizeof(*taken));
         conf_origins_done(s);
         *taken = *s;
         return taken;
@@ -683,8 +683,8 @@ static struct conf_service *take_values(struct conf_service *s)
 static void hand_over(struct conf_parse *p)
 {
         struct conf *c = p->conf;
-        c->builtin = take_values(&p->builtin);
-        c->defaults = take_values(&p->defaults);
+        c->builtin = take_values(c, &p->builtin);
+        c->defaults = take_values(c, &p->defaults);
         c->services = xcalloc(p->n, sizeof(*c->services));
         c->n = c->cap = p->n;
         for (size_t i = 0; i < p->n; i++) {

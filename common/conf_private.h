@@ -116,7 +116,6 @@ static inline void *conf_check_member(const struct conf_check *c, enum conf_chec
 {
         return (char *)(uintptr_t)c + conf_check_settings[setting].offset;
 }
-void conf_service_free(struct conf_service *s);
 void conf_service_clear(struct conf_service *s); /* the settings' values; origins stay */
 /* DST gets SRC's value of the setting and shares its memory. */
 void conf_service_share(struct conf_service *dst, const struct conf_service *src,

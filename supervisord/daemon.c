@@ -106,7 +106,7 @@ static bool step(struct daemon *d)
 static void trim(struct daemon *d)
 {
         ev_timer_stop(d->loop, &d->trim);
-        d->state.written = false;
+        d->state.written = d->trim_soon = false;
         malloc_trim(0);
 }
 
@@ -144,7 +144,7 @@ static void arm(struct daemon *d)
                 ev_timer_set(&d->save, SAVE_SOON_S, 0);
                 ev_timer_start(d->loop, &d->save);
         }
-        if (d->state.written && !ev_is_active(&d->trim)) {
+        if ((d->state.written || d->trim_soon) && !ev_is_active(&d->trim)) {
                 ev_timer_set(&d->trim, SAVE_SOON_S, 0);
                 ev_timer_start(d->loop, &d->trim);
         }

@@ -70,6 +70,7 @@ struct daemon {
         struct posted *first, **last;
         int64_t started_ms, started_wall_ms;
         uint64_t next_op;
+        bool trim_soon;  /* much was allocated and is free again */
         bool stopping;   /* the end has begun */
         bool finishing;  /* nothing runs any more; shims are leaving */
         bool notified;   /* a service manager wants to know */

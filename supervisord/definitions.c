@@ -2,8 +2,6 @@
  * core_apply. */
 #include "supervisord/definitions.h"
 
-#include <malloc.h>
-
 #include "common/clock.h"
 #include "common/policy.h"
 #include "supervisord/adopt.h"
@@ -52,8 +50,7 @@ static void load(struct daemon *d, struct core_plan **ret_plan)
         policy_keep(&d->paths, conf->policy); /* a failure costs nothing today */
         inforce_log(d);
         logkeep_reloaded(d);
-        /* The parser's memory is some hundred KiB that nobody needs until the next reload. */
-        malloc_trim(0);
+        d->trim_soon = true; /* the parser's memory; not now, services wait to be started */
 }
 
 /* After AFTER_S, if something could not be read. */

@@ -85,6 +85,7 @@ static void plan(struct call *call)
         core_plan_free(p);
         conf_unref(conf);
         diag_done(&diag);
+        d->trim_soon = true;
 }
 
 static struct core_service *one(struct call *call, const char *name)

@@ -87,10 +87,10 @@ static inline struct conf_service *defs_add(struct conf *c, const char *name)
                 }
                 defaults.ready = (struct conf_int){CONF_READY_EXEC, true};
         }
-        struct conf_service *s = xcalloc(1, sizeof(*s));
+        struct conf_service *s = arena_alloc(&c->memory, sizeof(*s));
         char text[CONF_NAME_MAX + 3];
         *s = defaults;
-        s->name = xstrdup(name);
+        s->name = arena_strndup(&c->memory, name, strlen(name));
         s->valid = true;
         s->place = defs_place(c, (int)c->n + 1);
         s->working_directory = xstrdup("/home/a");
@@ -111,8 +111,8 @@ static inline void defs_variable(struct conf *c, const char *name, const char *v
 /* A service whose definition is wrong. */
 static inline struct conf_service *defs_add_invalid(struct conf *c, const char *name)
 {
-        struct conf_service *s = xcalloc(1, sizeof(*s));
-        s->name = xstrdup(name);
+        struct conf_service *s = arena_alloc(&c->memory, sizeof(*s));
+        s->name = arena_strndup(&c->memory, name, strlen(name));
         s->place = defs_place(c, (int)c->n + 1);
         s->error = xstrdup("services.yaml:1:3: unknown key");
         defs_insert(c, s);
