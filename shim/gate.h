@@ -16,7 +16,7 @@
 void gate_line(struct shim *s, int64_t wall_ms, const char *source, size_t source_n,
                const char *text, size_t n);
 
-/* The `started` line of the run that is up. */
+/* The `started` line of the run that is up, and its `ready` line if START says that it is ready then. */
 void gate_started(struct shim *s);
 
 /* R's line is missing; writes it at once if svcd is away. */
