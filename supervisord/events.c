@@ -85,9 +85,14 @@ static char *line_of(int64_t seq, const char *service, const char *event, const 
 /* As text, without what each event has. */
 static char *members(json_t *fields)
 {
-        static const char *const own[] = {"seq", "at", "event", "service"};
-        for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-                json_object_del(fields, own[i]);
+        const char *key;
+        json_t *v;
+        void *next;
+        json_object_foreach_safe(fields, next, key, v)
+        {
+                if (core_event_key(key))
+                        json_object_del(fields, key);
+        }
         char *text = json_dumps(fields, JSON_COMPACT);
         if (!text)
                 util_oom();

@@ -105,10 +105,10 @@
  *   of a reload; it has to be said again before that is over.
  *
  * STANDING ORDER
- *   After STARTED, or with SPAWN if the service is ready at once, the core sends ORDER with armed=true if the next exit would be answered by a new
- *   run at once, provided that the run lasts at least `min_ran_ms` (the current delay): policy and
- *   tally allow it, no no_restart_status is set, no hold. `svcctl restart` arms it with min_ran_ms 0
- *   and intent CORE_INTENT_RESTART before it sends the signal. It is cancelled before anything
+ *   After STARTED, or with SPAWN if the service is ready at once, the core sends ORDER with armed=true if the
+ *   next exit would be answered by a new run at once, provided that the run lasts at least `min_ran_ms` (the
+ *   current delay): policy and tally allow it, no no_restart_status is set, no hold. `svcctl restart` arms it
+ *   with min_ran_ms 0 and intent CORE_INTENT_RESTART before it sends the signal. It is cancelled before anything
  *   stops the service, and replaced when what it depends on changes.
  *
  * OPERATIONS
@@ -642,6 +642,8 @@ char *core_exit_text(const struct core_service *s, const struct core_exit *e);
 /* What a start failed at: "chdir /home/a/x", "limits.files 999999999", "fork". PATH: what the stage is
  * about, or NULL. Caller frees. */
 char *core_stage_text(const struct conf_service *def, int stage, int resource, const char *path);
+/* One that each event has (supervisord/events.h): no field is called that. */
+bool core_event_key(const char *key);
 const char *core_cause_name(enum core_cause cause);
 const char *core_alert_name(enum core_alert alert); /* "disabled", "recovered", "degraded" */
 const char *core_health_name(enum core_health h);

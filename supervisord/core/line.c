@@ -7,14 +7,21 @@
 
 #include "common/jsontext.h"
 
-/* Whether KEY is to be added: it is not there yet, and none of what each event has (events.h). */
-static bool is_new(const struct line *l, const char *key)
+bool core_event_key(const char *key)
 {
         static const char *const own[] = {"seq", "at", "event", "service"};
-        char member[48];
         for (size_t i = 0; i < ARRAY_SIZE(own); i++)
                 if (str_eq(key, own[i]))
-                        return false;
+                        return true;
+        return false;
+}
+
+/* Whether KEY is to be added: it is not there yet, and none of what each event has. */
+static bool is_new(const struct line *l, const char *key)
+{
+        char member[48];
+        if (core_event_key(key))
+                return false;
         /* In a string its quotes would be escaped. */
         snprintf(member, sizeof(member), "\"%s\":", key);
         return !l->fields.n || !strstr(l->fields.s, member);
