@@ -199,19 +199,8 @@ static inline void bench_pass(struct bench *b, int64_t ms)
         b->now_ms = until;
 }
 
-static inline void bench_started(struct bench *b, const char *name)
-{
-        int64_t run = bench_find(b, name)->run;
-        bench_send(b, name,
-                   (struct core_event){.type = CORE_EV_STARTED,
-                                       .run = run,
-                                       .pid = 100 + run,
-                                       .at_ms = b->now_ms,
-                                       .at_wall_ms = bench_wall(b)});
-}
-
-/* By a shim that takes the standing order with the start, and writes the ready line. */
-static inline void bench_started_armed(struct bench *b, const char *name)
+/* ARMED: by a shim that takes the standing order with the start, and writes the ready line. */
+static inline void bench_started_by(struct bench *b, const char *name, bool armed)
 {
         int64_t run = bench_find(b, name)->run;
         bench_send(b, name,
@@ -220,8 +209,18 @@ static inline void bench_started_armed(struct bench *b, const char *name)
                                        .pid = 100 + run,
                                        .at_ms = b->now_ms,
                                        .at_wall_ms = bench_wall(b),
-                                       .armed = true,
-                                       .ready_line = true});
+                                       .armed = armed,
+                                       .ready_line = armed});
+}
+
+static inline void bench_started(struct bench *b, const char *name)
+{
+        bench_started_by(b, name, false);
+}
+
+static inline void bench_started_armed(struct bench *b, const char *name)
+{
+        bench_started_by(b, name, true);
 }
 
 static inline struct core_event bench_exit(struct bench *b, const char *name, int wstatus)
