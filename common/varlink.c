@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/jsonread.h"
-
 void varlink_call_done(struct varlink_call *c)
 {
         free(c->method);
@@ -64,7 +62,7 @@ static json_t *parse_object(const char *text, const char **ret_error)
                 *ret_error = "the message is nested too deeply";
                 return NULL;
         }
-        json_t *j = jsonread(text, &e);
+        json_t *j = json_loads(text, 0, &e);
         if (json_is_object(j))
                 return j;
         *ret_error = j ? "the message is not a JSON object" : "the message is not valid JSON";
