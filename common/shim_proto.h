@@ -298,7 +298,7 @@ enum shim_tag {
         SHIM_T_WATCHDOG = 93,  /* START: 1 = give the run a WATCHDOG_PID */
         SHIM_T_READY_LINE =
             100, /* START: 1 = a run is ready when it has begun: `ready` comes behind each
-                            `started`; HELLO, STARTED: it does so, or will */
+                            `started`; HELLO, STARTED, EXITED: it does so, or will */
         /* HELLO, of what the run has said by NOTIFY: */
         SHIM_T_RELOADING = 94,   /* RELOADING=1, and READY=1 not since */
         SHIM_T_WATCHDOG_US = 95, /* the last WATCHDOG_USEC= + 1; 0 = none */

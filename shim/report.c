@@ -41,6 +41,7 @@ static void put_exited(struct shim *s, struct shim_writer *w, const struct repor
         shim_put_int(w, SHIM_T_RESTARTED, r->restarted);
         shim_put_int(w, SHIM_T_INTENT, r->intent);
         shim_put_int(w, SHIM_T_LOGGED, r->logged);
+        shim_put_int(w, SHIM_T_READY_LINE, r->ready_line);
         shim_put_int(w, SHIM_T_DROPPED_LINES, s->log.dropped);
         if (r->has_usage) {
                 shim_put_int(w, SHIM_T_TREE_USER_MS, r->tree_user_ms);

@@ -204,6 +204,7 @@ static struct report *fill_report(struct shim *s, bool left)
         r->system_ms = s->system_ms;
         r->maxrss_bytes = s->maxrss_bytes;
         r->leftover = left;
+        r->ready_line = s->launch->ready_line;
         r->intent = s->order.intent;
         r->pending = sockets_pending(s);
         cgroup_usage(s, r);

@@ -60,7 +60,7 @@ enum phase { PHASE_NONE, PHASE_UP, PHASE_ENDED, PHASE_LEFT };
 struct report {
         int64_t number; /* 0 = the slot is free */
         enum shim_frame type;
-        bool logged, restarted, leftover, pending;
+        bool logged, restarted, leftover, pending, ready_line;
         int64_t run, pid, wstatus, ran_ms, wall_ms, ended_ms, user_ms, system_ms, maxrss_bytes,
             intent;
         int stage, error, resource;

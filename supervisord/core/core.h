@@ -362,7 +362,7 @@ enum core_event_type {
                                  SPAWN had; ready_line: its shim has written the `ready` line, or will */
         CORE_EV_START_FAILED, /* stage, error, text (more than the errno, or NULL) */
         CORE_EV_EXITED,       /* exit.{run,wstatus,pid,ran_ms,at_wall_ms,…}, at_ms, leftover,
-                                 restarted, intent, report */
+                                 restarted, intent, report, ready_line */
         CORE_EV_EMPTY,        /* nothing is left */
         CORE_EV_STUCK,   /* something does not end, although SIGKILL was sent, or could not be sent
                                  (error): pid (0 = not known), text */

@@ -116,7 +116,8 @@ struct svc {
 
         int64_t over_bytes, over_limit_bytes; /* of CORE_CAUSE_MEMORY: what was held, and allowed */
         int64_t started_run;                  /* highest run whose begin was told */
-        int64_t exited_run;                   /* highest run whose end is on record */
+        int64_t ready_run;      /* highest run of which it was told that it is ready */
+        int64_t exited_run;     /* highest run whose end is on record */
         int64_t logged_run;     /* LOST: the log is known to tell the ends up to this one */
         int64_t last_run;       /* highest number ever given */
         int64_t not_before_ms;  /* back-off: no new run before; 0 = none */

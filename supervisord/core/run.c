@@ -79,6 +79,19 @@ void run_log_started(struct svc *x, const struct core_exit *run, bool restarted)
         x->started_run = run->run;
 }
 
+/* Its shim has said so, while nobody listened or when it was to be stopped already. */
+static void log_ready(struct svc *x, const struct core_exit *run)
+{
+        if (run->run <= x->ready_run)
+                return;
+        struct line l = line_new("ready");
+        line_int(&l, "run", run->run);
+        line_ms(&l, "after", 0);
+        line_log(x, &l, false);
+        fx_at(x, run->at_wall_ms - run->ran_ms);
+        x->ready_run = run->run;
+}
+
 void run_log_restart(struct svc *x, const char *reason)
 {
         struct line l = line_new("restart requested");
@@ -351,6 +364,8 @@ void run_exited(struct svc *x, const struct core_event *ev)
                     WTERMSIG(e.wstatus) == SIGKILL;
         e.pid = e.pid ? e.pid : x->s.pid;
         run_log_started(x, &e, false); /* one that came and went while nobody listened */
+        if (ev->ready_line)
+                log_ready(x, &e);
         if (!record(x, &e, at_ms, ev->report))
                 return;
         x->had_main = x->s.pid != 0;

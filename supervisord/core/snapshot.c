@@ -125,6 +125,8 @@ static void save_run(const struct svc *x, struct strbuf *o)
         put_int(o, "last_run", x->last_run);
         if (s->run) /* 0 too: missing, it would be one of a svcd that did not count them */
                 jsontext_int(o, "started_run", x->started_run);
+        if (s->run)
+                jsontext_int(o, "ready_run", x->ready_run);
         put_int(o, "exited_run", x->exited_run);
         put_int(o, "pid", s->pid);
         put_int(o, "started_ms", s->started_ms);
@@ -478,6 +480,9 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->started_run = get_int(o, "started_run");
         if (!json_object_get(o, "started_run")) /* a svcd that did not count them */
                 x->started_run = s->run - (x->was == CORE_SPAWNING);
+        x->ready_run = get_int(o, "ready_run");
+        if (!json_object_get(o, "ready_run"))
+                x->ready_run = x->started_run;
         s->ending = get_cause(o, "ending");
         s->pid = get_int(o, "pid");
         s->started_ms = get_int(o, "started_ms");
@@ -511,7 +516,7 @@ static void load_service(struct core *c, const char *name, const json_t *o, bool
                 load_of_this_boot(x, o);
         } else {
                 x->s.holds &= HOLDS_LASTING;
-                x->exited_run = x->started_run = x->last_run;
+                x->exited_run = x->started_run = x->ready_run = x->last_run;
         }
         const json_t *checks = json_object_get(o, "checks");
         for (size_t i = 0; i < json_array_size(checks); i++)

@@ -62,6 +62,7 @@ static void become_ready(struct svc *x, int64_t at_ms)
         line_ms(&l, "after", at_ms - s->started_ms);
         machine_go(x, CORE_RUNNING);
         line_log(x, &l, !x->ready_line);
+        x->ready_run = s->run;
         monitor_begin(x);
         run_order_fit(x);
         op_running(x, false);

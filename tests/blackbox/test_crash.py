@@ -71,6 +71,30 @@ class Crash(SvcdTest):
                   if command_line(p).startswith("sleep")]
         self.assertEqual(sorted(sleeps), sorted(s["pid"] for s in before.values()))
 
+    def test_events_say_what_the_log_says(self):
+        """Also of runs that began and ended while svcd did not listen, and of which it was killed before it heard."""
+        self.config("services: {a: {command: sleep 1000, restart: {delay: 1ms, max_failures: 0}}}\n")
+        self.start()
+        pid = self.running("a")["pid"]
+        os.kill(self.svcd.pid, signal.SIGSTOP)
+        os.kill(pid, signal.SIGKILL)  # its shim has an order for that
+        again = self.logged("a", r"started run=2 pid=(\d+)").group(1)
+        os.kill(int(again), signal.SIGKILL)
+        self.kill_svcd()
+        self.logged("a", "exited run=2 ")
+        self.start()
+        self.logged("a", "ready run=3 ")
+
+        def told(word, texts):
+            return re.findall(rf"^{word} run=(\d+)", "\n".join(texts), re.M)
+
+        def same():
+            events = [(e["event"], e["run"]) for e in self.events("a") if "run" in e]
+            return all([str(r) for w, r in events if w == word] == told(word, self.log_texts("a", "svcd"))
+                       for word in ("started", "ready", "exited"))
+        self.until(same, what="events and log to say the same")
+        self.assertEqual(told("ready", self.log_texts("a", "svcd")), ["1", "2", "3"])
+
     def test_no_line_is_lost(self):
         self.config(f"services: {{a: {{command: {self.python('p.py', COUNTER)}}}}}\n")
         self.start()

@@ -61,7 +61,7 @@ class Order(Helpers):
         self.assertEqual((first.flags, first.ready_line), (ORDER_ARMED, 1))
         os.kill(first.main_pid, signal.SIGKILL)
         ended = shim.expect("EXITED")
-        self.assertEqual((ended.restarted, ended.intent), (1, 4))
+        self.assertEqual((ended.restarted, ended.intent, ended.ready_line), (1, 4, 1))
         second = shim.expect("STARTED", run=2)
         self.assertEqual((second.restarted, second.flags, second.ready_line), (1, 0, 1))
         shim.ack(ended, "exited run=1")

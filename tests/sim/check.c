@@ -133,6 +133,7 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
                 r->armed = true;
         if (ev->type == CORE_EV_ADOPTED || ev->type == CORE_EV_STARTED)
                 r->ready_line = ev->ready_line;
+        r->late_ready = ev->type == CORE_EV_EXITED && ev->ready_line ? ev->exit.run : 0;
         /* Its shim may have begun another by the order of an earlier svcd before this one had a word with it. */
         if (ev->type == CORE_EV_ADOPTED && r->taken_run && !w->link[who].away)
                 r->taken_run = MAX(r->taken_run, ev->run);
@@ -407,11 +408,13 @@ static void check_log(struct sim *w, int who, const struct core_effect *e)
         const struct core_service *s = e->svc;
         check_retry(w, who, e);
         /* (A held one is on its way down, whatever its shim had to say first.) */
-        if (!strcmp(e->event, "ready") && s->def && !s->holds && s->run != w->rules[who].taken_run)
+        if (!strcmp(e->event, "ready") && s->def && !s->holds &&
+            s->run != w->rules[who].taken_run && !w->rules[who].late_ready)
                 SIM_CHECK(w, who, s->digest == conf_digest(s->conf, s->def),
                           "ready, and out of date");
         if (!strcmp(e->event, "ready"))
-                SIM_CHECK(w, who, e->in_log == !w->rules[who].ready_line,
+                SIM_CHECK(w, who,
+                          e->in_log == !(w->rules[who].ready_line || w->rules[who].late_ready),
                           "its log says twice that it is ready, or not at all");
         if (!strcmp(e->event, "not ready") || !strcmp(e->event, "memory limit exceeded"))
                 w->rules[who].failing = true;
@@ -516,6 +519,10 @@ void check_told(struct sim *w, const struct core_effect *e)
         if (!strcmp(e->event, "exited"))
                 SIM_CHECK(w, who, l->started >= run || lost,
                           "run %lld has ended, and that it began was never told", (long long)run);
+        if (!strcmp(e->event, "exited") && run == w->rules[who].late_ready)
+                SIM_CHECK(w, who, l->ready >= run,
+                          "run %lld has ended, and its log alone says that it was ready",
+                          (long long)run);
         if (ended && !lost)
                 l->told++;
 }

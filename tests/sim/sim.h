@@ -45,7 +45,7 @@ struct report {
         enum core_event_type type; /* EXITED, START_FAILED */
         int64_t number, run, pid, ran_ms, at_ms;
         int wstatus, stage, error, intent;
-        bool leftover, restarted, pending;
+        bool leftover, restarted, pending, ready_line;
 };
 
 struct shim {
@@ -103,11 +103,13 @@ struct rules {
         int64_t event_at_ms; /* of the end that is being delivered */
         bool failing; /* not ready in time, or too many failed checks: a failure all the same */
         int event_intent;
-        bool signalled;                /* stop.signal or KILL was sent to this run */
-        bool stops_itself;             /* it has said so, before anybody else did */
-        bool adopted;                  /* the run is older than this svcd */
-        bool armed;                    /* as svcd has told the shim */
-        bool ready_line;               /* as the shim has told svcd */
+        bool signalled;    /* stop.signal or KILL was sent to this run */
+        bool stops_itself; /* it has said so, before anybody else did */
+        bool adopted;      /* the run is older than this svcd */
+        bool armed;        /* as svcd has told the shim */
+        bool ready_line;   /* as the shim has told svcd */
+        int64_t
+            late_ready; /* the run that is being delivered has ended, and its shim has told of that */
         bool before_failures;          /* the hold, before the call */
         bool must_hold;                /* a record in this call asks for FAILURES */
         bool counts;                   /* it was spawned in its turn: start_concurrency */

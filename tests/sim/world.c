@@ -42,6 +42,7 @@ static void tell_report(struct sim *w, int who, const struct report *r)
                                 .leftover = r->leftover,
                                 .restarted = r->restarted,
                                 .pending = r->pending,
+                                .ready_line = r->ready_line,
                                 .intent = r->intent,
                                 .stage = r->stage,
                                 .error = r->error};
@@ -256,6 +257,7 @@ static void main_exit(struct sim *w, int who, int wstatus)
                                .wstatus = wstatus,
                                .pending = !w->calm && w->spec[who].on_demand && sim_chance(w, 20),
                                .leftover = s->rest,
+                               .ready_line = s->ready_line,
                                .restarted = again,
                                .intent = again ? s->intent : 0});
         if (again)

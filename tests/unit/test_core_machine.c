@@ -66,6 +66,32 @@ static void told_with_start_too_late(void **state)
         bench_done(&b);
 }
 
+/* What the log says of it is told, once, whether or not anybody listened when it began. */
+static void told_with_the_end(void **state)
+{
+        (void)state;
+        for (int heard = 0; heard < 2; heard++) {
+                struct bench b;
+                bench_init(&b);
+                defs_add(b.conf, "a");
+                bench_apply(&b);
+                if (heard)
+                        bench_started_armed(&b, "a");
+                else
+                        next_svcd(&b, "boot-1", true); /* it has not seen the answer */
+                bench_forget(&b);
+                struct core_event ev = bench_exit(&b, "a", EXIT(1));
+                ev.exit.run = 1;
+                ev.exit.pid = 101;
+                ev.ready_line = true;
+                bench_send(&b, "a", ev);
+                const char *log = bench_text(&b.log);
+                assert_int_equal(!strstr(log, "a: ready run=1 after=0ms (not logged)"), heard);
+                assert_non_null(strstr(log, "a: exited run=1 "));
+                bench_done(&b);
+        }
+}
+
 /* One that is not ready at once is told later. */
 static void told_later(void **state)
 {
@@ -694,6 +720,7 @@ int main(void)
             cmocka_unit_test(start_and_ready),
             cmocka_unit_test(told_with_start),
             cmocka_unit_test(told_with_start_too_late),
+            cmocka_unit_test(told_with_the_end),
             cmocka_unit_test(told_later),
             cmocka_unit_test(ready_notify),
             cmocka_unit_test(ready_port),
