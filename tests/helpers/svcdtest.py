@@ -272,6 +272,7 @@ class SvcdTest(unittest.TestCase):
         signal.signal(signal.SIGALRM, self._too_long)
         signal.alarm(self.limit * SLOW)
         self.tmp = os.path.realpath(tempfile.mkdtemp(prefix="svcd-test-"))
+        self.addCleanup(self._clean)  # which happens after a setUp that skips, too
         self.home = os.path.join(self.tmp, self.home_suffix)
         self.root = os.path.join(self.home, "admin")
         os.makedirs(self.home)
@@ -295,12 +296,15 @@ class SvcdTest(unittest.TestCase):
         finally:
             if self._failed():
                 print(self.evidence(), flush=True)
-            subprocess.run(["chmod", "-R", "u+rwX", self.tmp], check=False)
-            shutil.rmtree(self.tmp, ignore_errors=True)
-            while _held:
-                _held.pop().close()
         if left and not self._failed():
             self.fail("the end was not clean:\n" + "\n".join(left))
+
+    def _clean(self):
+        signal.alarm(0)
+        subprocess.run(["chmod", "-R", "u+rwX", self.tmp], check=False)
+        shutil.rmtree(self.tmp, ignore_errors=True)
+        while _held:
+            _held.pop().close()
 
     def run(self, result=None):
         self._result, self._before = result, len(result.failures) + len(result.errors)
