@@ -117,14 +117,9 @@ void jsontext_null(struct strbuf *b, const char *key)
         literal(b, key, "null", 4);
 }
 
-void jsontext_raw(struct strbuf *b, const char *key, const char *json)
-{
-        literal(b, key, json, strlen(json));
-}
-
 void jsontext_members(struct strbuf *b, const char *members)
 {
-        jsontext_raw(b, NULL, members);
+        jsontext_value(b, NULL, members);
 }
 
 void jsontext_value(struct strbuf *b, const char *key, const char *json)

@@ -1,5 +1,6 @@
-/* jsontext: JSON written as text straight away, for answers that are large and asked for often: the status of a thousand
- * services is 30,000 values, of which jansson makes as many objects first. For all else there is jansson.
+/* jsontext: JSON written as text straight away, where there is much of it and often: the status of a thousand services
+ * is 30,000 values, of which jansson makes as many objects first, and so are the state and the events of their start.
+ * For all else, and for whatever is read, there is jansson.
  *
  * A member is written with its key, an element of a list with NULL; commas are put where they belong. Whoever opens a
  * bracket closes it.
@@ -23,8 +24,7 @@ void jsontext_bool(struct strbuf *b, const char *key, bool v);
 void jsontext_null(struct strbuf *b, const char *key);
 void jsontext_value(struct strbuf *b, const char *key, const char *json); /* any value, as text */
 
-/* JSON is a value, already as text; MEMBERS are those of an object, without its brackets: at least one. */
-void jsontext_raw(struct strbuf *b, const char *key, const char *json);
+/* Those of an object, without its brackets, already as text: at least one. */
 void jsontext_members(struct strbuf *b, const char *members);
 
 /* V if KNOWN, else null. */

@@ -235,7 +235,7 @@ static void begin(struct strbuf *b, const struct daemon *d, int64_t number, int6
         jsontext_open(b, "events", '[');
         for (size_t i = 0; i < e->kept_n; i++)
                 if (e->kept[i].seq > seq)
-                        jsontext_raw(b, NULL, e->kept[i].line);
+                        jsontext_value(b, NULL, e->kept[i].line);
         jsontext_close(b, ']');
 }
 

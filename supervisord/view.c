@@ -161,7 +161,7 @@ static void add_errors(struct strbuf *b, const struct diag *diag)
 {
         json_t *list = view_diagnostics(diag);
         char *text = json_dumps(list, JSON_COMPACT);
-        jsontext_raw(b, "errors", text);
+        jsontext_value(b, "errors", text);
         free(text);
         json_decref(list);
 }

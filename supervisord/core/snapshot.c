@@ -236,7 +236,7 @@ static void save_forgotten(struct core *c, bool all, struct strbuf *o)
                 const struct svc *again = svc_find(c, f.name);
                 bool written = again && (all || is_changed(again));
                 if (f.last && !written)
-                        jsontext_raw(o, f.name, f.last);
+                        jsontext_value(o, f.name, f.last);
                 else if (!written && !all)
                         jsontext_null(o, f.name);
                 if (f.last && !written)

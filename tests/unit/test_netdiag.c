@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -126,22 +127,26 @@ static void the_holder_is_found(void **state UNUSED)
  * listeners are found. */
 static void processes_without_sockets_listen_on_nothing(void **state UNUSED)
 {
-        int port, ends[2];
+        int port, ends[2], closed[2];
         bool any = false;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
         assert_true(holder_has_socket(getpid(), &any));
         assert_true(any);
+        assert_int_equal(pipe2(closed, O_CLOEXEC), 0);
         pid_t child = fork();
         if (child == 0) {
+                fcntl(closed[1], F_DUPFD,
+                      200); /* closed last, and then there is an end to be read */
                 close_range(0, ~0U, CLOSE_RANGE_UNSHARE);
                 pause();
                 _exit(0);
         }
+        char byte;
+        close(closed[1]);
+        assert_int_equal(read(closed[0], &byte, 1), 0);
+        close(closed[0]);
         any = false;
-        while (holder_has_socket(child, &any) && any) { /* it is closing them */
-                any = false;
-                usleep(1000);
-        }
+        assert_true(holder_has_socket(child, &any));
         assert_false(any);
         struct proctree_process processes[] = {{.pid = child}, {.pid = getpid()}};
         struct proctree without = {.v = processes, .n = 1}, with = {.v = processes, .n = 2};
