@@ -71,6 +71,7 @@ class Bench:
 
     def fresh(self):
         self.done()
+        os.sync()  # what was there before has its writing done, so that nobody measures it
         self.folder = tempfile.mkdtemp(prefix="svcd-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
         self.run = tempfile.mkdtemp(prefix="svcd-bench-", dir="/dev/shm")
         return self.folder
