@@ -10,6 +10,7 @@
 #include "shim/text.h"
 
 #define COMMAND_SHOWN 4096 /* bytes of a command in the `started` line */
+#define LINE_SHORT    400  /* of svcd's lines: all but `started` with a long command */
 
 static void release(struct shim *s)
 {
@@ -49,20 +50,31 @@ void gate_line(struct shim *s, int64_t wall_ms, const char *source, size_t sourc
         log_event(&s->log, source, source_n, wall_ms, text, n);
 }
 
+static void say_started(const struct shim *s, struct text *t)
+{
+        text_str(t, "started run=");
+        text_int(t, s->run);
+        text_str(t, " pid=");
+        text_int(t, s->main);
+        text_str(t, " command=\"");
+        text_quoted(t, s->launch->command, s->launch->command_n, COMMAND_SHOWN);
+        text_str(t, "\"");
+        if (s->launch->ready_line) {
+                text_str(t, "\nready run=");
+                text_int(t, s->run);
+                text_str(t, " after=0ms");
+        }
+}
+
+/* Most commands are short: then the page of the stack that is there does, and a start needs no other. */
 static void write_started(struct shim *s)
 {
-        struct text t = text_on(big.scratch, sizeof(big.scratch));
-        text_str(&t, "started run=");
-        text_int(&t, s->run);
-        text_str(&t, " pid=");
-        text_int(&t, s->main);
-        text_str(&t, " command=\"");
-        text_quoted(&t, s->launch->command, s->launch->command_n, COMMAND_SHOWN);
-        text_str(&t, "\"");
-        if (s->launch->ready_line) {
-                text_str(&t, "\nready run=");
-                text_int(&t, s->run);
-                text_str(&t, " after=0ms");
+        char few[LINE_SHORT];
+        struct text t = text_on(few, sizeof(few));
+        say_started(s, &t);
+        if (t.n == t.cap) {
+                t = text_on(big.scratch, sizeof(big.scratch));
+                say_started(s, &t);
         }
         drain_break(s);
         log_event(&s->log, "svcd", 4, s->started_wall_ms, t.s, t.n);
@@ -93,7 +105,8 @@ static void open_gate(struct shim *s)
 /* exited run=3 pid=4242 code=1 ran=9s */
 static void write_exited(struct shim *s, const struct report *r)
 {
-        struct text t = text_on(big.scratch, sizeof(big.scratch));
+        char line[LINE_SHORT];
+        struct text t = text_on(line, sizeof(line));
         int status = (int)r->wstatus;
         text_str(&t, "exited run=");
         text_int(&t, r->run);

@@ -22,6 +22,7 @@ void log_init(struct log *l, char *buf, const char *path, struct journal *journa
         l->journal = journal;
         l->fd = -1;
         l->retry_at_us = l->rest_at_us = INT64_MAX;
+        stamp_init(&l->stamp);
 }
 
 /* Copies from P up to and with the first newline before END; copies all there is if there is none.

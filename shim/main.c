@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #endif
 
 #define BOOT_ID_TRIES 3
+#define STACK_BYTES   (256u * 1024u) /* more than a stack begins with */
 
 char shim_boot_id[40];
 extern char **environ;
@@ -107,46 +109,84 @@ static void know_zone(void)
         static char zone[256] = "TZ=";
         static char *kept[2];
         const char *tz = getenv("TZ");
-        time_t now = time(NULL);
-        struct tm tm;
         if (tz && strlen(tz) < sizeof(zone) - 3) {
                 strcpy(zone + 3, tz);
                 kept[0] = zone;
         }
         environ = kept;
         tzset();
-        localtime_r(&now, &tm);
+        stamp_learn();
 }
 
-/* A fork whose parent is ours: svcd. */
-static pid_t fork_sibling(void)
+static void begin(int fd, char *title, size_t title_n) __attribute__((noreturn));
+static void begin(int fd, char *title, size_t title_n)
+{
+        close(SHIM_FD);
+        shim_live(fd, title, title_n);
+}
+
+/* A fork whose parent is ours: svcd.
+ *
+ * A page that the nursery and its child both write to is copied twice for each shim, so they share none of the stack.
+ * A shim's begins where the title does, in the page that the title needs anyway; what lies below (pointers to the
+ * arguments, what the kernel told the C library) was needed at the start only. The nursery's frames, a page further
+ * down, are not handed on. Other C libraries may look at what they were told again, and an address sanitizer
+ * wants the stack that it knows: there everything is handed on. */
+#if defined(__x86_64__) && !defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+static void keep_frames(const char *title)
+{
+        uintptr_t end = (uintptr_t)title & ~(uintptr_t)(PAGE_BYTES - 1);
+        uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE_BYTES - 1);
+        here -= STACK_BYTES;
+        madvise((void *)here, end - here, MADV_DONTFORK);
+}
+
+/* clone(2) gives the child its stack; what it needs from ours it has in registers. */
+static pid_t fork_shim(int fd, char *title, size_t title_n)
+{
+        long pid = SYS_clone, top = (long)((uintptr_t)title & ~(uintptr_t)15);
+        register long no_tid __asm__("r10") = 0;
+        register long no_tls __asm__("r8") = 0;
+        register long its_fd __asm__("r12") = fd;
+        register char *its_title __asm__("r13") = title;
+        register size_t its_title_n __asm__("r14") = title_n;
+        register void (*its_life)(int, char *, size_t) __asm__("r15") = begin;
+        __asm__ volatile("syscall\n\t"
+                         "test %%rax, %%rax\n\t"
+                         "jnz 1f\n\t"
+                         "xor %%ebp, %%ebp\n\t"
+                         "mov %%r12, %%rdi\n\t"
+                         "mov %%r13, %%rsi\n\t"
+                         "mov %%r14, %%rdx\n\t"
+                         "call *%%r15\n"
+                         "1:"
+                         : "+a"(pid)
+                         : "D"((long)(CLONE_PARENT | SIGCHLD)), "S"(top), "d"(0L), "r"(no_tid),
+                           "r"(no_tls), "r"(its_fd), "r"(its_title), "r"(its_title_n), "r"(its_life)
+                         : "rcx", "r11", "memory", "cc");
+        if (pid >= 0)
+                return (pid_t)pid;
+        errno = (int)-pid;
+        return -1;
+}
+#else
+static void keep_frames(const char *title)
+{
+        (void)title;
+}
+
+static pid_t fork_shim(int fd, char *title, size_t title_n)
 {
 #ifdef __s390x__
-        return (pid_t)syscall(SYS_clone, 0L, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L);
+        pid_t pid = (pid_t)syscall(SYS_clone, 0L, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L);
 #else
-        return (pid_t)syscall(SYS_clone, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
+        pid_t pid = (pid_t)syscall(SYS_clone, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
 #endif
+        if (pid == 0)
+                begin(fd, title, title_n);
+        return pid;
 }
-
-/* On a stack that begins where the title does. What lies between (pointers to the arguments, what the kernel told
- * the C library) was needed at the start only, but the distance is random, up to two pages: the loop's frames
- * would be in a page of their own, which each shim pays for. musl looks there when a clock is read for the first
- * time, for the kernel's own code for that; know_zone has read one. Other C libraries may look there again, and
- * an address sanitizer wants the stack that it knows. */
-static void live(int fd, char *title, size_t title_n) __attribute__((noreturn));
-static void live(int fd, char *title, size_t title_n)
-{
-#if defined(__x86_64__) && !defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
-        uintptr_t top = (uintptr_t)title & ~(uintptr_t)15;
-        __asm__ volatile("mov %0, %%rsp\n\txor %%ebp, %%ebp\n\tcall *%1"
-                         :
-                         : "r"(top), "r"(shim_live), "D"(fd), "S"(title), "d"(title_n)
-                         : "memory");
-        __builtin_unreachable();
-#else
-        shim_live(fd, title, title_n);
 #endif
-}
 
 /* There will be nobody to say it at the other end of FD. */
 static void no_shim(int fd, int error)
@@ -190,6 +230,30 @@ static int receive(void)
         return fd;
 }
 
+static int serve(char *title, size_t title_n) __attribute__((noinline));
+static int serve(char *title, size_t title_n)
+{
+        keep_frames(title);
+        for (;;) {
+                int fd = receive();
+                if (fd == -2)
+                        return 0;
+                if (fd < 0)
+                        continue;
+                if (fork_shim(fd, title, title_n) < 0)
+                        no_shim(fd, errno);
+                close(fd);
+        }
+}
+
+/* In no page that has something of the title. */
+static int serve_below(char *title, size_t title_n)
+{
+        volatile char gap[PAGE_BYTES];
+        gap[0] = (char)serve(title, title_n);
+        return gap[0];
+}
+
 int main(int argc, char **argv)
 {
         if (!is_nursery())
@@ -208,19 +272,5 @@ int main(int argc, char **argv)
         read_boot_id();
         child_init();
         know_zone();
-        for (;;) {
-                int fd = receive();
-                if (fd == -2)
-                        return 0;
-                if (fd < 0)
-                        continue;
-                pid_t pid = fork_sibling();
-                if (pid == 0) {
-                        close(SHIM_FD);
-                        live(fd, argv[0], title_n);
-                }
-                if (pid < 0)
-                        no_shim(fd, errno);
-                close(fd);
-        }
+        return serve_below(argv[0], title_n);
 }

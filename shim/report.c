@@ -91,11 +91,21 @@ void report_start_failed(struct shim *s, int64_t run, enum shim_stage stage, int
         report_send(s, r);
 }
 
-/* Also that there is none: so svcd sees that this shim knows of cgroups at all. */
-static void put_cgroup(const struct shim *s, struct shim_writer *w)
+/* Apart, since its frame is a page: a shim without a cgroup does without that. */
+static void put_path(const struct shim *s, struct shim_writer *w) __attribute__((noinline));
+static void put_path(const struct shim *s, struct shim_writer *w)
 {
         char path[CGROUP_PATH];
         shim_put_str(w, SHIM_T_CGROUP, cgroup_path(s, path));
+}
+
+/* Also that there is none: so svcd sees that this shim knows of cgroups at all. */
+static void put_cgroup(const struct shim *s, struct shim_writer *w)
+{
+        if (s->cgroup.run)
+                put_path(s, w);
+        else
+                shim_put_str(w, SHIM_T_CGROUP, "");
         if (s->cgroup.error)
                 shim_put_int(w, SHIM_T_CGROUP_ERRNO, s->cgroup.error);
 }

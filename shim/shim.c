@@ -146,7 +146,8 @@ struct events {
         bool link, drain, notify, sockets, store, any;
 };
 
-/* One wait. */
+/* One wait. Its frame is large, and what is served needs the same room. */
+static struct events wait_turn(struct shim *s) __attribute__((noinline));
 static struct events wait_turn(struct shim *s)
 {
         struct pollfd p[4 + SOCKETS_MAX + STORE_MAX];
