@@ -16,8 +16,11 @@
 #include "common/paths.h"
 #include "common/runfile.h"
 #include "common/util.h"
+#include "ctl/answer.h"
 #include "ctl/usage.h"
 
+#define NO_ANSWER  "its svcd does not answer"
+#define NO_SVCD    "its answer is not one of svcd's: "
 #define MEASURE_MS 1000 /* for one account: nobody makes all the others wait with his trees */
 
 const char *account_state_name(enum account_state state)
@@ -60,7 +63,8 @@ static void add(struct accounts *a, const char *user, uid_t uid, char *run)
                                         .state = fd >= 0         ? ACCOUNT_UP
                                                  : fd == -EAGAIN ? ACCOUNT_SILENT
                                                                  : ACCOUNT_DOWN,
-                                        .client = {.fd = fd < 0 ? -1 : fd}};
+                                        .client = {.fd = fd < 0 ? -1 : fd},
+                                        .why = fd == -EAGAIN ? xstrdup(NO_ANSWER) : NULL};
 }
 
 /* The folder in /run stays when svcd has gone elsewhere. */
@@ -150,6 +154,7 @@ void accounts_done(struct accounts *a)
                         reply_done(&a->v[i].replies[k]);
                 free(a->v[i].user);
                 free(a->v[i].run);
+                free(a->v[i].why);
         }
         free(a->v);
         *a = (struct accounts){0};
@@ -162,20 +167,32 @@ static bool waits(const struct account *a)
         return a->state == ACCOUNT_UP && a->answered < a->asked;
 }
 
-static void give_up(struct account *a)
+/* Takes WHY. */
+static void give_up(struct account *a, char *why)
 {
         a->state = ACCOUNT_SILENT;
+        a->why = why;
         client_close(&a->client);
 }
 
 static void ask(struct account *a, const char *method, json_t *parameters)
 {
         client_send(&a->client, method, parameters, false);
-        a->asked++;
+        a->methods[a->asked++] = method;
 }
 
 /* After each answer: what else is to be asked. */
 typedef void more_fn(struct account *a);
+
+/* Whether it is one of a svcd's. */
+static bool judge_last(struct account *a)
+{
+        size_t i = a->answered - 1;
+        _cleanup_free_ char *wrong = answer_wrong(a->methods[i], &a->replies[i]);
+        if (wrong)
+                give_up(a, xasprintf(NO_SVCD "%s", wrong));
+        return !wrong;
+}
 
 static void read_answers(struct account *a, more_fn *more)
 {
@@ -185,11 +202,13 @@ static void read_answers(struct account *a, more_fn *more)
                 if (r < 0)
                         break;
                 a->answered++;
-                if (more)
+                if (judge_last(a) && more)
                         more(a);
         }
-        if (r < 0 && r != -ETIMEDOUT)
-                give_up(a);
+        if (r == -EBADMSG)
+                give_up(a, xstrdup(NO_SVCD "it is no message of the protocol"));
+        else if (r < 0 && r != -ETIMEDOUT)
+                give_up(a, xstrdup("its svcd has hung up"));
 }
 
 /* False when nobody is to answer any more, or the time is over. */
@@ -217,7 +236,7 @@ static void collect(struct accounts *a, int64_t deadline_ms, more_fn *more)
         }
         for (size_t i = 0; i < a->n; i++)
                 if (waits(&a->v[i]))
-                        give_up(&a->v[i]);
+                        give_up(&a->v[i], xstrdup(NO_ANSWER));
         free(fds);
 }
 
@@ -251,24 +270,25 @@ static void take_services(struct account *a)
                 return;
         }
         a->services = json_object_get(a->replies[1].parameters, "services");
-        if (!json_is_array(a->services)) {
-                a->info = a->services = NULL;
-                give_up(a);
-                return;
-        }
         if (usage_sees(&a->client, a->info))
                 measure(a);
 }
 
+/* What is asked here a svcd answers, unless a limit of its own keeps it from that. */
+static bool refuses(struct account *a)
+{
+        const char *error = a->replies[a->answered - 1].error;
+        if (error)
+                give_up(a, xasprintf("its svcd refused: %s", error));
+        return error != NULL;
+}
+
 static void ask_status(struct account *a)
 {
-        if (a->answered != 1)
+        if (refuses(a) || a->answered != 1)
                 return;
         a->info = json_object_get(a->replies[0].parameters, "info");
-        if (a->info)
-                ask(a, "Status", json_pack("{s:b}", "usage", !usage_sees(&a->client, a->info)));
-        else
-                give_up(a);
+        ask(a, "Status", json_pack("{s:b}", "usage", !usage_sees(&a->client, a->info)));
 }
 
 void accounts_overview(struct accounts *a, int64_t deadline_ms)

@@ -4,7 +4,8 @@
  * An account is known by its folder RUN: /run/svcd/USER, and $HOME/admin/run of every user of the host's database; to
  * which the own one comes if it is somewhere else.
  * Its svcd is whoever listens at RUN/control.sock as the account's own user (SO_PEERCRED); another is not asked.
- * Nothing that it says is to be believed more than what one user says about himself.
+ * Nothing that it says is to be believed more than what one user says about himself, and what no svcd can say
+ * (answer.h) is not even that: such an account is as one that does not answer.
  */
 #ifndef SVCD_CTL_ACCOUNTS_H
 #define SVCD_CTL_ACCOUNTS_H
@@ -20,7 +21,7 @@
 enum account_state {
         ACCOUNT_UP,
         ACCOUNT_DOWN,   /* nobody listens there */
-        ACCOUNT_SILENT, /* no answer in time, or none of the protocol */
+        ACCOUNT_SILENT, /* no answer in time, or none of a svcd's; `why` says which */
 };
 
 #define ACCOUNTS_ASK_MS  5000 /* by then whoever is well has answered, on a busy host too */
@@ -31,8 +32,10 @@ struct account {
         uid_t uid;
         enum account_state state;
         struct client client;
-        struct reply replies[ACCOUNTS_ASK_MAX]; /* in the order of the questions */
+        const char *methods[ACCOUNTS_ASK_MAX]; /* the questions; static */
+        struct reply replies[ACCOUNTS_ASK_MAX];
         size_t asked, answered;
+        char *why; /* a sentence on what it does instead of answering; NULL unless it is SILENT */
         json_t *info, *services; /* of accounts_overview; NULL unless it is UP; borrowed */
 };
 

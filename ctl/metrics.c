@@ -1,5 +1,6 @@
 /* metrics.c: one family after the other, since all samples of one stand together; each walks over all accounts. What
- * comes from a svcd is a label's value, escaped, or a number, and nothing else. */
+ * comes from a svcd is a label's value, escaped, or a number, and nothing else; that no series is there twice is seen to
+ * where answers are judged (answer.h). */
 #include "ctl/metrics.h"
 
 #include <string.h>
@@ -32,9 +33,18 @@ static void add_label(struct strbuf *out, const char *name, const char *value)
         strbuf_addc(out, '"');
 }
 
+/* In seconds; a number of any sign and size. */
 static void add_ms(struct strbuf *out, int64_t ms)
 {
-        strbuf_addf(out, "} %lld.%03lld\n", (long long)ms / 1000, (long long)ms % 1000);
+        uint64_t n = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
+        strbuf_addf(out, "} %s%llu.%03llu\n", ms < 0 ? "-" : "", (unsigned long long)n / 1000,
+                    (unsigned long long)n % 1000);
+}
+
+/* The point in time since which AGE_MS have gone by, which is none before 1970. */
+static void add_since(struct strbuf *out, int64_t now_ms, int64_t age_ms)
+{
+        add_ms(out, age_ms > now_ms ? 0 : now_ms - MAX(age_ms, (int64_t)0));
 }
 
 static void add_int(struct strbuf *out, int64_t n)
@@ -78,7 +88,7 @@ static void started(struct strbuf *out, const char *name, const struct at *at)
         if (!jget_int(at->a->info, "uptime_ms", &up_ms))
                 return;
         begin(out, name, at);
-        add_ms(out, MAX(at->now_ms - up_ms, (int64_t)0));
+        add_since(out, at->now_ms, up_ms);
 }
 
 static void errors(struct strbuf *out, const char *name, const struct at *at)
@@ -119,7 +129,7 @@ static void add_service(struct strbuf *out, const char *name, const char *key, e
         if (form == AS_SECONDS)
                 add_ms(out, n);
         else if (form == AS_SINCE)
-                add_ms(out, MAX(at->now_ms - n, (int64_t)0));
+                add_since(out, at->now_ms, n);
         else if (form == AS_RUNS)
                 add_int(out, status_runs(text));
         else if (form == AS_WELL)

@@ -94,7 +94,7 @@ static void add_row(struct ctl *ctl, struct table *t, const struct account *a, c
         if (!is_up) {
                 for (size_t i = 2; i < ARRAY_SIZE(columns) - 1; i++)
                         table_add(t, "-", STYLE_DIM);
-                table_add(t, a->state == ACCOUNT_DOWN ? "" : "svcd does not answer", STYLE_RED);
+                table_add(t, a->why ? a->why : "", STYLE_RED);
                 return;
         }
         table_add(t, text_duration(up_ms, up), STYLE_PLAIN);
@@ -129,6 +129,7 @@ static json_t *object_of(const struct account *a, const json_t *info, const json
         json_object_set_new(o, "cpu_ms", up ? json_integer(sums->cpu_ms) : json_null());
         json_object_set_new(o, "memory_bytes", up ? json_integer(sums->memory_bytes) : json_null());
         json_object_set_new(o, "services", up ? json_deep_copy(services) : json_null());
+        json_object_set_new(o, "error", a->why ? json_string(a->why) : json_null());
         return o;
 }
 

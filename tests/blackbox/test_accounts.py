@@ -13,6 +13,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from mocksvcd import MockSvcd, error, reply, service  # noqa: E402
 from svcdtest import BIN, SLOW, SvcdTest  # noqa: E402
 
 UID = 61000
@@ -36,9 +37,12 @@ os.chdir(sys.argv[1])
 s = socket.socket(socket.AF_UNIX)
 s.bind("control.sock")
 s.listen(5)
-info = {"version": 'a"b\\\\c\\nd', "pid": os.getpid(), "uptime_ms": 5, "root": "/", "started_by": "x", "errors": []}
-service = {"name": 'x"} 1\\n# TYPE y z\\n', "state": "running", "pid": 1, "shim": 1, "cgroup": sys.argv[1], "restarts": 0}
-answers = {"GetInfo": {"info": info}, "Status": {"services": [service]}}
+info = {"version": "0.1.0", "pid": os.getpid(), "uptime_ms": 5, "root": "/", "started_by": "x", "errors": []}
+service = {"name": "x", "state": "running", "pid": 1, "shim": 1, "cgroup": sys.argv[1], "restarts": 0}
+upgrade = {"from": "1", "to": "2", "pid": os.getpid(), "services": 1, "missing": [], "took_ms": 1}
+for key, value in json.loads(sys.argv[2]).items():
+    {"uptime_ms": info, "cpu_ms": service, "services": upgrade}[key][key] = value
+answers = {"GetInfo": {"info": info}, "Status": {"services": [service]}, "Upgrade": upgrade}
 while True:
     c, got = s.accept()[0], b""
     while data := c.recv(65536):
@@ -121,6 +125,106 @@ class Own(SvcdTest):
         return mask
 
 
+SAYS = "its answer is not one of svcd's: "
+WEB = service("web", pid=4242, uptime_ms=5000, cpu_ms=70, memory_bytes=4096, health="ok")
+INFO = {"version": "0.1.0", "pid": 1234, "uptime_ms": 5000, "errors": []}
+# What no svcd answers: to GetInfo, or services to Status; and what is said of it.
+STRANGE = (
+    (None, [WEB, service("x", cpu_ms=-5)], "services[1].cpu_ms is -5"),
+    (None, [WEB, service("x", memory_bytes=-1)], "services[1].memory_bytes is -1"),
+    (None, [service("x", uptime_ms=10**18)], f"services[0].uptime_ms is {10**18}"),
+    (None, [service("x", restarts=1e300)], "services[0].restarts is no number"),
+    (None, [service("x", restarts="\x1b[2J")], "services[0].restarts is no number"),
+    (None, [service("x", last_exit={"run": -1})], "services[0].last_exit.run is -1"),
+    (None, [WEB, service("x"), WEB], "services[2] is there twice"),
+    (None, [service('x"} 1\n# TYPE y z\n')], "services[0].name is no name"),
+    (None, [service("x" * 5000)], "services[0].name is no name"),
+    (None, [service("x", state="N" * 5000)], "services[0].state is no word"),
+    (None, [service(f"s{n}") for n in range(10001)], "services has more than 10000 entries"),
+    (None, [WEB, 5], "services[1] is no object"),
+    (None, {}, "services is no list"),
+    ({**INFO, "uptime_ms": -10**18}, [], f"info.uptime_ms is -{10**18}"),
+    ({**INFO, "version": "\x1b]0;x\x07" * 8}, [], "info.version is no version"),
+    ({**INFO, "version": "1" * 64}, [], "info.version is no version"),
+    ({**INFO, "pid": 0}, [], "info.pid is 0"),
+    ({**INFO, "root": 5}, [], "info.root is no text"),
+    ([], [], "info is no object"),
+)
+LACKS = {key: None for key in ("pid", "uptime_ms", "disabled_cause", "health", "port", "memory_bytes", "cpu_ms",
+                               "last_exit")}
+UPGRADED = {"from": "0.1.0", "to": "0.1.0", "pid": 1234, "services": 1, "missing": [], "took_ms": 5}
+
+
+class Strange(SvcdTest):
+    """What an account's svcd answers is not believed: what no svcd can say is no answer. `hang` is never waited for."""
+    def setUp(self):
+        super().setUp()
+        self.mock = MockSvcd(self.root)
+        self.addCleanup(self.mock.stop)
+
+    def asked(self, *arguments, status):
+        return self.svcctl("--root", self.root, "--timeout", "25s", *arguments, status=status)
+
+    def is_refused(self, says):
+        one, = json.loads(self.asked("--json", "accounts", status=3).out)
+        self.assertEqual((one["svcd"], one["error"], one["services"], one["pid"]), ("silent", says, None, None))
+        table = self.asked("accounts", status=3).out
+        self.assertRegex(table, r"(?m)^\S+ +silent +- +- +- +- +")
+        self.assertIn(says[:40], table)
+        self.assertLess(max(map(len, table.split("\n"))), 200)
+        text = self.asked("metrics", status=0).out
+        judge(self, text)
+        self.assertEqual([line.split()[-1] for line in text.split("\n") if line.startswith("svcd_")], ["0"])
+
+    def test_no_answers_of_a_svcd(self):
+        for info, services, says in STRANGE:
+            with self.subTest(says):
+                self.mock.on("GetInfo", reply({"info": INFO if info is None else info}))
+                self.mock.on("Status", reply({"services": services}))
+                self.is_refused(SAYS + says)
+
+    def test_no_messages_of_a_svcd(self):
+        """Each is said at once, and not after the time that an answer may take."""
+        for message, says in ((reply({"x": 1}), SAYS + "info is missing"),
+                              (b"hello\0", SAYS + "it is no message of the protocol"),
+                              (b'{"parameters":{"info":{"pid":99999999999999999999}}}\0',
+                               SAYS + "it is no message of the protocol"),
+                              (error("org.varlink.service.PermissionDenied"),
+                               "its svcd refused: org.varlink.service.PermissionDenied"),
+                              (error("\x1b[2J" * 900), SAYS + "its error is no name")):
+            with self.subTest(says):
+                self.mock.on("GetInfo", message)
+                self.is_refused(says)
+
+    def test_what_a_svcd_can_say(self):
+        """What is not known to this svcctl is left alone, and what one of an earlier release lacks."""
+        self.mock.on("GetInfo", reply({"info": INFO}))
+        self.mock.on("Status", reply({"services": [{**LACKS, **WEB}, {**LACKS, **service("b", "stopped")}]}))
+        one, = json.loads(self.asked("--json", "accounts", status=0).out)
+        self.assertEqual((one["svcd"], one["error"], one["states"]), ("up", None, {"running": 1, "stopped": 1}))
+        self.mock.on("GetInfo", reply({"info": {**INFO, "new": [1]}}))
+        self.mock.on("Status", reply({"services": [{**WEB, "new": {}}, {"name": "b", "state": "some-new-one"}]}))
+        self.assertRegex(self.asked("accounts", status=0).out, r"(?m) 1/2 ")
+        text = self.asked("metrics", status=0).out
+        judge(self, text)
+        self.assertRegex(text, r'(?m)^svcd_service_cpu_seconds_total\{.*service="web"\} 0\.070$')
+
+    def test_upgrade(self):
+        """Root's --root and the own svcd go the same way; see All.test_liars for --all-accounts."""
+        for change in ({"pid": -3}, {"services": -2}, {"to": "\x1b[2J"}, {"missing": ["a b"]}, {"from": None}):
+            with self.subTest(change):
+                self.mock.on("Upgrade", reply({**UPGRADED, **change}))
+                refused = self.asked("upgrade", status=5)
+                self.assertEqual(refused.out, "")
+                self.assertIn("does not speak as svcd does", refused.err)
+        self.mock.on("Upgrade", error("org.varlink.service.MethodNotFound"))
+        self.assertIn("svcd 0.1.0 cannot be upgraded in place", self.asked("upgrade", status=1).err)
+        self.mock.on("GetInfo", reply({"info": {**INFO, "version": "x" * 5000}}))
+        self.assertIn("does not speak as svcd does", self.asked("upgrade", status=5).err)
+        self.mock.on("Upgrade", reply(UPGRADED))
+        self.assertIn("(pid 1234), 1 service untouched", self.asked("upgrade", status=0).out)
+
+
 @unittest.skipUnless(os.geteuid() == 0, "needs root, to be several users")
 class All(SvcdTest):
     def setUp(self):
@@ -128,7 +232,7 @@ class All(SvcdTest):
         os.chmod(self.tmp, 0o711)
         shutil.copy("/etc/passwd", f"{self.tmp}/passwd")
         os.mkdir(f"{self.tmp}/system")
-        self.daemons = {}
+        self.daemons, self.liars = {}, []
 
     def account(self, n, folder):
         """User "acctN" with a home, and, if FOLDER, one in /run/svcd, or elsewhere if that is a path."""
@@ -170,6 +274,9 @@ class All(SvcdTest):
             p.terminate()
         for p in self.daemons.values():
             self.assertEqual(p.wait(30 * SLOW), 0)
+        for pid in self.liars:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
     def settled(self):
         """Each account has one service that runs and one that is disabled."""
@@ -267,9 +374,8 @@ class All(SvcdTest):
         one, = json.loads(self.inside("--json", "--root", self.root, "accounts").stdout)
         self.assertEqual((one["user"], one["pid"], one["run"]), ("root", self.svcd.pid, self.run_dir))
 
-    def test_a_liar(self):
-        """What others have is not counted as its own; what it says is text, and no sample."""
-        uid, _, run = self.account(7, True)
+    def liar(self, n, **lies):
+        uid, _, run = self.account(n, True)
         os.mkfifo(f"{run}/cpu.stat")
         liar = os.fork()
         if liar == 0:
@@ -277,21 +383,38 @@ class All(SvcdTest):
                 os.setgroups([])
                 os.setgid(uid)
                 os.setuid(uid)
-                sys.argv = ["liar", run]
+                sys.argv = ["liar", run, json.dumps(lies)]
                 exec(LIAR, {})
             finally:
                 os._exit(1)
+        self.liars.append(liar)
+
+    def test_liars(self):
+        """What others have is not counted as its own; what no svcd says harms nobody but the account."""
         try:
-            self.until(lambda: os.path.exists(f"{run}/control.sock"), what="its socket")
-            found = self.until(lambda: (a := self.accounts()["acct7"])["svcd"] == "up" and a, what="its answer")
-            self.assertEqual((found["memory_bytes"], found["cpu_ms"], found["states"]), (0, 0, {"running": 1}))
+            self.liar(7)
+            self.liar(8, cpu_ms=-5, services=-2)
+            self.liar(9, uptime_ms=-10**18, services="\x1b[2J")
+            self.daemon(1, True)
+            found = self.until(lambda: (a := self.accounts())["acct1"]["svcd"] == a["acct7"]["svcd"] == "up" and
+                               a["acct8"]["error"] and a["acct9"]["error"] and a, what="their answers")
+            honest, lies = found["acct7"], [found[f"acct{n}"] for n in (8, 9)]
+            self.assertEqual((honest["memory_bytes"], honest["cpu_ms"], honest["states"]), (0, 0, {"running": 1}))
+            self.assertEqual([(a["svcd"], a["error"]) for a in lies],
+                             [("silent", SAYS + "services[0].cpu_ms is -5"),
+                              ("silent", SAYS + f"info.uptime_ms is -{10**18}")])
             text = self.inside("metrics").stdout
             judge(self, text)
-            self.assertIn(r'svcd_info{account="acct7",version="a\"b\\c\nd"} 1' + "\n", text)
+            self.assertEqual(re.findall(r'svcd_up\{account="acct(.)"\} (.)', text),
+                             [("1", "1"), ("7", "1"), ("8", "0"), ("9", "0")])
             self.assertNotIn('svcd_service_memory_bytes{account="acct7"', text)
+            p = self.inside("upgrade", "--all-accounts")
+            self.assertEqual(p.returncode, 1)
+            self.assertEqual(sorted(p.stderr.splitlines()),
+                             [f"acct8: {SAYS}services is -2", f"acct9: {SAYS}services is no number"])
+            self.assertEqual([line.split(":")[0] for line in p.stdout.splitlines()], ["acct1", "acct7"])
         finally:
-            os.kill(liar, signal.SIGKILL)
-            os.waitpid(liar, 0)
+            self.end()
 
 
 if __name__ == "__main__":
