@@ -166,6 +166,7 @@ def stage(build):
     shutil.copytree(os.path.join(TOP, "tests"), os.path.join(top, "tests"),
                     ignore=shutil.ignore_patterns("__pycache__", "corpus"))
     shutil.copytree(os.path.join(TOP, "conf"), os.path.join(top, "conf"))
+    shutil.copytree(os.path.join(TOP, "packaging"), os.path.join(top, "packaging"))
     os.makedirs(os.path.join(top, "build/tests/helpers"))
     for name in ("svcd", "svcctl", "svc-shim"):
         if os.path.exists(os.path.join(build, name)):
