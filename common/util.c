@@ -313,6 +313,15 @@ int file_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_n)
         return 0;
 }
 
+void fds_standard(void)
+{
+        int fd;
+        do
+                fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        util_close(fd);
+}
+
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n)
 {
         /* O_NONBLOCK: a FIFO in place of a file must not stop the caller. */

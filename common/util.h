@@ -119,6 +119,10 @@ char *strv_join(const struct strv *l, const char *separator);
 
 /* Whole-file helpers. */
 
+/* First of all: whoever starts a program may have closed what is 0, 1 and 2, and a file that it opens must not get
+ * what is said to people. /dev/null takes their places. */
+void fds_standard(void);
+
 /* Reads at most MAX bytes; a NUL follows the data. -EFBIG if there is more, -EISDIR for a folder,
  * else open's and read's errors. */
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n);

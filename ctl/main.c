@@ -9,6 +9,7 @@
 
 #include "common/conf.h"
 #include "common/runfile.h"
+#include "common/util.h"
 #include "ctl/ctl.h"
 #include "ctl/help.h"
 #include "ctl/remote.h"
@@ -81,6 +82,7 @@ int main(int argc, char **argv)
         struct ctl ctl = {0};
         _cleanup_free_ char *error = NULL;
         static char buffer[65536];
+        fds_standard();
         seed_json();
         signal(SIGPIPE, SIG_IGN); /* EPIPE says the same where it can be answered */
         signal(SIGXFSZ, SIG_IGN); /* as EFBIG does */

@@ -36,9 +36,9 @@ install: all
 	$(INSTALL) -m 644 $(wildcard conf/json/*.schema.json) $(DESTDIR)$(pkgdatadir)/json
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
-	for f in $(INIT_FILES); do $(INSTALL) -d $(DESTDIR)$(docdir)/examples/$${f%/*} && \
-		$(INSTALL) -m $$([ -x packaging/$$f ] && echo 755 || echo 644) packaging/$$f \
-		$(DESTDIR)$(docdir)/examples/$$f || exit; done
+	for f in $(INIT_FILES); do to=$(DESTDIR)$(docdir)/examples/$$f; $(INSTALL) -d $${to%/*} && \
+		sed 's|@bindir@|$(bindir)|g' packaging/$$f > $$to && \
+		chmod $$([ -x packaging/$$f ] && echo 755 || echo 644) $$to || exit; done
 	$(INSTALL) -m 644 packaging/completions/svcctl.bash $(DESTDIR)$(bashcompdir)/svcctl
 	$(INSTALL) -m 644 packaging/completions/_svcctl $(DESTDIR)$(zshcompdir)
 	$(INSTALL) -m 644 packaging/completions/svcctl.fish $(DESTDIR)$(fishcompdir)

@@ -7,6 +7,7 @@
 
 #include "common/conf.h"
 #include "common/paths.h"
+#include "common/util.h"
 #include "supervisord/daemon.h"
 #include "supervisord/logpack.h"
 #include "supervisord/proof.h"
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
         bool only_check = false, verbose = false;
         int prove = -1;
         int o;
+        fds_standard();
         while ((o = getopt_long(argc, argv, "vVh", options, NULL)) != -1) {
                 switch (o) {
                 case 'r':

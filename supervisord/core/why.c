@@ -230,8 +230,9 @@ static char *no_program(const struct ask *a)
         if (!start_failed_at(a, SHIM_STAGE_EXEC, ENOENT))
                 return NULL;
         return xasprintf(
-            "there is no program %s, or what its first line names does not exist; "
-            "relative paths begin at working_directory, names without / are looked for "
+            "there is no program %s, or what its first line names does not exist, as in a script "
+            "with the line ends of Windows (dos2unix); relative paths begin at working_directory, "
+            "names without / are looked for "
             "in PATH (`svcctl env %s`)",
             program_of(a), a->s->name);
 }

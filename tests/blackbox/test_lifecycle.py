@@ -57,6 +57,15 @@ class Programs(SvcdTest):
         self.assertIn("--root", r.stdout)
         self.assertEqual(r.returncode, 0)
 
+    def test_closed_descriptors(self):
+        """What is opened does not become what is written to people."""
+        self.config("services: {a: {command: echo hello}}\n")
+        svcd = self.script("closed", f'exec {os.path.join(BIN, "svcd")} <&- >&- 2>&-\n')
+        self.start(program=svcd)
+        self.logged("a", "hello")
+        for fd in range(3):
+            self.assertEqual(os.readlink(f"/proc/{self.svcd.pid}/fd/{fd}"), "/dev/null")
+
     def test_an_unknown_option(self):
         r = self.once("--rot", "/tmp")
         self.assertNotEqual(r.returncode, 0)

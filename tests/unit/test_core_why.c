@@ -400,9 +400,10 @@ static void start_failed(void **state)
              "no-folder: its working_directory /home/a does not exist: create it, or correct the "
              "path"},
             {SHIM_STAGE_EXEC, ENOENT, "exec ./a: No such file or directory",
-             "no-program: there is no program ./a, or what its first line names does not exist; "
-             "relative paths "
-             "begin at working_directory, names without / are looked for in PATH (`svcctl env a`)"},
+             "no-program: there is no program ./a, or what its first line names does not exist, as "
+             "in "
+             "a script with the line ends of Windows (dos2unix); relative paths begin at "
+             "working_directory, names without / are looked for in PATH (`svcctl env a`)"},
             {SHIM_STAGE_EXEC, EACCES, "exec ./a: Permission denied",
              "not-executable: ./a may not be executed: chmod +x, and look at its folders and the "
              "mount"},
