@@ -14,7 +14,7 @@ STOP_ALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../packa
 INSIDE = """
 mount -t tmpfs tmpfs /run || exit 77 # whatever systemd the machine has is not asked to stop anything
 "$1/bin/svcd" 2>"$HOME/errors" &
-while ! "$1/bin/svcctl" status a 2>&1 | grep -q running; do sleep 0.1; done
+while ! grep -q "svcd ready" "$HOME/admin/logs/services/a.log" 2>/dev/null; do sleep 0.1; done
 "$2/libexec/svcd/stop-all"
 echo "status $?"
 for p in /proc/[0-9]*; do readlink "$p/exe"; done | grep -c 'svcd$'
