@@ -2,84 +2,225 @@
  */
 #include "ctl/boot.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-static bool there(const char *sysroot, const char *before, const char *name, const char *after)
+#include "ctl/bootroot.h"
+#include "ctl/capture.h"
+
+#define CRONTAB_MS  3000 /* a crontab that hangs is another's fault, and not waited for */
+#define CRONTAB_MAX (4u * 1024u * 1024u)
+#define FILE_MAX    (256u * 1024u)
+
+/* What tells that svcd is started: ~ is the account's home, %u its name; first those that come first. */
+static const struct {
+        enum boot_kind kind;
+        const char *path;
+} enabled[] = {
+    {BOOT_SYSTEM, "/etc/systemd/system/multi-user.target.wants/svcd@%u.service"},
+    {BOOT_USER, "~/.config/systemd/user/default.target.wants/svcd.service"},
+    {BOOT_USER, "/etc/systemd/user/default.target.wants/svcd.service"},
+    {BOOT_OPENRC, "/etc/runlevels/default/svcd.%u"},
+    {BOOT_RUNIT, "/etc/service/svcd-%u"},
+    {BOOT_RUNIT, "/service/svcd-%u"},
+    {BOOT_RUNIT, "/var/service/svcd-%u"},
+    {BOOT_S6, "/run/service/svcd-%u"},
+};
+
+#define UNITS "{/lib,/usr/lib,/usr/local/lib,/run,/etc}/systemd/"
+
+/* What may say for which ROOT, as patterns; what comes later has the last word. */
+static const struct {
+        enum boot_kind kind;
+        const char *pattern;
+} says[] = {
+    {BOOT_SYSTEM, UNITS "system/svcd@.service"},
+    {BOOT_SYSTEM, UNITS "system/svcd@%u.service"},
+    {BOOT_SYSTEM, UNITS "system/svcd@.service.d/*.conf"},
+    {BOOT_SYSTEM, UNITS "system/svcd@%u.service.d/*.conf"},
+    {BOOT_USER, UNITS "user/svcd.service"},
+    {BOOT_USER, "~/.config/systemd/user/svcd.service"},
+    {BOOT_USER, UNITS "user/svcd.service.d/*.conf"},
+    {BOOT_USER, "~/.config/systemd/user/svcd.service.d/*.conf"},
+    {BOOT_OPENRC, "/etc/init.d/svcd.%u"},
+    {BOOT_OPENRC, "/etc/conf.d/{svcd,svcd.%u}"},
+    {BOOT_RUNIT, "{/etc/sv,/etc/service,/service,/var/service}/svcd-%u/run"},
+    {BOOT_S6, "/run/service/svcd-%u/run"},
+};
+
+void boot_done(struct boot *b)
 {
-        _cleanup_free_ char *path = xasprintf("%s%s%s%s", sysroot, before, name, after);
-        struct stat st;
-        return lstat(path, &st) == 0;
+        free(b->other);
+        *b = (struct boot){0};
 }
 
-/* Whether the account's crontab has a line that starts svcd at boot. */
-static bool in_crontab(void)
+/* ---- files ---- */
+
+/* A name within a pattern stands for itself. */
+static void add_name(struct strbuf *b, const char *name, bool in_pattern)
 {
-        FILE *p = popen("crontab -l 2>/dev/null", "re");
-        char line[1024];
-        bool found = false;
-        while (p && fgets(line, sizeof(line), p)) {
-                const char *s = line + strspn(line, " \t");
-                found |= *s != '#' && strstr(s, "@reboot") && strstr(s, "svcd");
+        for (; *name; name++) {
+                if (in_pattern && strchr("*?[]{},~\\", *name))
+                        strbuf_addc(b, '\\');
+                strbuf_addc(b, *name);
         }
-        if (p)
-                pclose(p);
-        return found;
 }
 
-/* A unit's file in one of the folders of KIND, "system" or "user". */
-static bool has_unit(const char *sysroot, const char *kind, const char *unit)
+static char *place(const struct boot_account *a, const char *path, bool is_pattern)
 {
-        static const char *const folders[] = {"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"};
-        _cleanup_free_ char *below = xasprintf("/systemd/%s/", kind);
-        for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-                if (there(sysroot, folders[i], below, unit))
+        struct strbuf b = {0};
+        bool at_home = *path == '~';
+        add_name(&b, at_home ? a->home : a->sysroot, is_pattern);
+        for (path += at_home; *path; path++) {
+                if (str_starts(path, "%u"))
+                        add_name(&b, a->user, is_pattern);
+                else
+                        strbuf_addc(&b, *path);
+                path += str_starts(path, "%u");
+        }
+        return strbuf_take(&b);
+}
+
+static bool there(const struct boot_account *a, const char *path)
+{
+        _cleanup_free_ char *whole = place(a, path, false);
+        struct stat st;
+        return lstat(whole, &st) == 0;
+}
+
+/* The ROOT that the files of KIND name; NULL: none. Caller frees. */
+static char *named_by(const struct boot_account *a, enum boot_kind kind)
+{
+        char *last = NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(says); i++) {
+                glob_t found = {0};
+                _cleanup_free_ char *pattern =
+                    says[i].kind == kind ? place(a, says[i].pattern, true) : NULL;
+                if (!pattern || glob(pattern, GLOB_BRACE, NULL, &found) != 0)
+                        continue;
+                for (size_t k = 0; k < found.gl_pathc; k++) {
+                        _cleanup_free_ char *text = NULL;
+                        if (file_read(found.gl_pathv[k], FILE_MAX, &text, NULL) < 0)
+                                continue;
+                        char *named = bootroot_named(text, a->home);
+                        if (named)
+                                free(last);
+                        last = named ? named : last;
+                }
+                globfree(&found);
+        }
+        return last;
+}
+
+static bool is_for_root(const struct boot_account *a, enum boot_kind kind)
+{
+        _cleanup_free_ char *named = named_by(a, kind);
+        return bootroot_is(named, a->home, a->root);
+}
+
+/* ---- what has been told to ---- */
+
+/* Takes OTHER. */
+static void note_other(struct boot *b, enum boot_kind kind, char *other)
+{
+        if (b->other) {
+                free(other);
+                return;
+        }
+        b->other = other;
+        b->other_kind = kind;
+}
+
+static bool find_by_files(struct boot *b, const struct boot_account *a)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(enabled); i++) {
+                enum boot_kind kind = enabled[i].kind;
+                if (!there(a, enabled[i].path))
+                        continue;
+                if (is_for_root(a, kind)) {
+                        b->kind = kind;
                         return true;
+                }
+                char *named = named_by(a, kind);
+                note_other(b, kind, named ? named : path_join(a->home, "admin"));
+        }
         return false;
 }
 
-/* Only what has been told to. */
-static enum boot_kind find_enabled(const char *root, const char *user, const char *home)
+static bool find_by_cron(struct boot *b, const struct boot_account *a)
 {
-        if (there(root, "/etc/systemd/system/multi-user.target.wants/svcd@", user, ".service"))
-                return BOOT_SYSTEM;
-        if (there("", home, "/.config/systemd/user/default.target.wants/svcd.service", "") ||
-            there(root, "/etc/systemd/user/default.target.wants/svcd.service", "", ""))
-                return BOOT_USER;
-        if (there(root, "/etc/runlevels/default/svcd.", user, ""))
-                return BOOT_OPENRC;
-        if (there(root, "/etc/service/svcd-", user, "") ||
-            there(root, "/service/svcd-", user, "") || there(root, "/var/service/svcd-", user, ""))
-                return BOOT_RUNIT;
-        if (there(root, "/run/service/svcd-", user, ""))
-                return BOOT_S6;
-        return in_crontab() ? BOOT_CRON : BOOT_NONE;
+        const char *const words[] = {"crontab", a->ask_as ? "-u" : NULL, a->ask_as ? a->user : NULL,
+                                     "-l"};
+        _cleanup_strv_ struct strv argv = {0};
+        _cleanup_strbuf_ struct strbuf text = {0};
+        char *other = NULL;
+        int status = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (words[i])
+                        strv_add(&argv, words[i]);
+        int r = capture_run(argv.v, STDOUT_FILENO, CRONTAB_MS, CRONTAB_MAX, &text, &status);
+        if (r == -ETIMEDOUT || r == -EFBIG)
+                b->unknown =
+                    r == -EFBIG ? "`crontab -l` says too much" : "`crontab -l` does not answer";
+        if (r < 0 || status != 0 || !text.n)
+                return false;
+        bool found = bootroot_in_crontab(text.s, a->home, a->root, &other);
+        if (other && !found)
+                note_other(b, BOOT_CRON, TAKE_PTR(other));
+        free(other);
+        b->kind = found ? BOOT_CRON : b->kind;
+        return found;
 }
 
-static enum boot_kind find_installed(const char *root, const char *user)
+/* ---- what could be ---- */
+
+/* A unit's file in one of the folders of WHOSE, "system" or "user". */
+static bool has_unit(const struct boot_account *a, const char *whose, const char *unit)
 {
-        bool systemd = there(root, "/run/systemd/system", "", "");
-        if (systemd && has_unit(root, "system", "svcd@.service"))
-                return BOOT_SYSTEM;
-        if (systemd && has_unit(root, "user", "svcd.service"))
-                return BOOT_USER;
-        if (there(root, "/etc/init.d/svcd.", user, ""))
-                return BOOT_OPENRC;
-        return there(root, "/etc/sv/svcd-", user, "") ? BOOT_RUNIT : BOOT_NONE;
+        static const char *const folders[] = {"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"};
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+                _cleanup_free_ char *path = xasprintf("%s/systemd/%s/%s", folders[i], whose, unit);
+                if (there(a, path))
+                        return true;
+        }
+        return false;
 }
 
-void boot_find(struct boot *ret, const char *sysroot, const char *user, const char *home)
+static enum boot_kind find_installed(const struct boot_account *a)
 {
-        *ret = (struct boot){.kind = find_enabled(sysroot, user, home)};
-        ret->enabled = ret->kind != BOOT_NONE;
-        if (!ret->enabled)
-                ret->kind = find_installed(sysroot, user);
-        ret->lingers = there(sysroot, "/var/lib/systemd/linger/", user, "");
+        bool systemd = there(a, "/run/systemd/system");
+        const struct {
+                enum boot_kind kind;
+                bool is_there;
+        } all[] = {{BOOT_SYSTEM, systemd && has_unit(a, "system", "svcd@.service")},
+                   {BOOT_USER, systemd && has_unit(a, "user", "svcd.service")},
+                   {BOOT_OPENRC, there(a, "/etc/init.d/svcd.%u")},
+                   {BOOT_RUNIT, there(a, "/etc/sv/svcd-%u")}};
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (all[i].is_there && is_for_root(a, all[i].kind))
+                        return all[i].kind;
+        return BOOT_NONE;
 }
 
-const char *boot_name(const struct boot *b)
+void boot_find(struct boot *ret, const struct boot_account *a)
+{
+        struct boot b = {0};
+        b.enabled = find_by_files(&b, a) || find_by_cron(&b, a);
+        if (b.enabled) {
+                free(b.other);
+                b.other = NULL;
+        } else {
+                b.kind = find_installed(a);
+        }
+        b.lingers = there(a, "/var/lib/systemd/linger/%u");
+        *ret = b;
+}
+
+const char *boot_name(enum boot_kind kind)
 {
         static const char *const names[] = {
             [BOOT_NONE] = NULL,
@@ -90,7 +231,7 @@ const char *boot_name(const struct boot *b)
             [BOOT_S6] = "s6",
             [BOOT_CRON] = "cron",
         };
-        return names[b->kind];
+        return names[kind];
 }
 
 /* %s: the user. */
@@ -131,15 +272,19 @@ char *boot_advice(const struct boot *b, const char *user)
 {
         struct strbuf s = {0};
         if (b->kind == BOOT_NONE) {
-                strbuf_add(
-                    &s, "nothing starts it here; start it with `svcd` (`svcctl doctor` says more)");
+                strbuf_add(&s, "nothing ");
+                if (b->unknown)
+                        strbuf_addf(&s, "was found that starts it here (%s)", b->unknown);
+                else
+                        strbuf_add(&s, "starts it here");
+                strbuf_add(&s, "; start it with `svcd` (`svcctl doctor` says more)");
                 return strbuf_take(&s);
         }
         if (b->enabled)
-                strbuf_addf(&s, "%s starts it here%s: ", boot_name(b),
+                strbuf_addf(&s, "%s starts it here%s: ", boot_name(b->kind),
                             b->kind == BOOT_CRON ? " when the machine boots" : "");
         else
-                strbuf_addf(&s, "%s would start it if it were enabled: ", boot_name(b));
+                strbuf_addf(&s, "%s would start it if it were enabled: ", boot_name(b->kind));
         add_command(&s, b->enabled ? commands[b->kind].start : commands[b->kind].enable, user);
         if (b->enabled && commands[b->kind].look) {
                 strbuf_add(&s, "; ");

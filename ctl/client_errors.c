@@ -42,12 +42,16 @@ static char *owner(const char *path)
 static char *how_to_start(struct ctl *ctl)
 {
         struct stat st;
-        struct boot boot;
         uid_t uid = stat(ctl->paths.root, &st) == 0 ? st.st_uid : geteuid();
         const struct passwd *pw = getpwuid(uid);
         _cleanup_free_ char *usual = path_join(pw ? pw->pw_dir : ctl->paths.home, "admin");
         if (pw && str_eq(usual, ctl->paths.root)) {
-                boot_find(&boot, "", pw->pw_name, pw->pw_dir);
+                _cleanup_boot_ struct boot boot = {0};
+                boot_find(&boot, &(struct boot_account){.sysroot = "",
+                                                        .user = pw->pw_name,
+                                                        .home = pw->pw_dir,
+                                                        .root = usual,
+                                                        .ask_as = uid != geteuid()});
                 return boot_advice(&boot, pw->pw_name);
         }
         _cleanup_strbuf_ struct strbuf command = {0};

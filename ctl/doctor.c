@@ -21,11 +21,12 @@ const struct doctor_row doctor_rows[DOCTOR_COUNT] = {
 
 void doctor_facts_done(struct doctor_facts *f)
 {
-        char *const strings[] = {f->root,        f->run,        f->version,     f->boot,
-                                 f->starts,      f->folders,    f->disk_error,  f->logs,
-                                 f->programs,    f->ports_held, f->ports_local, f->ports_silent,
-                                 f->sendmail,    f->command,    f->policy,      f->policy_wrong,
-                                 f->shim_missing};
+        char *const strings[] = {
+            f->root,         f->run,        f->version,         f->boot,
+            f->starts,       f->folders,    f->disk_error,      f->logs,
+            f->programs,     f->ports_held, f->ports_local,     f->ports_silent,
+            f->sendmail,     f->command,    f->policy,          f->policy_wrong,
+            f->shim_missing, f->boot_other, f->boot_other_root, f->run_next};
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         json_decref(f->info);
@@ -120,6 +121,23 @@ static char *boot_linger(const struct doctor_facts *f)
                    : NULL;
 }
 
+static char *boot_other(const struct doctor_facts *f)
+{
+        return f->boot || !f->boot_other
+                   ? NULL
+                   : xasprintf("%s starts svcd at boot, but for %s: nothing does for %s",
+                               f->boot_other, f->boot_other_root, f->root);
+}
+
+static char *boot_unknown(const struct doctor_facts *f)
+{
+        return f->boot || !f->boot_unknown
+                   ? NULL
+                   : xasprintf("%s: whether cron starts svcd at boot is not known, and nothing "
+                               "else was found that does",
+                               f->boot_unknown);
+}
+
 static char *boot_none(const struct doctor_facts *f)
 {
         return f->boot ? NULL
@@ -137,6 +155,14 @@ static char *boot_ok(const struct doctor_facts *f)
 static char *folders_wrong(const struct doctor_facts *f)
 {
         return f->folders ? xstrdup(f->folders) : NULL;
+}
+
+static char *folders_move(const struct doctor_facts *f)
+{
+        return f->run_next ? xasprintf("svcd works in %s, where shims of before are; in %s once it "
+                                       "starts when nothing is left there",
+                                       f->run, f->run_next)
+                           : NULL;
 }
 
 static char *folders_ok(const struct doctor_facts *f)
@@ -470,9 +496,12 @@ static char *(*const say[DOCTOR_COUNT])(const struct doctor_facts *f) = {
     [DOCTOR_STARTED_SHELL] = started_shell,
     [DOCTOR_STARTED_OK] = started_ok,
     [DOCTOR_BOOT_LINGER] = boot_linger,
+    [DOCTOR_BOOT_OTHER] = boot_other,
+    [DOCTOR_BOOT_UNKNOWN] = boot_unknown,
     [DOCTOR_BOOT_NONE] = boot_none,
     [DOCTOR_BOOT_OK] = boot_ok,
     [DOCTOR_FOLDERS_WRONG] = folders_wrong,
+    [DOCTOR_FOLDERS_MOVE] = folders_move,
     [DOCTOR_FOLDERS_OK] = folders_ok,
     [DOCTOR_DISK_REFUSES] = disk_refuses,
     [DOCTOR_DISK_LOGS_STOPPED] = disk_logs_stopped,

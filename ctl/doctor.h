@@ -39,14 +39,18 @@ enum doctor_link {
 
 /* What is not known is NULL, or -1. Owned by doctor_facts_done; strings may be of any bytes. */
 struct doctor_facts {
-        char *root, *run, *version; /* version: of this svcctl */
+        char *root, *run, *version; /* run: in use; version: of this svcctl */
         enum doctor_link link;
         json_t *info;           /* what svcd says of itself (GetInfo) */
         char *boot;             /* what starts svcd at boot: "the user's systemd" */
         bool boot_needs_linger; /* and that does not run without a login */
         char *starts;           /* boot_advice on what does, or would if it were enabled */
-        char *folders;          /* what is wrong with them */
-        char *disk_error;       /* of an attempt to write below ROOT */
+        char *boot_other;       /* what does so for another ROOT, if nothing does for this one */
+        char *boot_other_root;
+        const char *boot_unknown; /* why it is not known whether cron does; static */
+        char *folders;            /* what is wrong with them */
+        char *run_next;           /* RUN of the next svcd, where it is another than that in use */
+        char *disk_error;         /* of an attempt to write below ROOT */
         int64_t disk_free, inodes_free;
         char *logs; /* the folder; it may be on another file system */
         int64_t logs_free, logs_min_free;

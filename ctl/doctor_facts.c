@@ -16,6 +16,7 @@
 #include "common/netdiag.h"
 #include "common/policy.h"
 #include "common/program.h"
+#include "common/runfile.h"
 #include "ctl/boot.h"
 #include "ctl/client.h"
 #include "ctl/doctor.h"
@@ -57,6 +58,17 @@ static bool is_locked(const char *folder)
         return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* Where the rule would have RUN there may be no more than a link to the socket: shims of before keep svcd in theirs. */
+static void use_its_run(struct gather *g)
+{
+        struct paths *p = &g->ctl->paths;
+        const char *run = jget_string(g->f->info, "run");
+        if (!run || runfile_is_same(run, p->run) || !runfile_is_own(run, p->uid))
+                return;
+        g->f->run_next = xstrdup(p->run);
+        paths_use_run(p, run);
+}
+
 static void look_at_svcd(struct gather *g)
 {
         _cleanup_client_ struct client c = {.fd = -1};
@@ -71,6 +83,7 @@ static void look_at_svcd(struct gather *g)
         f->link = f->info ? DOCTOR_LINK_UP : DOCTOR_LINK_SILENT;
         if (!f->info)
                 return;
+        use_its_run(g);
         _cleanup_reply_ struct reply reply = {0};
         client_send(&c, "Status", NULL, false);
         if (client_next(&c, ctl_answer_by(g->ctl), &reply) == 0 && !reply.error)
@@ -81,13 +94,21 @@ static void look_at_svcd(struct gather *g)
 
 static void look_at_boot(struct gather *g)
 {
-        struct boot b;
-        boot_find(&b, "", g->user, g->paths->home);
-        g->f->starts = b.kind == BOOT_NONE ? NULL : boot_advice(&b, g->user);
-        if (!b.enabled)
-                return;
-        g->f->boot = xstrdup(boot_name(&b));
-        g->f->boot_needs_linger = b.kind == BOOT_USER && !b.lingers;
+        _cleanup_boot_ struct boot b = {0};
+        struct doctor_facts *f = g->f;
+        const struct passwd *pw = g->uid == geteuid() ? NULL : getpwuid(g->uid);
+        _cleanup_free_ char *home = xstrdup(pw ? pw->pw_dir : g->paths->home);
+        boot_find(&b, &(struct boot_account){.sysroot = "",
+                                             .user = g->user,
+                                             .home = home,
+                                             .root = g->paths->root,
+                                             .ask_as = pw != NULL});
+        f->starts = b.kind == BOOT_NONE ? NULL : boot_advice(&b, g->user);
+        f->boot = b.enabled ? xstrdup(boot_name(b.kind)) : NULL;
+        f->boot_needs_linger = b.enabled && b.kind == BOOT_USER && !b.lingers;
+        f->boot_other = b.other ? xstrdup(boot_name(b.other_kind)) : NULL;
+        f->boot_other_root = TAKE_PTR(b.other);
+        f->boot_unknown = b.enabled ? NULL : b.unknown;
 }
 
 /* ---- files ---- */
@@ -395,16 +416,13 @@ static void look_at_clock(struct gather *g)
 void doctor_gather(struct ctl *ctl, struct doctor_facts *ret)
 {
         char buf[32];
-        struct gather g = {.ctl = ctl, .f = ret, .paths = &ctl->paths, .uid = getuid()};
-        int64_t uid;
+        struct gather g = {.ctl = ctl, .f = ret, .paths = &ctl->paths, .uid = ctl->paths.uid};
         *ret = (struct doctor_facts){.root = xstrdup(ctl->paths.root),
-                                     .run = xstrdup(ctl->paths.run),
                                      .version = xstrdup(SVCD_VERSION)};
         look_at_svcd(&g);
+        ret->run = xstrdup(ctl->paths.run);
         if (ret->info)
                 client_take_policy(ctl, ret->info);
-        if (jget_int(ret->info, "uid", &uid))
-                g.uid = (uid_t)uid;
         _cleanup_free_ char *user = xstrdup(user_name(g.uid, buf));
         g.user = user;
         look_at_boot(&g);

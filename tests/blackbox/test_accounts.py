@@ -256,10 +256,11 @@ class All(SvcdTest):
             self.daemons[n] = subprocess.Popen([f"{BIN}/svcd"], user=uid, group=uid, extra_groups=[], env=env,
                                                stderr=err)
 
-    def inside(self, *argv, home=None):
+    def inside(self, *argv, home=None, path=None):
         p = subprocess.run(["unshare", "-m", "sh", "-c", INSIDE, "sh", self.tmp, f"{BIN}/svcctl", *argv],
                            capture_output=True, text=True, check=False, timeout=50 * SLOW,
-                           env={**os.environ, **({"HOME": home} if home else {})})
+                           env={**os.environ, **({"HOME": home} if home else {}),
+                                **({"PATH": f"{path}:{os.environ['PATH']}"} if path else {})})
         if p.returncode in (77, 1) and "svcctl" not in p.stderr and not p.stdout:
             self.skipTest(f"no mount namespace here: {p.stderr.strip()}")
         return p
@@ -373,6 +374,14 @@ class All(SvcdTest):
         self.assertEqual(pids.count(self.svcd.pid), 1)
         one, = json.loads(self.inside("--json", "--root", self.root, "accounts").stdout)
         self.assertEqual((one["user"], one["pid"], one["run"]), ("root", self.svcd.pid, self.run_dir))
+
+    def test_doctor_of_another_account(self):
+        """Root's own crontab is not that of the account, and what belongs to the account is right."""
+        self.account(1, True)
+        self.script("bin/crontab", 'test "$*" = "-u acct1 -l" && echo "@reboot svcd" || echo "@reboot svcd --root /x"\n')
+        p = self.inside("--root", f"{self.tmp}/h1/admin", "doctor", path=f"{self.home}/bin")
+        self.assertIn("cron starts svcd at boot\n", p.stdout)
+        self.assertNotIn("belongs to", p.stdout)
 
     def liar(self, n, **lies):
         uid, _, run = self.account(n, True)

@@ -192,18 +192,52 @@ class Doctor(SvcdTest):
             f.write('{"seq":999,"at":"2999-01-01T00:00:00.000+00:00","event":"x"}\n')
         self.assertEqual(self.codes()["clock"], "clock-back")
 
+    def starts_here(self, text=""):
+        """The user's own systemd starts svcd; TEXT: of a drop-in."""
+        units = os.path.join(self.home, ".config/systemd/user")
+        os.makedirs(os.path.join(units, "default.target.wants"), exist_ok=True)
+        os.makedirs(os.path.join(units, "svcd.service.d"), exist_ok=True)
+        link = os.path.join(units, "default.target.wants/svcd.service")
+        if not os.path.lexists(link):
+            os.symlink("/usr/lib/systemd/user/svcd.service", link)
+        self.write(os.path.join(units, "svcd.service.d/root.conf"), text)
+
     def test_boot(self):
         self.begin()
-        user = os.path.join(self.home, ".config/systemd/user/default.target.wants")
-        os.makedirs(user)
-        os.symlink("/usr/lib/systemd/user/svcd.service", os.path.join(user, "svcd.service"))
+        self.starts_here()
         self.assertIn(self.codes()["boot"], ("boot-linger", "boot-ok"))
+
+    def crontab(self, script, code, says):
+        """What doctor says of the boot where `crontab -l` is SCRIPT."""
+        self.script("bin/crontab", script)
+        found = self.doctor(PATH=f"{self.home}/bin:{os.environ['PATH']}")["boot"]
+        self.assertEqual((found["code"], found["text"]), (code, says), script)
 
     def test_boot_by_cron(self):
         self.begin()
-        self.script("bin/crontab", "echo '@reboot exec svcd 2>/dev/null'\n")
-        found = self.doctor(PATH=f"{self.home}/bin:{os.environ['PATH']}")["boot"]
-        self.assertEqual((found["code"], found["text"]), ("boot-ok", "cron starts svcd at boot"))
+        self.crontab("echo '@reboot exec svcd 2>/dev/null'\n", "boot-ok", "cron starts svcd at boot")
+        self.crontab(f"echo '@reboot exec svcd --root={self.root} &'\n", "boot-ok", "cron starts svcd at boot")
+        none = "nothing was found that starts svcd at boot"
+        for script in ("echo '@reboot svcctl status'\n", "echo '#@reboot svcd'\n", "exit 1\n"):
+            self.crontab(script, "boot-none", none)
+
+    def test_boot_of_another_root(self):
+        self.begin()
+        says = f"starts svcd at boot, but for /other: nothing does for {self.root}"
+        for line in ("@reboot /usr/local/bin/svcd --root /other", "@reboot SVCD_ROOT=/other exec svcd",
+                     "SVCD_ROOT = /other\n@reboot svcd --verbose"):
+            self.crontab(f"cat <<'E'\n{line}\nE\n", "boot-other", f"cron {says}")
+        self.starts_here("[Service]\nEnvironment=SVCD_ROOT=/other\n")
+        self.crontab("exit 1\n", "boot-other", f"the user's systemd (svcd.service) {says}")
+        self.crontab("echo '@reboot svcd'\n", "boot-ok", "cron starts svcd at boot")
+
+    def test_a_crontab_that_does_not_answer(self):
+        """It has a limit of time and one of size; it is not waited for, nor are its own processes left."""
+        self.begin()
+        not_known = "whether cron starts svcd at boot is not known, and nothing else was found that does"
+        self.crontab("echo '@reboot svcd'; sleep 1000; echo\n", "boot-unknown",
+                     f"`crontab -l` does not answer: {not_known}")
+        self.crontab("yes svcd\n", "boot-unknown", f"`crontab -l` says too much: {not_known}")
 
 
 if __name__ == "__main__":

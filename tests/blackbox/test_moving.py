@@ -1,5 +1,6 @@
 """RUN changes place between two lives of svcd: the shims of the earlier one live on in the RUN that they know."""
 
+import json
 import os
 import pwd
 import shutil
@@ -128,6 +129,24 @@ class Moving(RunTest):
         self.assertEqual(self.end_svcd(), 0)
         r = self.svcctl("status", status=5)
         self.assertIn("not running", r.err)
+
+    def test_doctor_looks_at_the_run_in_use(self):
+        """A folder that waits for svcd has nothing in it yet, and that is no problem."""
+        self.start_in(None)
+        before = self.both()
+        self.kill_svcd()
+        self.administrator()
+        self.start_in(None, at=self.own)
+        self.same(before)
+        found = {f["check"]: f for f in json.loads(self.run_svcctl("--json", "doctor").out)}
+        self.assertEqual((found["folders"]["code"], found["folders"]["state"], found["folders"]["text"]),
+                         ("folders-move", "note", f"svcd works in {self.own}, where shims of before are; in "
+                                                  f"{self.given} once it starts when nothing is left there"))
+        self.assertEqual((found["shims"]["code"], found["shims"]["text"]),
+                         ("shims-ok", "2, all of the installed svc-shim"))
+        os.chmod(os.path.join(self.own, "shims"), 0o777)
+        found = {f["check"]: f for f in json.loads(self.svcctl("--json", "doctor", status=1).out)}
+        self.assertIn(f"{self.own}/shims can be written to by others", found["folders"]["text"])
 
     def test_one_svcd_whatever_its_run_is(self):
         self.start_in(None)

@@ -93,6 +93,10 @@ static void all_is_well(void **state)
         FOUND(SVCD_OK, "1.0 runs for /home/a/admin, pid 42, up 9s");
         FOUND(STARTED_OK, "svcd was started by systemd");
         FOUND(BOOT_OK, "systemd (svcd@.service) starts svcd at boot");
+        FOUND(FOLDERS_MOVE,
+              "svcd works in /run/svcd/a, where shims of before are; in /new once it starts when "
+              "nothing is left there",
+              set(&f.run_next, "/new"));
         FOUND(FOLDERS_OK, "/home/a/admin and /run/svcd/a belong to the account alone");
         FOUND(DISK_OK, "5.0G free for /home/a/admin");
         FOUND(DISK_OK, "/home/a/admin can be written to", f.disk_free = -1);
@@ -141,6 +145,13 @@ static void svcd(void **state)
               "nothing was found that starts svcd at boot; OpenRC would start it if it were "
               "enabled: …",
               set(&f.boot, NULL), set(&f.starts, "OpenRC would start it if it were enabled: …"));
+        FOUND(BOOT_OTHER,
+              "cron starts svcd at boot, but for /other: nothing does for /home/a/admin",
+              set(&f.boot, NULL), set(&f.boot_other, "cron"), set(&f.boot_other_root, "/other"));
+        FOUND(BOOT_UNKNOWN,
+              "`crontab -l` hangs: whether cron starts svcd at boot is not known, and nothing else "
+              "was found that does",
+              set(&f.boot, NULL), f.boot_unknown = "`crontab -l` hangs");
         FOUND(BOOT_LINGER,
               "the user's systemd starts svcd, but only when somebody logs in: lingering is off",
               set(&f.boot, "the user's systemd"), f.boot_needs_linger = true);
