@@ -15,9 +15,9 @@ struct logplan_log *logplan_log(struct logplan_logs *logs, const char *service)
         size_t low = 0, high = logs->n;
         while (low < high) {
                 size_t mid = (low + high) / 2;
-                int order = strcmp(logs->v[mid].name, service);
+                int order = strcmp(logs->v[mid]->name, service);
                 if (order == 0)
-                        return &logs->v[mid];
+                        return logs->v[mid];
                 if (order < 0)
                         low = mid + 1;
                 else
@@ -26,9 +26,9 @@ struct logplan_log *logplan_log(struct logplan_logs *logs, const char *service)
         GROW(logs->v, logs->n, logs->cap);
         memmove(logs->v + low + 1, logs->v + low, (logs->n - low) * sizeof(logs->v[0]));
         logs->n++;
-        logs->v[low] = (struct logplan_log){0};
-        snprintf(logs->v[low].name, sizeof(logs->v[low].name), "%s", service);
-        return &logs->v[low];
+        struct logplan_log *log = logs->v[low] = xcalloc(1, sizeof(*log));
+        snprintf(log->name, sizeof(log->name), "%s", service);
+        return log;
 }
 
 void logplan_add(struct logplan_log *log, const struct logplan_file *file)
@@ -39,8 +39,10 @@ void logplan_add(struct logplan_log *log, const struct logplan_file *file)
 
 void logplan_logs_done(struct logplan_logs *logs)
 {
-        for (size_t i = 0; i < logs->n; i++)
-                free(logs->v[i].files);
+        for (size_t i = 0; i < logs->n; i++) {
+                free(logs->v[i]->files);
+                free(logs->v[i]);
+        }
         free(logs->v);
         *logs = (struct logplan_logs){0};
 }
@@ -136,7 +138,7 @@ static struct logplan_log *noisiest(const struct logplan_logs *logs, bool rotate
 {
         struct logplan_log *found = NULL;
         for (size_t i = 0; i < logs->n; i++) {
-                struct logplan_log *log = &logs->v[i];
+                struct logplan_log *log = logs->v[i];
                 if ((!found || log->bytes > found->bytes) && (!rotated || oldest(log)))
                         found = log;
         }
@@ -216,7 +218,7 @@ void logplan_make(struct logplan *plan, struct logplan_logs *logs, int64_t quota
 {
         plan->next_ms = LOGPLAN_NEVER;
         for (size_t i = 0; i < logs->n; i++) {
-                struct logplan_log *log = &logs->v[i];
+                struct logplan_log *log = logs->v[i];
                 if (log->n > 0)
                         qsort(log->files, log->n, sizeof(log->files[0]), by_number);
                 count_once(log);
@@ -229,7 +231,7 @@ void logplan_make(struct logplan *plan, struct logplan_logs *logs, int64_t quota
         const struct logplan_log *most = noisiest(logs, false);
         plan->noisiest = most ? most->name : NULL;
         for (size_t i = 0; i < logs->n; i++) {
-                struct logplan_log *log = &logs->v[i];
+                struct logplan_log *log = logs->v[i];
                 enum logplan_why why;
                 for (size_t k = 0; k < log->n; k++)
                         if (must_go(log, &log->files[k], now_ms, &why))
@@ -238,9 +240,9 @@ void logplan_make(struct logplan *plan, struct logplan_logs *logs, int64_t quota
         if (quota_bytes > 0)
                 keep_quota(plan, logs, quota_bytes);
         for (size_t i = 0; i < logs->n; i++) {
-                rotate_old(plan, &logs->v[i], now_ms);
-                look_ahead(plan, &logs->v[i]);
+                rotate_old(plan, logs->v[i], now_ms);
+                look_ahead(plan, logs->v[i]);
         }
         for (size_t i = 0; i < logs->n; i++)
-                pack(plan, &logs->v[i]);
+                pack(plan, logs->v[i]);
 }
