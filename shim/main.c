@@ -129,9 +129,10 @@ static void begin(int fd, char *title, size_t title_n)
  *
  * A page that the nursery and its child both write to is copied twice for each shim, so they share none of the stack.
  * A shim's begins where the title does, in the page that the title needs anyway; what lies below (pointers to the
- * arguments, what the kernel told the C library) was needed at the start only. The nursery's frames, a page further
- * down, are not handed on. Other C libraries may look at what they were told again, and an address sanitizer
- * wants the stack that it knows: there everything is handed on. */
+ * arguments, what the kernel told the C library) was needed at the start only: musl looks there when a clock is
+ * read for the first time, and stamp_learn has read one. The nursery's frames, a page further down, are not handed
+ * on. Other C libraries may look at what they were told again, and an address sanitizer wants the stack that it
+ * knows: there everything is handed on. */
 #if defined(__x86_64__) && !defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
 static void keep_frames(const char *title)
 {

@@ -2,9 +2,7 @@
 #include "shim/stamp.h"
 
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #define QUARTER 900
 
@@ -80,27 +78,16 @@ const char *stamp_at(struct stamp *s, int64_t wall_ms)
         return s->text;
 }
 
-/* Asked of the kernel itself: the page in which it shows the time would cost each shim two page tables, for a few
- * answers that are a little quicker. */
-static void ask(clockid_t clock, struct timespec *t)
-{
-#ifdef __LP64__
-        syscall(SYS_clock_gettime, clock, t);
-#else
-        clock_gettime(clock, t); /* the system call of that name has another struct timespec */
-#endif
-}
-
 int64_t stamp_wall_ms(void)
 {
-        struct timespec t = {0};
-        ask(CLOCK_REALTIME, &t);
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 int64_t stamp_mono_us(void)
 {
-        struct timespec t = {0};
-        ask(CLOCK_MONOTONIC, &t);
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
