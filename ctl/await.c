@@ -45,13 +45,28 @@ static bool is_good(const char *outcome)
         return str_eq(outcome, "ok") || str_eq(outcome, "nothing");
 }
 
+/* What is told of one a second time is so now, and not what was told before. */
+static void keep_result(struct await *a, const char *who, json_t *r)
+{
+        size_t i;
+        json_t *other;
+        json_array_foreach(a->results, i, other)
+        {
+                if (!who || !str_eq(jget_string(other, "name"), who))
+                        continue;
+                json_array_set(a->results, i, r);
+                return;
+        }
+        json_array_append(a->results, r);
+}
+
 static void print_result(struct await *a, json_t *r)
 {
         struct ctl *ctl = a->ctl;
         const char *who = jget_string(r, "name");
         _cleanup_free_ char *name = ctl_safe(ctl, who);
         _cleanup_free_ char *text = ctl_safe(ctl, jget_string(r, "text"));
-        json_array_append(a->results, r);
+        keep_result(a, who, r);
         if (who)
                 progress_ended(&a->progress, who);
         if (is_good(jget_string(r, "outcome"))) {

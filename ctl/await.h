@@ -17,7 +17,7 @@ struct await {
         enum await_what what;
         struct client client; /* for the request and its answers */
         struct progress progress;
-        json_t *results; /* of AWAIT_ACTIONS: array, owned: all that have come */
+        json_t *results; /* of AWAIT_ACTIONS: array, owned: all that have come, of each the last */
         int status;      /* the worst of them */
 };
 

@@ -276,37 +276,60 @@ void methods_requested(struct daemon *d)
         }
 }
 
+/* What was said to be up while others were waited for, and has ended since: what is so now, after or, for who is told
+ * all at once, in place of what was said. */
+static void add_since(const struct call *call, json_t *results)
+{
+        for (size_t i = 0; i < call->names.n; i++) {
+                const json_t *said = json_array_get(call->results, i);
+                const char *was = json_string_value(json_object_get(said, "outcome"));
+                json_int_t pid = json_integer_value(json_object_get(said, "pid"));
+                const struct core_service *s = core_find(call->c->d->core, call->names.v[i]);
+                _cleanup_free_ char *text = NULL;
+                if (!s || pid <= 0 || (!str_eq(was, "ok") && !str_eq(was, "nothing")))
+                        continue;
+                enum core_outcome o = core_since(s, pid, clock_mono_ms(), &text);
+                if (o == CORE_NOTHING)
+                        continue;
+                json_t *r = result(s->name, outcome_name(o), text, s);
+                if (call->more)
+                        json_array_append_new(results, r);
+                else
+                        json_array_set_new(results, i, r);
+        }
+}
+
+/* How one of them ended is told to who asks for each as it ends, or, when it was the last, of all in the order of
+ * the request, whatever ended first. */
+static void tell(struct call *call, size_t index, json_t *r)
+{
+        call->left--;
+        json_array_set(call->results, index, r);
+        if (call->left > 0 && !call->more)
+                return;
+        json_t *results = call->more ? json_pack("[O]", r) : json_copy(call->results);
+        if (call->left == 0)
+                add_since(call, results);
+        json_t *reply = call->kind == CALL_RELOAD ? reload_results(results)
+                                                  : json_pack("{s:o}", "results", results);
+        if (call->left > 0)
+                server_reply(call->c, reply, true);
+        else
+                call_reply(call, reply);
+}
+
 void methods_reply(struct daemon *d, const struct core_effect *fx)
 {
         struct call *call = find_call(&d->server, fx->op);
         if (!call)
                 return; /* the client has gone away */
-        json_t *r = outcome(call, fx->op - call->first_op, fx->svc, fx->outcome, fx->text);
-        if (call->kind == CALL_REQUESTED) {
-                if (fx->outcome == CORE_REFUSED)
-                        json_array_set(call->results, fx->op - call->first_op, r);
-                json_decref(r);
-                return;
-        }
-        call->left--;
-        if (call->kind == CALL_RELOAD) {
-                json_t *reply = reload_results(json_pack("[o]", r));
-                if (call->left > 0)
-                        server_reply(call->c, reply, true);
-                else
-                        call_reply(call, reply);
-                return;
-        }
-        if (call->more && call->left > 0) {
-                server_reply(call->c, json_pack("{s:[o]}", "results", r), true);
-                return;
-        }
-        /* In the order of the request, whatever ended first. */
-        json_array_set_new(call->results, fx->op - call->first_op, r);
-        if (call->more)
-                call_reply(call, json_pack("{s:[O]}", "results", r));
-        else if (call->left == 0)
-                call_reply(call, json_pack("{s:O}", "results", call->results));
+        size_t index = fx->op - call->first_op;
+        json_t *r = outcome(call, index, fx->svc, fx->outcome, fx->text);
+        if (call->kind != CALL_REQUESTED)
+                tell(call, index, r);
+        else if (fx->outcome == CORE_REFUSED)
+                json_array_set(call->results, index, r);
+        json_decref(r);
 }
 
 static void send_signal(struct daemon *d, struct core_service *s, int signo, uid_t uid)

@@ -357,6 +357,16 @@ class Actions(Case):
         self.assertEqual(m.requests[-1]["parameters"], {"names": ["*"]})
         self.expect(1, "-q", "start", "--all", out="", err="web: ")
 
+    def test_what_has_become_of_one_since(self):
+        """Said once more, as it is at the end; who reads JSON is told that alone."""
+        m = self.mock()
+        since = result("redis", "exited with code 2 after 3s; next start in 1s", outcome="failed", state="backoff")
+        web = result("web", "started (pid 4260)", pid=4260)
+        m.on("Start", reply({"results": [self.STARTED]}, True), reply({"results": [web, since]}))
+        self.expect(1, "start", "redis", "web", out="redis: started (pid 4242)\nweb: started (pid 4260)\n",
+                    err="redis: exited with code 2 after 3s; next start in 1s\n")
+        self.assertEqual(self.expect_json(1, "start", "redis", "web"), [since, web])
+
     def test_outcomes(self):
         m = self.mock()
         for outcome, status in (("ok", 0), ("nothing", 0), ("refused", 1), ("failed", 1), ("superseded", 1)):
