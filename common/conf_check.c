@@ -241,15 +241,28 @@ static void check_references(struct conf_at *at, struct defined *d)
         }
 }
 
+static struct defined defined_for(const struct conf_parse *p, const struct conf_slot *slot)
+{
+        return (struct defined){.account = &p->conf->environment,
+                                .policy = p->conf->policy,
+                                .env = &slot->svc->environment,
+                                .port = slot->svc->port.set,
+                                .service = true};
+}
+
+bool conf_check_has_var(const struct conf_parse *p, const struct conf_slot *slot, const char *name)
+{
+        struct defined d = defined_for(p, slot);
+        d.before = d.env->n;
+        return is_defined(&d, name) != NULL;
+}
+
 static void check_environment(struct conf_at *at, const struct conf_parse *p,
                               const struct conf_slot *slot)
 {
         const struct conf_service *svc = slot->svc;
-        struct defined d = {.account = &p->conf->environment,
-                            .policy = p->conf->policy,
-                            .env = &svc->environment,
-                            .port = svc->port.set || conf_in_doubt(p, slot, SETTING_port),
-                            .service = true};
+        struct defined d = defined_for(p, slot);
+        d.port = d.port || conf_in_doubt(p, slot, SETTING_port);
         /* a file may define anything; then it is known only when the environment is built */
         d.anything = svc->environment_file.n > 0 ||
                      conf_in_doubt(p, slot, SETTING_environment_file) ||
@@ -304,6 +317,7 @@ static void check_service(struct conf_parse *p, const struct conf_slot *slot, st
         check_on_demand(at, slot);
         check_times(at, slot);
         check_log(at, slot);
+        conf_check_list(at, slot);
         conf_check_limits(at, slot);
         conf_check_files(p, slot, at);
         conf_policy_service(at, slot);

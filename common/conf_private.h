@@ -230,6 +230,10 @@ struct conf_place conf_value_place(const struct conf_parse *p, const struct conf
 /* The value, or NULL. */
 const struct conf_node *conf_written(const struct conf_parse *p, const struct conf_slot *slot,
                                      enum conf_setting s);
+/* Whether the service's environment surely has the variable, as far as the definitions alone say. */
+bool conf_check_has_var(const struct conf_parse *p, const struct conf_slot *slot, const char *name);
+/* ---- conf_check_list.c ---- */
+void conf_check_list(struct conf_at *at, const struct conf_slot *slot);
 /* ---- conf_check_files.c ---- */
 /* The dotenv files that the service (NULL: `defaults`) names itself; each is read once. */
 void conf_check_files(struct conf_parse *p, const struct conf_slot *slot, struct conf_at *at);

@@ -86,6 +86,8 @@ int commit(struct defs *d, const struct deffile *f, char *said, json_t *extra)
                 return STATUS_DONE;
         }
         ctl_say(ctl, "%s", line);
+        if (svcd != COMMIT_CURRENT)
+                defs_doubt(d);
         return commit_apply(ctl, svcd, document);
 }
 

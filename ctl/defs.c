@@ -53,6 +53,7 @@ void defs_done(struct defs *d)
         conf_unref(d->before);
         conf_unref(d->after);
         diag_done(&d->diag);
+        diag_done(&d->doubts);
         if (d->made_dropins)
                 rmdir(d->ctl->paths.dropins); /* unless there is something in it now */
         if (d->made_config)
@@ -232,19 +233,20 @@ static char *timeless(const struct diag_item *it)
         return strbuf_take(&b);
 }
 
-/* The errors of NOW that OLD has not. */
-static void new_errors(const struct diag *old, const struct diag *now, struct diag *ret)
+/* What NOW has that OLD has not, of this severity. */
+static void add_new(const struct diag *old, const struct diag *now, enum diag_severity severity,
+                    struct diag *ret)
 {
         struct strv known = {0};
         for (size_t i = 0; i < old->n; i++)
-                if (old->v[i].severity == DIAG_ERROR)
+                if (old->v[i].severity == severity)
                         strv_take(&known, timeless(&old->v[i]));
         for (size_t i = 0; i < now->n; i++) {
                 const struct diag_item *it = &now->v[i];
                 _cleanup_free_ char *text = timeless(it);
-                if (it->severity != DIAG_ERROR || strv_has(&known, text))
+                if (it->severity != severity || strv_has(&known, text))
                         continue;
-                struct diag_item *copy = diag_add(ret, DIAG_ERROR, it->file, it->line, it->column,
+                struct diag_item *copy = diag_add(ret, severity, it->file, it->line, it->column,
                                                   it->path, it->service, "%s", it->message);
                 if (copy && it->source)
                         copy->source = xstrdup(it->source);
@@ -264,12 +266,22 @@ static json_t *lines(const struct diag *diag)
         return list;
 }
 
+static void print(struct ctl *ctl, const struct diag *diag)
+{
+        if (ctl->json || diag->n == 0)
+                return;
+        ctl_flush(ctl);
+        diag_print(diag, stderr, ctl->term.tty, ctl->term.color_err);
+}
+
+void defs_doubt(const struct defs *d)
+{
+        print(d->ctl, &d->doubts);
+}
+
 static int refuse(struct ctl *ctl, const struct diag *wrong)
 {
-        if (!ctl->json) {
-                ctl_flush(ctl);
-                diag_print(wrong, stderr, ctl->term.tty, ctl->term.color_err);
-        }
+        print(ctl, wrong);
         return ctl_fail_with(ctl, STATUS_REFUSED, "refused",
                              json_pack("{s:o}", "errors", lines(wrong)),
                              "the definitions would be wrong; nothing is saved");
@@ -288,7 +300,9 @@ int defs_check(struct defs *d)
         conf_unref(d->after);
         d->after = conf_load_with(&ctl->paths, ctl->paths.home, o, n, &now);
         free(o);
-        new_errors(&d->diag, &now, &wrong);
+        add_new(&d->diag, &now, DIAG_ERROR, &wrong);
+        diag_done(&d->doubts);
+        add_new(&d->diag, &now, DIAG_WARNING, &d->doubts);
         int status = wrong.n > 0 ? refuse(ctl, &wrong) : STATUS_DONE;
         diag_done(&now);
         diag_done(&wrong);

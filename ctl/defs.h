@@ -16,6 +16,7 @@ struct defs {
         struct conf *before; /* what the files say now */
         struct diag diag;    /* what is wrong with that */
         struct conf *after;  /* once defs_check was called */
+        struct diag doubts;  /* warnings that are new there */
         struct deffile **files;
         size_t n, cap;
         int lock;
@@ -48,6 +49,9 @@ int defs_edited(struct defs *d, struct deffile *f, struct yedit *e, int r, const
 
 /* Loads the definitions as they are to be. Errors that are new are said, and refused. */
 int defs_check(struct defs *d);
+
+/* Says of what is new there what is probably not meant; svcd does so itself when it uses it. */
+void defs_doubt(const struct defs *d);
 
 /* Whether any file is to have another text. */
 bool defs_changed(const struct defs *d);

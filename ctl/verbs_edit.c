@@ -88,8 +88,11 @@ static int apply(struct session *s, enum commit_svcd svcd)
         struct ctl *ctl = s->ctl;
         json_t *plan;
         json_t *document = json_pack("{s:s, s:b}", "file", s->f->path, "saved", 1);
-        if (!s->ask || svcd == COMMIT_DOWN)
+        if (!s->ask || svcd == COMMIT_DOWN) {
+                if (svcd != COMMIT_CURRENT)
+                        defs_doubt(&s->d);
                 return commit_apply(ctl, svcd, document);
+        }
         json_decref(document);
         int status = reload_plan(ctl, &plan);
         if (status == STATUS_DONE && plan && commit_ask(ctl, true, "Apply this?"))

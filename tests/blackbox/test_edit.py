@@ -53,6 +53,7 @@ class Scripts(Edit):
         r = self.svcctl("add", "one", "--env", "A=b c", "--env", "D=${HOME}/x", "--", "sleep", "1000")
         self.assertIn("one: added to " + self.file, r.out)
         self.assertIn("svcd is not running", r.out)
+        self.assertEqual(r.err, "")
         self.assertEqual(self.mode(self.file), 0o600)
         self.assertEqual(self.mode(os.path.dirname(self.file)), 0o700)
         lines = self.text().splitlines()
@@ -308,6 +309,24 @@ class Scripts(Edit):
         self.assertIn("other changes as well", r.err)
         self.assertEqual(self.text(), changed.replace("'it''s a'", "new"))
         self.assertEqual(self.service("b")["pid"], pid)
+
+
+class Doubts(Edit):
+    SAID = 'services.NAME.command: warning: a list is executed as it is: nothing replaces the variable in "$PORT"'
+
+    def test_a_variable_that_no_shell_replaces(self):
+        """Said when it is written, whoever uses it then, and never of what was there before."""
+        words = ("--set", "ready=exec", "--", sys.executable, "-c", "import time; time.sleep(1000)", "$PORT")
+        for name in "one", "two":
+            r = self.svcctl("add", name, "--port", free_port(), *words)
+            self.assertEqual(r.err.count(self.SAID.replace("NAME", name)), 1, r)
+            self.assertEqual(r.err.count("warning"), 1, r)
+        self.start()
+        r = self.svcctl("add", "three", "--no-reload", "--port", free_port(), "--", "sh", "-c", "sleep $PORT")
+        self.assertEqual(r.err, "")
+        self.svcctl("reload", "--no-wait")
+        r = self.svcctl("add", "four", "--port", free_port(), *words)
+        self.assertEqual(r.err.count(self.SAID.replace("NAME", "four")), 1, r)
 
 
 class Files(Edit):
