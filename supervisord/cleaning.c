@@ -1,8 +1,9 @@
-/* cleaning.c: when a lost tree is looked at again, and when enough has been seen. How it is found and
- * killed is orphans.c's; what its end means is the caller's. */
+/* cleaning.c: when lost trees are looked at again, and when enough has been seen of each. How they are found and
+ * killed is orphans.c's; what their end means is the caller's. */
 #include "supervisord/cleaning.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -14,6 +15,12 @@
 #define AT_ONCE_MS   10 /* that long it is looked at without a pause: what hops is hit on the way */
 #define QUICK_MS     2000 /* that long a tree that changes is chased without growing pauses */
 #define PAUSE_MS     2    /* between two looks that find nothing */
+
+static struct {
+        struct cleaning *first, **end; /* in the order in which they began */
+        struct cleaning *next;         /* the one that is judged next */
+        ev_timer timer;
+} all = {.end = &all.first};
 
 void cleaning_why(pid_t pid, int error, char *buf, size_t cap)
 {
@@ -70,51 +77,121 @@ static int64_t next_wait_ms(struct cleaning *c, const struct orphans_look *look)
         return c->wait_ms = MIN(2 * c->wait_ms, CLEANING_MAX_MS);
 }
 
-static void arm(struct cleaning *c, int64_t ms)
+static void look_cb(struct ev_loop *loop, ev_timer *w, int revents);
+
+static void arm(struct ev_loop *loop, int64_t due_ms)
 {
-        ev_now_update(c->loop);
-        ev_timer_set(&c->timer, (double)ms / 1000.0, 0);
-        ev_timer_start(c->loop, &c->timer);
+        ev_timer_stop(loop, &all.timer);
+        ev_now_update(loop);
+        ev_timer_init(&all.timer, look_cb, (double)MAX(due_ms - clock_mono_ms(), 0) / 1000.0, 0);
+        ev_timer_start(loop, &all.timer);
+}
+
+static void plan(struct cleaning *c, int64_t wait_ms)
+{
+        int64_t now_ms = clock_mono_ms();
+        c->soon_ms = now_ms + wait_ms / 2;
+        c->due_ms = now_ms + wait_ms;
+}
+
+static void found_cb(struct orphans_tree *t, pid_t pid)
+{
+        struct cleaning *c = CONTAINER_OF(t, struct cleaning, tree);
+        if (c->fresh && c->found)
+                c->found(c, pid);
+}
+
+static void look_once(struct orphans_tree **v, size_t n)
+{
+        orphans_kill(v, n);
+        for (size_t i = 0; i < n; i++) {
+                struct cleaning *c = CONTAINER_OF(v[i], struct cleaning, tree);
+                if (c->more)
+                        c->tree.look.alive += c->more(c);
+        }
+}
+
+/* At all that may be looked at now. */
+static void look(void)
+{
+        struct orphans_tree **v = NULL;
+        size_t n = 0, cap = 0, alive;
+        int64_t now_ms = clock_mono_ms(), until_ms = now_ms + AT_ONCE_MS;
+        bool find = false;
+        for (struct cleaning *c = all.first; c; c = c->next) {
+                if (c->soon_ms > now_ms)
+                        continue;
+                GROW(v, n, cap);
+                v[n++] = &c->tree;
+                find = find || (c->fresh && c->found);
+                c->looked = true;
+        }
+        if (find)
+                orphans_each(v, n, found_cb);
+        do {
+                look_once(v, n);
+                alive = 0;
+                for (size_t i = 0; i < n; i++)
+                        if (v[i]->look.alive && !v[i]->look.error && !v[i]->look.kill_error)
+                                v[alive++] = v[i];
+                n = alive;
+        } while (n > 0 && clock_mono_ms() < until_ms);
+        free(v);
 }
 
 static void look_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
-        (void)loop;
+        (void)w;
         (void)revents;
-        struct cleaning *c = CONTAINER_OF(w, struct cleaning, timer);
-        int64_t until_ms = clock_mono_ms() + AT_ONCE_MS;
-        struct orphans_look look;
-        do {
-                look = orphans_kill(c->tag, c->session);
-                if (c->more)
-                        look.alive += c->more(c);
-        } while (look.alive && !look.error && !look.kill_error && clock_mono_ms() < until_ms);
-        if (judge(c, &look)) {
-                cleaning_cancel(c);
-                c->done(c);
-                return;
+        look();
+        for (struct cleaning *c = all.first; c; c = all.next) {
+                all.next = c->next;
+                if (!c->looked)
+                        continue;
+                c->looked = c->fresh = false;
+                if (judge(c, &c->tree.look)) {
+                        cleaning_cancel(c);
+                        c->done(c);
+                } else {
+                        plan(c, next_wait_ms(c, &c->tree.look));
+                        say_if_stuck(c, &c->tree.look);
+                }
         }
-        say_if_stuck(c, &look);
-        arm(c, next_wait_ms(c, &look));
+        int64_t due_ms = INT64_MAX;
+        for (const struct cleaning *c = all.first; c; c = c->next)
+                due_ms = MIN(due_ms, c->due_ms);
+        if (all.first)
+                arm(loop, due_ms);
 }
 
 void cleaning_begin(struct cleaning *c, struct ev_loop *loop, uint64_t tag, pid_t session)
 {
         c->loop = loop;
-        c->tag = tag;
-        c->session = session;
+        c->tree = (struct orphans_tree){.tag = tag, .session = session};
+        c->fresh = true;
+        c->looked = false;
         c->nothing = c->unsure = c->alive = 0;
         c->pid = 0;
         c->told[0] = '\0';
         c->began_ms = clock_mono_ms();
         c->wait_ms = CLEANING_MIN_MS;
-        ev_timer_init(&c->timer, look_cb, 0, 0);
-        arm(c, 0);
+        plan(c, 0);
+        c->next = NULL;
+        c->place = all.end;
+        *all.end = c;
+        all.end = &c->next;
+        arm(loop, c->due_ms);
 }
 
 void cleaning_cancel(struct cleaning *c)
 {
-        if (c->loop)
-                ev_timer_stop(c->loop, &c->timer);
+        if (!c->loop)
+                return;
+        if (all.next == c)
+                all.next = c->next;
+        *c->place = c->next;
+        *(c->next ? &c->next->place : &all.end) = c->place;
+        if (!all.first)
+                ev_timer_stop(c->loop, &all.timer);
         c->loop = NULL;
 }

@@ -197,6 +197,7 @@ void daemon_turn(struct daemon *d)
                         break;
         }
         link_flush(d);
+        link_forget_tags(d);
         if (d->notified)
                 tell_manager(d);
         selflog_flush(&d->log);

@@ -66,6 +66,9 @@ struct daemon {
         struct farewell *farewells;
         struct link **links; /* by core_service.id; NULL = no shim */
         size_t links_n;
+        uint64_t *tags; /* of processes that live, once something has asked in this turn */
+        ssize_t tags_n;
+        bool tags_known;
         struct link *unsent; /* what it is told may be followed by more in the same turn; or NULL */
         struct posted *first, **last;
         int64_t started_ms, started_wall_ms;

@@ -113,19 +113,23 @@ static void stuck_cb(struct cleaning *c, pid_t pid, int error, const char *text)
         daemon_post(l->d, l->svc, &ev);
 }
 
+static void found_cb(struct cleaning *c, pid_t pid)
+{
+        rescue_take(&CONTAINER_OF(c, struct link, cleaning)->rescue, pid);
+}
+
 static void clean(struct link *l)
 {
-        uint64_t tag = spec_tag(&l->d->paths, l->svc->name);
         struct record r = record_look(&l->d->paths, l->svc->name);
-        rescue_done(&l->rescue);
-        rescue_take(&l->rescue, &r, tag);
         l->state = LINK_CLEANING;
         ev_timer_stop(l->d->loop, &l->timer);
         deaf_end(l);
+        l->cleaning.found = rescue_begin(&l->rescue, &r) ? found_cb : NULL;
         l->cleaning.more = kill_cgroups_cb;
         l->cleaning.done = cleaned_cb;
         l->cleaning.stuck = stuck_cb;
-        cleaning_begin(&l->cleaning, l->d->loop, tag, r.main ? r.main : (pid_t)l->svc->pid);
+        cleaning_begin(&l->cleaning, l->d->loop, spec_tag(&l->d->paths, l->svc->name),
+                       r.main ? r.main : (pid_t)l->svc->pid);
 }
 
 static void left(struct link *l)
@@ -140,11 +144,20 @@ static void left(struct link *l)
         start_again(l);
 }
 
+/* One look is enough for all that ask in a turn: a shim whose end is heard in it has ended before it. */
 static bool has_processes(const struct link *l)
 {
-        _cleanup_free_ uint64_t *tags = NULL;
-        ssize_t n = orphans_tags(&tags);
-        return orphans_has(tags, n, spec_tag(&l->d->paths, l->svc->name));
+        struct daemon *d = l->d;
+        if (!d->tags_known)
+                d->tags_n = orphans_tags(&d->tags);
+        d->tags_known = true;
+        return orphans_has(d->tags, d->tags_n, spec_tag(&d->paths, l->svc->name));
+}
+
+void link_forget_tags(struct daemon *d)
+{
+        free(TAKE_PTR(d->tags));
+        d->tags_known = false;
 }
 
 /* R: what its record says. */
@@ -459,4 +472,5 @@ void link_done(struct daemon *d)
         free(d->links);
         d->links = NULL;
         d->links_n = 0;
+        link_forget_tags(d);
 }

@@ -105,6 +105,9 @@ void link_take(struct daemon *d, struct core_service *s, int fd, const void *in,
 /* At the end of a turn: records of shims that are gone go as well, once what they tell is saved. */
 void link_forget_records(struct daemon *d);
 
+/* At the end of a turn: which processes lived in it is no longer true. */
+void link_forget_tags(struct daemon *d);
+
 /* RUN was deleted and is back: the shims make their records again. */
 void link_renew_records(struct daemon *d);
 

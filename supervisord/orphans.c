@@ -150,78 +150,175 @@ static int relatives(pid_t pid, pid_t *ret_parent, pid_t *ret_session)
 }
 
 struct hunt {
-        uint64_t tag, own; /* own: svcd's limit */
-        pid_t self, session;
-        int64_t killed_ms; /* the first in this look; 0 = none */
-        bool by_number;    /* pids are tried: that there is nobody means nothing */
-        struct orphans_look *look;
+        struct orphans_tree **v; /* sorted by tag */
+        size_t n;
+        uint64_t own; /* svcd's limit */
+        pid_t self;
+        bool by_number; /* pids are tried: that there is nobody means nothing */
+        bool listed;    /* a list that may be endless is gone through */
+        /* Of all of them: one that could not be judged may have been anybody's. */
+        int unsure, error;
+        size_t untouched;   /* trees of which nothing has been killed in this look */
+        int64_t touched_ms; /* when that was said of one for the last time */
 };
 
+static int compare_trees(const void *a, const void *b)
+{
+        const struct orphans_tree *x = *(struct orphans_tree *const *)a,
+                                  *y = *(struct orphans_tree *const *)b;
+        return x->tag < y->tag ? -1 : x->tag > y->tag;
+}
+
+static int hunt_begin(struct hunt *h, struct orphans_tree **v, size_t n)
+{
+        *h = (struct hunt){.v = v, .n = n, .self = getpid(), .untouched = n};
+        h->by_number = some_are_hidden();
+        qsort(v, n, sizeof(struct orphans_tree *), compare_trees);
+        return limit_of(h->self, &h->own);
+}
+
+/* Whose a process is: of the trees FROM … TO - 1 those with SESSION, or all of them if that is 0. */
+struct share {
+        size_t from, to;
+        pid_t session;
+};
+
+static bool is_same(const struct share *a, const struct share *b)
+{
+        return a->from == b->from && a->to == b->to && a->session == b->session;
+}
+
+static bool has_share(const struct hunt *h, const struct share *s, size_t i)
+{
+        return !s->session || h->v[i]->session == s->session;
+}
+
+static struct share with_tag(const struct hunt *h, uint64_t tag)
+{
+        size_t lo = 0, hi = h->n;
+        while (lo < hi) {
+                size_t mid = lo + (hi - lo) / 2;
+                if (h->v[mid]->tag < tag)
+                        lo = mid + 1;
+                else
+                        hi = mid;
+        }
+        while (hi < h->n && h->v[hi]->tag == tag)
+                hi++;
+        return (struct share){lo, hi, 0};
+}
+
+static struct share with_session(const struct hunt *h, pid_t session)
+{
+        struct share s = {0, h->n, session};
+        while (session && s.from < s.to && !has_share(h, &s, s.from))
+                s.from++;
+        return session ? s : (struct share){0};
+}
+
 /* 1 = it belongs to what is looked for, 0 = it does not, -errno = it has gone or hides. */
-static int is_ours(const struct hunt *h, pid_t pid)
+static int whose(const struct hunt *h, pid_t pid, struct share *ret)
 {
         uint64_t limit;
         pid_t parent, session;
         int r = limit_of(pid, &limit);
         if (r < 0)
                 return r;
-        if (is_tag(limit) || limit >= h->own)
-                return limit == h->tag;
+        if (is_tag(limit) || limit >= h->own) {
+                *ret = with_tag(h, limit);
+                return ret->from < ret->to;
+        }
         r = relatives(pid, &parent, &session);
         if (r < 0)
                 return r;
-        return parent == h->self || (h->session && session == h->session);
+        *ret = parent == h->self ? (struct share){0, h->n, 0} : with_session(h, session);
+        return ret->from < ret->to;
 }
 
 /* ---- killing ---- */
 
-static void note_alive(struct orphans_look *look, pid_t pid, int error)
+static void note_alive(struct hunt *h, const struct share *s, pid_t pid, int error)
 {
-        look->alive++;
-        if (!look->pid || (error && !look->kill_error)) {
-                look->pid = pid;
-                look->kill_error = error;
+        int64_t now_ms = clock_mono_ms();
+        for (size_t i = s->from; i < s->to; i++) {
+                struct orphans_look *look = &h->v[i]->look;
+                if (!has_share(h, s, i))
+                        continue;
+                if (!look->alive++) {
+                        h->v[i]->touched_ms = h->touched_ms = now_ms;
+                        h->untouched--;
+                }
+                if (!look->pid || (error && !look->kill_error)) {
+                        look->pid = pid;
+                        look->kill_error = error;
+                }
         }
 }
 
-/* Once the pidfd is held a pid cannot become another process's unnoticed: it is looked at again then. */
-static void kill_one(struct hunt *h, pid_t pid)
+static void note_unsure(struct hunt *h, const struct share *s)
 {
+        for (size_t i = s->from; i < s->to; i++)
+                if (has_share(h, s, i))
+                        h->v[i]->look.unsure++;
+}
+
+/* Something of each has been killed, so they are looked at again in any case. */
+static bool long_enough(const struct hunt *h, const struct share *s)
+{
+        int64_t now_ms = clock_mono_ms();
+        for (size_t i = s->from; i < s->to; i++)
+                if (has_share(h, s, i) &&
+                    (!h->v[i]->look.alive || now_ms - h->v[i]->touched_ms <= CHASE_MS))
+                        return false;
+        return true;
+}
+
+static bool long_enough_cb(const void *ctx)
+{
+        const struct hunt *h = ctx;
+        return !h->untouched && clock_mono_ms() - h->touched_ms > CHASE_MS;
+}
+
+/* Once the pidfd is held a pid cannot become another process's unnoticed: it is looked at again then. */
+static void kill_one(struct hunt *h, pid_t pid, const struct share *s)
+{
+        struct share again;
+        if (h->listed && long_enough(h, s))
+                return;
         _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
         if (fd < 0) {
                 if (errno == ESRCH)
-                        h->look->unsure++;
+                        note_unsure(h, s);
                 else
-                        h->look->error = -errno;
+                        h->error = -errno;
                 return;
         }
         struct pollfd p = {.fd = fd, .events = POLLIN};
         if (poll(&p, 1, 0) == 1)
                 return; /* a zombie: all its threads have ended */
-        if (is_ours(h, pid) != 1) {
-                h->look->unsure++;
+        if (whose(h, pid, &again) != 1 || !is_same(&again, s)) {
+                h->unsure++;
                 return;
         }
-        if (!h->killed_ms)
-                h->killed_ms = clock_mono_ms();
         if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
-                note_alive(h->look, pid, 0);
+                note_alive(h, s, pid, 0);
         else if (errno == ESRCH)
-                h->look->unsure++;
+                note_unsure(h, s);
         else
-                note_alive(h->look, pid, errno);
+                note_alive(h, s, pid, errno);
 }
 
 static void look_at_cb(pid_t pid, void *ctx)
 {
         struct hunt *h = ctx;
-        int r = is_ours(h, pid);
+        struct share s;
+        int r = whose(h, pid, &s);
         if (r == 1)
-                kill_one(h, pid);
+                kill_one(h, pid, &s);
         else if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
-                h->look->error = r;
+                h->error = r;
         else if (r < 0 && r != -EACCES && r != -EPERM && !h->by_number)
-                h->look->unsure++;
+                h->unsure++;
 }
 
 static bool has(const pid_t *v, size_t n, pid_t pid)
@@ -230,13 +327,6 @@ static bool has(const pid_t *v, size_t n, pid_t pid)
                 if (v[i] == pid)
                         return true;
         return false;
-}
-
-/* Something has been killed, so it is looked at again in any case. */
-static bool long_enough(const void *ctx)
-{
-        const struct hunt *h = ctx;
-        return h->look->alive && clock_mono_ms() - h->killed_ms > CHASE_MS;
 }
 
 /* See "how it is known" in the header. */
@@ -250,56 +340,63 @@ static void kill_children(struct hunt *h)
                 look_at_cb(before[i], h);
         ssize_t m = n < 0 ? n : own_children(&after);
         if (m < 0)
-                h->look->error = (int)m;
+                h->error = (int)m;
         for (ssize_t i = 0, k = 0; i < m; i++) {
                 /* Nobody else is new, as a rule, and they are in the same order. */
                 if (k < n && before[k] == after[i])
                         k++;
                 else if (!has(before, (size_t)n, after[i]))
-                        h->look->unsure++;
+                        h->unsure++;
         }
 }
 
-struct orphans_look orphans_kill(uint64_t tag, pid_t session)
+void orphans_kill(struct orphans_tree **v, size_t n)
 {
-        struct orphans_look look = {0};
-        struct hunt h = {.tag = tag, .session = session, .self = getpid(), .look = &look};
-        int r = limit_of(h.self, &h.own);
+        struct hunt h;
+        for (size_t i = 0; i < n; i++)
+                v[i]->look = (struct orphans_look){0};
+        int r = hunt_begin(&h, v, n);
         if (r == 0) {
                 kill_children(&h);
-                h.by_number = some_are_hidden();
+                h.listed = !h.by_number;
                 if (h.by_number)
                         each_number(look_at_cb, &h);
                 else
-                        r = each_process(look_at_cb, long_enough, &h);
+                        r = each_process(look_at_cb, long_enough_cb, &h);
         }
         if (r < 0)
-                look.error = r;
-        return look;
+                h.error = r;
+        for (size_t i = 0; i < n; i++) {
+                v[i]->look.unsure += h.unsure;
+                v[i]->look.error = h.error;
+        }
 }
 
 struct seeker {
         struct hunt h;
-        pid_cb *cb;
-        void *ctx;
+        orphans_fn *cb;
 };
 
 static void seek_cb(pid_t pid, void *ctx)
 {
-        const struct seeker *s = ctx;
-        if (is_ours(&s->h, pid) == 1)
-                s->cb(pid, s->ctx);
+        const struct seeker *k = ctx;
+        struct share s;
+        if (whose(&k->h, pid, &s) != 1)
+                return;
+        for (size_t i = s.from; i < s.to; i++)
+                if (has_share(&k->h, &s, i))
+                        k->cb(k->h.v[i], pid);
 }
 
-void orphans_each(uint64_t tag, pid_t session, void (*cb)(pid_t pid, void *ctx), void *ctx)
+void orphans_each(struct orphans_tree **v, size_t n, orphans_fn *cb)
 {
-        struct seeker s = {{.tag = tag, .session = session, .self = getpid()}, cb, ctx};
-        if (limit_of(s.h.self, &s.h.own) < 0)
+        struct seeker k = {.cb = cb};
+        if (hunt_begin(&k.h, v, n) < 0)
                 return;
-        if (some_are_hidden())
-                each_number(seek_cb, &s);
+        if (k.h.by_number)
+                each_number(seek_cb, &k);
         else
-                (void)each_process(seek_cb, NULL, &s);
+                (void)each_process(seek_cb, NULL, &k);
 }
 
 /* ---- which tags there are ---- */

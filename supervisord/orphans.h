@@ -21,6 +21,11 @@
  *   position in /proc: a tree is passed by at most if it ended between being seen and being looked at,
  *   which makes the look `unsure`.
  *   Whoever calls repeats the look until two in a row have found nothing and were sure.
+ *
+ * MANY AT ONCE
+ *   One look serves all trees that are looked for. A process that could not be judged may have been of any of
+ *   them, and makes the look unsure for all. A tree that forks as fast as it is killed would make the list
+ *   endless: after a while it is no longer followed, while the look goes on for the others.
  */
 #ifndef SVCD_SUPERVISORD_ORPHANS_H
 #define SVCD_SUPERVISORD_ORPHANS_H
@@ -37,12 +42,22 @@ struct orphans_look {
         int kill_error; /* its errno, 0 = it got the signal */
 };
 
-/* Looks once at everything and sends SIGKILL to all processes with TAG. SESSION: pid of the main
- * process, 0 = not known. One look costs some 6 us for each process of the machine. */
-struct orphans_look orphans_kill(uint64_t tag, pid_t session);
+/* What a dead shim left. */
+struct orphans_tree {
+        uint64_t tag;
+        pid_t session; /* pid of the main process, 0 = not known */
+        struct orphans_look look;
+        int64_t touched_ms; /* orphans_kill's own: when the first of them got the signal */
+};
 
-/* Calls CB for each live process with TAG that can be found, without doing anything to it. */
-void orphans_each(uint64_t tag, pid_t session, void (*cb)(pid_t pid, void *ctx), void *ctx);
+/* Looks once at everything and sends SIGKILL to all processes of the N trees in V, which it sorts; what was found
+ * of each is in its `look`. One look costs some 6 us for each process of the machine, however many trees there
+ * are. */
+void orphans_kill(struct orphans_tree **v, size_t n);
+
+/* Calls CB for each live process of the N trees in V that can be found, without doing anything to it. Sorts V. */
+typedef void orphans_fn(struct orphans_tree *t, pid_t pid);
+void orphans_each(struct orphans_tree **v, size_t n, orphans_fn *cb);
 
 /* The tags that live processes of this account carry, sorted, each once. Caller frees *ret. Returns
  * how many, or -errno if it cannot be known. */

@@ -12,18 +12,19 @@
 #include "common/clock.h"
 #include "common/util.h"
 #include "supervisord/appendfile.h"
-#include "supervisord/orphans.h"
 
 #define TAIL_FILES 100 /* NAME.log and its rotated ones: an account's limits may keep them small */
 
-struct wanted {
-        struct rescue *rescue;
-        uint64_t inode[2];
-};
-
-static void take_from_cb(pid_t pid, void *ctx)
+bool rescue_begin(struct rescue *rescue, const struct record *r)
 {
-        const struct wanted *w = ctx;
+        rescue_done(rescue);
+        rescue->inode[0] = r->this_boot ? r->out : 0;
+        rescue->inode[1] = r->this_boot ? r->err : 0;
+        return rescue->inode[0] || rescue->inode[1];
+}
+
+void rescue_take(struct rescue *rescue, pid_t pid)
+{
         for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
                 char path[48];
                 struct stat st;
@@ -31,17 +32,9 @@ static void take_from_cb(pid_t pid, void *ctx)
                 if (stat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
                         continue;
                 for (int i = 0; i < 2; i++)
-                        if (w->rescue->fd[i] < 0 && w->inode[i] == st.st_ino)
-                                w->rescue->fd[i] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+                        if (rescue->fd[i] < 0 && rescue->inode[i] == st.st_ino)
+                                rescue->fd[i] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         }
-}
-
-void rescue_take(struct rescue *rescue, const struct record *r, uint64_t tag)
-{
-        struct wanted w = {rescue, {r->out, r->err}};
-        rescue->fd[0] = rescue->fd[1] = -1;
-        if (r->this_boot && (r->out || r->err))
-                orphans_each(tag, r->main, take_from_cb, &w);
 }
 
 static void read_all(int fd, struct strbuf *b)

@@ -20,11 +20,15 @@
 #define RESCUE_LOG_BYTES (64 * 1024)   /* of each log, when svcd starts */
 
 struct rescue {
-        int fd[2]; /* read ends of stdout's and stderr's pipes, -1 = none */
+        uint64_t inode[2]; /* stdout's and stderr's pipes, 0 = not known */
+        int fd[2];         /* their read ends, -1 = none */
 };
 
-/* Before anything is killed: takes the pipes that R names over from a process with TAG. */
-void rescue_take(struct rescue *rescue, const struct record *r, uint64_t tag);
+/* The pipes that R names are wanted. Whether there are any. */
+bool rescue_begin(struct rescue *rescue, const struct record *r);
+
+/* Before anything is killed: takes them over from PID, a process of the service, if it has them. */
+void rescue_take(struct rescue *rescue, pid_t pid);
 
 /* Once nothing is left: what is in them goes to the end of the log of DEF (which may be NULL) at PATH. 0 or
  * -errno; then *ret_lines says how many lines are not there. */

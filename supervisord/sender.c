@@ -251,8 +251,9 @@ void sender_done(struct sender *s)
 {
         if (s->pid)
                 kill(-s->pid, SIGKILL); /* not reaped yet: the session is its own */
+        struct orphans_tree tree = {.tag = tag_of(s)}, *v = &tree;
         if (sender_busy(s))
-                orphans_kill(tag_of(s), 0);
+                orphans_kill(&v, 1);
         cleaning_cancel(&s->cleaning);
         stop_reading(s);
         ev_timer_stop(s->d->loop, &s->limit);

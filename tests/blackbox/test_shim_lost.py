@@ -453,6 +453,47 @@ class ShimLost(SvcdTest):
         self.assertEqual(self.new_run("a", pid)["run"], 2)
         self.lost_once(1)
 
+    def all_at_once(self, everything):
+        """kill -9 of svcd, the nursery and all shims (and EVERYTHING else): the next svcd finds what each has left,
+        tells of each once, with what was in its pipes, and starts each once."""
+        run = self.script("p.sh", """
+            setsid sleep 1000 &
+            echo $! $$ > pids.$1.new
+            mv pids.$1.new pids.$1.$$
+            echo up $1
+            exec sleep 1000
+        """)
+        names = [f"s{i}" for i in range(25)]
+        self.config("start_concurrency: 0\nservices:\n" + "".join(
+            f"  {n}: {{command: [{run}, {n}], restart: {{delay: 50ms}}}}\n" for n in names))
+        self.start()
+        for n in names:
+            self.logged(n, f"out up {n}")
+        files = {f for f in os.listdir(self.home) if f.startswith("pids.")}
+        old = [int(p) for f in files for p in self.read(f).split()]
+        self.assertEqual(len(old), 2 * len(names))
+        shims = [p for p in children(self.svcd.pid) if "svc-shim" in command_line(p)]
+        self.assertEqual(len(shims), len(names) + 1)
+        self.kill_svcd()
+        for p in shims + (old if everything else []):
+            os.kill(p, signal.SIGKILL)
+        self.gone(*shims)
+        self.start()
+        for n in names:
+            self.until(lambda n=n: self.service(n)["run"] == 2 and self.service(n)["pid"], what=f"{n}'s next run")
+            self.logged(n, LOST % (1, 1), "svcd")
+            events = [e["event"] for e in self.events(n) if e["event"] in ("started", "exited") and e["run"] <= 2]
+            self.assertEqual(events, ["started", "exited", "started"], n)
+        self.gone(*old)
+        for n in names:
+            self.until(lambda n=n: self.log_texts(n, "out") == [f"up {n}"] * 2, what=f"{n}'s output")
+
+    def test_everything_at_once(self):
+        self.all_at_once(True)
+
+    def test_all_shims_at_once(self):
+        self.all_at_once(False)
+
     def test_with_the_nursery(self):
         self.config("services: {a: {command: sleep 1000, restart: {delay: 50ms}}}\n")
         self.start()

@@ -36,8 +36,8 @@ static void our_cleaning_begin(struct cleaning *c, struct ev_loop *loop, uint64_
                                pid_t session)
 {
         c->loop = loop;
-        c->tag = tag;
-        c->session = session;
+        c->tree.tag = tag;
+        c->tree.session = session;
 }
 
 static void our_cleaning_cancel(struct cleaning *c)
