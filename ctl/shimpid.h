@@ -10,4 +10,7 @@
 /* 0: there is none. */
 pid_t shimpid_find(const struct paths *paths, const char *service);
 
+/* The main process of the run that SHIM, found as above, holds. 0: none is up, or that is not known. */
+pid_t shimpid_main(const struct paths *paths, const char *service, pid_t shim);
+
 #endif

@@ -10,6 +10,7 @@
 #include "common/text.h"
 #include "common/util.h"
 #include "ctl/jget.h"
+#include "ctl/shimpid.h"
 
 #define END_BYTES (256u * 1024)
 #define STATE_MAX (64u * 1024 * 1024)
@@ -21,6 +22,7 @@ struct down {
         json_t *why, *said;
         json_t *state; /* of the service; NULL = none */
         int64_t started_run, ended_run;
+        pid_t shim, main; /* what is alive of it; 0 = nothing that is known */
 };
 
 static void say(struct down *d, const char *code, const char *part, char *text)
@@ -193,8 +195,13 @@ static bool is_defined(struct down *d)
         return defined;
 }
 
+/* Whether it may be up nobody knows whose shim is not there to ask, or has no main process to show. */
 static const char *state_name(const struct down *d)
 {
+        if (d->main)
+                return "running";
+        if (d->shim || d->started_run > d->ended_run)
+                return "unknown";
         return holds(d, "failures") || holds(d, "command") ? "disabled" : "stopped";
 }
 
@@ -209,7 +216,17 @@ static void say_state(struct down *d)
         if (holds(d, "stopped"))
                 say(d, "down-stopped", "state",
                     xstrdup("somebody has said `svcctl stop`: that lasts until the next boot"));
-        if (d->started_run > d->ended_run)
+        if (d->main)
+                say(d, "down-up", "state",
+                    xasprintf("it is up (pid %d), held by its svc-shim (pid %d): services go on "
+                              "without svcd",
+                              (int)d->main, (int)d->shim));
+        else if (d->shim)
+                say(d, "down-held", "state",
+                    xasprintf("its svc-shim (pid %d) is there, and no main process: it waits for "
+                              "svcd, for a connection, or for what is left to end",
+                              (int)d->shim));
+        else if (d->started_run > d->ended_run)
                 say(d, "down-open", "state",
                     xasprintf("the end of its run %lld is not known: it may be up, services go on "
                               "without svcd",
@@ -225,9 +242,11 @@ json_t *whydown_object(const struct paths *paths, const char *name)
                       paths->root));
         bool defined = is_defined(&d);
         read_state(&d);
+        d.shim = shimpid_find(paths, name);
+        d.main = shimpid_main(paths, name, d.shim);
         json_t *exits = read_exits(&d);
         bool logged = set_output(&d);
-        bool known = defined || d.state || logged || json_array_size(exits) > 0;
+        bool known = defined || d.state || logged || d.shim || json_array_size(exits) > 0;
         say_state(&d);
         say(&d, "down-start", "advice",
             xstrdup("start svcd; `svcctl doctor` looks at how that is set up"));

@@ -6,7 +6,7 @@ import signal
 import socket
 import unittest
 
-from svcdtest import SvcdTest, free_port
+from svcdtest import SvcdTest, alive, free_port
 
 
 class Why(SvcdTest):
@@ -167,7 +167,7 @@ class Why(SvcdTest):
         self.running("b")
         self.svcctl("disable", "c")
         self.kill_svcd()
-        for name, code in (("a", "down-failures"), ("b", "down-open"), ("c", "down-command"),
+        for name, code in (("a", "down-failures"), ("b", "down-up"), ("c", "down-command"),
                            ("d", "down-definition"), ("e", "down-invalid")):
             page, why = self.why(name)
             with self.subTest(name):
@@ -181,6 +181,30 @@ class Why(SvcdTest):
         self.assertIn("no such service, as far as can be known while svcd is not running", r.err)
         self.start()  # and what was up is taken over
         self.running("b")
+
+    def test_the_heading_while_svcd_is_down(self):
+        """Nothing that is up is called stopped; nor is it up for who cannot know that."""
+        self.config("services:\n  up: {command: sleep 1000}\n  off: {command: sleep 1000}\n"
+                    "  lost: {command: sleep 1000}\n  waits: {command: sleep 1000, start: on-demand, "
+                    f"sockets: [\"127.0.0.1:{free_port()}\"]}}\n")
+        self.start()
+        pids = {n: self.running(n) for n in ("up", "off", "lost")}
+        self.in_state("waits", "waiting")
+        self.svcctl("stop", "off")
+        shims = {n: pids[n]["shim"] for n in ("up", "lost")}
+        self.kill_svcd()
+        os.kill(shims["lost"], signal.SIGKILL)
+        self.until(lambda: not alive(shims["lost"]), what="the end of a shim")
+        for name, state, codes in (("up", "running", ["down-up"]), ("off", "stopped", ["down-stopped"]),
+                                   ("lost", "unknown", ["down-open"]), ("waits", "unknown", ["down-held"])):
+            page, why = self.why(name)
+            with self.subTest(name):
+                self.assertTrue(page.startswith(f"{name}: {state}\n"), page)
+                self.assertEqual(self.codes(why), ["down"] + codes + ["down-start"])
+        self.assertIn(f"it is up (pid {pids['up']['pid']}), held by its svc-shim (pid {shims['up']}): services go "
+                      "on without svcd\n", self.why("up")[0])
+        self.start()  # which puts an end to what is left
+        self.running("lost")
 
     def test_stopped_while_svcd_is_down(self):
         self.config("services: {a: {command: sleep 1000}}\n")
