@@ -32,12 +32,14 @@ int varlink_take(struct strbuf *buf, size_t max_bytes, char **ret)
         return 0;
 }
 
-/* Nesting is judged on the text: the JSON library's own limit is far above what is meant here. */
-static bool too_deep(const char *s)
+/* Nesting and number are judged on the text: the JSON library's own limit of nesting is far above what is meant here,
+ * and of two bytes of text it makes up to 230 of memory. What is wrong, or NULL. */
+static const char *too_much(const char *s)
 {
         int depth = 0;
+        size_t values = 1;
         bool quoted = false;
-        for (; *s; s++) {
+        for (; *s && depth <= VARLINK_DEPTH_MAX && values <= VARLINK_VALUES_MAX; s++) {
                 if (quoted) {
                         if (*s == '\\' && s[1])
                                 s++;
@@ -46,26 +48,29 @@ static bool too_deep(const char *s)
                 } else if (*s == '"') {
                         quoted = true;
                 } else if (*s == '{' || *s == '[') {
-                        if (++depth > VARLINK_DEPTH_MAX)
-                                return true;
+                        depth++;
+                        values++;
                 } else if (*s == '}' || *s == ']') {
                         depth--;
+                } else if (*s == ',') {
+                        values++;
                 }
         }
-        return false;
+        if (depth > VARLINK_DEPTH_MAX)
+                return "the message is nested too deeply";
+        return values > VARLINK_VALUES_MAX ? "the message has too many values" : NULL;
 }
 
 static json_t *parse_object(const char *text, const char **ret_error)
 {
         json_error_t e;
-        if (too_deep(text)) {
-                *ret_error = "the message is nested too deeply";
-                return NULL;
-        }
-        json_t *j = json_loads(text, 0, &e);
+        const char *error = too_much(text);
+        json_t *j = error ? NULL : json_loads(text, 0, &e);
         if (json_is_object(j))
                 return j;
-        *ret_error = j ? "the message is not a JSON object" : "the message is not valid JSON";
+        if (!error)
+                error = j ? "the message is not a JSON object" : "the message is not valid JSON";
+        *ret_error = error;
         json_decref(j);
         return NULL;
 }

@@ -16,6 +16,8 @@
 #define VARLINK_REQUEST_MAX (64u * 1024u)         /* bytes of a request, without its NUL */
 #define VARLINK_REPLY_MAX   (64u * 1024u * 1024u) /* bytes of a reply that svcctl accepts */
 #define VARLINK_DEPTH_MAX   32
+#define VARLINK_VALUES_MAX                                                                         \
+        2000000u /* of a message; ten thousand services have a million and a half */
 
 struct varlink_call {
         char *method;       /* "org.svcd.Supervisor.Start" */

@@ -184,13 +184,17 @@ static void ask(struct account *a, const char *method, json_t *parameters)
 /* After each answer: what else is to be asked. */
 typedef void more_fn(struct account *a);
 
-/* Whether it is one of a svcd's. */
+/* Whether it is one of a svcd's. There is one for each account of the host: of each no more is kept than is used. */
 static bool judge_last(struct account *a)
 {
         size_t i = a->answered - 1;
         _cleanup_free_ char *wrong = answer_wrong(a->methods[i], &a->replies[i]);
-        if (wrong)
+        if (wrong) {
+                reply_done(&a->replies[i]);
                 give_up(a, xasprintf(NO_SVCD "%s", wrong));
+        } else {
+                answer_keep_known(a->methods[i], &a->replies[i]);
+        }
         return !wrong;
 }
 
@@ -206,7 +210,7 @@ static void read_answers(struct account *a, more_fn *more)
                         more(a);
         }
         if (r == -EBADMSG)
-                give_up(a, xstrdup(NO_SVCD "it is no message of the protocol"));
+                give_up(a, xstrdup(NO_SVCD "it is no message of the protocol, or too long"));
         else if (r < 0 && r != -ETIMEDOUT)
                 give_up(a, xstrdup("its svcd has hung up"));
 }
@@ -224,15 +228,18 @@ static bool wait_for_some(const struct accounts *a, struct pollfd *fds, int64_t 
         return poll(fds, n, (int)MIN(left, (int64_t)60000)) >= 0 || errno == EINTR;
 }
 
-/* Whose turn it is, is read as far as it goes; nobody is waited for alone. */
+/* Whose turn it is, is read as far as it goes; nobody is waited for alone. The time that reading takes is not the
+ * others': long answers of one would else make all that have not been read yet silent. */
 static void collect(struct accounts *a, int64_t deadline_ms, more_fn *more)
 {
         struct pollfd *fds = xcalloc(a->n + 1, sizeof(*fds));
         while (wait_for_some(a, fds, deadline_ms)) {
                 nfds_t k = 0;
+                int64_t began_ms = clock_mono_ms();
                 for (size_t i = 0; i < a->n; i++)
                         if (waits(&a->v[i]) && fds[k++].revents)
                                 read_answers(&a->v[i], more);
+                deadline_ms += clock_mono_ms() - began_ms;
         }
         for (size_t i = 0; i < a->n; i++)
                 if (waits(&a->v[i]))

@@ -240,13 +240,57 @@ static char *wrong_entries(const json_t *list, const struct member *m)
         return why;
 }
 
+/* NULL: nothing is known of it. */
+static const struct member *members_of(const char *method, const struct reply *reply)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
+                if (str_eq(answers[i].method, method))
+                        return reply->error ? of_error : answers[i].members;
+        return NULL;
+}
+
 char *answer_wrong(const char *method, const struct reply *reply)
 {
+        const struct member *members = members_of(method, reply);
         if (reply->error && !has_only(reply->error, LETTERS CAPITALS DIGITS "._-", ERROR_MAX))
                 return xstrdup("its error is no name");
-        const struct member *members = reply->error ? of_error : NULL;
-        for (size_t i = 0; i < ARRAY_SIZE(answers) && !members; i++)
-                if (str_eq(answers[i].method, method))
-                        members = answers[i].members;
         return members ? wrong_members(reply->parameters, members, "") : NULL;
+}
+
+/* ---- what is kept ---- */
+
+static void keep_members(json_t *o, const struct member *members);
+
+static void keep(json_t *v, const struct member *m)
+{
+        size_t i;
+        json_t *entry;
+        if (m->kind == OBJECT && json_is_object(v))
+                keep_members(v, m->of);
+        else if (m->kind == LIST)
+                json_array_foreach(v, i, entry) keep(entry, m->of);
+}
+
+static void keep_members(json_t *o, const struct member *members)
+{
+        void *next;
+        const char *key;
+        json_t *v;
+        json_object_foreach_safe(o, next, key, v)
+        {
+                const struct member *m = members;
+                while (m->key && strcmp(m->key, key) != 0)
+                        m++;
+                if (m->key)
+                        keep(v, m);
+                else
+                        json_object_del(o, key);
+        }
+}
+
+void answer_keep_known(const char *method, struct reply *reply)
+{
+        const struct member *members = members_of(method, reply);
+        if (members)
+                keep_members(reply->parameters, members);
 }

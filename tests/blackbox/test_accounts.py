@@ -186,9 +186,11 @@ class Strange(SvcdTest):
     def test_no_messages_of_a_svcd(self):
         """Each is said at once, and not after the time that an answer may take."""
         for message, says in ((reply({"x": 1}), SAYS + "info is missing"),
-                              (b"hello\0", SAYS + "it is no message of the protocol"),
+                              (b"hello\0", SAYS + "it is no message of the protocol, or too long"),
                               (b'{"parameters":{"info":{"pid":99999999999999999999}}}\0',
-                               SAYS + "it is no message of the protocol"),
+                               SAYS + "it is no message of the protocol, or too long"),
+                              (b'{"parameters":{"info":{"version":"1","pid":1,"x":[0' + b",0" * 2000000 + b"]}}}\0",
+                               SAYS + "it is no message of the protocol, or too long"),
                               (error("org.varlink.service.PermissionDenied"),
                                "its svcd refused: org.varlink.service.PermissionDenied"),
                               (error("\x1b[2J" * 900), SAYS + "its error is no name")):
@@ -197,13 +199,17 @@ class Strange(SvcdTest):
                 self.is_refused(says)
 
     def test_what_a_svcd_can_say(self):
-        """What is not known to this svcctl is left alone, and what one of an earlier release lacks."""
-        self.mock.on("GetInfo", reply({"info": INFO}))
-        self.mock.on("Status", reply({"services": [{**LACKS, **WEB}, {**LACKS, **service("b", "stopped")}]}))
+        """What is not known to this svcctl is left out, and what one of an earlier release lacks is not missed."""
+        self.mock.on("GetInfo", reply({"info": {**INFO, "new": [1]}}))
+        last = {"run": 1, "kind": "exited", "code": 3, "signal": None, "cause": "exit", "failure": True,
+                "shortage": False, "pid": 7, "ran_ms": 5, "user_ms": 0, "system_ms": 0, "maxrss_bytes": 0, "oom": False,
+                "at": "2026-11-20T11:12:13.123+01:00", "text": "exited with code 3"}
+        self.mock.on("Status", reply({"services": [{**LACKS, **WEB, "new": {}, "last_exits": [{**last, "new": 1}]},
+                                                     {**LACKS, **service("b", "stopped")}]}))
         one, = json.loads(self.asked("--json", "accounts", status=0).out)
         self.assertEqual((one["svcd"], one["error"], one["states"]), ("up", None, {"running": 1, "stopped": 1}))
-        self.mock.on("GetInfo", reply({"info": {**INFO, "new": [1]}}))
-        self.mock.on("Status", reply({"services": [{**WEB, "new": {}}, {"name": "b", "state": "some-new-one"}]}))
+        self.assertEqual(one["services"][0], {**LACKS, **WEB, "last_exits": [last]})
+        self.mock.on("Status", reply({"services": [WEB, {"name": "b", "state": "some-new-one"}]}))
         self.assertRegex(self.asked("accounts", status=0).out, r"(?m) 1/2 ")
         text = self.asked("metrics", status=0).out
         judge(self, text)

@@ -109,6 +109,33 @@ static char *nested(int depth)
         return strbuf_take(&b);
 }
 
+/* {"parameters":{"x":[0,0,…]}} */
+static char *list_of(size_t n)
+{
+        struct strbuf b = {0};
+        strbuf_add(&b, "{\"parameters\":{\"x\":[\",,,\"");
+        for (size_t i = 1; i < n; i++)
+                strbuf_add(&b, ",0");
+        strbuf_add(&b, "]}}");
+        return strbuf_take(&b);
+}
+
+static void test_number(void **state)
+{
+        (void)state;
+        const size_t around = 3; /* two objects, one list */
+        _cleanup_free_ char *good = list_of(VARLINK_VALUES_MAX - around);
+        _cleanup_free_ char *bad = list_of(VARLINK_VALUES_MAX - around + 1);
+        json_t *parameters = NULL;
+        char *error = NULL;
+        bool continues;
+        assert_int_equal(varlink_parse_reply(bad, &parameters, &error, &continues), -EBADMSG);
+        assert_int_equal(varlink_parse_reply(good, &parameters, &error, &continues), 0);
+        assert_int_equal(json_array_size(json_object_get(parameters, "x")),
+                         VARLINK_VALUES_MAX - around);
+        json_decref(parameters);
+}
+
 static void test_depth(void **state)
 {
         (void)state;
@@ -224,10 +251,11 @@ static void test_args(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_take),     cmocka_unit_test(test_take_limit),
-            cmocka_unit_test(test_call),     cmocka_unit_test(test_call_refused),
-            cmocka_unit_test(test_depth),    cmocka_unit_test(test_reply),
-            cmocka_unit_test(test_add_call), cmocka_unit_test(test_args),
+            cmocka_unit_test(test_take),   cmocka_unit_test(test_take_limit),
+            cmocka_unit_test(test_call),   cmocka_unit_test(test_call_refused),
+            cmocka_unit_test(test_number), cmocka_unit_test(test_depth),
+            cmocka_unit_test(test_reply),  cmocka_unit_test(test_add_call),
+            cmocka_unit_test(test_args),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
