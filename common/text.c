@@ -84,3 +84,31 @@ void text_add_utf8(struct strbuf *b, const char *s, size_t n_bytes)
                 s += n ? n : 1;
         }
 }
+
+static bool is_plain(const char *s)
+{
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                    "/._-+:,@%";
+        return *s && s[strspn(s, plain)] == '\0';
+}
+
+void text_add_value(struct strbuf *b, const char *s)
+{
+        if (is_plain(s)) {
+                strbuf_add(b, s);
+                return;
+        }
+        strbuf_addc(b, '"');
+        for (; *s; s++) {
+                unsigned char ch = (unsigned char)*s;
+                if (ch == '"' || ch == '\\')
+                        strbuf_addc(b, '\\');
+                if (ch == '\n')
+                        strbuf_add(b, "\\n");
+                else if (ch < 0x20 || ch == 0x7f)
+                        strbuf_addf(b, "\\x%02x", ch);
+                else
+                        strbuf_addc(b, *s);
+        }
+        strbuf_addc(b, '"');
+}

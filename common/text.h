@@ -1,5 +1,5 @@
-/* text: what programs, files and clients wrote, made safe for a terminal, for JSON and for mail. Knows no locale;
- * widths and short forms are ctl/text.h's.
+/* text: what programs, files and clients wrote, made safe for a terminal, for JSON, for logs and for mail. Knows no
+ * locale; widths and short forms are ctl/text.h's.
  */
 #ifndef SVCD_COMMON_TEXT_H
 #define SVCD_COMMON_TEXT_H
@@ -24,6 +24,10 @@ char *text_safe(const char *s, enum text_keep keep);
 
 /* Appends S, valid UTF-8 whatever it was: invalid bytes become U+FFFD (for JSON). */
 void text_add_utf8(struct strbuf *b, const char *s, size_t n_bytes);
+
+/* Appends S as the value of a key=value in a log: as it is, or in quotes if it could be mistaken; then quotes and
+ * backslashes follow a backslash, newlines are \n and other control characters \xNN. */
+void text_add_value(struct strbuf *b, const char *s);
 
 /* One character of UTF-8 at S (N > 0 bytes): its length in bytes and its code point, or 0 if the
  * bytes are no valid character. */

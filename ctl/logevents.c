@@ -8,37 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "ctl/jget.h"
 #include "ctl/logseek.h"
 
 #define FILE_MAX ((size_t)32 * 1024 * 1024) /* svcd keeps it far smaller */
 
 /* ---- one event as a line ---- */
-
-static bool is_plain(const char *s)
-{
-        static const char safe[] =
-            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:,@%";
-        return *s && s[strspn(s, safe)] == '\0';
-}
-
-static void add_value(struct strbuf *b, const char *s)
-{
-        if (is_plain(s)) {
-                strbuf_add(b, s);
-                return;
-        }
-        strbuf_addc(b, '"');
-        for (; *s; s++) {
-                if (*s == '"' || *s == '\\')
-                        strbuf_addc(b, '\\');
-                if (*s == '\n')
-                        strbuf_add(b, "\\n");
-                else
-                        strbuf_addc(b, *s);
-        }
-        strbuf_addc(b, '"');
-}
 
 /* ran_ms beside ran says it once more, for programs. */
 static bool is_double(const json_t *event, const char *key)
@@ -74,7 +50,7 @@ static void add_line(struct strbuf *b, json_t *event, const char *at, const char
                     json_is_string(value) ? xstrdup(json_string_value(value))
                                           : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
                 strbuf_addf(b, strcmp(key, "uid") == 0 ? " by %s=" : " %s=", key);
-                add_value(b, dumped ? dumped : "");
+                text_add_value(b, dumped ? dumped : "");
         }
         strbuf_addc(b, '\n');
 }

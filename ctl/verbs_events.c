@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "ctl/await.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
@@ -14,16 +15,18 @@
 
 /* ---- events ---- */
 
-/* " key=value", quoted if it could be mistaken. */
+/* " key=value", as in the log. */
 static void add_pair(struct strbuf *out, const struct ctl *ctl, const char *key,
                      const json_t *value)
 {
         _cleanup_free_ char *dumped = json_is_string(value)
                                           ? xstrdup(json_string_value(value))
                                           : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        _cleanup_free_ char *name = ctl_safe(ctl, key), *text = ctl_safe(ctl, dumped);
-        bool quote = json_is_string(value) && (!*text || strpbrk(text, " \"="));
-        strbuf_addf(out, quote ? " %s=\"%s\"" : " %s=%s", name, text);
+        _cleanup_strbuf_ struct strbuf pair = {0};
+        strbuf_addf(&pair, " %s=", key);
+        text_add_value(&pair, dumped ? dumped : "");
+        _cleanup_free_ char *text = ctl_safe(ctl, pair.s);
+        strbuf_add(out, text);
 }
 
 /* What went wrong, what is to be looked at, what is well again. */

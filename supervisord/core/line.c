@@ -2,10 +2,10 @@
  * What the lines say is decided where they are made. */
 #include "supervisord/core/internal.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "common/jsontext.h"
+#include "common/text.h"
 
 bool core_event_key(const char *key)
 {
@@ -64,39 +64,10 @@ void line_int(struct line *l, const char *key, int64_t v)
         line_field_int(l, key, v);
 }
 
-static void add_quoted(struct strbuf *b, const char *v)
-{
-        strbuf_addc(b, '"');
-        for (const char *p = v; *p; p++) {
-                unsigned char ch = (unsigned char)*p;
-                if (ch == '"' || ch == '\\')
-                        strbuf_addc(b, '\\');
-                if (ch == '\n')
-                        strbuf_add(b, "\\n");
-                else if (ch < 0x20 || ch == 0x7f)
-                        strbuf_addf(b, "\\x%02x", ch);
-                else
-                        strbuf_addc(b, *p);
-        }
-        strbuf_addc(b, '"');
-}
-
-static bool is_plain(const char *v)
-{
-        for (const char *p = v; *p; p++) {
-                if (!isalnum((unsigned char)*p) && !strchr("/._-+:,@%", *p))
-                        return false;
-        }
-        return *v != '\0';
-}
-
 void line_str(struct line *l, const char *key, const char *v)
 {
         strbuf_addf(&l->text, " %s=", key);
-        if (is_plain(v))
-                strbuf_add(&l->text, v);
-        else
-                add_quoted(&l->text, v);
+        text_add_value(&l->text, v);
         line_field_str(l, key, v);
 }
 

@@ -471,6 +471,17 @@ class Actions(Case):
         status, out, _ = self.expect(5, "events", "-f")
         self.assertEqual((status, out.count("started")), (5, 2))
 
+    def test_events_as_a_log_line_has_them(self):
+        """Values that can be read back: in quotes what is not plain, and quotes and newlines in it by \\."""
+        m = self.mock()
+        m.on("Events", reply({"events": [{
+            "at": "2026-11-20T11:12:13.123+01:00", "event": "started", "service": "a", "run": 1, "failure": "1/5",
+            "command": 'sh -c "echo \\"', "note": "two\nlines\ta=b\x1b[0m", "empty": "", "path": "/a/b-c.d_e",
+            "restarted": False, "to": ["a", 1]}]}))
+        self.expect(0, "events", out='2026-11-20T11:12:13.123+01:00 a started run=1 failure=1/5 '
+                    'command="sh -c \\"echo \\\\\\"" note="two\\nlines\\x09a=b\\x1b[0m" empty="" path=/a/b-c.d_e '
+                    'restarted=false to="[\\"a\\",1]"\n')
+
     def test_reader_gone(self):
         m = self.mock()
         m.on("Events", reply({"events": [{"at": "x", "event": "y"}] * 50}, True), hang)
