@@ -12,8 +12,8 @@
 #include "ctl/bootroot.h"
 #include "ctl/capture.h"
 
-#define CRONTAB_MS  3000 /* a crontab that hangs is another's fault, and not waited for */
-#define CRONTAB_MAX (4u * 1024u * 1024u)
+#define CRONTAB_MS  5000 /* a crontab that hangs is another's fault, and not waited for */
+#define CRONTAB_MAX (1024u * 1024u)
 #define FILE_MAX    (256u * 1024u)
 
 /* What tells that svcd is started: ~ is the account's home, %u its name; first those that come first. */
