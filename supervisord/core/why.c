@@ -353,12 +353,25 @@ static char *not_ready(const struct ask *a)
                          a->x->elsewhere ? ": " : "", a->x->elsewhere ? a->x->elsewhere : "");
 }
 
+/* What the check said that failed last. It is on record: another svcd knows it too. */
+static const char *last_failed(const struct core_service *s)
+{
+        const struct core_check *last = NULL;
+        for (int i = 0; i < s->checks_n; i++) {
+                const struct core_check *k = &s->checks[i];
+                if (k->bad_text && k->bad.verdict == CORE_CHECK_FAILED &&
+                    (!last || k->bad.at_wall_ms >= last->bad.at_wall_ms))
+                        last = k;
+        }
+        return last ? last->bad_text : "";
+}
+
 static char *checks(const struct ask *a)
 {
         if (!a->last || a->last->cause != CORE_CAUSE_MONITORING)
                 return NULL;
-        return xasprintf("its check failed, so svcd has ended it%s%s", a->x->check_text ? ": " : "",
-                         a->x->check_text ? a->x->check_text : "");
+        const char *text = last_failed(&a->x->s);
+        return xasprintf("its check failed, so svcd has ended it%s%s", *text ? ": " : "", text);
 }
 
 static char *watchdog(const struct ask *a)

@@ -44,6 +44,26 @@ class Why(SvcdTest):
         self.assertRegex("\n".join(self.log("a")), r"svcd disabled cause=failures failures=3 window=60s last=\"exited with code 3 "
                                                       r"after ")
 
+    def test_a_failed_check_after_a_crash_of_svcd(self):
+        # What ended the run is known as well as before.
+        self.config("""
+          services:
+            a:
+              command: sleep 1000
+              restart: {delay: 60s, max_delay: 60s}
+              monitoring: {command: exit 3, interval: 100ms}
+        """)
+        self.start()
+        self.in_state("a", "backoff")
+        said = {s["code"]: s["text"] for s in self.why("a")[1]["said"]}
+        self.assertEqual(said["checks"], "its check failed, so svcd has ended it: exit code 3")
+        self.kill_svcd()
+        self.start()
+        self.in_state("a", "backoff")
+        page, why = self.why("a")
+        self.assertEqual({s["code"]: s["text"] for s in why["said"]}["checks"], said["checks"])
+        self.assertIn("  its check failed, so svcd has ended it: exit code 3\n", page)
+
     def test_runs_well(self):
         self.config("services: {a: {command: sleep 1000}}\n")
         self.start()
