@@ -147,6 +147,21 @@ static json_t *say(struct daemon *d, const struct core_service *s, const json_t 
         return list;
 }
 
+/* What the definitions were warned of, which may be why one does not run that is down or has failed. */
+static void add_warnings(const struct daemon *d, const struct core_service *s, json_t *said)
+{
+        bool well = s->actual == CORE_RUNNING && !(s->exits_n && s->exits[0].failure);
+        for (size_t i = 0; i < d->diag.n && !well; i++) {
+                const struct diag_item *it = &d->diag.v[i];
+                if (it->severity != DIAG_WARNING || !str_eq(it->service, s->name))
+                        continue;
+                _cleanup_free_ char *line = xasprintf("%s%s%s", it->path ? it->path : "",
+                                                      it->path ? ": " : "", it->message);
+                json_array_append_new(said, json_pack("{s:s, s:s, s:o}", "code", "warning", "part",
+                                                      "cause", "text", text(line)));
+        }
+}
+
 /* ---- what was said ---- */
 
 static json_t *lines(const struct logtail_lines *l)
@@ -200,7 +215,9 @@ json_t *why_object(struct daemon *d, const struct core_service *s)
                 json_object_set(o, taken[i], json_object_get(svc, taken[i]));
         json_object_set_new(o, "at", json_string(clock_text(clock_wall_ms(), at)));
         json_t *diffs = find_changes(d, s);
-        json_object_set_new(o, "said", say(d, s, diffs));
+        json_t *said = say(d, s, diffs);
+        add_warnings(d, s, said);
+        json_object_set_new(o, "said", said);
         json_object_set_new(o, "changes", diffs);
         json_object_set(o, "exits", json_object_get(svc, "last_exits"));
         json_object_set_new(o, "output", json_null());

@@ -202,6 +202,16 @@ class Why(SvcdTest):
         self.start()  # and what was up is taken over
         self.running("b")
 
+    def test_a_warning_of_its_definition(self):
+        self.config("services:\n  a: {command: [sleep, $PORT], ready: exec, restart: {max_failures: 1}, "
+                    f"port: {free_port()}}}\n")
+        self.start()
+        self.in_state("a", "disabled")
+        page, why = self.why("a")
+        self.assertIn("warning", self.codes(why))
+        self.assertIn('\n  services.a.command: a list is executed as it is: nothing replaces the variable in "$PORT" '
+                      '(write a string instead: sleep "$PORT")\n', page)
+
     def test_the_heading_while_svcd_is_down(self):
         """Nothing that is up is called stopped; nor is it up for who cannot know that."""
         self.config("services:\n  up: {command: sleep 1000}\n  off: {command: sleep 1000}\n"
