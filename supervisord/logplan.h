@@ -46,7 +46,8 @@ struct logplan_log {
 };
 
 struct logplan_logs {
-        struct logplan_log **v; /* by name; pointers, since in front of thousands others are inserted */
+        struct logplan_log *
+            *v; /* by name; pointers, since in front of thousands others are inserted */
         size_t n, cap;
 };
 
