@@ -285,13 +285,12 @@ static void add_since(const struct call *call, json_t *results)
                 const char *was = json_string_value(json_object_get(said, "outcome"));
                 json_int_t pid = json_integer_value(json_object_get(said, "pid"));
                 const struct core_service *s = core_find(call->c->d->core, call->names.v[i]);
-                _cleanup_free_ char *text = NULL;
                 if (!s || pid <= 0 || (!str_eq(was, "ok") && !str_eq(was, "nothing")))
                         continue;
-                enum core_outcome o = core_since(s, pid, clock_mono_ms(), &text);
-                if (o == CORE_NOTHING)
+                _cleanup_free_ char *text = core_since(s, pid, clock_mono_ms());
+                if (!text)
                         continue;
-                json_t *r = result(s->name, outcome_name(o), text, s);
+                json_t *r = result(s->name, outcome_name(CORE_OK), text, s);
                 if (call->more)
                         json_array_append_new(results, r);
                 else

@@ -104,7 +104,6 @@ static void restart(struct svc *x, const struct core_event *ev)
                 return;
         }
         op_end(x, false, CORE_SUPERSEDED, "superseded by a later restart");
-        op_sure(x);
         bool down = x->s.actual == CORE_DOWN || x->s.actual == CORE_WAITING ||
                     x->s.actual == CORE_LISTENING;
         log_restart(x, ev);

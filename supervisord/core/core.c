@@ -46,7 +46,7 @@ struct svc *svc_new(struct core *c, const char *name)
         x->s.id = c->free_ids.n ? c->free_ids.v[--c->free_ids.n] : c->next_id++;
         x->s.name = xstrdup(name);
         x->s.deadline_ms = x->s.check_at_ms = x->s.calm_at_ms = x->s.idle_at_ms = CORE_NEVER;
-        x->s.watchdog_at_ms = x->s.sure_at_ms = CORE_NEVER;
+        x->s.watchdog_at_ms = CORE_NEVER;
         x->checking = -1;
         x->s.since_ms = c->now_ms;
         x->s.since_wall_ms = c->wall_ms;
@@ -392,8 +392,6 @@ void core_tick(struct core *c, int64_t now_ms, int64_t wall_ms)
                         incident_calm(x);
                 } else if (x->s.idle_at_ms <= now_ms) {
                         demand_look(x);
-                } else if (x->s.sure_at_ms <= now_ms) {
-                        op_sure(x);
                 } else {
                         deadline_check_set(x, CORE_NEVER);
                         monitor_due(x);

@@ -115,9 +115,6 @@
  *   A request of a client that waits is an operation: an id of the caller's choosing. Each gets
  *   exactly one FX_REPLY, at once or when it is decided how it ended. A later command for the same
  *   service that contradicts it (stop against start) ends it with CORE_SUPERSEDED.
- *   Where `ready` asks for no more than exec, that it has started is told when the run has lasted for
- *   CORE_SURE_MS: of a program that ends at once how it ended is told instead. An end by itself with code 0
- *   that restart.policy accepts is a job that is done, and no failure. Nothing else waits for that time.
  *
  * WHAT RAN WELL
  *   A definition with which a run was ready and lasted longer than `window` is good. The last one is kept by
@@ -156,9 +153,7 @@
 
 #include "common/conf.h"
 
-#define CORE_RELOAD_MS 1000 /* product.md: still there 1 s after the signal = has reloaded itself */
-#define CORE_SURE_MS                                                                               \
-        100 /* a start by exec alone is told to clients once the run has lasted as long */
+#define CORE_RELOAD_MS  1000 /* product.md: still there 1 s after the signal = has reloaded itself */
 #define CORE_EXITS      5    /* last exits that are kept for each service */
 #define CORE_TALLY_MAX  32   /* failures that are remembered; the upper limit of max_failures */
 #define CORE_RESULTS    20   /* results that are kept of each check */
@@ -311,7 +306,6 @@ struct core_service {
         int64_t since_ms, since_wall_ms; /* of `actual` as people see it */
         int64_t deadline_ms;             /* CORE_NEVER = none */
         int64_t idle_at_ms;              /* connections are counted then; CORE_NEVER = not at all */
-        int64_t sure_at_ms;              /* who waits for its start is told then; CORE_NEVER */
 
         int64_t run; /* number of the current or last run; 0 = never started */
         int64_t pid; /* of the main process; 0 = none */
@@ -642,11 +636,10 @@ size_t core_why(const struct core *c, const struct core_service *s, const struct
 const char *core_why_code(enum core_why why); /* "runs-again" */
 enum core_why_part core_why_part(enum core_why why);
 
-/* What has become of a run of which a client was told that it is up as PID, for one who is still there to hear it.
- * CORE_NOTHING: it is up yet, or its end is none that somebody who wanted it up need hear of; else *RET_TEXT, which the
- * caller frees, is what is so now: CORE_OK if that is no worse. */
-enum core_outcome core_since(const struct core_service *s, int64_t pid, int64_t now_ms,
-                             char **ret_text);
+/* What has become of a run of which a client was told that it is up as PID, for one who is still there to hear it; the
+ * caller frees it. NULL: it is up yet, or its end is none that somebody who wanted it up need hear of. It is news: that
+ * the run was up, which is what was asked for, was true. */
+char *core_since(const struct core_service *s, int64_t pid, int64_t now_ms);
 
 /* How a run ended, for people: "exited with code 1 after 9s", "killed by signal 9 (KILL) after 2m46s",
  * "cannot start: chdir /home/a/x: No such file or directory". Caller frees. */

@@ -1,13 +1,13 @@
 /* deadlines.c: which service has the next deadline: a binary heap of services, each with the earliest
- * of its times (state, check, end of an incident, watchdog, a start that is to be told). What happens then is
- * machine.c's, monitor.c's, incident.c's, notice.c's and ops.c's. */
+ * of its times (state, check, end of an incident, watchdog). What happens then is machine.c's, monitor.c's,
+ * incident.c's and notice.c's. */
 #include "supervisord/core/internal.h"
 
 int64_t deadline_of(const struct svc *x)
 {
         int64_t a = MIN(x->s.deadline_ms, x->s.check_at_ms);
         int64_t b = MIN(x->s.calm_at_ms, x->s.watchdog_at_ms);
-        return MIN(MIN(a, b), MIN(x->s.idle_at_ms, x->s.sure_at_ms));
+        return MIN(MIN(a, b), x->s.idle_at_ms);
 }
 
 /* Ids break ties, so that the order of effects depends on nothing else. */
@@ -96,14 +96,6 @@ void deadline_idle_set(struct svc *x, int64_t at_ms)
         if (x->s.idle_at_ms == at_ms)
                 return;
         x->s.idle_at_ms = at_ms;
-        replace(x);
-}
-
-void deadline_sure_set(struct svc *x, int64_t at_ms)
-{
-        if (x->s.sure_at_ms == at_ms)
-                return;
-        x->s.sure_at_ms = at_ms;
         replace(x);
 }
 

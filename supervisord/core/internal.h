@@ -311,7 +311,6 @@ void deadline_calm_set(struct svc *x, int64_t at_ms);  /* calm_at_ms */
 void deadline_set(struct svc *x, int64_t at_ms);       /* s.deadline_ms */
 void deadline_check_set(struct svc *x, int64_t at_ms); /* s.check_at_ms */
 void deadline_idle_set(struct svc *x, int64_t at_ms);  /* s.idle_at_ms */
-void deadline_sure_set(struct svc *x, int64_t at_ms);  /* s.sure_at_ms */
 void deadline_drop(struct svc *x);
 struct svc *deadline_first(const struct core *c); /* NULL = none */
 
@@ -418,11 +417,9 @@ const struct core_check *monitor_worst(const struct svc *x);
 
 /* ---- ops.c: clients that wait ---- */
 void op_add(struct svc *x, uint64_t id, enum op_kind kind);
-void op_ready(struct svc *x);                  /* that is told now, or when it is sure */
-void op_sure(struct svc *x);                   /* now, if it is still to be told */
 void op_running(struct svc *x, bool reloaded); /* ready, or has reloaded itself */
 void op_down(struct svc *x);
-void op_ended(struct svc *x, const struct core_exit *e);
+void op_failed(struct svc *x, const struct core_exit *e);
 void op_held(struct svc *x);
 void op_listening(struct svc *x);
 void op_blocked(struct svc *x);

@@ -41,7 +41,6 @@ void machine_go(struct svc *x, enum core_actual to)
         x->stuck = NULL;
         x->s.actual = to;
         deadline_set(x, CORE_NEVER);
-        deadline_sure_set(x, CORE_NEVER);
         if (to != CORE_STARTING)
                 machine_watch_port(x, false);
         if (to == CORE_RUNNING) {

@@ -73,7 +73,6 @@ static void wait_for_ready(struct svc *x)
 void on_self_reload(struct svc *x, const struct core_event *ev UNUSED)
 {
         struct line l = line_new("reloading");
-        op_sure(x);
         line_int(&l, "run", x->s.run);
         line_int(&l, "pid", x->s.pid);
         line_log(x, &l, true);

@@ -75,24 +75,6 @@ void op_running(struct svc *x, bool reloaded)
         }
 }
 
-/* One that is ready by exec alone may be a program that ends at once. */
-void op_ready(struct svc *x)
-{
-        int64_t at_ms = x->s.started_ms + CORE_SURE_MS;
-        if (x->ops.n && run_ready_at_once(x) && at_ms > x->c->now_ms)
-                deadline_sure_set(x, at_ms);
-        else
-                op_running(x, false);
-}
-
-void op_sure(struct svc *x)
-{
-        if (x->s.sure_at_ms == CORE_NEVER)
-                return;
-        deadline_sure_set(x, CORE_NEVER);
-        op_running(x, false);
-}
-
 static void end_applied(struct svc *x, const char *text)
 {
         op_end_kind(x, OP_APPLY, CORE_OK, text);
@@ -104,7 +86,7 @@ void op_down(struct svc *x)
         op_end_kind(x, OP_STOP, CORE_OK, "stopped");
         op_end_kind(x, OP_DISABLE, CORE_OK, "disabled");
         if (!x->ops.n || !(x->s.holds & HOLDS_YIELD))
-                return; /* a run has failed: op_ended tells how */
+                return; /* a run has failed: op_failed tells how */
         _cleanup_free_ char *text = xasprintf("stopped (%s)", text_held(&x->s));
         end_applied(x, x->s.holds & CORE_HOLD_REMOVED ? "stopped and removed" : text);
 }
@@ -151,20 +133,13 @@ void op_held(struct svc *x)
         op_end(x, true, CORE_FAILED, text_held(&x->s));
 }
 
-/* It was ready, and has done what it was started for. */
-static bool is_done(const struct svc *x, const struct core_exit *e)
-{
-        return e->cause == CORE_CAUSE_EXIT && !e->failure && !e->lost && x->ready_run == e->run &&
-               WIFEXITED(e->wstatus) && WEXITSTATUS(e->wstatus) == 0;
-}
-
-void op_ended(struct svc *x, const struct core_exit *e)
+void op_failed(struct svc *x, const struct core_exit *e)
 {
         if (!x->ops.n)
                 return;
         _cleanup_free_ char *how = core_exit_text(&x->s, e), *next = what_next(x);
         _cleanup_free_ char *text = xasprintf("%s; %s", how, next);
-        op_end(x, true, is_done(x, e) ? CORE_OK : CORE_FAILED, text);
+        op_end(x, true, CORE_FAILED, text);
 }
 
 /* The end of the run that was PID, as far as it is remembered. */
@@ -176,31 +151,26 @@ static const struct core_exit *end_of(const struct core_service *s, int64_t pid)
         return NULL;
 }
 
-enum core_outcome core_since(const struct core_service *s, int64_t pid, int64_t now_ms,
-                             char **ret_text)
+char *core_since(const struct core_service *s, int64_t pid, int64_t now_ms)
 {
         const struct svc *x = svc_of_const(s);
         const struct core_exit *e = end_of(s, pid);
         enum core_cause cause = e ? e->cause : s->ending;
         bool up = s->actual == CORE_RUNNING || s->actual == CORE_RELOADING;
         if ((up && s->pid == pid) || s->actual == CORE_ADOPTING || s->actual == CORE_LISTENING)
-                return CORE_NOTHING;
-        if (s->holds & (HOLDS_PERSON | CORE_HOLD_SHUTDOWN)) {
-                *ret_text = xasprintf("%s meanwhile", text_held(s));
-                return CORE_SUPERSEDED;
-        }
+                return NULL;
+        if (s->holds & (HOLDS_PERSON | CORE_HOLD_SHUTDOWN))
+                return xasprintf("%s meanwhile", text_held(s));
         if (cause == CORE_CAUSE_RESTART || cause == CORE_CAUSE_IDLE || (up && !(e && e->failure)))
-                return CORE_NOTHING; /* that was asked for */
+                return NULL; /* that was asked for */
         if (!e) {
                 _cleanup_free_ char *note = core_note(x->c, s, now_ms);
-                *ret_text = xasprintf("%s%s%s", core_state_name(s), *note ? ": " : "", note);
-                return CORE_FAILED;
+                return xasprintf("%s%s%s", core_state_name(s), *note ? ": " : "", note);
         }
         _cleanup_free_ char *how = core_exit_text(s, e);
         _cleanup_free_ char *next =
             up ? xasprintf("running again (pid %lld)", (long long)s->pid) : what_next(x);
-        *ret_text = xasprintf("%s; %s", how, next);
-        return up || is_done(x, e) ? CORE_OK : CORE_FAILED;
+        return xasprintf("%s; %s", how, next);
 }
 
 /* What was to be up is so as far as it can be without a connection. */

@@ -381,7 +381,7 @@ void run_exited(struct svc *x, const struct core_event *ev)
         }
         machine(x, M_EXITED, ev);
         if (e.failure || e.cause == CORE_CAUSE_EXIT)
-                op_ended(x, &e);
+                op_failed(x, &e);
 }
 
 void run_start_failed(struct svc *x, const struct core_event *ev)
@@ -402,7 +402,7 @@ void run_start_failed(struct svc *x, const struct core_event *ev)
         if (!record(x, &e, x->c->now_ms, ev->report))
                 return;
         machine(x, M_START_FAILED, ev);
-        op_ended(x, &e);
+        op_failed(x, &e);
 }
 
 /* Nobody is left waiting for what may never come: those who can do something about it are told. What was
@@ -508,5 +508,5 @@ void run_lost(struct svc *x, const struct core_event *ev)
         s->order_armed = false;
         machine(x, M_LOST, NULL);
         if (open && failure_last(x)->failure)
-                op_ended(x, failure_last(x));
+                op_failed(x, failure_last(x));
 }

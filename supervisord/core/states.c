@@ -65,7 +65,7 @@ static void become_ready(struct svc *x, int64_t at_ms)
         x->ready_run = s->run;
         monitor_begin(x);
         run_order_fit(x);
-        op_ready(x);
+        op_running(x, false);
 }
 
 void on_ready(struct svc *x, const struct core_event *ev UNUSED)

@@ -39,7 +39,7 @@ class CrashLoop(SvcdTest):
 
     def test_it_is_disabled_again_if_nothing_was_mended(self):
         self.crash()
-        self.svcctl("enable", "a", "--no-wait")
+        self.svcctl("enable", "a")
         self.until(lambda: self.service("a")["run"] == 6, what="three more runs")
         self.assertEqual(self.in_state("a", "disabled")["failures"], 3)
 

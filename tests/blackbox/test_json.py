@@ -14,7 +14,7 @@ LOOKS = (("status",), ("status", "a"), ("ps",), ("ps", "a"), ("check",), ("plan"
          ("schema",), ("completion", "bash"), ("completion", "words", "--", "svcctl", ""), ("version",), ("help",),
          ("help", "status"))
 ACTS = (("reload",), ("signal", "CONT", "a"), ("restart", "a", "--replace"), ("stop", "a"), ("start", "a"),
-        ("disable", "b"), ("enable", "b", "--no-wait"), ("rollback", "a"), ("rollback", "a", "--undo"))
+        ("disable", "b"), ("enable", "b"), ("rollback", "a"), ("rollback", "a", "--undo"))
 CONFIG = """
     services:
       a: {command: sleep 1000, annotation: "x", limits: {files: 100}, monitoring: {command: "true", interval: 100ms}}

@@ -28,7 +28,7 @@ class FirstStart(SvcdTest):
         try:
             self.start()
             self.config("services: {a: {command: echo hello}}\n")
-            self.svcctl("reload", "--no-wait")
+            self.svcctl("reload")
             self.logged("a", "hello")
         finally:
             os.umask(0o022)

@@ -31,7 +31,7 @@ class Rollback(SvcdTest):
     def broken(self):
         self.begin()
         self.config(BAD)
-        self.svcctl("reload", "--no-wait")
+        self.svcctl("reload")
         self.in_state("a", "disabled")
 
     def kept(self):
@@ -152,7 +152,7 @@ class Rollback(SvcdTest):
         with open(folder, "w"):
             pass  # a file where the folder would be
         self.config(BAD)
-        self.svcctl("reload", "--no-wait")
+        self.svcctl("reload")
         self.in_state("a", "disabled")
         self.assertIn("a: cannot keep the definition that ran well", self.stderr())
         self.svcctl("rollback", "a", status=1)

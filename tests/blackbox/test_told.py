@@ -1,5 +1,5 @@
-"""start, restart and reload say at the end what is so at the end: a program that has ended has not started, and what
-was told of one while others were waited for is looked at again."""
+"""start, restart and reload say at the end what is so at the end: what was told of one while others were waited for is
+looked at again. What was asked for is done nevertheless: it was up."""
 
 import json
 import os
@@ -9,26 +9,13 @@ from svcdtest import BIN, SLOW, SvcdTest
 
 
 class AtOnce(SvcdTest):
-    """How soon a program has ended is the machine's business: sooner or later it is soon enough."""
-
-    def told(self, verb, name, status):
-        return self.until(lambda: (r := self.run_svcctl(verb, name)).status == status and f"{name}: exited" in
-                          r.out + r.err and r, what=f"{verb} of {name} that says how it has ended")
-
-    def test_it_has_not_started(self):
+    def test_it_had_started(self):
+        """However soon it ends, and whether that is heard of before the answer."""
         self.config("services: {dies: {command: sh -c 'exit 3', restart: {max_failures: 1}}}\n")
         self.start()
-        for verb in "start", "restart":
-            r = self.told(verb, "dies", 1)
-            self.assertEqual(r.out, "")
-            self.assertRegex(r.err, r"^dies: exited with code 3 after \d+m?s; disabled by failures, `svcctl start dies` "
-                                    r"tries again\n$")
-
-    def test_a_job_that_is_done(self):
-        self.config("services: {job: {command: 'true', restart: on-failure}}\n")
-        self.start()
-        r = self.told("start", "job", 0)
-        self.assertRegex(r.out, r"^job: exited with code 0 after \d+m?s; its restart.policy wants no new run\n$")
+        for _ in range(10):
+            self.in_state("dies", "disabled")
+            self.assertRegex(self.svcctl("start", "dies").out, r"\Adies: started \(pid \d+\)\n")
 
 
 class AtTheEnd(SvcdTest):
@@ -66,7 +53,7 @@ class AtTheEnd(SvcdTest):
         self.assertRegex("".join(sorted(p.stdout.readline() for _ in "ab")),
                          r"^early: started \(pid \d+\)\nstill: started \(pid \d+\)\n$")
         said = self.the_end(p)
-        self.assertEqual(p.returncode, 1, said)
+        self.assertEqual(p.returncode, 0, said)
         self.assertRegex(said, rf"(?m)^late: started \(pid \d+\)\nearly: {self.ENDED}\n\Z")
 
     def test_reload(self):
@@ -76,9 +63,9 @@ class AtTheEnd(SvcdTest):
         p = self.svcctl_waits("--json", "reload")
         self.until(lambda: (self.services().get("early", {}).get("uptime_ms") or 0) > 300, what="early, for long enough")
         doc = json.loads(self.the_end(p))
-        self.assertEqual(p.returncode, 1, doc)
+        self.assertEqual(p.returncode, 0, doc)
         results = {r["name"]: r for r in doc["results"]}
         self.assertEqual(len(doc["results"]), 3, doc)
         self.assertRegex(results["early"]["text"], f"^{self.ENDED}$")
-        self.assertEqual([results["early"][k] for k in ("outcome", "state", "pid")], ["failed", "disabled", None])
+        self.assertEqual([results["early"][k] for k in ("outcome", "state", "pid")], ["ok", "disabled", None])
         self.assertEqual([results[n]["outcome"] for n in ("still", "late")], ["ok", "ok"])

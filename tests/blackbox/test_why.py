@@ -119,7 +119,7 @@ class Why(SvcdTest):
         self.running("a")
         self.until(lambda: self.service("a")["uptime_ms"] > 1100, what="a run longer than the window")
         self.config(text.replace("good", "bad").replace("old", "new").replace("red", "blue"))
-        self.svcctl("reload", "--no-wait")
+        self.svcctl("reload")
         self.in_state("a", "disabled")
         page, why = self.why("a")
         self.assertRegex(page, r"its definition was changed at \d{4}-\d\d-\d\d \d\d:\d\d \(command, "

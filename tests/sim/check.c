@@ -551,10 +551,7 @@ void check_call_ended(struct sim *w)
                 const struct core_service *s = core_at(w->core, i);
                 int who = sim_who(s->name);
                 first = MIN(first, MIN(MIN(s->deadline_ms, s->check_at_ms),
-                                       MIN(MIN(s->calm_at_ms, s->watchdog_at_ms),
-                                           MIN(s->idle_at_ms, s->sure_at_ms))));
-                SIM_CHECK(w, who, s->sure_at_ms == CORE_NEVER || s->actual == CORE_RUNNING,
-                          "a start is to be told of what is not running");
+                                       MIN(MIN(s->calm_at_ms, s->watchdog_at_ms), s->idle_at_ms)));
                 bool run = s->actual == CORE_STARTING || s->actual == CORE_RUNNING ||
                            s->actual == CORE_RELOADING;
                 if (s->actual == CORE_DOWN)

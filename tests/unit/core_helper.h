@@ -223,12 +223,6 @@ static inline void bench_started_armed(struct bench *b, const char *name)
         bench_started_by(b, name, true);
 }
 
-/* So long that who waits for the start of what began now has been told. */
-static inline void bench_sure(struct bench *b)
-{
-        bench_pass(b, CORE_SURE_MS);
-}
-
 static inline struct core_event bench_exit(struct bench *b, const char *name, int wstatus)
 {
         const struct core_service *s = bench_find(b, name);

@@ -590,7 +590,6 @@ static void restart_while_adopting(void **state)
         expect_fx(&b, "a conf | a signal TERM");
         bench_exited(&b, "a", SIGTERM);
         bench_started(&b, "a");
-        bench_sure(&b);
         assert_non_null(strstr(bench_text(&b.fx), "a reply 1 ok [restarted (pid 102)]"));
         bench_done(&b);
 }

@@ -154,7 +154,6 @@ static void wait_for_ready(void **state)
         bench_ask(&b, "a", CORE_EV_RESTART);
         bench_forget(&b);
         bench_started(&b, "a");
-        bench_sure(&b);
         expect_fx(
             &b,
             "a order 1000 | a reply 1 ok [started (pid 102)] | a reply 2 ok [started (pid 102)] "
@@ -164,7 +163,6 @@ static void wait_for_ready(void **state)
         bench_ask(&b, "a", CORE_EV_ENABLE);
         bench_forget(&b);
         bench_started(&b, "a");
-        bench_sure(&b);
         expect_fx(&b, "a reply 1 ok [enabled and started (pid 102)]");
         bench_done(&b);
 }
@@ -269,7 +267,6 @@ static void contraries(void **state)
         bench_ask(&b, "a", CORE_EV_ENABLE);
         expect_fx(&b, "a reply 5 superseded [superseded by a later enable]");
         bench_started(&b, "a");
-        bench_sure(&b);
         expect_fx(&b, "a order 1000 | a reply 6 ok [enabled and started (pid 102)]");
         bench_done(&b);
 }
@@ -303,7 +300,6 @@ static void start_while_stopping(void **state)
         bench_forget(&b);
         bench_exited(&b, "a", EXIT(0));
         bench_started(&b, "a");
-        bench_sure(&b);
         expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=0 ran=0ms] | a spawn 2 | a order 1000 | "
                       "a reply 2 ok [started (pid 102)]");
         bench_done(&b);
@@ -508,7 +504,6 @@ static void restart_after_yielding(void **state)
                 assert_non_null(strstr(bench_text(&b.fx), "b signal TERM"));
                 bench_exited(&b, "b", EXIT(0));
                 bench_started(&b, "b");
-                bench_sure(&b);
                 assert_non_null(strstr(bench_text(&b.fx), "b reply 1 ok [restarted (pid 102)]"));
                 bench_done(&b);
         }

@@ -171,7 +171,6 @@ static void rollback_of_one_that_runs(void **state)
         bench_exited(&b, "a", EXIT(0));
         expect_fx(&b, "a ack 2 [exited run=2 pid=102 code=0 ran=0ms] | a spawn 3");
         bench_started(&b, "a");
-        bench_sure(&b);
         expect_fx(&b, "a order 1000 | a reply 1 ok [started with the definition that is in use now "
                       "(pid 103)]");
         other(&b); /* what the files have */

@@ -272,7 +272,6 @@ static void restart_by_signal(void **state)
         bench_send(&b, "a", ev);
         expect_fx(&b, "a ack 1 [exited run=1 pid=101 signal=HUP ran=5s]");
         bench_started(&b, "a");
-        bench_sure(&b);
         expect_fx(&b, "a order 1000 | a reply 9 ok [restarted (pid 102)]");
         assert_int_equal(bench_find(&b, "a")->restarts, 0);
         assert_int_equal(bench_find(&b, "a")->tally_n, 0);
@@ -353,7 +352,6 @@ static void restart_of_a_stuck_one(void **state)
         expect_fx(&b, "a disarm | a signal TERM");
         bench_exited(&b, "a", SIGTERM);
         bench_started(&b, "a");
-        bench_sure(&b);
         assert_true(strstr(bench_text(&b.fx), "reply 9 ok [restarted (pid 102)]"));
         bench_done(&b);
 }
@@ -394,7 +392,6 @@ static void replace(void **state)
         expect_log(&b, "a: restart requested by uid=1000 replace=true");
         bench_exited(&b, "a", EXIT(0));
         bench_started(&b, "a");
-        bench_sure(&b);
         expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=0 ran=0ms] | a spawn 2 | a order 1000 | "
                       "a reply 1 ok [restarted (pid 102)]");
         bench_done(&b);
