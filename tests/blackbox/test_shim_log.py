@@ -289,7 +289,11 @@ class Files(ShimTest):
             self.until(lambda: os.path.exists(path), "log")
             os.unlink(path)
             self.keep_telling(pipe, lambda: os.path.exists(path), "a new log")
+            # Held still meanwhile, or it makes a file again in a folder that is just being deleted.
+            os.kill(shim.pid, signal.SIGSTOP)
+            self.until(lambda: state(shim.pid) == "T", "a shim that holds still")
             shutil.rmtree(os.path.dirname(path))
+            os.kill(shim.pid, signal.SIGCONT)
             self.keep_telling(pipe, lambda: os.path.exists(path), "a new folder")
         self.finish(shim)
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
