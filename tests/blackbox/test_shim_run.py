@@ -98,6 +98,16 @@ class Start(ShimTest):
         self.until(lambda: "run=2" in shim.log().decode(), "second start")
         self.assertRegex(shim.lines()[-1], r'x{4096}…"$')
 
+    def test_command_of_any_length(self):
+        """Short lines are made in one place, and longer ones in another."""
+        shim = self.shim()
+        for run, n in enumerate(range(345, 380), start=1):
+            shim.start(["true"], command="x" * n)
+            ended = shim.expect("EXITED", run=run)
+            shim.ack(ended, f"exited run={run}")
+            self.assertRegex(next(line for line in shim.lines() if f" started run={run} " in line),
+                             rf'^{TIME} svcd started run={run} pid=\d+ command="x{{{n}}}"$')
+
 
 class Failures(ShimTest):
     def failed(self, stage, error, argv=("true",), **items):
