@@ -178,7 +178,7 @@ class Chaos:
         for i, kind in enumerate(GUARANTEES, 1):
             mine = [(text, at) for k, text, at in wrong if k == kind]
             for text, at in mine:
-                print(f"# after {at:.3f} s: {text}")
+                print(f"# because: after {at:.3f} s: {text}")
             failed |= bool(mine)
             print(f"{'not ok' if mine else 'ok'} {i} - {kind}")
         return int(failed)

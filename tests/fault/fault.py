@@ -150,7 +150,7 @@ def report(pool, args, everything):
         if r["wrong"]:
             failed += 1
             print(r["evidence"])
-            print("\n".join(f"# {w}" for w in r["wrong"][:20]))
+            print("\n".join(f"# because: {w}" for w in r["wrong"][:20]))
         about = "; ".join(r["deaths"][:2] + r["refusals"][:2])
         print(f"{'not ok' if r['wrong'] else 'ok'} {i} - {case} ({r['outcome']})", flush=True)
         if about and args.cases:

@@ -1,4 +1,5 @@
-"""pyrun: runs one file of unittest tests and prints a TAP line for each: `ok 1 - Class.test`.
+"""pyrun: runs one file of unittest tests and prints a TAP line for each: `ok 1 - Class.test`. Above `not ok` is what
+went wrong, and last in one line: `# because: AssertionError: ...`.
 
     pyrun.py FILE [Class[.test]...]
 """
@@ -19,21 +20,25 @@ class Tap(unittest.TestResult):
         self.n = 0
         self.begin = 0.0
         self.skipped_because = None
-        self.wrong = []
+        self.wrong, self.because = [], []
 
     def startTest(self, test):
         super().startTest(test)
-        self.begin, self.skipped_because, self.wrong = time.monotonic(), None, []
+        self.begin, self.skipped_because = time.monotonic(), None
+        self.wrong, self.because = [], []
 
     def stopTest(self, test):
         super().stopTest(test)
         self.n += 1
         name = ".".join(test.id().split(".")[-2:])
         print("".join(self.wrong) + f"# {name}: {time.monotonic() - self.begin:.2f} s")
+        for line in self.because:
+            print(f"# because: {line}")
         more = f" # SKIP {self.skipped_because}" if self.skipped_because is not None else ""
         print(f"{'not ok' if self.wrong else 'ok'} {self.n} - {name}{more}", flush=True)
 
     def _add(self, test, err):
+        self.because.append(" ".join(f"{err[0].__name__}: {err[1]}".split())[:300])
         self.wrong.append(self._exc_info_to_string(err, test) + "\n")
 
     def addFailure(self, test, err):

@@ -145,17 +145,21 @@ def run_command(name, argv, limit):
 
 
 def run_python(argv, name, limit, env, preexec=None, cwd=None):
-    """A file of unittest tests, run by pyrun.py, which prints one TAP line a test."""
-    outcome = Outcome(name)
+    """A file of unittest tests, run by pyrun.py, which prints one TAP line a test, and above one that failed the
+    reason in a line: that goes with the test's name, so that the end of a long output says what was wrong."""
+    outcome, because = Outcome(name), []
     status, outcome.output = execute(argv, limit, env, cwd, preexec)
     for line in outcome.output.splitlines():
+        if line.startswith("# because: "):
+            because.append(line.removeprefix("# because: ")[:300])
         m = re.match(r"(not )?ok \d+ - (.*?)(?: # SKIP (.*))?$", line)
         if m and m[3] is not None:
             outcome.skipped.append(f"{name}: {m[2]}: {m[3]}")
         elif m and m[1]:
-            outcome.failed.append(f"{name}: {m[2]}")
+            outcome.failed.append(": ".join([f"{name}: {m[2]}", *because[:2]]))
         elif m:
             outcome.passed += 1
+        because = [] if m else because
     return judge(outcome, status, limit)
 
 
