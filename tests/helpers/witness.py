@@ -320,8 +320,10 @@ def check_exits(log, events, runs, excuses):
     started = {int(p["run"]): p.get("pid") for p in log.told("started")}
     began = {int(pairs(text)["run"]): at for at, source, text in log.entries
              if source == "svcd" and text.startswith("started run=")}
-    ended_at = {int(e["run"]): datetime.datetime.fromisoformat(e["at"]).timestamp()
-                for e in events.of(name, "exited")}
+    ended = {}  # from when to when it may have been: of one that nobody saw, svcd knows when it learned of it
+    for e in events.of(name, "exited"):
+        at = datetime.datetime.fromisoformat(e["at"]).timestamp()
+        ended[int(e["run"])] = (began.get(int(e["run"])) if e.get("lost") else at, at)
     for e in events.of(name, "started"):
         started.setdefault(int(e["run"]), str(e.get("pid")))
     for where, told in (("log", log.told("exited")), ("events", events.of(name, "exited"))):
@@ -333,7 +335,7 @@ def check_exits(log, events, runs, excuses):
             if n > 1 and not gone:
                 wrong.append(f"{name}: {where}: the end of run {run} is told {n} times")
         for run, pid in sorted(started.items()):
-            if where == "log" and (excuses.full(ended_at.get(run)) or excuses.counting and log.lost(events)):
+            if where == "log" and (excuses.full(*ended.get(run, (None,))) or excuses.counting and log.lost(events)):
                 continue  # such a line may be among those
             if where == "events" and torn and (pid in torn or excuses.full(began.get(run))) and excuses.windows:
                 continue  # svcd could not save what it and a shim alone knew, and both died
