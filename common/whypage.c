@@ -162,7 +162,7 @@ static void checks(const struct page *p)
         json_array_foreach(list, i, c)
         {
                 const char *at = string_of(c, "at"), *name = string_of(c, "name"),
-                           *text = string_of(c, "text");
+                           *command = string_of(c, "command"), *text = string_of(c, "text");
                 if (i == 0)
                         title(p, "last check that was no good");
                 if (strlen(at) > TIME_AT + 8)
@@ -174,6 +174,11 @@ static void checks(const struct page *p)
                 }
                 add_safe(p, text);
                 strbuf_addc(p->out, '\n');
+                if (*command) {
+                        strbuf_add(p->out, "  $ ");
+                        add_safe(p, command);
+                        strbuf_addc(p->out, '\n');
+                }
                 output_lines(p, string_of(c, "output"));
         }
 }

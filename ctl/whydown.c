@@ -158,8 +158,9 @@ static json_t *checks(const struct logtail_lines *l)
         if (l->texts.n == 0)
                 return json_array();
         text_add_utf8(&b, joined, strlen(joined));
-        return json_pack("[{s:n, s:s, s:s, s:s}]", "name", "at", l->times.v[l->times.n - 1], "text",
-                         "its output, as the log has it:", "output", b.s ? b.s : "");
+        return json_pack("[{s:n, s:s, s:n, s:s, s:s}]", "name", "at", l->times.v[l->times.n - 1],
+                         "command", "text", "its output, as the log has it:", "output",
+                         b.s ? b.s : "");
 }
 
 static bool set_output(struct down *d)

@@ -196,9 +196,10 @@ static json_t *bad_checks(const struct core_service *s)
                 const json_t *bad = json_object_get(check, "bad");
                 if (json_is_object(bad))
                         json_array_append_new(list,
-                                              json_pack("{s:O, s:O, s:O, s:O}", "name",
+                                              json_pack("{s:O, s:O, s:O, s:O, s:O}", "name",
                                                         json_object_get(check, "name"), "at",
-                                                        json_object_get(bad, "at"), "text",
+                                                        json_object_get(bad, "at"), "command",
+                                                        json_object_get(check, "command"), "text",
                                                         json_object_get(bad, "text"), "output",
                                                         json_object_get(bad, "output")));
         }

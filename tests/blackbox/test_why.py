@@ -158,7 +158,8 @@ class Why(SvcdTest):
         self.until(lambda: self.service("a")["health"] == "failing", what="a failed check")
         page, why = self.why("a")
         self.assertRegex(page, r"it runs, but monitoring failed \d+ of 100 times: .*exit code 1")
-        self.assertRegex(page, r"\nlast check that was no good\n  [-0-9]+ [0-9:]+  exit code 1\n  database is gone\n")
+        self.assertRegex(page, r"\nlast check that was no good\n  [-0-9]+ [0-9:]+  exit code 1\n"
+                         r"  \$ echo database is gone; exit 1\n  database is gone\n")
         self.assertEqual(self.codes(why)[0], "unhealthy")
 
     def test_hostile_output(self):

@@ -397,9 +397,9 @@ class Screens(unittest.TestCase):
                    dict(line, text="Error: listen\tEADDRINUSE \x1b[31m:::8311"), dict(line, text=""),
                    dict(line, text="    at Server.listen (net.js:1)")]},
                "checks": [{"name": "curl", "at": "2026-11-20T11:16:00.123+01:00", "text": "exit code 7",
-                           "output": "first\ncurl: (7) caché\n"},
+                           "command": "curl -sf\x1b[2J localhost:8311", "output": "first\ncurl: (7) caché\n"},
                           {"name": "tcp", "at": "2026-11-20T11:15:00.123+01:00", "text": "port 8311: refused",
-                           "output": ""}]}
+                           "command": None, "output": ""}]}
         self.mock.on("Why", reply({"why": why}))
         self.screen("why", 80, "why", "web-2")
         self.screen("why-ascii", 80, "why", "web-2", "--no-color", LC_ALL="C")
