@@ -367,6 +367,8 @@ static int listen_here(struct daemon *d, const struct handover *h)
                 return 0;
         }
         int r = server_listen(&d->server, d);
+        if (r == -ENOENT && places_check(d)) /* RUN was deleted a moment ago */
+                return 0;
         if (r < 0)
                 selflog_add(&d->log, "cannot listen at %s: %s", d->paths.socket, strerror(-r));
         return r;

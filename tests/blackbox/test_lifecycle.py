@@ -3,9 +3,11 @@
 import contextlib
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
+import unittest
 
 from svcdtest import BIN, SLOW, SvcdTest, alive, free_port, process_environment
 
@@ -138,6 +140,23 @@ class Socket(SvcdTest):
         self.until(lambda: os.path.exists(self.run_dir + "/control.sock"), what="the socket")
         self.until(self.answers, what="an answer")
         self.assertEqual(self.running("a")["pid"], pid)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_a_run_folder_that_is_deleted_while_svcd_starts(self):
+        self.config("services: {a: {command: sleep 1000}}\n")
+        self.to_be_traced()
+        self.start(program=self.script("svcd", f"""
+            exec strace -D -o /dev/null -e trace=listen -e inject=listen:signal=SIGSTOP:when=1 \\
+                {os.path.join(BIN, "svcd")} "$@"
+        """), wait=False)
+        self.until(lambda: os.path.exists(self.run_dir + "/control.sock.new"), what="the socket's first name")
+        shutil.rmtree(self.run_dir)
+
+        def goes_on():
+            os.kill(self.svcd.pid, signal.SIGCONT)
+            return self.answers()
+        self.until(goes_on, what="an answer")
+        self.running("a")
 
     def test_a_stale_socket_is_replaced(self):
         os.makedirs(self.run_dir, 0o700)

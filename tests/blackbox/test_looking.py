@@ -4,7 +4,7 @@ import json
 import os
 import signal
 
-from svcdtest import BIN, SvcdTest, command_line, descendants, free_port, parent
+from svcdtest import BIN, SvcdTest, children, command_line, descendants, free_port, parent
 
 SUBJECT = os.path.join(BIN, "tests/helpers/subject")
 
@@ -26,6 +26,8 @@ TREE = r"""
 
 
 class Ps(SvcdTest):
+    limit = 150
+
     def tree_up(self):
         self.config(f"""
             services:
@@ -93,7 +95,9 @@ class Ps(SvcdTest):
         many = f"{SUBJECT} {self.home} many children=2600 lines=0"
         self.config(f"services: {{many: {{command: '{many}', stop: {{signal: KILL}}}}}}\n")
         self.start()
-        self.until(lambda: len(self.ps("many")["many"]["processes"]) == 5201, limit=30, what="all of them")
+        main = self.running("many")["pid"]
+        self.until(lambda: len(children(main)) == 2600, limit=90, what="all of them")
+        self.until(lambda: len(self.ps("many")["many"]["processes"]) == 5201, limit=30, what="what they have started")
         found = self.ps("many")["many"]
         self.assertEqual(len(found["processes"]), 5201)  # lists of children beyond 16 KiB, and as many zombies
         self.assertFalse(found["more"])

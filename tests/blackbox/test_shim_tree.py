@@ -294,7 +294,7 @@ class Tree(ShimTest):
     def test_main_killed_with_full_pipe(self):
         shim = self.shim()
         shim.start(["yes"])
-        self.until(lambda: len(shim.log()) > 1000000, "output")
+        self.until(lambda: os.path.getsize(self.log_path("a")) > 1000000, "output")
         shim.send("KILL")
         shim.expect("EXITED", leftover=0)
 

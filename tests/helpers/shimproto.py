@@ -32,6 +32,7 @@ SHIM = os.environ.get("SVC_SHIM") or os.path.join(
     os.environ.get("SVCD_BIN") or os.path.join(TOP, "build"), "svc-shim")
 PYTHON = sys.executable
 LIMIT = float(os.environ.get("SHIM_LIMIT", "30"))
+TEST_LIMIT = 4 * LIMIT  # for one test
 MAGIC = 0x43565301
 VERSION = 1
 HEADER = struct.Struct("=IIHHI")
@@ -277,6 +278,9 @@ class ShimTest(unittest.TestCase):
     TZ = "UTC"
 
     def setUp(self):
+        signal.signal(signal.SIGALRM, self._too_long)
+        signal.setitimer(signal.ITIMER_REAL, TEST_LIMIT)
+        self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
         self.folder = tempfile.mkdtemp(prefix="shim-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.run_dir = os.path.join(self.folder, "run")
@@ -290,6 +294,9 @@ class ShimTest(unittest.TestCase):
         self.nursery_pid = os.posix_spawn(SHIM, [SHIM, "-" * 80], env,
                                           file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)])
         theirs.close()
+
+    def _too_long(self, *_):
+        self.fail(f"the test took more than {TEST_LIMIT} s")
 
     def end_all(self):
         for link in self.links:
@@ -368,9 +375,10 @@ class ShimTest(unittest.TestCase):
         return self.until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, f"end of {pid}")
 
     def read(self, path):
+        """What it holds now: one that grows as fast as it is read has no end."""
         try:
             with open(path, "rb") as f:
-                return f.read()
+                return f.read(os.fstat(f.fileno()).st_size or -1)
         except FileNotFoundError:
             return b""
 
