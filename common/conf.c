@@ -143,6 +143,15 @@ const char *conf_intern(struct conf *c, const char *s)
         return c->interned.v[c->interned.n - 1];
 }
 
+void conf_place_service(struct conf *c, size_t i, const struct conf_place *place, const char *error)
+{
+        struct conf_service *s = c->services[i];
+        s->place = *place;
+        s->place.file = conf_intern(c, place->file);
+        free(s->error);
+        s->error = error ? xstrdup(error) : NULL;
+}
+
 char *conf_place_text(const struct conf_place *place)
 {
         return place->file ? xasprintf("%s:%d", place->file, place->line) : xstrdup("built in");

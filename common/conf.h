@@ -268,6 +268,15 @@ struct conf *conf_load_text(const char *name, const char *text, size_t n_bytes, 
 struct conf *conf_load_good(const char *file, const char *home, struct policy *policy,
                             struct diag *diag);
 
+/* The same for TEXT, as if a file NAME held it. */
+struct conf *conf_load_good_text(const char *name, const char *text, size_t n_bytes,
+                                 const char *home, struct policy *policy, struct diag *diag);
+
+/* Of what svcd wrote itself: service I stands at PLACE of the user's files, which is copied, and has ERROR, or NULL
+ * if it is valid. */
+void conf_place_service(struct conf *c, size_t i, const struct conf_place *place,
+                        const char *error);
+
 /* Why the folder PATH must not be believed, as with definitions: somebody else owns it or can write to it. A
  * sentence (caller frees), or NULL if it may, or does not exist. */
 char *conf_folder_refused(const char *path);

@@ -463,14 +463,27 @@ struct conf *conf_load_files(const struct strv *files, const char *home, struct 
         return load(&s, home, policy_ref(policy), false, diag);
 }
 
+static void add_text(struct scan *s, const char *name, const char *text, size_t n_bytes)
+{
+        struct source *src = add_source(s, name, NULL);
+        src->text = xstrndup(text, n_bytes);
+        src->n = n_bytes;
+}
+
 struct conf *conf_load_text(const char *name, const char *text, size_t n_bytes, const char *home,
                             struct policy *policy, struct diag *diag)
 {
         struct scan s = {0};
-        struct source *src = add_source(&s, name, NULL);
-        src->text = xstrndup(text, n_bytes);
-        src->n = n_bytes;
+        add_text(&s, name, text, n_bytes);
         return load(&s, home, policy_ref(policy), false, diag);
+}
+
+struct conf *conf_load_good_text(const char *name, const char *text, size_t n_bytes,
+                                 const char *home, struct policy *policy, struct diag *diag)
+{
+        struct scan s = {0};
+        add_text(&s, name, text, n_bytes);
+        return load(&s, home, policy_ref(policy), true, diag);
 }
 
 struct conf *conf_load_good(const char *file, const char *home, struct policy *policy,

@@ -374,9 +374,9 @@ static int listen_here(struct daemon *d, const struct handover *h)
         return r;
 }
 
-static void begin(struct daemon *d)
+static void begin(struct daemon *d, const struct handover *h)
 {
-        definitions_begin(d);
+        definitions_begin(d, h ? json_object_get(h->doc, HANDOVER_LOADED) : NULL);
         alerts_init(d);
         link_wake_shims(d);
         for (size_t i = 0; i < core_count(d->core); i++)
@@ -396,8 +396,8 @@ static int run(struct daemon *d, char **argv, struct handover *h)
         watch_open(&d->watch, d);
         if (h)
                 handover_restore(h, d);
+        begin(d, h);
         handover_free(h);
-        begin(d);
         ev_run(d->loop, 0);
         while (d->upgrade.state == UPGRADE_READY) {
                 upgrade_exec(d); /* returns if this svcd goes on */

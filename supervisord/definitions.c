@@ -7,6 +7,7 @@
 #include "supervisord/adopt.h"
 #include "supervisord/daemon.h"
 #include "supervisord/lastgood.h"
+#include "supervisord/loaded.h"
 #include "supervisord/ports.h"
 #include "supervisord/rollback.h"
 #include "supervisord/sdnotify.h"
@@ -33,12 +34,18 @@ static void find_earlier(struct daemon *d, struct conf *conf)
         rollback_restore(d, conf->policy);
 }
 
-static void load(struct daemon *d, struct core_plan **ret_plan)
+static struct conf *read_files(struct daemon *d)
 {
         diag_done(&d->diag);
         struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
         ports_give(d, conf, &d->diag, true);
         log_diagnostics(d);
+        return conf;
+}
+
+/* CONF is taken over. */
+static void put_into_use(struct daemon *d, struct conf *conf, struct core_plan **ret_plan)
+{
         if (!d->conf)
                 find_earlier(d, conf);
         if (ret_plan)
@@ -74,7 +81,7 @@ static void reread_cb(struct ev_loop *loop, ev_timer *w, int revents)
                 return;
         if (definitions_changed(d)) {
                 selflog_add(&d->log, "reading the definitions again: not all could be read before");
-                load(d, NULL);
+                put_into_use(d, read_files(d), NULL);
         }
         reread_in(d, MIN(2 * d->reread_s, REREAD_MAX_S));
 }
@@ -84,10 +91,15 @@ bool definitions_changed(struct daemon *d)
         return conf_fingerprint(&d->paths, &d->seen, clock_wall_ms()) != d->conf->fingerprint;
 }
 
-void definitions_begin(struct daemon *d)
+void definitions_begin(struct daemon *d, const json_t *loaded)
 {
         ev_timer_init(&d->reread, reread_cb, 0, 0);
-        load(d, NULL);
+        struct conf *conf = loaded_restore(&d->paths, loaded, &d->diag);
+        if (conf)
+                selflog_add(&d->log,
+                            "the definitions have been edited since they were loaded: what "
+                            "was in use stays so until `svcctl reload`");
+        put_into_use(d, conf ? conf : read_files(d), NULL);
         reread_in(d, REREAD_FIRST_S);
 }
 
@@ -95,7 +107,7 @@ void definitions_reload(struct daemon *d, struct core_plan **ret_plan)
 {
         sdnotify_reloading(clock_mono_ms());
         selflog_add(&d->log, "reading the definitions again");
-        load(d, ret_plan);
+        put_into_use(d, read_files(d), ret_plan);
         reread_in(d, 0);
         sdnotify_send("READY=1");
 }

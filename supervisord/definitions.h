@@ -8,13 +8,14 @@
 #ifndef SVCD_SUPERVISORD_DEFINITIONS_H
 #define SVCD_SUPERVISORD_DEFINITIONS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct core_plan;
 struct daemon;
 
-/* The first time: also finds the shims of an earlier svcd. */
-void definitions_begin(struct daemon *d);
+/* The first time: also finds the shims of an earlier svcd. LOADED: what that handed over (loaded.h), or NULL. */
+void definitions_begin(struct daemon *d, const json_t *loaded);
 
 /* Reads the definitions and applies them. The plan (what changes) is for the caller to free; NULL
  * if RET_PLAN is NULL. */

@@ -6,8 +6,9 @@
 
 #include "common/conf.h"
 
-/* The account's `environment:`, if CONF has one. */
-void defyaml_account(struct strbuf *b, const struct conf *conf);
+/* The account's `environment:`, if CONF has one; what else it says of the account. */
+void defyaml_environment(struct strbuf *b, const struct conf *conf);
+void defyaml_settings(struct strbuf *b, const struct conf *conf);
 
 /* The entry of DEF below `services:`, with REQUIRES in place of its own. */
 void defyaml_service(struct strbuf *b, const struct conf_service *def, const struct strv *requires);

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "supervisord/callstate.h"
 #include "supervisord/daemon.h"
+#include "supervisord/loaded.h"
 #include "supervisord/view.h"
 
 #define FORMAT    "svcd-handover"
@@ -93,6 +94,7 @@ static json_t *save(struct daemon *d, const char *nonce, struct strbuf *bytes)
                       d->lock.run_fd, "listen", d->server.fd);
         json_object_set_new(o, "pending", core_pending(d->core));
         json_object_set_new(o, "runs", save_runs(d));
+        json_object_set_new(o, HANDOVER_LOADED, loaded_save(d));
         json_object_set_new(o, "clients", save_clients(d, bytes));
         if (nonce)
                 add_for_proof(d, o, nonce);

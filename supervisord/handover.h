@@ -17,7 +17,8 @@
 
 #define HANDOVER_VARIABLE "SVCD_HANDOVER"
 #define HANDOVER_VERSION  1
-#define HANDOVER_FD       3 /* `svcd --prove 3` */
+#define HANDOVER_FD       3             /* `svcd --prove 3` */
+#define HANDOVER_LOADED   "definitions" /* of loaded.h; one of an earlier svcd has none */
 
 struct daemon;
 

@@ -7,9 +7,9 @@
 #include "supervisord/daemon.h"
 #include "supervisord/defyaml.h"
 
-static char *path_of(const struct daemon *d)
+char *lastgood_path(const struct paths *paths)
 {
-        return path_join(d->paths.state, "last-good.yaml");
+        return path_join(paths->state, "last-good.yaml");
 }
 
 /* What is written for a service; NULL = nothing. One whose removal has begun is not to be found by a svcd
@@ -49,7 +49,7 @@ void lastgood_save(struct daemon *d)
                     old); /* it cannot be read now, or is damaged: it is not replaced by less */
                 return;
         }
-        defyaml_account(&b, old && d->conf->environment.n == 0 ? old : d->conf);
+        defyaml_environment(&b, old && d->conf->environment.n == 0 ? old : d->conf);
         bool first = true;
         for (size_t i = 0; i < core_count(d->core); i++) {
                 const struct conf_service *def = good_of(core_at(d->core, i), old);
@@ -63,7 +63,7 @@ void lastgood_save(struct daemon *d)
         uint64_t hash = str_hash_long(b.s, b.n, 0);
         if (hash == d->good)
                 return;
-        _cleanup_free_ char *path = path_of(d);
+        _cleanup_free_ char *path = lastgood_path(&d->paths);
         int r = file_write_atomic(path, b.s, b.n, 0600, false);
         if (r == 0)
                 d->good = hash;
@@ -88,7 +88,7 @@ struct conf *lastgood_load(struct daemon *d, struct policy *policy)
                 diag_done(&diag);
                 return none;
         }
-        _cleanup_free_ char *path = path_of(d);
+        _cleanup_free_ char *path = lastgood_path(&d->paths);
         struct conf *conf = conf_load_good(path, d->paths.home, policy, &diag);
         diag_done(&diag);
         return conf;

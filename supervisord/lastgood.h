@@ -10,7 +10,11 @@
 
 struct conf;
 struct daemon;
+struct paths;
 struct policy;
+
+/* Where they are; caller frees. */
+char *lastgood_path(const struct paths *paths);
 
 /* After core_apply. A failure is logged; nothing depends on it today. */
 void lastgood_save(struct daemon *d);

@@ -9,6 +9,7 @@
 #include "common/diag.h"
 #include "supervisord/core/core.h"
 #include "supervisord/handover.h"
+#include "supervisord/loaded.h"
 #include "supervisord/proof.h"
 #include "supervisord/view.h"
 
@@ -53,19 +54,23 @@ static void rehearse(struct core *core, const json_t *runs, struct conf *conf)
 
 static int prove(const struct handover *h, const struct paths *paths)
 {
-        struct diag diag = {0};
+        struct diag diag = {0}, then = {0};
         _cleanup_free_ char *error = NULL;
         struct core *core = core_new();
         struct conf *conf = conf_load(paths, paths->home, &diag);
+        struct conf *loaded =
+            loaded_restore(paths, json_object_get(h->doc, HANDOVER_LOADED), &then);
         if (core_load(core, json_object_get(h->doc, "state"), clock_boot_id(), &error) == 0)
                 error = find_refused(json_object_get(h->doc, "valid"), conf, &diag);
         if (!error) {
                 core_resume(core, json_object_get(h->doc, "pending"));
-                rehearse(core, json_object_get(h->doc, "runs"), conf);
+                rehearse(core, json_object_get(h->doc, "runs"), loaded ? loaded : conf);
         }
         core_free(core);
+        conf_unref(loaded);
         conf_unref(conf);
         diag_done(&diag);
+        diag_done(&then);
         return error ? cannot(error) : 0;
 }
 

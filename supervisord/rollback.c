@@ -31,7 +31,7 @@ void rollback_keep(struct daemon *d, const struct core_effect *fx)
             "# Written by svcd: the definition with which %s last ran well. `svcctl rollback "
             "%s` uses it.\n",
             fx->svc->name, fx->svc->name);
-        defyaml_account(&b, fx->conf);
+        defyaml_environment(&b, fx->conf);
         strbuf_add(&b, "services:\n");
         defyaml_service(&b, fx->def, requires);
         for (size_t i = 0; i < requires->n; i++)

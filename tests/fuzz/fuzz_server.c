@@ -104,7 +104,7 @@ static void begin_input(void)
         if (d.conf)
                 core_apply(d.core, d.conf, clock_mono_ms(), clock_wall_ms());
         else
-                definitions_begin(&d);
+                definitions_begin(&d, NULL);
         daemon_turn(&d);
 }
 
