@@ -96,9 +96,8 @@ void definitions_begin(struct daemon *d, const json_t *loaded)
         ev_timer_init(&d->reread, reread_cb, 0, 0);
         struct conf *conf = loaded_restore(&d->paths, loaded, &d->diag);
         if (conf)
-                selflog_add(&d->log,
-                            "the definitions have been edited since they were loaded: what "
-                            "was in use stays so until `svcctl reload`");
+                selflog_add(&d->log, "the definitions or the host's policy have changed since they "
+                                     "were loaded: what was in use stays so until `svcctl reload`");
         put_into_use(d, conf ? conf : read_files(d), NULL);
         reread_in(d, REREAD_FIRST_S);
 }
