@@ -47,7 +47,10 @@
  *   A failure is a run that ended although nobody asked, or that was ended because it was not ready
  *   in time, its monitoring failed or it held more memory than its limit. (An exit that restart.policy accepts is none: code 0 with
  *   on-failure, any with never.) A start that failed and a lost shim are failures too. Each is put
- *   into the tally; when the tally has max_failures of them within `window`, FAILURES holds it.
+ *   into the tally; when the tally has max_failures of them within `window`, FAILURES holds it. The window
+ *   stands still while a run waits to become ready, and "longer than `window`" a run is from when it was
+ *   ready: else ready_timeout, if it is not shorter, would keep one that never is from being disabled, and
+ *   its delay from growing. What was waited for is added to the times in the tally.
  *   Back-off: the next run starts not before last start + delay; delay doubles on each failure up to
  *   max_delay and is `restart.delay` again after a run longer than `window`. An exit that was asked
  *   for (stop, restart, reload, replace, changed definition) is no failure and is followed by a new
@@ -323,7 +326,7 @@ struct core_service {
         int64_t
             restarts; /* runs that svcd started by itself since the last start by hand or boot */
         int64_t delay_ms; /* the next back-off */
-        int64_t *tally;   /* times of the last failures, oldest first; NULL = there never was one */
+        int64_t *tally;   /* the last failures by the window's clock, oldest first; NULL = none */
         int tally_n;      /* at most CORE_TALLY_MAX */
         struct core_exit *exits; /* newest first */
         int exits_n;             /* at most CORE_EXITS */

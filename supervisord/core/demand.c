@@ -35,14 +35,14 @@ void demand_set(struct svc *x, bool on)
 
 /* An end that is none of the service's failures: the next connection starts it again. One that leaves somebody
  * waiting after a short run would go on like that without end. */
-bool demand_accepts(const struct svc *x, const struct core_exit *e)
+bool demand_accepts(const struct svc *x, const struct core_exit *e, int64_t up_ms)
 {
         const struct conf_service *def = svc_def(x);
         if (!on_demand(x) || e->cause != CORE_CAUSE_EXIT || e->lost)
                 return false;
         bool fine = def->restart_policy.v == CONF_POLICY_NEVER ||
                     (WIFEXITED(e->wstatus) && WEXITSTATUS(e->wstatus) == 0);
-        return fine && !(e->pending && e->ran_ms <= def->restart_window.v);
+        return fine && !(e->pending && up_ms <= def->restart_window.v);
 }
 
 char *demand_text(const struct svc *x)

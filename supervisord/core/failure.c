@@ -36,10 +36,59 @@ static int count_since(const struct core_service *s, int64_t at_ms, int64_t wind
         return n;
 }
 
+/* A run is up that is not ready yet, or was not when it was told to end. */
+static bool is_waited_for(const struct svc *x)
+{
+        const struct core_service *s = &x->s;
+        return s->actual >= CORE_SPAWNING && s->actual != CORE_ADOPTING && x->ready_run < s->run &&
+               x->exited_run < s->run && !run_ready_at_once(x);
+}
+
 int core_failures(const struct core_service *s, int64_t now_ms)
 {
         const struct svc *x = svc_of_const(s);
-        return count_since(s, now_ms, svc_def(x)->restart_window.v);
+        int64_t at_ms = is_waited_for(x) ? MIN(now_ms, s->started_ms) : now_ms;
+        return count_since(s, at_ms, svc_def(x)->restart_window.v);
+}
+
+/* No time of the window has passed: as if the failures before had been as much later. */
+static void stand_still(struct svc *x, int64_t ms)
+{
+        for (int i = 0; i < x->s.tally_n; i++)
+                x->s.tally[i] = MIN(x->s.tally[i] + ms, MAX(x->s.tally[i], x->c->now_ms));
+}
+
+/* How much of RAN_MS was waiting. Of what nobody has watched the most that it can have been. */
+static int64_t waited(const struct svc *x, int64_t ran_ms)
+{
+        bool watched = !x->adopted && x->s.actual != CORE_ADOPTING;
+        return watched ? ran_ms : MIN(ran_ms, svc_def(x)->ready_timeout.v);
+}
+
+void failure_ready(struct svc *x, int64_t after_ms)
+{
+        x->ready_after_ms = waited(x, MAX(after_ms, (int64_t)0));
+        x->ready_run = x->s.run;
+        stand_still(x, x->ready_after_ms);
+}
+
+int64_t failure_up_ms(const struct svc *x, int64_t run, int64_t ran_ms)
+{
+        int64_t wait_ms = 0;
+        if (run == x->ready_run)
+                wait_ms = x->ready_after_ms;
+        else if (run == x->s.run && x->ready_run < run && !run_ready_at_once(x))
+                wait_ms = waited(x, ran_ms);
+        return MAX(ran_ms - wait_ms, (int64_t)0);
+}
+
+/* The end of a run: how long it was up. Of one that was not ready the window takes no notice. */
+static int64_t end_wait(struct svc *x, const struct core_exit *e)
+{
+        int64_t up_ms = failure_up_ms(x, e->run, e->ran_ms);
+        if (e->run > x->ready_run)
+                stand_still(x, e->ran_ms - up_ms);
+        return up_ms;
 }
 
 /* The tally stays sorted even if a report of an older run comes late. */
@@ -74,11 +123,12 @@ unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms)
         bool on_demand = def->start.v == CONF_START_ON_DEMAND;
         e->failure = false;
         e->failures = e->max_failures = 0;
-        if (e->ran_ms > def->restart_window.v) {
+        int64_t up_ms = end_wait(x, e);
+        if (up_ms > def->restart_window.v) {
                 s->delay_ms = def->restart_delay.v;
                 x->retry_ms = 0;
         }
-        if (e->cause == CORE_CAUSE_IDLE || demand_accepts(x, e)) {
+        if (e->cause == CORE_CAUSE_IDLE || demand_accepts(x, e, up_ms)) {
                 demand_set(x, false);
                 return 0;
         }
@@ -187,6 +237,9 @@ struct order failure_order(const struct svc *x)
                           .min_ran_ms = MAX(s->delay_ms, def->restart_delay.v)};
         if (max > 0 && s->tally_n >= max - 1) {
                 int64_t free_ms = s->tally[s->tally_n - (max - 1)] + def->restart_window.v;
+                if (free_ms > s->started_ms &&
+                    is_waited_for(x)) /* nobody knows when that will be */
+                        return (struct order){0};
                 o.min_ran_ms = MAX(o.min_ran_ms, free_ms - s->started_ms);
         }
         return o;

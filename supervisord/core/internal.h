@@ -117,6 +117,7 @@ struct svc {
         int64_t over_bytes, over_limit_bytes; /* of CORE_CAUSE_MEMORY: what was held, and allowed */
         int64_t started_run;                  /* highest run whose begin was told */
         int64_t ready_run;      /* highest run of which it was told that it is ready */
+        int64_t ready_after_ms; /* how long it had to be waited for */
         int64_t exited_run;     /* highest run whose end is on record */
         int64_t logged_run;     /* LOST: the log is known to tell the ends up to this one */
         int64_t last_run;       /* highest number ever given */
@@ -345,6 +346,10 @@ char *turn_text(const struct svc *x);
 /* Judges the end of a run (e->cause is known): fills failure, failures, max_failures, moves tally,
  * delay and back-off. Returns the holds that follow from it. */
 unsigned failure_judge(struct svc *x, struct core_exit *e, int64_t at_ms);
+/* The run that is up is ready, AFTER_MS after its start: the window, which stood still, goes on. */
+void failure_ready(struct svc *x, int64_t after_ms);
+/* How long a run of RAN_MS was ready. */
+int64_t failure_up_ms(const struct svc *x, int64_t run, int64_t ran_ms);
 void failure_keep(struct svc *x, const struct core_exit *e); /* into exits[] */
 void failure_count(struct core_service *s, int64_t at_ms);   /* into tally[] */
 void failure_room(struct core_service *s);                 /* in exits[], for one more at its end */
@@ -430,7 +435,7 @@ void op_end_kind(struct svc *x, enum op_kind kind, enum core_outcome outcome, co
 /* ---- demand.c ---- */
 bool demand_waits(const struct svc *x); /* it starts on demand, and nothing asks for a run */
 void demand_set(struct svc *x, bool on);
-bool demand_accepts(const struct svc *x, const struct core_exit *e);
+bool demand_accepts(const struct svc *x, const struct core_exit *e, int64_t up_ms);
 char *demand_text(const struct svc *x);
 void demand_fit(struct svc *x);  /* counts connections, or does so no more */
 void demand_look(struct svc *x); /* it is time to count them */

@@ -58,8 +58,11 @@ static void note_failures(struct strbuf *b, const struct svc *x, int64_t now_ms)
                 strbuf_addf(b, "exit code %d is in restart.no_restart_status: ",
                             WEXITSTATUS(e->wstatus));
         else if (x->s.exits_n)
-                strbuf_addf(b, "%d failure%s within %s: ", e->failures, e->failures == 1 ? "" : "s",
-                            text_window(svc_def(x), buf));
+                strbuf_addf(b, "%d failure%s within %s%s: ", e->failures,
+                            e->failures == 1 ? "" : "s", text_window(svc_def(x), buf),
+                            e->cause == CORE_CAUSE_READY && e->failures > 1
+                                ? ", waiting for readiness not counted"
+                                : "");
         add_failures(b, x);
         add_port_holder(b, x);
         add_elsewhere(b, x);

@@ -90,6 +90,7 @@ static void log_ready(struct svc *x, const struct core_exit *run)
         line_log(x, &l, false);
         fx_at(x, run->at_wall_ms - run->ran_ms);
         x->ready_run = run->run;
+        x->ready_after_ms = 0;
 }
 
 void run_log_restart(struct svc *x, const char *reason)

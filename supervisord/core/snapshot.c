@@ -127,6 +127,7 @@ static void save_run(const struct svc *x, struct strbuf *o)
                 jsontext_int(o, "started_run", x->started_run);
         if (s->run)
                 jsontext_int(o, "ready_run", x->ready_run);
+        put_int(o, "ready_after_ms", x->ready_after_ms);
         put_int(o, "exited_run", x->exited_run);
         put_int(o, "pid", s->pid);
         put_int(o, "started_ms", s->started_ms);
@@ -483,6 +484,7 @@ static void load_of_this_boot(struct svc *x, const json_t *o)
         x->ready_run = get_int(o, "ready_run");
         if (!json_object_get(o, "ready_run"))
                 x->ready_run = x->started_run;
+        x->ready_after_ms = get_int(o, "ready_after_ms");
         s->ending = get_cause(o, "ending");
         s->pid = get_int(o, "pid");
         s->started_ms = get_int(o, "started_ms");

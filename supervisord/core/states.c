@@ -62,7 +62,7 @@ static void become_ready(struct svc *x, int64_t at_ms)
         line_ms(&l, "after", at_ms - s->started_ms);
         machine_go(x, CORE_RUNNING);
         line_log(x, &l, !x->ready_line);
-        x->ready_run = s->run;
+        failure_ready(x, at_ms - s->started_ms);
         monitor_begin(x);
         run_order_fit(x);
         op_running(x, false);
@@ -109,6 +109,7 @@ static void take_started(struct svc *x, const struct core_event *ev)
         s->started_ms = ev->at_ms ? MIN(ev->at_ms, x->c->now_ms) : x->c->now_ms;
         s->started_wall_ms = ev->at_wall_ms ? ev->at_wall_ms : x->c->wall_ms;
         s->leftover = false;
+        x->adopted = false;
         s->restarts += x->again;
         x->again = false;
         x->not_before_ms = x->short_delay_ms = 0;

@@ -61,12 +61,12 @@ static enum core_why state_down(const struct svc *x)
         return s->holds & CORE_HOLD_DONE ? CORE_WHY_ENDED : CORE_WHY_OTHER;
 }
 
-/* The run before has failed, and this one has not yet lasted longer than the window. */
+/* The run before has failed, and this one has not yet been ready for longer than the window. */
 static bool is_shaky(const struct svc *x, int64_t now_ms)
 {
         const struct core_service *s = &x->s;
         return s->exits_n && s->exits[0].failure &&
-               now_ms - s->started_ms <= svc_def(x)->restart_window.v;
+               failure_up_ms(x, s->run, now_ms - s->started_ms) <= svc_def(x)->restart_window.v;
 }
 
 static enum core_why state_up(const struct svc *x, int64_t now_ms)

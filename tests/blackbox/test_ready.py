@@ -39,6 +39,16 @@ class Ready(SvcdTest):
         self.write("go", "")
         self.running("a")
 
+    def test_never_ready_is_disabled(self):
+        """Also if a run may take longer to become ready than the window is: that time does not count."""
+        self.config("services: {a: {command: sleep 1000, ready: notify, ready_timeout: 1200ms, "
+                    "restart: {max_failures: 3, window: 1s, delay: 10ms, max_delay: 1s}}}\n")
+        self.start()
+        s = self.in_state("a", "disabled")
+        self.assertEqual((s["disabled_cause"], s["failures"], s["run"]), ("failures", 3, 3))
+        self.assertRegex(s["note"], r"^3 failures within 1s, waiting for readiness not counted: ")
+        self.logged("a", r" svcd exited run=3 pid=\d+ signal=TERM ran=1s failure=3/3")
+
     def test_another_ones_port_is_not_its_own(self):
         """Whoever else listens on the port does not make it ready, and is named."""
         port = free_port()

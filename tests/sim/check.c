@@ -41,6 +41,7 @@ void check_call_begins(struct sim *w)
                 struct rules *r = &w->rules[sim_who(s->name)];
                 r->before_failures = (s->holds & CORE_HOLD_FAILURES) != 0;
                 r->must_hold = false;
+                r->before = s->actual;
         }
 }
 
@@ -127,6 +128,7 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
 {
         struct rules *r = &w->rules[who];
         const struct core_service *s = core_find(w->core, sim_name(who));
+        bool up = s->actual == CORE_STARTING || is_running(s);
         if (ev->type == CORE_EV_ADOPTED)
                 r->armed = ev->pid && ev->armed;
         if (ev->type == CORE_EV_STARTED && ev->armed)
@@ -137,7 +139,8 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
         /* Its shim may have begun another by the order of an earlier svcd before this one had a word with it. */
         if (ev->type == CORE_EV_ADOPTED && r->taken_run && !w->link[who].away)
                 r->taken_run = MAX(r->taken_run, ev->run);
-        if (ev->type == CORE_EV_ADOPTED || ev->type == CORE_EV_STARTED)
+        if (ev->type == CORE_EV_ADOPTED ||
+            (ev->type == CORE_EV_STARTED && (!up || ev->run > s->run)))
                 r->adopted = ev->type == CORE_EV_ADOPTED;
         else if (ev->type == CORE_EV_EXITED && ev->exit.run >= s->run)
                 r->armed = false;
@@ -179,12 +182,51 @@ void check_delivery(struct sim *w, int who, const struct core_event *ev)
 
 /* ---- what comes out ---- */
 
-static bool accepted(const struct conf_service *def, const struct core_exit *e)
+static bool ready_at_once(const struct conf_service *def)
+{
+        return !def || def->ready.v == CONF_READY_EXEC ||
+               (def->ready.v == CONF_READY_MONITORING && !conf_checks_n(def));
+}
+
+/* The window stands still while a run waits to become ready. Of one that no svcd has watched all the time
+ * nobody knows more than that it was not longer than ready_timeout. */
+static int64_t stand_still(struct sim *w, struct rules *r, const struct core_service *s, int64_t ms)
+{
+        if (r->adopted || r->before == CORE_ADOPTING)
+                ms = MIN(ms, s->def ? s->def->ready_timeout.v : 60000);
+        for (int i = 0; i < r->tally_n; i++)
+                r->tally[i] = MIN(r->tally[i] + ms, MAX(r->tally[i], w->now_ms));
+        return ms;
+}
+
+static void check_ready(struct sim *w, int who, const struct core_service *s)
+{
+        struct rules *r = &w->rules[who];
+        if (!is_running(s) || r->ready_run >= s->run)
+                return;
+        bool waited = r->before == CORE_STARTING || !ready_at_once(s->def);
+        r->ready_run = s->run;
+        r->wait_ms = waited ? stand_still(w, r, s, w->now_ms - r->start_ms) : 0;
+}
+
+/* How long the run was ready. */
+static int64_t up_ms(struct sim *w, int who, const struct core_service *s,
+                     const struct core_exit *e)
+{
+        struct rules *r = &w->rules[who];
+        if (e->run == r->ready_run)
+                return MAX(e->ran_ms - r->wait_ms, (int64_t)0);
+        if (e->run < r->last_run || e->run == r->late_ready || ready_at_once(s->def))
+                return e->ran_ms;
+        return e->ran_ms - stand_still(w, r, s, e->ran_ms);
+}
+
+static bool accepted(const struct conf_service *def, const struct core_exit *e, int64_t up)
 {
         if (!def || e->cause != CORE_CAUSE_EXIT)
                 return false;
         if (def->start.v == CONF_START_ON_DEMAND)
-                return !e->lost && !(e->pending && e->ran_ms <= def->restart_window.v) &&
+                return !e->lost && !(e->pending && up <= def->restart_window.v) &&
                        (e->wstatus == 0 || def->restart_policy.v == CONF_POLICY_NEVER);
         return def->restart_policy.v == CONF_POLICY_NEVER ||
                (def->restart_policy.v == CONF_POLICY_ON_FAILURE && e->wstatus == 0);
@@ -270,7 +312,8 @@ static void check_ended(struct sim *w, int who, const struct core_service *s,
                      e->cause == CORE_CAUSE_IDLE;
         int64_t window_ms = s->def ? s->def->restart_window.v : 60000;
         bool shortage = is_shortage(e);
-        SIM_CHECK(w, who, e->failure == (!asked && !shortage && !accepted(s->def, e)),
+        int64_t up = up_ms(w, who, s, e);
+        SIM_CHECK(w, who, e->failure == (!asked && !shortage && !accepted(s->def, e, up)),
                   "cause %s, failure %d", core_cause_name(e->cause), e->failure);
         if (shortage)
                 check_shortage(w, who, s, e);
@@ -283,7 +326,7 @@ static void check_ended(struct sim *w, int who, const struct core_service *s,
                               e->cause == CORE_CAUSE_MONITORING || e->cause == CORE_CAUSE_START ||
                               e->cause == CORE_CAUSE_WATCHDOG,
                           "cause %s after a failure", core_cause_name(e->cause));
-        if (e->ran_ms > window_ms)
+        if (up > window_ms)
                 r->delay_ms = r->retry_ms = 0;
         if (e->failure)
                 count_failure(w, who, s, e);
@@ -332,7 +375,7 @@ static void check_spawn(struct sim *w, int who, const struct core_effect *e)
         r->last_run = e->run;
         r->start_ms = r->spawn_ms = w->now_ms;
         r->spawn_run = e->run;
-        r->signalled = r->failing = r->armed = false;
+        r->signalled = r->failing = r->armed = r->adopted = false;
         check_turn(w, who);
         w->link[who].spawning = true;
 }
@@ -571,6 +614,7 @@ void check_call_ended(struct sim *w)
                 for (int k = s->exits_n; k-- > 0;)
                         if (s->exits[k].run > w->rules[who].ended_run)
                                 check_ended(w, who, s, &s->exits[k]);
+                check_ready(w, who, s);
                 SIM_CHECK(w, who, !run || s->pid, "up without a pid");
                 SIM_CHECK(w, who, check_up(s) || !s->pid, "a pid while nothing runs");
                 SIM_CHECK(w, who, s->actual != CORE_BACKOFF || s->deadline_ms != CORE_NEVER,

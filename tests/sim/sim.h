@@ -97,7 +97,9 @@ struct rules {
         int64_t tally[CORE_TALLY_MAX];
         int tally_n;
         int64_t delay_ms, due_ms, start_ms, last_run, ended_run;
-        int64_t short_ms; /* of the last shortage: how long it waits */
+        int64_t ready_run, wait_ms; /* the last run that was ready, and how long that took */
+        enum core_actual before;    /* before this call */
+        int64_t short_ms;           /* of the last shortage: how long it waits */
         int64_t spawn_ms, spawn_run;
         int64_t taken_run;   /* of an earlier svcd: may be out of date until the next reload */
         int64_t event_at_ms; /* of the end that is being delivered */

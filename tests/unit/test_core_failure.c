@@ -625,10 +625,104 @@ static void late_report(void **state)
         bench_done(&b);
 }
 
+/* ---- what waits to become ready ---- */
+
+/* A run that becomes ready after READY_MS (-1: never, until ready_timeout) and ends AFTER_MS later. */
+static void run_slowly(struct bench *b, int64_t ready_ms, int64_t after_ms)
+{
+        bench_started(b, "a");
+        if (ready_ms < 0) {
+                while (bench_find(b, "a")->actual == CORE_STARTING)
+                        bench_pass(b, bench_find(b, "a")->deadline_ms - b->now_ms);
+                expect_state(b, "a", "stopping");
+        } else {
+                bench_pass(b, ready_ms);
+                bench_event(b, "a", CORE_EV_READY);
+                expect_state(b, "a", "running");
+        }
+        b->now_ms += after_ms;
+        bench_exited(b, "a", ready_ms < 0 ? SIGTERM : EXIT(1));
+}
+
+static struct conf_service *slow(struct bench *b)
+{
+        bench_init(b);
+        struct conf_service *def = defs_add(b->conf, "a");
+        def->ready.v = CONF_READY_PORT;
+        return def;
+}
+
+/* However long each of them was waited for: ready_timeout may be longer than the window. */
+static void never_ready_disables(void **state)
+{
+        static const int64_t timeouts[] = {100, 60000, 3600000};
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++) {
+                struct bench b;
+                slow(&b)->ready_timeout.v = timeouts[i];
+                bench_apply(&b);
+                for (int n = 1; n < 5; n++) {
+                        run_slowly(&b, -1, 5);
+                        assert_int_equal(bench_find(&b, "a")->exits[0].failures, n);
+                        assert_int_equal(bench_find(&b, "a")->delay_ms, 1000 << n);
+                        bench_pass(&b, MAX((1000 << (n - 1)) - timeouts[i], (int64_t)0));
+                        expect_state(&b, "a", "starting");
+                        /* What waits is no time that passes. */
+                        assert_int_equal(core_failures(bench_find(&b, "a"), b.now_ms + 70000), n);
+                }
+                run_slowly(&b, -1, 5);
+                expect_state(&b, "a", "disabled");
+                bench_done(&b);
+        }
+}
+
+/* From when it is ready time passes, and only that is how long it ran. */
+static void counts_from_ready(void **state)
+{
+        struct bench b;
+        (void)state;
+        slow(&b);
+        bench_apply(&b);
+        run_slowly(&b, 50000, 20000);
+        run_slowly(&b, 50000, 59999);
+        assert_int_equal(bench_find(&b, "a")->exits[0].failures, 2);
+        assert_int_equal(bench_find(&b, "a")->delay_ms, 4000);
+        run_slowly(&b, 50000, 1);
+        assert_int_equal(bench_find(&b, "a")->exits[0].failures, 2); /* the first is 60 s old */
+        assert_int_equal(bench_find(&b, "a")->delay_ms, 8000);
+        run_slowly(&b, 50000, 60001);
+        assert_int_equal(bench_find(&b, "a")->exits[0].failures, 1);
+        assert_int_equal(bench_find(&b, "a")->delay_ms, 2000);
+        bench_done(&b);
+}
+
+/* The shim counts from the start: no order as long as nobody knows when the run will be ready. */
+static void order_of_one_not_ready(void **state)
+{
+        struct bench b;
+        (void)state;
+        slow(&b)->restart_max_failures.v = 2;
+        bench_apply(&b);
+        bench_started(&b, "a");
+        expect_fx(&b, "a spawn 1 | a watch | a order 1000");
+        bench_pass(&b, 2000);
+        bench_exited(&b, "a", EXIT(1));
+        bench_forget(&b);
+        bench_started(&b, "a");
+        expect_fx(&b, "a watch");
+        bench_pass(&b, 50000);
+        bench_event(&b, "a", CORE_EV_READY);
+        expect_fx(&b, "a unwatch | a order 110000");
+        bench_done(&b);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(delay_doubles),
+            cmocka_unit_test(never_ready_disables),
+            cmocka_unit_test(counts_from_ready),
+            cmocka_unit_test(order_of_one_not_ready),
             cmocka_unit_test(longer_than_the_delay_is_at_once),
             cmocka_unit_test(odd_delays),
             cmocka_unit_test(disabled_by_failures),
