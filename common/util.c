@@ -372,13 +372,22 @@ ssize_t file_read_end(const char *path, size_t max_bytes, struct strbuf *b)
         return n;
 }
 
+/* A new file, whatever is left there from before: a link is not followed, a FIFO not waited for. */
+static int open_new(const char *path, unsigned mode)
+{
+        const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+        int fd = open(path, flags, mode);
+        if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+                fd = open(path, flags, mode);
+        return fd < 0 ? -errno : fd;
+}
+
 int file_write_atomic(const char *path, const void *data, size_t n_bytes, unsigned mode, bool sync)
 {
         _cleanup_free_ char *tmp = xasprintf("%s.tmp", path);
-        _cleanup_close_ int fd =
-            open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+        _cleanup_close_ int fd = open_new(tmp, mode);
         if (fd < 0)
-                return -errno;
+                return fd;
         int r = write_all(fd, data, n_bytes);
         if (r == 0 && sync && fsync(fd) < 0)
                 r = -errno;

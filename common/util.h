@@ -134,8 +134,8 @@ int file_read_fd(int fd, size_t max_bytes, char **ret, size_t *ret_n);
 ssize_t file_read_end(const char *path, size_t max_bytes, struct strbuf *b);
 
 /* Writes PATH.tmp and renames it over PATH, so that PATH always holds the old or the new content, whole. SYNC: the
- * content is on the disk before it has the name, and the name (folder_sync) before this returns. Mode applies to a
- * new file. Returns 0 or -errno; PATH is untouched on error. */
+ * content is on the disk before it has the name, and the name (folder_sync) before this returns. What has that name
+ * already, but a folder, is replaced. Returns 0 or -errno; PATH is untouched on error. */
 int file_write_atomic(const char *path, const void *data, size_t n_bytes, unsigned mode, bool sync);
 
 /* The folder that PATH is in: "." where it names none (caller frees); what PATH is called there. */

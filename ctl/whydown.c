@@ -54,8 +54,8 @@ static void read_journal(struct down *d, const char *file)
 
 static void read_state(struct down *d)
 {
-        _cleanup_free_ char *path = path_join(d->paths->state, "state.json");
-        json_t *o = json_load_file(path, 0, NULL);
+        _cleanup_free_ char *path = path_join(d->paths->state, "state.json"), *text = NULL;
+        json_t *o = file_read(path, STATE_MAX, &text, NULL) < 0 ? NULL : json_loads(text, 0, NULL);
         json_t *s = json_object_get(json_object_get(o, "services"), d->name);
         d->state = json_is_object(s) ? json_incref(s) : NULL;
         json_decref(o);

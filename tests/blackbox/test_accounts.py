@@ -215,6 +215,19 @@ class Strange(SvcdTest):
         judge(self, text)
         self.assertRegex(text, r'(?m)^svcd_service_cpu_seconds_total\{.*service="web"\} 0\.070$')
 
+    def test_what_lies_beside_the_file_of_metrics(self):
+        """In a folder that others can write to: it is not waited for, and not written to."""
+        self.mock.on("GetInfo", reply({"info": INFO}))
+        self.mock.on("Status", reply({"services": [WEB]}))
+        file, other = f"{self.tmp}/svcd.prom", f"{self.tmp}/other"
+        self.write(other, "as it was")
+        for make in (os.mkfifo, lambda path: os.symlink(other, path), lambda path: os.link(other, path)):
+            make(file + ".tmp")
+            self.asked("metrics", "-o", file, status=0)
+            with open(file, encoding="utf-8") as f:
+                judge(self, f.read())
+            self.assertEqual((self.read(other), os.path.lexists(file + ".tmp")), ("as it was", False))
+
     def test_upgrade(self):
         """Root's --root and the own svcd go the same way; see All.test_liars for --all-accounts."""
         for change in ({"pid": -3}, {"services": -2}, {"to": "\x1b[2J"}, {"missing": ["a b"]}, {"from": None}):

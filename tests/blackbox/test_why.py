@@ -247,6 +247,10 @@ class Why(SvcdTest):
         for name in ("state.json", "events.ndjson", "state.journal"):
             self.write(os.path.join(self.root, "svcd", name), b"\xff{[\n")
         self.assertEqual(self.codes(self.why("a")[1]), ["down", "down-start"])
+        for name in ("state.json", "events.ndjson", "state.journal"):
+            os.unlink(os.path.join(self.root, "svcd", name))
+            os.mkfifo(os.path.join(self.root, "svcd", name))
+        self.assertEqual(self.codes(self.why("a")[1]), ["down", "down-start"])
 
     def test_killed(self):
         self.config("services: {a: {command: sleep 1000, restart: {max_failures: 1}}}\n")
