@@ -52,9 +52,11 @@ static size_t add_matches(struct logs *l, const struct strv *there, const char *
         return found;
 }
 
-/* Why a service that is defined has no log. */
+/* Why a service that is defined has no log. Of a definition with an error nothing else is to be relied on. */
 static const char *reason(const struct conf_service *s)
 {
+        if (!s->valid)
+                return "its definition has an error, it is not started with it (`svcctl check`)";
         if (!s->log_file.v)
                 return s->log_journal.v
                            ? "log.file is false, what it says is in the journal: journalctl "

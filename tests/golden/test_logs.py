@@ -101,12 +101,16 @@ class Logs(Case):
         with open(self.root + "/config/services.yaml", "w") as f:
             f.write("services: {fresh: {command: 'true'}, off: {command: 'true', enabled: false}, "
                     "none: {command: 'true', log: {file: false}}, "
-                    "away: {command: 'true', log: {file: false, journal: true}}}\n")
+                    "away: {command: 'true', log: {file: false, journal: true}}, "
+                    "bad: {command: 'true', nonsense: 1}, worse: [1], "
+                    "unkept: {command: 'true', log: {file: false}, nonsense: 1}}\n")
         os.chmod(self.root + "/config/services.yaml", 0o600)
         for name, why in (("fresh", "it has not been started yet, or its files were deleted"),
                           ("off", "enabled is false, it has not been started"),
                           ("none", "log.file is false, what it says is not kept"),
-                          ("away", "log.file is false, what it says is in the journal: journalctl SVCD_SERVICE=away")):
+                          ("away", "log.file is false, what it says is in the journal: journalctl SVCD_SERVICE=away"),
+                          *((name, "its definition has an error, it is not started with it (`svcctl check`)")
+                            for name in ("bad", "worse", "unkept"))):
             self.assertEqual(self.run_svcctl("logs", name), (0, "", f"{name}: has no log: {why}\n"))
         self.assertEqual(self.expect_json(0, "logs", "fresh"), [])
         self.expect(0, "logs", "-f", "fre*", "--timeout", "100ms", out="") # it may come
