@@ -30,21 +30,25 @@ struct sums {
         struct strbuf note; /* which are not well */
 };
 
-static bool is_unwell(const json_t *s)
+/* What is not well with S, to be read behind its name; NULL: nothing. One that goes on with its last good definition
+ * is in the state and in the health of any other. */
+static const char *trouble(const json_t *s)
 {
         const char *state = jget_string(s, "state"), *health = jget_string(s, "health");
-        return str_eq(state, "backoff") || str_eq(state, "invalid") || str_eq(health, "failing") ||
-               str_eq(health, "degraded") ||
-               (str_eq(state, "disabled") && str_eq(jget_string(s, "disabled_cause"), "failures"));
+        if (str_eq(state, "backoff") || str_eq(state, "invalid") ||
+            (str_eq(state, "disabled") && str_eq(jget_string(s, "disabled_cause"), "failures")))
+                return state;
+        if (str_eq(health, "failing") || str_eq(health, "degraded"))
+                return health;
+        return jget_string(s, "error") ? "has an invalid definition" : NULL;
 }
 
-static void add_note(const struct ctl *ctl, struct sums *sums, const json_t *s, size_t nth)
+static void add_note(const struct ctl *ctl, struct sums *sums, const char *name, const char *how,
+                     size_t nth)
 {
-        const char *state = jget_string(s, "state"), *health = jget_string(s, "health");
-        _cleanup_free_ char *name = ctl_safe(ctl, jget_string(s, "name"));
-        _cleanup_free_ char *how = ctl_safe(ctl, status_runs(state) ? health : state);
+        _cleanup_free_ char *safe = ctl_safe(ctl, name);
         if (nth < NOTES_MOST)
-                strbuf_addf(&sums->note, "%s%s %s", nth ? ", " : "", name, how);
+                strbuf_addf(&sums->note, "%s%s %s", nth ? ", " : "", safe, how);
 }
 
 static void sum_up(const struct ctl *ctl, const json_t *services, struct sums *ret)
@@ -66,8 +70,9 @@ static void sum_up(const struct ctl *ctl, const json_t *services, struct sums *r
                 ret->running += status_runs(state);
                 ret->cpu_ms += cpu_ms;
                 ret->memory_bytes += bytes;
-                if (is_unwell(s))
-                        add_note(ctl, ret, s, unwell++);
+                const char *how = trouble(s);
+                if (how)
+                        add_note(ctl, ret, jget_string(s, "name"), how, unwell++);
         }
         if (unwell > NOTES_MOST)
                 strbuf_addf(&ret->note, " and %zu more", unwell - NOTES_MOST);

@@ -100,6 +100,24 @@ class Own(SvcdTest):
         upgraded, = json.loads(self.svcctl("--json", "upgrade", "--all-accounts").out)
         self.assertEqual((upgraded["pid"], upgraded["error"]), (self.svcd.pid, None))
 
+    @unittest.skipIf(os.geteuid() == 0, "root sees all")
+    def test_a_last_good_definition(self):
+        """Whatever has broken it: the service is named."""
+        self.config("services: {web: {command: sleep 1000}, gone: {command: sleep 1000}}\n")
+        self.start()
+        for name in ("web", "gone"):
+            self.running(name)
+        self.svcctl("accounts")
+        self.svcctl("stop", "gone")
+        for broken, named in (("services: {web: {command: sleep 1000, nonsense: 1}}\n", {"web"}),
+                              ("services: {web: {comand: x}, gone: {comand: x}}\n", {"web", "gone"}),
+                              ("services: {web: {command: sleep 1000\n", {"web"})):
+            with self.subTest(broken):
+                self.config(broken)
+                self.svcctl("reload", status=1)
+                row = self.svcctl("accounts", status=3).out
+                self.assertLessEqual(named, set(re.findall(r"(\w+) (?:has an )?invalid", row)), row)
+                self.assertIn(" 1/", row)
 
     def one_of_metrics(self):
         file = f"{self.tmp}/svcd.prom"
