@@ -3,6 +3,7 @@
 #include "ctl/ctl.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -192,6 +193,22 @@ json_t *ctl_names(const struct ctl *ctl)
                 json_array_append_new(names, json_string(b.s ? b.s : ""));
         }
         return names;
+}
+
+int ctl_not_anothers(struct ctl *ctl, const char *what, const char *rest)
+{
+        if (geteuid() != 0 || ctl->paths.uid == 0)
+                return STATUS_DONE;
+        const struct passwd *pw = getpwuid(ctl->paths.uid);
+        _cleanup_free_ char *who = pw ? xstrdup(pw->pw_name) : xasprintf("user %u", ctl->paths.uid);
+        _cleanup_free_ char *option =
+            pw ? xasprintf("-u %s", who) : xasprintf("-u '#%u'", ctl->paths.uid);
+        _cleanup_free_ char *root = ctl_safe(ctl, ctl->paths.root);
+        return ctl_fail(ctl, STATUS_REFUSED, "refused",
+                        "%s belongs to %s: its definitions are %s as that user, not as root; "
+                        "run: %s %s -- svcctl --root %s %s%s",
+                        root, who, what, pw ? "runuser" : "sudo", option, root, ctl->command->verb,
+                        rest);
 }
 
 int64_t ctl_answer_by(const struct ctl *ctl)

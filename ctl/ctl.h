@@ -82,6 +82,11 @@ char *ctl_safe(const struct ctl *ctl, const char *s);
 /* {"names": [...]} of the command line: ["*"] for --all, or none where that means all. */
 json_t *ctl_names(const struct ctl *ctl);
 
+/* Refused to root in the ROOT of another account, where the definitions are to be WHAT ("changed", "checked"):
+ * that account's links would lead root elsewhere, and what may stand there is judged by who reads it. The command that
+ * does it is named, with REST behind its verb. */
+int ctl_not_anothers(struct ctl *ctl, const char *what, const char *rest);
+
 /* The deadline of an answer that should come at once, and of something that one waits for. */
 #define CTL_ANSWER_MS 10000
 int64_t ctl_answer_by(const struct ctl *ctl);

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,26 +13,10 @@
 #include "ctl/text.h"
 #include "ctl/unknown.h"
 
-/* Root, in the files of another account, would write wherever that account's links lead. */
-static int not_anothers(struct ctl *ctl)
-{
-        if (geteuid() != 0 || ctl->paths.uid == 0)
-                return STATUS_DONE;
-        const struct passwd *pw = getpwuid(ctl->paths.uid);
-        _cleanup_free_ char *who = pw ? xstrdup(pw->pw_name) : xasprintf("user %u", ctl->paths.uid);
-        _cleanup_free_ char *option =
-            pw ? xasprintf("-u %s", who) : xasprintf("-u '#%u'", ctl->paths.uid);
-        _cleanup_free_ char *root = ctl_safe(ctl, ctl->paths.root);
-        return ctl_fail(ctl, STATUS_REFUSED, "refused",
-                        "%s belongs to %s: its definitions are changed as that user, not as root; "
-                        "run: %s %s -- svcctl --root %s %s ...",
-                        root, who, pw ? "runuser" : "sudo", option, root, ctl->command->verb);
-}
-
 int defs_open(struct defs *d, struct ctl *ctl, bool lock)
 {
         *d = (struct defs){.ctl = ctl, .lock = -1};
-        int status = not_anothers(ctl);
+        int status = ctl_not_anothers(ctl, "changed", " ...");
         if (status != STATUS_DONE)
                 return status;
         if (lock)

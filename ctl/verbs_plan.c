@@ -154,6 +154,9 @@ static void say_errors(struct ctl *ctl, const struct diag *d)
 int verb_check(struct ctl *ctl)
 {
         struct diag diag = {0};
+        int status = ctl->names_n ? STATUS_DONE : ctl_not_anothers(ctl, "checked", "");
+        if (status)
+                return status;
         struct conf *conf = load_under(ctl, options_get(&ctl->options, "policy"), &diag);
         size_t errors = diag.errors;
         print_diag(ctl, &diag);

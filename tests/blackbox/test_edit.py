@@ -416,6 +416,13 @@ class Files(Edit):
                     r.err, f"svcctl: {self.root} belongs to nobody: its definitions are changed as that user, not as "
                            f"root; run: runuser -u nobody -- svcctl --root {self.root} {verb[0]} ...\n")
                 self.assertEqual(self.read(of_root), FILE)
+        # Nor does root tell what is wrong there with what only root may read.
+        for words in (("check",), ("--json", "check")):
+            r = self.svcctl(*words, status=1)
+            said = r.err or json.loads(r.out)["error"]["message"]
+            self.assertIn(f"{self.root} belongs to nobody: its definitions are checked as that user, not as root; "
+                          f"run: runuser -u nobody -- svcctl --root {self.root} check", said)
+        self.assertIn("no errors", self.svcctl("check", of_root).out)
         os.rename(self.root, self.root + ".away")  # nor is anything made in that account's home
         self.assertIn("belongs to nobody", self.svcctl("add", "z", "--", "true", status=1).err)
         self.assertFalse(os.path.exists(self.root))
