@@ -135,6 +135,62 @@ static const struct member of_upgrade[] = {
     {PERIOD("took_ms")},
     {.key = NULL},
 };
+/* A list of objects that are printed, or passed on, as they are. */
+#define OBJECTS(key_) .key = key_, ENTRIES(FIGURE_MAX, &an_object)
+static const struct member anything[] = {{.key = NULL}};
+static const struct member an_object = {.kind = OBJECT, .needed = true, .of = anything};
+
+static const struct member of_results[] = {
+    {OBJECTS("results"), .needed = true},
+    {.key = NULL},
+};
+static const struct member of_plan[] = {
+    {OBJECTS("changes"), .needed = true},
+    {OBJECTS("account")},
+    {OBJECTS("diagnostics")},
+    {OBJECTS("results")},
+    {.key = NULL},
+};
+static const struct member of_settings[] = {
+    {OBJECTS("settings"), .needed = true},
+    {.key = NULL},
+};
+static const struct member of_show[] = {
+    {A(OBJECT, "service"), .needed = true, .of = service},
+    {OBJECTS("settings"), .needed = true},
+    {OBJECTS("checks")},
+    {.key = NULL},
+};
+static const struct member of_environment[] = {
+    {OBJECTS("variables"), .needed = true},
+    {.key = NULL},
+};
+static const struct member of_checks[] = {
+    {OBJECTS("checks"), .needed = true},
+    {.key = NULL},
+};
+static const struct member of_events[] = {
+    {OBJECTS("events"), .needed = true},
+    {.key = NULL},
+};
+
+static const struct member page[] = {
+    {A(NAME, "name"), .needed = true},
+    {A(WORD, "state"), .needed = true},
+    {A(WORD, "disabled_cause")},
+    {SAID("at")},
+    {OBJECTS("said"), .needed = true},
+    {OBJECTS("changes")},
+    {OBJECTS("exits")},
+    {A(OBJECT, "output"), .of = anything},
+    {OBJECTS("checks")},
+    {.key = NULL},
+};
+static const struct member of_why[] = {
+    {A(OBJECT, "why"), .needed = true, .of = page},
+    {.key = NULL},
+};
+
 static const struct member of_error[] = {
     {A(TEXT, "reason"), .most = REASON_MAX},
     {.key = NULL},
@@ -143,7 +199,18 @@ static const struct member of_error[] = {
 static const struct {
         const char *method;
         const struct member *members;
-} answers[] = {{"GetInfo", of_info}, {"Status", of_status}, {"Upgrade", of_upgrade}};
+} answers[] = {
+    {"GetInfo", of_info},     {"Status", of_status},
+    {"Wait", of_status},      {"Upgrade", of_upgrade},
+    {"Start", of_results},    {"Stop", of_results},
+    {"Restart", of_results},  {"Enable", of_results},
+    {"Disable", of_results},  {"Signal", of_results},
+    {"Rollback", of_results}, {"Plan", of_plan},
+    {"Reload", of_plan},      {"ShowAccount", of_settings},
+    {"Show", of_show},        {"Environment", of_environment},
+    {"Checks", of_checks},    {"Events", of_events},
+    {"Why", of_why},
+};
 
 /* ---- one member: what is wrong, to be read behind its name; NULL: nothing. Caller frees ---- */
 

@@ -151,6 +151,8 @@ static int leave(struct await *a, int r)
 int await_next(struct await *a, int64_t deadline_ms, struct reply *ret)
 {
         int r = progress_next(&a->progress, &a->client, deadline_ms, ret);
+        if (r == 0)
+                r = client_judge(&a->client, a->client.doing, ret);
         return r < 0 ? leave(a, r) : STATUS_DONE;
 }
 
@@ -162,7 +164,8 @@ static char *states_of(struct await *a, json_t *names)
         size_t i;
         json_t *s;
         client_send(&a->client, "Status", json_pack("{s:O}", "names", names), false);
-        if (client_next(&a->client, clock_mono_ms() + STATES_MS, &reply) < 0 || reply.error)
+        if (client_next_to(&a->client, "Status", clock_mono_ms() + STATES_MS, &reply) < 0 ||
+            reply.error)
                 return xstrdup("");
         json_array_foreach(json_object_get(reply.parameters, "services"), i, s)
         {

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/varlink.h"
+#include "ctl/answer.h"
 #include "ctl/jget.h"
 
 #define READ_LEAST 4096
@@ -76,6 +77,7 @@ void client_close(struct client *c)
                 close(c->fd);
         strbuf_done(&c->in);
         strbuf_done(&c->out);
+        free(c->strange);
         *c = (struct client){.fd = -1};
 }
 
@@ -185,12 +187,28 @@ int client_next(struct client *c, int64_t deadline_ms, struct reply *ret)
         return varlink_parse_reply(text, &ret->parameters, &ret->error, &ret->continues);
 }
 
+int client_judge(struct client *c, const char *method, struct reply *reply)
+{
+        free(c->strange);
+        c->strange = answer_wrong(method, reply);
+        if (!c->strange)
+                return 0;
+        reply_done(reply);
+        return -EBADMSG;
+}
+
+int client_next_to(struct client *c, const char *method, int64_t deadline_ms, struct reply *ret)
+{
+        int r = client_next(c, deadline_ms, ret);
+        return r < 0 ? r : client_judge(c, method, ret);
+}
+
 int client_call(struct client *c, struct ctl *ctl, const char *method, json_t *parameters,
                 json_t **ret)
 {
         _cleanup_reply_ struct reply reply = {0};
         client_send(c, method, parameters, false);
-        int r = client_next(c, ctl_answer_by(ctl), &reply);
+        int r = client_next_to(c, method, ctl_answer_by(ctl), &reply);
         if (r < 0)
                 return client_lost(c, ctl, r, NULL);
         if (reply.error)
@@ -217,7 +235,7 @@ static json_t *info_by(struct ctl *ctl, int64_t deadline_ms)
         if (client_try(&c, ctl) < 0)
                 return NULL;
         client_send(&c, "GetInfo", NULL, false);
-        if (client_next(&c, deadline_ms, &reply) < 0 || reply.error)
+        if (client_next_to(&c, "GetInfo", deadline_ms, &reply) < 0 || reply.error)
                 return NULL;
         return json_incref(json_object_get(reply.parameters, "info"));
 }

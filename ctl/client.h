@@ -15,6 +15,7 @@ struct client {
         struct strbuf in, out;
         size_t scanned;    /* bytes of `in` that hold no end of a message */
         const char *doing; /* the method, for messages; static */
+        char *strange;     /* what client_judge has found, for client_lost */
 };
 #define _cleanup_client_ _cleanup_(client_close)
 
@@ -46,7 +47,13 @@ void client_flush(struct client *c);
  */
 int client_next(struct client *c, int64_t deadline_ms, struct reply *ret);
 
-/* The same, as text that the caller frees: not yet judged. */
+/* Whether the answer to METHOD is one that a svcd can give (answer.h): 0; or -EBADMSG, and there is no reply. */
+int client_judge(struct client *c, const char *method, struct reply *reply);
+
+/* The next answer, which is to METHOD, judged. */
+int client_next_to(struct client *c, const char *method, int64_t deadline_ms, struct reply *ret);
+
+/* The next one as text that the caller frees: not yet judged. */
 int client_next_text(struct client *c, int64_t deadline_ms, char **ret);
 
 /* From now on Ctrl-C and SIGTERM make client_next return -EINTR instead of ending svcctl. */

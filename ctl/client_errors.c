@@ -143,7 +143,9 @@ int client_lost(const struct client *c, struct ctl *ctl, int r, json_t *extra)
                 return ctl_fail_with(ctl, STATUS_INTERRUPTED, "interrupted", extra, "interrupted");
         if (r == -EBADMSG)
                 return ctl_fail_with(ctl, STATUS_NO_DAEMON, "unreachable", extra,
-                                     "what listens at %s does not speak as svcd does", path);
+                                     "what listens at %s does not speak as svcd does%s%s%s", path,
+                                     c->strange ? " (" : "", c->strange ? c->strange : "",
+                                     c->strange ? ")" : "");
         return ctl_fail_with(
             ctl, STATUS_NO_DAEMON, "connection-lost", extra,
             "the connection to svcd at %s has ended before the answer; `svcctl status` tells "
@@ -170,7 +172,7 @@ static json_t *list_services(struct client *c)
 {
         _cleanup_reply_ struct reply reply = {0};
         client_send(c, "Status", NULL, false);
-        if (client_next(c, clock_mono_ms() + 2000, &reply) < 0 || reply.error)
+        if (client_next_to(c, "Status", clock_mono_ms() + 2000, &reply) < 0 || reply.error)
                 return NULL;
         return json_incref(json_object_get(reply.parameters, "services"));
 }

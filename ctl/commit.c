@@ -37,7 +37,7 @@ enum commit_svcd commit_look(struct ctl *ctl)
         if (options_get(&ctl->options, "no-reload") || client_try(&c, ctl) < 0)
                 return COMMIT_DOWN;
         client_send(&c, "Plan", NULL, false);
-        if (client_next(&c, clock_mono_ms() + LOOK_MS, &reply) < 0 || reply.error)
+        if (client_next_to(&c, "Plan", clock_mono_ms() + LOOK_MS, &reply) < 0 || reply.error)
                 return COMMIT_CURRENT; /* what is wrong will be said when it is to reload */
         return has_changes(reply.parameters) ? COMMIT_BEHIND : COMMIT_CURRENT;
 }

@@ -86,7 +86,7 @@ static void look_at_svcd(struct gather *g)
         use_its_run(g);
         _cleanup_reply_ struct reply reply = {0};
         client_send(&c, "Status", NULL, false);
-        if (client_next(&c, ctl_answer_by(g->ctl), &reply) == 0 && !reply.error)
+        if (client_next_to(&c, "Status", ctl_answer_by(g->ctl), &reply) == 0 && !reply.error)
                 g->services = json_incref(json_object_get(reply.parameters, "services"));
 }
 

@@ -102,7 +102,7 @@ static json_t *ask(struct client *c, int64_t by, const char *method, const char 
         _cleanup_reply_ struct reply reply = {0};
         client_send(c, method, name ? json_pack("{s:s, s:b}", "name", name, "secrets", 1) : NULL,
                     false);
-        if (client_next(c, by, &reply) < 0 || reply.error)
+        if (client_next_to(c, method, by, &reply) < 0 || reply.error)
                 return NULL;
         return json_incref(member ? json_object_get(reply.parameters, member) : reply.parameters);
 }

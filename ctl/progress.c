@@ -106,7 +106,7 @@ static void look(struct progress *p)
                 return;
         }
         client_send(&p->client, "Status", json_pack("{s:o}", "names", names), false);
-        if (client_next(&p->client, clock_mono_ms() + ANSWER_MS, &reply) < 0) {
+        if (client_next_to(&p->client, "Status", clock_mono_ms() + ANSWER_MS, &reply) < 0) {
                 client_close(&p->client);
                 return;
         }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/varlink.h"
 #include "ctl/jget.h"
@@ -62,10 +63,13 @@ static int take_status(struct client *c, const struct ctl *ctl, int64_t by, bool
                 l->text = TAKE_PTR(text);
                 return status_rows_parse(l->text, &l->rows);
         }
-        if (ctl->json && !ctl->term.tty &&
+        /* What another account's svcd says is not passed on as it is. */
+        if (ctl->json && !ctl->term.tty && ctl->paths.uid == geteuid() &&
             status_json_convert(text, measured, &l->document, &l->runs))
                 return 0;
         r = varlink_parse_reply(text, &reply.parameters, &reply.error, &reply.continues);
+        if (r == 0)
+                r = client_judge(c, "Status", &reply);
         if (r == 0 && reply.error) {
                 *ret_error = reply;
                 return 0;
@@ -79,7 +83,7 @@ static int take_status(struct client *c, const struct ctl *ctl, int64_t by, bool
 static void take_checks(struct client *c, int64_t by, struct look *l)
 {
         _cleanup_reply_ struct reply reply = {0};
-        if (client_next(c, by, &reply) == 0 && !reply.error)
+        if (client_next_to(c, "Checks", by, &reply) == 0 && !reply.error)
                 l->checks = json_incref(json_object_get(reply.parameters, "checks"));
 }
 
@@ -147,7 +151,7 @@ static void measure(const struct ctl *ctl, struct look *l)
 static int take_info(struct client *c, int64_t by, struct look *l, struct reply *ret_error)
 {
         _cleanup_reply_ struct reply info = {0};
-        int r = client_next(c, by, &info);
+        int r = client_next_to(c, "GetInfo", by, &info);
         if (r == 0 && info.error) {
                 *ret_error = info;
                 info = (struct reply){0};

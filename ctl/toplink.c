@@ -228,10 +228,12 @@ static void show_why(struct toplink *l, const struct toplink_action *a, const js
 static bool run_action(struct toplink *l, struct toplink_action *a, int64_t now_ms)
 {
         _cleanup_reply_ struct reply reply = {0};
-        int r = client_next(&a->client, now_ms, &reply);
+        int r = client_next_to(&a->client, method_of(a->want), now_ms, &reply);
         if (r == -ETIMEDOUT)
                 return false;
-        if (r < 0)
+        if (r == -EBADMSG)
+                say(l, STYLE_RED, a->name, "what listens there does not speak as svcd does");
+        else if (r < 0)
                 say(l, STYLE_RED, a->name,
                     "svcd has gone away meanwhile; what was asked for goes on");
         else if (a->want == TOP_WHY && !reply.error)

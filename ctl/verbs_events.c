@@ -95,7 +95,8 @@ static int print_events(struct ctl *ctl, struct client *c, bool follow)
                 _cleanup_reply_ struct reply reply = {0};
                 size_t i;
                 json_t *event;
-                int r = client_next(c, first ? ctl_answer_by(ctl) : ctl_wait_until(ctl), &reply);
+                int r = client_next_to(c, "Events",
+                                       first ? ctl_answer_by(ctl) : ctl_wait_until(ctl), &reply);
                 if (r == -ETIMEDOUT && !first)
                         return STATUS_DONE; /* --timeout of -f: that long was asked for */
                 if (r < 0)

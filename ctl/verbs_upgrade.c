@@ -1,12 +1,10 @@
 /* verbs_upgrade: upgrade: the running svcd, or each of the host, is replaced by the installed one. svcd does it; the
  * answer comes over the same connection from the new one.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "ctl/accounts.h"
-#include "ctl/answer.h"
 #include "ctl/await.h"
 #include "ctl/client.h"
 #include "ctl/jget.h"
@@ -16,20 +14,12 @@
 /* svcd gives the installed one 10 s to show that it can, and its shims 5 s to answer. */
 #define UPGRADE_MS 30000
 
-static bool is_of_svcd(const char *method, const struct reply *reply)
-{
-        _cleanup_free_ char *wrong = answer_wrong(method, reply);
-        return !wrong;
-}
-
 /* A svcd of before there was an upgrade. */
 static int too_old(struct ctl *ctl, struct client *c)
 {
         _cleanup_reply_ struct reply reply = {0};
         client_send(c, "GetInfo", NULL, false);
-        int r = client_next(c, ctl_answer_by(ctl), &reply);
-        if (r == 0 && !is_of_svcd("GetInfo", &reply))
-                r = -EBADMSG;
+        int r = client_next_to(c, "GetInfo", ctl_answer_by(ctl), &reply);
         if (r < 0)
                 return client_lost(c, ctl, r, NULL);
         const json_t *info = json_object_get(reply.parameters, "info");
@@ -125,8 +115,6 @@ static int upgrade(struct ctl *ctl, struct await *a)
         int status = await_next(a, until, &reply);
         if (status)
                 return status;
-        if (!is_of_svcd("Upgrade", &reply))
-                return client_lost(&a->client, ctl, -EBADMSG, NULL);
         if (reply.error && strcmp(reply.error, "org.varlink.service.MethodNotFound") == 0)
                 return too_old(ctl, &a->client);
         if (reply.error)

@@ -233,6 +233,36 @@ class Strange(SvcdTest):
         judge(self, text)
         self.assertRegex(text, r'(?m)^svcd_service_cpu_seconds_total\{.*service="web"\} 0\.070$')
 
+    def test_the_one_account_of_root(self):
+        """Each command judges what it needs, as accounts does; with --json there is one document, the error."""
+        for method, what, commands in (
+                ("GetInfo", "info is missing", (["status"], ["ps"])),
+                ("Status", "services is missing", (["status", "web"],)),
+                ("Why", "why is missing", (["why", "web"],)),
+                ("Show", "service is missing", (["show", "web"],)),
+                ("ShowAccount", "settings is missing", (["show"],)),
+                ("Environment", "variables is missing", (["env", "web"],)),
+                ("Plan", "changes is missing", (["plan"],)),
+                ("Reload", "changes is missing", (["reload"],)),
+                ("Start", "results is missing", (["start", "web"],)),
+                ("Wait", "services is missing", (["wait", "web"],)),
+                ("Events", "events is missing", (["events"], ["events", "-f"]))):
+            self.mock.on("GetInfo", reply({"info": INFO}))
+            self.mock.on("Status", reply({"services": [WEB]}))
+            self.mock.on(method, reply())
+            for command in commands:
+                with self.subTest(command):
+                    p = self.asked(*command, status=5)
+                    self.assertEqual(p.out, "")
+                    self.assertIn(f"what listens at {self.mock.path} does not speak as svcd does ({what})\n", p.err)
+                    said = json.loads(self.asked("--json", *command, status=5).out)["error"]
+                    self.assertEqual(said["code"], "unreachable")
+        self.mock.on("GetInfo", reply({"info": INFO}))
+        self.mock.on("Status", reply())
+        self.assertIn("(services is missing)", self.asked("--json", "status", status=5).out)
+        self.mock.on("Why", reply({"why": {"name": "web", "state": "running", "said": [5]}}))
+        self.assertIn("(why.said[0] is no object)", self.asked("why", "web", status=5).err)
+
     def test_what_lies_beside_the_file_of_metrics(self):
         """In a folder that others can write to: it is not waited for, and not written to."""
         self.mock.on("GetInfo", reply({"info": INFO}))

@@ -408,8 +408,8 @@ class Screens(unittest.TestCase):
                 {"code": "runs", "part": "state", "text": "it runs well: pid 4242, up 3d"}], "changes": [],
             "exits": [], "output": {"run": 1, "source": None, "lines": []}, "checks": []}}))
         self.screen("why-well", 80, "why", "redis")
-        self.mock.on("Why", reply({"why": {}}))  # of another version
-        self.screen("why-nothing", 80, "why", "redis")
+        self.mock.on("Why", reply({"why": {}}))  # no svcd says that
+        self.screen("why-nothing", 80, "why", "redis", status=5)
 
     def test_show_and_env(self):
         self.mock.on("Show", reply({"service": service("redis"), "settings": [

@@ -220,8 +220,8 @@ class Answers(Case):
         m.on("ShowAccount", reply(settings))
         m.on("Environment", reply({"variables": [{"name": "A", "value": "b", "origin": "account"}]}))
         m.on("Events", reply({"events": [{"at": "2026-11-20T11:12:13.123+01:00", "event": "started", "service": "a"}]}))
-        m.on("Why", reply({"name": "redis", "state": "running", "at": "2026-11-20T11:12:13.123+01:00", "said": [
-            {"code": "running", "part": "state", "text": "it runs"}], "changes": [], "exits": [], "checks": []}))
+        m.on("Why", reply({"why": {"name": "redis", "state": "running", "at": "2026-11-20T11:12:13.123+01:00", "said": [
+            {"code": "running", "part": "state", "text": "it runs"}], "changes": [], "exits": [], "checks": []}}))
         return m
 
     def quiet_files(self):

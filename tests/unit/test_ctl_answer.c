@@ -45,6 +45,12 @@ static void of_a_svcd(void **state)
                NULL);
         expect("Upgrade", "org.svcd.Supervisor.Refused", "{\"reason\":\"no: \\u001b[2J\"}", NULL);
         expect("Upgrade", "org.varlink.service.MethodNotFound", "{\"method\":\"x\"}", NULL);
+        expect("Why", NULL, "{\"why\":{\"name\":\"a\",\"state\":\"running\",\"said\":[{\"x\":1}]}}",
+               NULL);
+        expect("Show", NULL, "{\"service\":{\"name\":\"a\",\"state\":\"x\"},\"settings\":[]}",
+               NULL);
+        expect("Reload", NULL, "{\"changes\":[],\"results\":null}", NULL);
+        expect("Start", "org.svcd.Supervisor.NoSuchService", "{\"names\":[\"x\"]}", NULL);
         expect("Other", NULL, "{\"pid\":-1}", NULL);
 }
 
@@ -78,6 +84,13 @@ static void of_nobody(void **state)
                "services[0].name is missing");
         expect("Status", NULL, "{\"services\":[{\"name\":\"A\",\"state\":\"running\"}]}",
                "services[0].name is no name");
+        expect("Why", NULL, "{}", "why is missing");
+        expect("Why", NULL, "{\"why\":{\"name\":\"a\",\"state\":\"running\",\"said\":[1]}}",
+               "why.said[0] is no object");
+        expect("Show", NULL, "{\"service\":{\"name\":\"a\",\"state\":\"x\"}}",
+               "settings is missing");
+        expect("Plan", NULL, "{\"changes\":{}}", "changes is no list");
+        expect("Start", NULL, "{}", "results is missing");
         expect("Upgrade", NULL, UPGRADE(""), "services is missing");
         expect("Upgrade", NULL, UPGRADE(",\"services\":0,\"missing\":[\"a\",\"b\",\"a\"]"),
                "missing[2] is there twice");
