@@ -450,7 +450,10 @@ static void stop_on(struct svc *x, int signalled)
         }
         /* Many programs take a second signal for impatience, and drop what they were saving. */
         bool by_itself = x->s.ending == CORE_CAUSE_EXIT && !order_must_stop(x);
-        bool told = signalled == run_stop_signal(x, x->s.ending) || by_itself;
+        /* Asked to be restarted while its watchdog's signal was being obeyed (on_stopping_restart). */
+        bool aborted = x->s.ending == CORE_CAUSE_RESTART &&
+                       signalled == run_stop_signal(x, CORE_CAUSE_WATCHDOG);
+        bool told = signalled == run_stop_signal(x, x->s.ending) || by_itself || aborted;
         if (told && svc_def(x)->stop_timeout.v > 0)
                 run_stopping(x, x->s.ending);
         else
