@@ -29,7 +29,7 @@ static void find_earlier(struct daemon *d, struct conf *conf)
         if (conf->policy)
                 selflog_add(&d->log, "the host's policy is %s", conf->policy->file);
         adopt_find(d, conf);
-        if (core_wants_fallback(d->core, conf))
+        if (core_wants_fallback(d->core))
                 conf->fallback = lastgood_load(d, conf->policy);
         rollback_restore(d, conf->policy);
 }
@@ -51,6 +51,8 @@ static void put_into_use(struct daemon *d, struct conf *conf, struct core_plan *
         if (ret_plan)
                 *ret_plan = core_plan_new(d->core, conf);
         core_apply(d->core, conf, clock_mono_ms(), clock_wall_ms());
+        conf_unref(conf->fallback); /* it is looked at once; who uses a definition of it has it */
+        conf->fallback = NULL;
         conf_unref(d->conf);
         d->conf = conf;
         lastgood_save(d);
@@ -72,6 +74,11 @@ static void reread_in(struct daemon *d, double after_s)
         ev_timer_start(d->loop, &d->reread);
 }
 
+static bool files_changed(struct daemon *d)
+{
+        return conf_fingerprint(&d->paths, &d->seen, clock_wall_ms()) != d->conf->fingerprint;
+}
+
 static void reread_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
         (void)loop;
@@ -79,7 +86,7 @@ static void reread_cb(struct ev_loop *loop, ev_timer *w, int revents)
         struct daemon *d = CONTAINER_OF(w, struct daemon, reread);
         if (d->stopping)
                 return;
-        if (definitions_changed(d)) {
+        if (files_changed(d)) {
                 selflog_add(&d->log, "reading the definitions again: not all could be read before");
                 put_into_use(d, read_files(d), NULL);
         }
@@ -88,7 +95,7 @@ static void reread_cb(struct ev_loop *loop, ev_timer *w, int revents)
 
 bool definitions_changed(struct daemon *d)
 {
-        return conf_fingerprint(&d->paths, &d->seen, clock_wall_ms()) != d->conf->fingerprint;
+        return core_keeps(d->core) || files_changed(d);
 }
 
 void definitions_begin(struct daemon *d, const json_t *loaded)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "supervisord/daemon.h"
 #include "supervisord/defyaml.h"
@@ -24,13 +25,19 @@ static const struct conf_service *good_of(const struct core_service *s, const st
         return def && def->valid ? def : NULL;
 }
 
+/* One that has no good definition is named all the same: it may be required. */
+static bool is_named(const struct daemon *d, const char *name)
+{
+        const struct core_service *s = core_find(d->core, name);
+        return s && !(s->holds & CORE_HOLD_REMOVED);
+}
+
 /* A definition in use may require one that is no longer there: the file would not load with that. */
-static void add_service(struct strbuf *b, const struct daemon *d, const struct conf *old,
-                        const struct conf_service *def)
+static void add_service(struct strbuf *b, const struct daemon *d, const struct conf_service *def)
 {
         struct strv requires = {0};
         for (size_t i = 0; i < def->requires.n; i++) {
-                if (good_of(core_find(d->core, def->requires.v[i]), old))
+                if (is_named(d, def->requires.v[i]))
                         strv_add(&requires, def->requires.v[i]);
         }
         defyaml_service(b, def, &requires);
@@ -40,30 +47,34 @@ static void add_service(struct strbuf *b, const struct daemon *d, const struct c
 void lastgood_save(struct daemon *d)
 {
         _cleanup_strbuf_ struct strbuf b = {0};
+        _cleanup_free_ char *path = lastgood_path(&d->paths);
         strbuf_add(
             &b, "# Written by svcd: the definitions in use. Edit config/services.yaml instead.\n");
         /* While files are broken: what was good before, where there is nothing better. */
         struct conf *old = d->diag.errors > 0 ? lastgood_load(d, d->conf->policy) : NULL;
-        if (old && old->broken.n > 0) {
-                conf_unref(
-                    old); /* it cannot be read now, or is damaged: it is not replaced by less */
+        if (old && old->broken.n > 0 && access(path, F_OK) == 0) {
+                /* It cannot be read now, or is damaged: it is not replaced by less. */
+                conf_unref(old);
                 return;
         }
         defyaml_environment(&b, old && d->conf->environment.n == 0 ? old : d->conf);
         bool first = true;
         for (size_t i = 0; i < core_count(d->core); i++) {
                 const struct conf_service *def = good_of(core_at(d->core, i), old);
-                if (!def)
+                const char *name = core_at(d->core, i)->name;
+                if (!is_named(d, name))
                         continue;
                 strbuf_add(&b, first ? "services:\n" : "");
-                add_service(&b, d, old, def);
+                if (def)
+                        add_service(&b, d, def);
+                else
+                        strbuf_addf(&b, "  \"%s\": {}\n", name);
                 first = false;
         }
         conf_unref(old);
         uint64_t hash = str_hash_long(b.s, b.n, 0);
         if (hash == d->good)
                 return;
-        _cleanup_free_ char *path = lastgood_path(&d->paths);
         int r = file_write_atomic(path, b.s, b.n, 0600, false);
         if (r == 0)
                 d->good = hash;

@@ -75,7 +75,9 @@ json_t *loaded_save(struct daemon *d)
 {
         const struct conf *conf = d->conf;
         char fingerprint[32];
-        snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, conf->fingerprint);
+        /* 0: what the files said is not what is in use. */
+        snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64,
+                 core_keeps(d->core) ? 0 : conf->fingerprint);
         json_t *o = json_pack("{s:s, s:b}", "fingerprint", fingerprint, "unread", conf->unread);
         json_object_set_new(o, "text", save_text(d));
         json_object_set_new(o, "services", save_services(conf));

@@ -127,6 +127,7 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
         if (class != APPLY_SAME)
                 good_changing(x);
         const struct conf_service *old_def = x->s.def;
+        x->kept = false;
         x->s.conf = conf_ref(conf);
         x->s.def = def;
         monitor_take(x, old_def);
@@ -151,18 +152,42 @@ static void take_definition(struct svc *x, struct conf *conf, const struct conf_
         set_enabled(x, fresh);
 }
 
-bool core_wants_fallback(const struct core *c, const struct conf *conf)
+bool core_wants_fallback(const struct core *c)
 {
-        for (size_t i = 0; i < c->all.n; i++) {
-                const struct svc *x = c->all.v[i];
-                const struct conf_service *def = conf_find(conf, x->s.name);
-                if (!x->adopt)
-                        continue;
-                bool known = x->was_same_boot && x->s.digest && !x->rolled_from;
-                if (!def || !def->valid || (known && conf_digest(conf, def) != x->s.digest))
+        for (size_t i = 0; i < c->all.n; i++)
+                if (c->all.v[i]->adopt)
                         return true;
-        }
         return false;
+}
+
+bool core_keeps(const struct core *c)
+{
+        for (size_t i = 0; i < c->all.n; i++)
+                if (c->all.v[i]->kept && !(c->all.v[i]->s.holds & CORE_HOLD_REMOVED))
+                        return true;
+        return false;
+}
+
+static bool is_same(const struct conf *ca, const struct conf_service *a, const struct conf *cb,
+                    const struct conf_service *b)
+{
+        for (uint64_t left = conf_unlike(ca, a, cb, b); left; left &= left - 1)
+                if (!conf_same(a, b, (enum conf_setting)__builtin_ctzll(left)))
+                        return false;
+        return conf_same_account(ca, cb) || conf_digest(ca, a) == conf_digest(cb, b);
+}
+
+/* A new svcd is no reload: a service that runs keeps the definition that it has, whole, whatever the files say
+ * by now. */
+static bool keeps_its_own(struct svc *x, const struct conf *conf, const struct conf_service *def)
+{
+        struct conf *old = conf->fallback;
+        const struct conf_service *own = old ? conf_find(old, x->s.name) : NULL;
+        if (x->s.def || !x->adopt || !own || !own->valid || is_same(conf, def, old, own))
+                return false;
+        take_definition(x, old, own);
+        x->kept = true;
+        return true;
 }
 
 /* A service that an earlier svcd left running has had a good definition. */
@@ -203,8 +228,8 @@ static void take(struct svc *x, struct conf *conf, const struct conf_service *de
                         take_rolled_back(x);
                         return;
                 }
-                good_taken_over(x, conf);
-                take_definition(x, conf, def);
+                if (!keeps_its_own(x, conf, def))
+                        take_definition(x, conf, def);
                 return;
         }
         take_rolled_back(x);
@@ -357,6 +382,8 @@ void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_
                 return;
         c->start_max = (int)conf->account.start_concurrency.v;
         c->check_max = (int)conf->account.monitoring_concurrency.v;
+        for (size_t i = 0; i < c->all.n; i++)
+                c->all.v[i]->kept = false;
         for (size_t i = 0; i < conf->n; i++)
                 take(svc_insert(c, conf->services[i]->name), conf, conf->services[i]);
         for (size_t i = 0; i < c->all.n; i++) {

@@ -520,13 +520,15 @@ void core_free(struct core *c);
 
 /* Uses CONF from now on (a reference is taken): new services start, removed ones stop, changed ones get
  * what their change needs. The first call, after core_load and core_adopt, starts everything.
- * A service whose new definition is invalid keeps its last good one. In the first call one of core_adopt that
- * CONF does not have is not removed: with a definition in CONF->fallback it goes on until the next call. */
+ * A service whose new definition is invalid keeps its last good one. In the first call one of core_adopt goes on
+ * with its definition in CONF->fallback until the next call, if CONF has another one, or none. */
 void core_apply(struct core *c, struct conf *conf, int64_t now_ms, int64_t wall_ms);
 
-/* Before the first core_apply, after core_adopt: a service that was left running has no valid definition in
- * CONF, or another one. CONF->fallback is looked at for those alone. */
-bool core_wants_fallback(const struct core *c, const struct conf *conf);
+/* Before the first core_apply, after core_adopt: whether CONF->fallback is looked at. */
+bool core_wants_fallback(const struct core *c);
+
+/* Whether a service goes on with what it had although the files have another definition of it. */
+bool core_keeps(const struct core *c);
 
 /* What core_apply would do, without doing it. One for each service, sorted by name. */
 struct core_change {

@@ -53,17 +53,6 @@ void good_changing(struct svc *x)
                 keep_used(x, x->c->now_ms - x->s.started_ms);
 }
 
-void good_taken_over(struct svc *x, const struct conf *conf)
-{
-        struct conf *old = conf->fallback;
-        bool was_ready = x->was == CORE_RUNNING || x->was == CORE_RELOADING;
-        if (x->s.def || !x->adopt || !x->was_same_boot || !was_ready || !x->s.digest || !old)
-                return;
-        const struct conf_service *def = conf_find(old, x->s.name);
-        if (def && def->valid && conf_digest(old, def) == x->s.digest)
-                keep(x, old, def, apply_def_hash(old, def), x->c->now_ms - x->s.started_ms);
-}
-
 void good_kept(struct svc *x, uint64_t hash)
 {
         if (hash != x->keeping.hash)

@@ -95,18 +95,19 @@ struct svc {
                 size_t n, cap;
         } ops;
 
-        bool shim;                 /* there is one, as far as we know */
-        bool adopt;                /* core_adopt was called and core_apply not yet */
-        bool adopted;              /* ADOPTING: the shim has answered, a report must follow */
-        bool loaded;               /* from core_load: `was` stands for `actual` until core_apply */
-        bool watching;             /* FX_WATCH_PORT is in force */
-        bool again;                /* the last run failed: the next is a restart by svcd itself */
-        bool demand;               /* something asks for a run, of one that starts on demand */
-        bool listen_told;          /* that it waits for a connection */
-        bool listen_lost;          /* its shim has gone while it did, and there is no other yet */
-        bool replace;              /* end this run as soon as that is possible, and begin another */
-        bool had_main;             /* EXITED: the main process was known to be up */
-        bool gone;                 /* FX_FORGET is in the queue */
+        bool shim;        /* there is one, as far as we know */
+        bool adopt;       /* core_adopt was called and core_apply not yet */
+        bool kept;        /* it has another definition than the files until the next core_apply */
+        bool adopted;     /* ADOPTING: the shim has answered, a report must follow */
+        bool loaded;      /* from core_load: `was` stands for `actual` until core_apply */
+        bool watching;    /* FX_WATCH_PORT is in force */
+        bool again;       /* the last run failed: the next is a restart by svcd itself */
+        bool demand;      /* something asks for a run, of one that starts on demand */
+        bool listen_told; /* that it waits for a connection */
+        bool listen_lost; /* its shim has gone while it did, and there is no other yet */
+        bool replace;     /* end this run as soon as that is possible, and begin another */
+        bool had_main;    /* EXITED: the main process was known to be up */
+        bool gone;        /* FX_FORGET is in the queue */
         bool slot, in_turns;       /* turn.c */
         enum apply_class changed;  /* core_apply: what the new definition asks for */
         struct conf *invalid_conf; /* keeps s.invalid_place alive */
@@ -289,8 +290,6 @@ bool text_no_restart(const struct conf_service *def, const struct core_exit *e);
 uint64_t good_def_hash(struct svc *x);
 void good_ended(struct svc *x, const struct core_exit *e, bool ready); /* a run */
 void good_changing(struct svc *x); /* `def` is about to make room for another */
-/* The same, of a run that an earlier svcd began with a definition that the files no longer have. */
-void good_taken_over(struct svc *x, const struct conf *conf);
 void good_kept(struct svc *x, uint64_t hash);
 bool good_stays_rolled_back(struct svc *x, const struct conf *conf, const struct conf_service *def);
 /* The definition that a rollback goes back to is to be used: it was asked for when the files had `from`. */

@@ -185,6 +185,9 @@ static void note_up(struct strbuf *b, const struct svc *x)
         } else if (s->def && run_out_of_date(x, x->digest)) {
                 strbuf_add(b, "runs with an earlier definition; `svcctl reload` starts it with the "
                               "present one");
+        } else if (x->kept) {
+                strbuf_add(b, "runs with its earlier definition; `svcctl reload` uses the one that "
+                              "its file has by now");
         } else if (s->actual == CORE_STARTING) {
                 note_starting(b, x);
         } else if (x->rolled_from) {

@@ -158,3 +158,78 @@ class Upgraded(UpgradeTest):
                     plan = self.svcctl("plan").out
                     self.assertNotIn("~", plan)
                 self.end_svcd()
+
+
+class Killed(UpgradeTest):
+    """After a crash what runs keeps its definition, whole; what does not run, and what is new, has that of the files."""
+
+    def edited(self):
+        """Services that run, killed svcd, edited files, another svcd. Returns the runs of then."""
+        self.config("""
+          services:
+            off: {command: sleep 1000}
+            small: {command: sleep 1000, monitoring: {command: "true", interval: 100ms}}
+            same: {command: sleep 1000, requires: [wrong]}
+            wrong: {command: sleep 1000, prot: 1}
+            halted: {command: sleep 1000}
+          """)
+        self.start()
+        before = {n: self.running(n) for n in ("off", "small")}
+        self.svcctl("stop", "halted")
+        self.kill_svcd()
+        self.config("""
+          services:
+            off: {command: sleep 1000, enabled: false}
+            small:
+              command: sleep 1000
+              monitoring: {command: "false", interval: 100ms}
+              limits: {memory: 1M}
+            same: {command: sleep 1000, requires: [wrong]}
+            wrong: {command: sleep 1000, prot: 1}
+            halted: {command: sleep 2000}
+            new: {command: sleep 1000}
+          """)
+        self.start()
+        return before
+
+    def test_it_is_kept_until_reload(self):
+        before = self.edited()
+        for how in ("killed", "upgraded", "killed again"):
+            self.running("new")
+            for name, then in before.items():
+                s = self.running(name)
+                self.assertEqual((s["pid"], s["run"], s["failures"]), (then["pid"], 1, 0), how)
+                if how == "killed":
+                    self.assertIn("earlier definition", s["note"])
+            self.assertTrue(self.info()["definitions_changed"], how)
+            self.assertIn("limits.memory", self.run_svcctl("plan").out)
+            if how == "killed":
+                self.upgrade(self.version)
+            else:
+                self.crash()
+        self.assertEqual(self.service("halted")["command"], "sleep 2000")
+        os.kill(before["off"]["pid"], signal.SIGKILL)
+        self.new_run("off", before["off"]["pid"])  # enabled, as it was
+        self.run_svcctl("reload")
+        self.in_state("off", "disabled")
+        self.until(lambda: self.service("small")["failures"] > 0, what="the new check")
+        self.assertFalse(self.info()["definitions_changed"])
+
+    def crash(self):
+        self.kill_svcd()
+        self.start()
+
+    def test_files_that_say_the_same(self):
+        self.config("""
+          environment: {OF: account}
+          services:
+            a: {command: [sleep, "1000"], environment: {B: "c d"}, limits: {files: 100}, umask: "027"}
+            b: {command: sleep 1000, requires: [a]}
+          """)
+        self.start()
+        self.running("b")
+        with open(os.path.join(self.root, "config/services.yaml"), "a", encoding="ascii") as f:
+            f.write("# edited\n")
+        self.crash()
+        self.assertEqual([self.running(n)["note"] for n in "ab"], ["", ""])
+        self.assertFalse(self.info()["definitions_changed"])

@@ -94,7 +94,7 @@ class Rollback(SvcdTest):
         self.config(BAD)
         self.start()
         self.until(lambda: self.service("a")["state"] == "running", what="a, taken over")
-        os.kill(self.service("a")["pid"], signal.SIGKILL)
+        self.svcctl("reload")
         self.in_state("a", "disabled")
         self.svcctl("rollback", "a")
         self.assertEqual(self.new_run("a", old)["command"], "./good.sh")

@@ -102,7 +102,7 @@ static void reload(struct sim *w)
         check_call_begins(w);
         w->events++;
         w->applying = true;
-        if (!w->conf && core_wants_fallback(w->core, conf))
+        if (!w->conf && core_wants_fallback(w->core))
                 conf->fallback = edit_kept(w);
         if (!w->shutting)
                 w->check_max_used = w->check_max;

@@ -237,7 +237,8 @@ void edit_keep(struct sim *w)
         for (int i = 0; i < SIM_NAMES; i++) {
                 const struct core_service *s = core_find(w->core, sim_name(i));
                 const struct conf_service *def = conf_find(w->conf, sim_name(i));
-                if (def && def->valid)
+                bool kept = s && s->def && s->def != def && !s->rolled_back_wall_ms;
+                if (def && def->valid && !kept)
                         w->good[i] = w->spec[i];
                 else if (!s || !s->def || (s->holds & CORE_HOLD_REMOVED))
                         w->good[i].defined = false;

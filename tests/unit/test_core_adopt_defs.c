@@ -130,7 +130,7 @@ static void removed_and_not_taken_over(void **state)
                 bench_exited(&b, "a", EXIT(0));
                 b.conf->fallback = defs_new();
                 defs_add(b.conf->fallback, "a");
-                assert_false(core_wants_fallback(b.c, b.conf));
+                assert_false(core_wants_fallback(b.c));
                 next_svcd(&b, boot == 1 ? "boot-1" : "boot-2", false);
                 assert_int_equal(core_count(b.c), 0);
                 bench_done(&b);

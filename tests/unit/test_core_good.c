@@ -317,8 +317,17 @@ static void changed_while_svcd_was_away(void **state)
                 assert_int_equal(core_load(b.c, saved, "boot-1", &error), 0);
                 json_decref(saved);
                 core_adopt(b.c, "a");
-                assert_true(core_wants_fallback(b.c, b.conf));
+                assert_true(core_wants_fallback(b.c));
                 bench_apply(&b);
+                assert_true(core_keeps(b.c));
+                assert_string_equal(bench_find(&b, "a")->def->command.text, "./a");
+                struct core_event ev = hello(&b, 1, 101);
+                ev.at_ms = bench_find(&b, "a")->started_ms;
+                bench_send(&b, "a", ev);
+                expect_told(&b, "");
+                other(&b);
+                bench_apply(&b); /* the reload */
+                assert_false(core_keeps(b.c));
                 expect_told(&b, well ? "a keep ./a" : "");
                 assert_int_equal(bench_find(&b, "a")->changed_wall_ms, bench_wall(&b));
                 bench_done(&b);
