@@ -106,6 +106,8 @@ void conf_unref(struct conf *c)
         strv_done(&c->files);
         strv_done(&c->broken);
         strv_done(&c->interned);
+        for (int i = 0; i < CONF_SECTIONS; i++)
+                strv_done(&c->said_by[i]);
         free(c);
 }
 

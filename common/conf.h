@@ -21,10 +21,13 @@
  *   YAML syntax                                       the services of that file (see conf_broken); its
  *                                                     `defaults` and `environment` still count if they
  *                                                     end before the error, else all services
- *   a file cannot be read or is refused               the services of that file (see conf_broken)
+ *   a file cannot be read, is refused or is empty     the services of that file (see conf_broken); if it
+ *                                                     had `defaults` or `environment` when it was good,
+ *                                                     all services (see conf_load_since)
  *   an environment file that is missing, cannot be    the services that name it
  *   read or has a line that is no NAME=VALUE
- * A service that runs goes on with its last good definition in each of these cases.
+ * A service that runs goes on with its last good definition in each of these cases, and so does the account with
+ * the last good value of each setting that has an error, or that a broken file had.
  *
  * Limits, so that no input can exhaust anything: 1 MiB a file (CONF_FILE_MAX), 256 files, 65,536
  * YAML nodes a file after aliases are expanded, 32 levels, 10,000 services, 64 MiB of values once
@@ -153,7 +156,14 @@ enum conf_setting {
 };
 
 /* Where a value came from. */
-enum conf_source { CONF_FROM_BUILTIN, CONF_FROM_DEFAULTS, CONF_FROM_SERVICE, CONF_FROM_POLICY };
+/* LAST_GOOD: of an account's setting that cannot be known now; its place is the file alone. */
+enum conf_source {
+        CONF_FROM_BUILTIN,
+        CONF_FROM_DEFAULTS,
+        CONF_FROM_SERVICE,
+        CONF_FROM_POLICY,
+        CONF_FROM_LAST_GOOD
+};
 struct conf_origin {
         enum conf_source source;
         struct conf_place place;
@@ -190,6 +200,9 @@ struct conf_account {
         struct conf_origin origin[ACCOUNT_COUNT]; /* never CONF_FROM_DEFAULTS */
 };
 
+/* What a file says for all services. */
+enum conf_section { CONF_SECTION_DEFAULTS, CONF_SECTION_ENVIRONMENT, CONF_SECTIONS };
+
 struct policy;
 struct conf {
         int refs;
@@ -201,8 +214,10 @@ struct conf {
         struct strv files;  /* the definition files that were found, broken ones too */
         struct strv broken; /* files and folders that could not be read: see conf_broken */
         bool unread; /* one of them not for what it is, but because the machine has failed to */
-        struct conf *fallback;   /* of the caller, owned: what the definitions said when they were
+        struct conf *fallback; /* of the caller, owned: what the definitions said when they were
                                         good, for services that run and are invalid or absent here; or NULL */
+        struct strv said_by[CONF_SECTIONS]; /* files that have it, or had it when they were good */
+        bool poisoned; /* not all that is said for all services is known: none of them is valid */
         uint64_t fingerprint;    /* of the files' names and content: has it changed since? */
         struct policy *policy;   /* of the host, see policy.h; NULL = none */
         bool unjudged;           /* loaded without the policy's limits, see conf_load_good */
@@ -245,6 +260,14 @@ extern const size_t conf_shorts_n;
  * files.n == 0 and broken.n == 0. A missing config folder is an error and in `broken`: svcd makes it
  * when it starts, so nobody has said that the services are to go. */
 struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag);
+
+/* The same for somebody who goes on with what was GOOD (NULL: nothing was): the definitions that are in use, or those
+ * that an earlier svcd has left (conf_load_good). The account keeps those of its settings that have an error now, or
+ * that a file had which is broken now; a warning names them. A service is invalid if the `defaults` and `environment`
+ * of a broken file are for it too. A file that has gone was deleted by somebody who wanted that, unless GOOD is what was
+ * left: then the account's settings wait for the next reload to go, as services do. */
+struct conf *conf_load_since(const struct paths *paths, const char *home, const struct conf *good,
+                             struct diag *diag);
 
 /* The same as if FILE, which need not exist, had this text. */
 struct conf_overlay {
@@ -312,6 +335,9 @@ char *conf_port_rule(const struct conf *c);
 
 /* Whether what both say of the environment of every service is the same, the host's policy included. */
 bool conf_same_account(const struct conf *a, const struct conf *b);
+/* The account's settings that the files have, and which file has what, as conf_load_good reads them. */
+void conf_good_print(struct strbuf *b, const struct conf *c);
+
 /* A value of the account as one would write it in YAML; NULL if not set. Caller frees. */
 char *conf_print_account(const struct conf *c, enum conf_account_setting s);
 

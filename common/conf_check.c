@@ -330,7 +330,9 @@ static void check_alerts(struct conf_parse *p)
         const struct conf_origin *origin = p->conf->account.origin;
         struct conf_at at = {
             .diag = p->diag, .parse = p, .conf = p->conf, .base = "alerts", .key = "on"};
-        if (origin[ACCOUNT_alerts_on].source != CONF_FROM_BUILTIN &&
+        if (p->unsure[ACCOUNT_alerts_command] || p->unsure[ACCOUNT_alerts_email])
+                return;
+        if (origin[ACCOUNT_alerts_on].source == CONF_FROM_SERVICE &&
             origin[ACCOUNT_alerts_command].source == CONF_FROM_BUILTIN &&
             origin[ACCOUNT_alerts_email].source == CONF_FROM_BUILTIN)
                 conf_fail_place(

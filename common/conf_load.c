@@ -373,9 +373,9 @@ static uint64_t with_policy(uint64_t h, uint64_t policy)
 
 /* ---- loading ---- */
 
-/* POLICY: taken over. */
+/* POLICY: taken over. GOOD: see conf_load_since. */
 static struct conf *load(struct scan *s, const char *home, struct policy *policy, bool unjudged,
-                         struct diag *diag)
+                         const struct conf *good, struct diag *diag)
 {
         struct conf *c = xcalloc(1, sizeof(*c));
         c->refs = 1;
@@ -401,7 +401,7 @@ static struct conf *load(struct scan *s, const char *home, struct policy *policy
                 else
                         strv_add(&c->broken, src->path);
         }
-        conf_parse(c, docs, n, diag);
+        conf_parse(c, docs, n, good, diag);
         for (size_t i = 0; i < n; i++)
                 conf_doc_free(docs[i]);
         free(docs);
@@ -429,14 +429,11 @@ static void lay_over(struct scan *s, const struct paths *paths, const struct con
         s->v[i].n = o->n;
 }
 
-struct conf *conf_load_with(const struct paths *paths, const char *home,
-                            const struct conf_overlay *overlays, size_t n, struct diag *diag)
+/* S: of all that is below PATHS. */
+static struct conf *load_all(struct scan *s, const struct paths *paths, const char *home,
+                             const struct conf *good, struct diag *diag)
 {
-        struct scan s = {0};
-        scan_all(&s, paths);
-        for (size_t i = 0; i < n; i++)
-                lay_over(&s, paths, &overlays[i]);
-        struct conf *c = load(&s, home, policy_find(paths, diag), false, diag);
+        struct conf *c = load(s, home, policy_find(paths, diag), false, good, diag);
         _cleanup_conf_ports_ struct conf_ports ports = {0};
         if (conf_ports_read(paths, &ports) == 0)
                 conf_ports_give(c, &ports, NULL, NULL, diag);
@@ -449,9 +446,27 @@ struct conf *conf_load_with(const struct paths *paths, const char *home,
         return c;
 }
 
+struct conf *conf_load_with(const struct paths *paths, const char *home,
+                            const struct conf_overlay *overlays, size_t n, struct diag *diag)
+{
+        struct scan s = {0};
+        scan_all(&s, paths);
+        for (size_t i = 0; i < n; i++)
+                lay_over(&s, paths, &overlays[i]);
+        return load_all(&s, paths, home, NULL, diag);
+}
+
+struct conf *conf_load_since(const struct paths *paths, const char *home, const struct conf *good,
+                             struct diag *diag)
+{
+        struct scan s = {0};
+        scan_all(&s, paths);
+        return load_all(&s, paths, home, good, diag);
+}
+
 struct conf *conf_load(const struct paths *paths, const char *home, struct diag *diag)
 {
-        return conf_load_with(paths, home, NULL, 0, diag);
+        return conf_load_since(paths, home, NULL, diag);
 }
 
 struct conf *conf_load_files(const struct strv *files, const char *home, struct policy *policy,
@@ -460,7 +475,7 @@ struct conf *conf_load_files(const struct strv *files, const char *home, struct 
         struct scan s = {0};
         for (size_t i = 0; i < files->n; i++)
                 read_source(add_source(&s, files->v[i], NULL), geteuid() == 0);
-        return load(&s, home, policy_ref(policy), false, diag);
+        return load(&s, home, policy_ref(policy), false, NULL, diag);
 }
 
 static void add_text(struct scan *s, const char *name, const char *text, size_t n_bytes)
@@ -475,7 +490,7 @@ struct conf *conf_load_text(const char *name, const char *text, size_t n_bytes, 
 {
         struct scan s = {0};
         add_text(&s, name, text, n_bytes);
-        return load(&s, home, policy_ref(policy), false, diag);
+        return load(&s, home, policy_ref(policy), false, NULL, diag);
 }
 
 struct conf *conf_load_good_text(const char *name, const char *text, size_t n_bytes,
@@ -483,7 +498,7 @@ struct conf *conf_load_good_text(const char *name, const char *text, size_t n_by
 {
         struct scan s = {0};
         add_text(&s, name, text, n_bytes);
-        return load(&s, home, policy_ref(policy), true, diag);
+        return load(&s, home, policy_ref(policy), true, NULL, diag);
 }
 
 struct conf *conf_load_good(const char *file, const char *home, struct policy *policy,
@@ -491,7 +506,7 @@ struct conf *conf_load_good(const char *file, const char *home, struct policy *p
 {
         struct scan s = {0};
         read_source(add_source(&s, file, NULL), false);
-        return load(&s, home, policy_ref(policy), true, diag);
+        return load(&s, home, policy_ref(policy), true, NULL, diag);
 }
 
 uint64_t conf_fingerprint(const struct paths *paths, struct conf_look *seen, int64_t now_wall_ms)

@@ -129,14 +129,11 @@ static void read_map(struct reader *r, const struct conf_node *map, const char *
 
 /* ---- the top level ---- */
 
-/* The table's own default. */
-static void read_fallback(const struct conf_parse *p, const struct conf_setting_info *info,
-                          void *member)
+void conf_read_text(const struct conf_parse *p, const struct conf_setting_info *info,
+                    const char *text, void *member)
 {
-        if (!info->fallback)
-                return;
-        char *text = xasprintf("[%s]", info->fallback); /* also what would be an empty document */
-        struct conf_doc *doc = conf_doc_parse("built in", text, strlen(text), p->diag);
+        char *list = xasprintf("[%s]", text); /* also what would be an empty document */
+        struct conf_doc *doc = conf_doc_parse("built in", list, strlen(list), p->diag);
         struct conf_at at = {.diag = p->diag,
                              .parse = p,
                              .conf = p->conf,
@@ -146,13 +143,33 @@ static void read_fallback(const struct conf_parse *p, const struct conf_setting_
         conf_doc_free(doc);
 }
 
-/* It is not known all that a section says. */
-static void doubt_section(struct conf_parse *p, const char *key)
+/* The table's own default. */
+static void read_fallback(const struct conf_parse *p, const struct conf_setting_info *info,
+                          void *member)
+{
+        if (info->fallback)
+                conf_read_text(p, info, info->fallback, member);
+}
+
+/* PATH, a setting of the account or a group of them, was written in a way that was not understood. */
+static void doubt_account(struct conf_parse *p, const char *path)
+{
+        size_t n = strlen(path);
+        for (size_t i = 0; i < ACCOUNT_COUNT; i++) {
+                const char *of = conf_account_settings[i].path;
+                if (strncmp(of, path, n) == 0 && (of[n] == '\0' || of[n] == '.'))
+                        p->unsure[i] = true;
+        }
+}
+
+void conf_doubt_section(struct conf_parse *p, const char *key)
 {
         if (strcmp(key, "defaults") == 0)
                 doubt_all(p->defaults_doubt);
         else if (strcmp(key, "environment") == 0)
                 p->account_doubt = true;
+        else
+                doubt_account(p, key);
 }
 
 static void read_defaults(struct conf_parse *p, const struct conf_doc *doc,
@@ -166,11 +183,13 @@ static void read_defaults(struct conf_parse *p, const struct conf_doc *doc,
                              .error = &p->poison,
                              .defaults = true};
         struct reader r = {.p = p, .at = &at, .svc = &p->defaults, .doubt = p->defaults_doubt};
+        if (!conf_node_null(node))
+                conf_said_by(p->conf, CONF_SECTION_DEFAULTS, doc->file);
         if (node->kind == CONF_MAP) {
                 read_map(&r, node, NULL);
         } else if (!conf_node_null(node)) {
                 conf_fail(&at, node, "expected a map with keys of a service, such as restart");
-                doubt_section(p, "defaults");
+                conf_doubt_section(p, "defaults");
         }
 }
 
@@ -185,6 +204,8 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
                              .error = &p->poison};
         struct conf_env env = {0};
         struct conf_env *account = &p->conf->environment;
+        if (!conf_node_null(node))
+                conf_said_by(p->conf, CONF_SECTION_ENVIRONMENT, doc->file);
         if (!conf_env_read(&at, node, &env) && !conf_env_names_known(node))
                 p->account_doubt = true;
         for (size_t i = 0; i < env.n; i++) {
@@ -204,9 +225,10 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
         conf_env_done(&env);
 }
 
-/* A key of account.def, at the top or in the group BASE. What is wrong in it costs no service: the default
- * is in force then. */
-static void read_account_value(struct conf_at *at, size_t i, const struct conf_pair *pair)
+/* A key of account.def, at the top or in the group BASE. What is wrong in it costs no service: its last good value is
+ * in force then, or the default. */
+static void read_account_value(struct conf_parse *p, struct conf_at *at, size_t i,
+                               const struct conf_pair *pair)
 {
         const struct conf_setting_info *info = &conf_account_settings[i];
         struct conf_origin *origin = &at->conf->account.origin[i];
@@ -214,13 +236,17 @@ static void read_account_value(struct conf_at *at, size_t i, const struct conf_p
         if (origin->source != CONF_FROM_BUILTIN) {
                 _cleanup_free_ char *first = conf_place_text(&origin->place);
                 conf_fail(at, pair->key, "given twice (also at %s)", first);
+                p->unsure[i] = true;
                 return;
         }
-        origin->source = CONF_FROM_SERVICE;
-        origin->place = conf_place_of(at, pair->key);
         conf_value_done(info, member);
-        if (!conf_value_read(at, info, pair->value, member))
-                read_fallback(at->parse, info, member);
+        if (conf_value_read(at, info, pair->value, member)) {
+                *origin = (struct conf_origin){CONF_FROM_SERVICE, conf_place_of(at, pair->key)};
+                return;
+        }
+        p->unsure[i] = true;
+        conf_value_done(info, member);
+        read_fallback(p, info, member);
 }
 
 /* The row of account.def with this path, or -1. */
@@ -262,7 +288,21 @@ static char *listing(const struct strv *names)
         return strbuf_take(&b);
 }
 
-static void read_account_group(struct conf_at *at, const struct strv *names,
+static void unknown_in_group(struct conf_parse *p, struct conf_at *at, const struct strv *names,
+                             const struct conf_node *key)
+{
+        const char *near = diag_suggest(key->value, (const char *const *)names->v, names->n);
+        _cleanup_free_ char *known = listing(names);
+        _cleanup_free_ char *meant = near ? xasprintf("%s.%s", at->base, near) : NULL;
+        if (near)
+                conf_fail(at, key, "unknown key (did you mean \"%s\"?)", near);
+        else
+                conf_fail(at, key, "unknown key (known are %s)", known);
+        if (meant)
+                doubt_account(p, meant);
+}
+
+static void read_account_group(struct conf_parse *p, struct conf_at *at, const struct strv *names,
                                const struct conf_node *map)
 {
         for (size_t i = 0; i < map->n; i++) {
@@ -273,16 +313,11 @@ static void read_account_group(struct conf_at *at, const struct strv *names,
                 at->key = key->value;
                 if (pair->first) {
                         conf_fail(at, key, "given twice (first at line %d)", pair->first->line);
+                        doubt_account(p, path);
                 } else if (s >= 0) {
-                        read_account_value(at, (size_t)s, pair);
+                        read_account_value(p, at, (size_t)s, pair);
                 } else {
-                        const char *near =
-                            diag_suggest(key->value, (const char *const *)names->v, names->n);
-                        _cleanup_free_ char *known = listing(names);
-                        if (near)
-                                conf_fail(at, key, "unknown key (did you mean \"%s\"?)", near);
-                        else
-                                conf_fail(at, key, "unknown key (known are %s)", known);
+                        unknown_in_group(p, at, names, key);
                 }
                 at->key = NULL;
         }
@@ -298,7 +333,7 @@ static bool read_account_setting(struct conf_parse *p, const struct conf_doc *do
         _cleanup_strv_ struct strv names = {0};
         int s = conf_group_length(pair->key->value) ? -1 : find_account(pair->key->value);
         if (s >= 0) {
-                read_account_value(&at, (size_t)s, pair);
+                read_account_value(p, &at, (size_t)s, pair);
                 return true;
         }
         account_names(pair->key->value, &names);
@@ -306,9 +341,11 @@ static bool read_account_setting(struct conf_parse *p, const struct conf_doc *do
                 return false;
         _cleanup_free_ char *known = listing(&names);
         if (value->kind == CONF_MAP)
-                read_account_group(&at, &names, value);
-        else if (!conf_node_null(value))
+                read_account_group(p, &at, &names, value);
+        else if (!conf_node_null(value)) {
                 conf_fail(&at, value, "expected a map with the keys %s", known);
+                doubt_account(p, at.base);
+        }
         return true;
 }
 
@@ -345,7 +382,7 @@ static void unknown_top(struct conf_parse *p, const struct conf_doc *doc,
         else if (is_section(near))
                 at.error = &p->poison; /* whatever it says, services lack it */
         if (near)
-                doubt_section(p, near);
+                conf_doubt_section(p, near);
         if (near)
                 conf_fail(&at, key, "unknown key (did you mean \"%s\"?)", near);
         else if (conf_find_setting(key->value) >= 0 || conf_is_group(key->value))
@@ -391,7 +428,7 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
         for (size_t i = 1; doc->broken && i < ARRAY_SIZE(sections); i++) {
                 if (!lost_section(doc, sections[i]))
                         continue;
-                doubt_section(p, sections[i]);
+                conf_doubt_section(p, sections[i]);
                 if (!p->poison)
                         p->poison =
                             xasprintf("%s: not valid YAML, and its \"%s\" are for this service too",
@@ -410,11 +447,13 @@ static void read_top(struct conf_parse *p, const struct conf_doc *doc)
                         at.error = &p->poison;
                         conf_fail(&at, pair->key, "given twice (first at line %d)",
                                   pair->first->line);
-                        doubt_section(p, pair->key->value);
+                        conf_doubt_section(p, pair->key->value);
                 } else if (strcmp(pair->key->value, "defaults") == 0) {
                         read_defaults(p, doc, pair->value);
                 } else if (strcmp(pair->key->value, "environment") == 0) {
                         read_account(p, doc, pair->value);
+                } else if (p->conf->unjudged && strcmp(pair->key->value, "from") == 0) {
+                        conf_good_from(p->conf, pair->value);
                 } else if (strcmp(pair->key->value, "services") != 0 &&
                            !read_account_setting(p, doc, pair) && !doc->broken) {
                         unknown_top(p, doc, pair->key);
@@ -687,6 +726,7 @@ static void hand_over(struct conf_parse *p)
         c->defaults = take_values(c, &p->defaults);
         c->services = xcalloc(p->n, sizeof(*c->services));
         c->n = c->cap = p->n;
+        c->poisoned = p->poison != NULL;
         for (size_t i = 0; i < p->n; i++) {
                 struct conf_service *svc = p->slots[i].svc;
                 svc->valid = !svc->error;
@@ -698,13 +738,15 @@ static void hand_over(struct conf_parse *p)
                 qsort(c->services, c->n, sizeof(*c->services), by_name);
 }
 
-void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct diag *diag)
+void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, const struct conf *good,
+                struct diag *diag)
 {
-        struct conf_parse p = {.conf = c, .diag = diag, .docs = docs, .docs_n = n};
+        struct conf_parse p = {.conf = c, .diag = diag, .docs = docs, .docs_n = n, .good = good};
         conf_policy_begin(&p);
         make_builtin(&p);
         for (size_t i = 0; i < n; i++)
                 read_top(&p, docs[i]);
+        conf_good_keep(&p);
         conf_policy_account(&p);
         conf_digest_account(c);
         for (size_t i = 0; i < n; i++)

@@ -202,19 +202,35 @@ struct conf_parse {
         size_t defaults_bytes;
         char *default_error[SETTING_COUNT]; /* costs the services that do not set it themselves */
         bool defaults_doubt[SETTING_COUNT];
-        char *poison;             /* costs every service */
-        bool account_doubt;       /* not all names of the account's variables are known */
-        int limit[SETTING_COUNT]; /* by which rule of the policy, see policy_limit_of */
-        struct conf_index files;  /* dotenv files by path, to `seen` */
+        char *poison;               /* costs every service */
+        const struct conf *good;    /* what stays in force where nobody knows better; or NULL */
+        bool unsure[ACCOUNT_COUNT]; /* as conf_slot.doubt */
+        bool account_doubt;         /* not all names of the account's variables are known */
+        int limit[SETTING_COUNT];   /* by which rule of the policy, see policy_limit_of */
+        struct conf_index files;    /* dotenv files by path, to `seen` */
         struct conf_seen *seen;
         size_t seen_n, seen_cap;
         struct conf_slot *slots; /* in the order of the files */
         size_t n, cap;
         struct conf_index names; /* to slots */
 };
-/* Makes services of the documents, in this order, and checks them. */
-void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, struct diag *diag);
+/* Makes services of the documents, in this order, and checks them. GOOD: see conf_load_since; or NULL. */
+void conf_parse(struct conf *c, struct conf_doc *const *docs, size_t n, const struct conf *good,
+                struct diag *diag);
+/* It is not known all that a section says. */
+void conf_doubt_section(struct conf_parse *p, const char *key);
+/* A value as conf_print or the table itself writes it. */
+void conf_read_text(const struct conf_parse *p, const struct conf_setting_info *info,
+                    const char *text, void *member);
 const char *conf_intern(struct conf *c, const char *s);
+
+/* ---- conf_good.c ---- */
+extern const char *const conf_section_keys[CONF_SECTIONS];
+void conf_said_by(struct conf *c, enum conf_section section, const char *file);
+/* NODE: `from` of a file that svcd wrote, after the settings that it is about. */
+void conf_good_from(struct conf *c, const struct conf_node *node);
+/* Once all that the files say at their top was read. */
+void conf_good_keep(struct conf_parse *p);
 
 /* ---- conf_check.c ---- */
 void conf_check_defaults(struct conf_parse *p); /* before services inherit from them */

@@ -432,6 +432,7 @@ static void done(struct daemon *d)
         core_free(d->core);
         conf_unref(d->conf);
         diag_done(&d->diag);
+        conf_ports_done(&d->ports);
         nursery_done(&d->nursery);
         cgroup_done(d);
         events_done(&d->events);

@@ -14,6 +14,7 @@
 
 #include "common/account.h"
 #include "common/conf.h"
+#include "common/conf_ports.h"
 #include "common/paths.h"
 #include "supervisord/alerts.h"
 #include "supervisord/cgroup.h"
@@ -47,8 +48,9 @@ struct daemon {
         size_t effects;    /* of those that wait in the core: so many are on record */
         struct conf *conf; /* as last loaded */
         struct conf_look seen;
-        struct diag diag; /* what was wrong with it */
-        uint64_t good;    /* hash of what lastgood_save wrote last */
+        struct diag diag;        /* what was wrong with it */
+        uint64_t good;           /* hash of what lastgood_save wrote last */
+        struct conf_ports ports; /* what ports_give has on record */
         struct nursery nursery;
         struct server server;
         struct upgrade upgrade;

@@ -29,15 +29,29 @@ static void find_earlier(struct daemon *d, struct conf *conf)
         if (conf->policy)
                 selflog_add(&d->log, "the host's policy is %s", conf->policy->file);
         adopt_find(d, conf);
-        if (core_wants_fallback(d->core))
+        if (core_wants_fallback(d->core) && !conf->fallback)
                 conf->fallback = lastgood_load(d, conf->policy);
         rollback_restore(d, conf->policy);
 }
 
-static struct conf *read_files(struct daemon *d)
+/* What cannot be used now is as it is in the definitions in use; at first, as an earlier svcd has left it. */
+static struct conf *read_all(struct daemon *d)
 {
         diag_done(&d->diag);
-        struct conf *conf = conf_load(&d->paths, d->paths.home, &d->diag);
+        struct conf *conf = conf_load_since(&d->paths, d->paths.home, d->conf, &d->diag);
+        if (d->conf || (d->diag.errors == 0 && strv_has(&conf->files, d->paths.main_file)))
+                return conf;
+        struct conf *good = lastgood_load(d, conf->policy);
+        conf_unref(conf);
+        diag_done(&d->diag);
+        conf = conf_load_since(&d->paths, d->paths.home, good, &d->diag);
+        conf->fallback = good;
+        return conf;
+}
+
+static struct conf *read_files(struct daemon *d)
+{
+        struct conf *conf = read_all(d);
         ports_give(d, conf, &d->diag, true);
         log_diagnostics(d);
         return conf;

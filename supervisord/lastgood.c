@@ -1,6 +1,7 @@
 /* lastgood.c: the definitions in use, all in one file. */
 #include "supervisord/lastgood.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,42 +45,86 @@ static void add_service(struct strbuf *b, const struct daemon *d, const struct c
         strv_done(&requires);
 }
 
-void lastgood_save(struct daemon *d)
+/* Whose `environment` the services have that run. */
+static const struct conf *account_of(const struct daemon *d, const struct conf *old)
 {
-        _cleanup_strbuf_ struct strbuf b = {0};
-        _cleanup_free_ char *path = lastgood_path(&d->paths);
-        strbuf_add(
-            &b, "# Written by svcd: the definitions in use. Edit config/services.yaml instead.\n");
-        /* While files are broken: what was good before, where there is nothing better. */
-        struct conf *old = d->diag.errors > 0 ? lastgood_load(d, d->conf->policy) : NULL;
-        if (old && old->broken.n > 0 && access(path, F_OK) == 0) {
-                /* It cannot be read now, or is damaged: it is not replaced by less. */
-                conf_unref(old);
-                return;
+        if (!d->conf->poisoned || old)
+                return d->conf->poisoned ? old : d->conf;
+        for (size_t i = 0; i < core_count(d->core); i++) {
+                const struct core_service *s = core_at(d->core, i);
+                if (s->def && !s->rolled_back_wall_ms)
+                        return s->conf;
         }
-        defyaml_environment(&b, old && d->conf->environment.n == 0 ? old : d->conf);
+        return d->conf;
+}
+
+static void print_all(const struct daemon *d, const struct conf *old, struct strbuf *b)
+{
         bool first = true;
+        strbuf_add(
+            b, "# Written by svcd: the definitions in use. Edit config/services.yaml instead.\n");
+        conf_good_print(b, d->conf);
+        defyaml_environment(b, account_of(d, old));
         for (size_t i = 0; i < core_count(d->core); i++) {
                 const struct conf_service *def = good_of(core_at(d->core, i), old);
                 const char *name = core_at(d->core, i)->name;
                 if (!is_named(d, name))
                         continue;
-                strbuf_add(&b, first ? "services:\n" : "");
+                strbuf_add(b, first ? "services:\n" : "");
                 if (def)
-                        add_service(&b, d, def);
+                        add_service(b, d, old, def);
                 else
-                        strbuf_addf(&b, "  \"%s\": {}\n", name);
+                        strbuf_addf(b, "  \"%s\": {}\n", name);
                 first = false;
         }
+}
+
+static bool is_missing(const struct daemon *d)
+{
+        _cleanup_free_ char *path = lastgood_path(&d->paths);
+        return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+/* 0 if it is there, or what is there had better stay. */
+static int save(struct daemon *d, bool missing)
+{
+        _cleanup_strbuf_ struct strbuf b = {0};
+        /* While files are broken: what was good before, where there is nothing better. */
+        struct conf *old =
+            d->diag.errors > 0 && !missing ? lastgood_load(d, d->conf->policy) : NULL;
+        if (old && old->broken.n > 0 && !is_missing(d)) {
+                conf_unref(
+                    old); /* it cannot be read now, or is damaged: it is not replaced by less */
+                return 0;
+        }
+        print_all(d, old, &b);
         conf_unref(old);
         uint64_t hash = str_hash_long(b.s, b.n, 0);
-        if (hash == d->good)
-                return;
+        if (hash == d->good && !missing)
+                return 0;
+        _cleanup_free_ char *path = lastgood_path(&d->paths);
         int r = file_write_atomic(path, b.s, b.n, 0600, false);
         if (r == 0)
                 d->good = hash;
-        else
-                selflog_add(&d->log, "cannot write %s: %s", path, strerror(-r));
+        return r;
+}
+
+void lastgood_save(struct daemon *d)
+{
+        int r = save(d, is_missing(d));
+        if (r < 0)
+                selflog_add(&d->log, "cannot write %s/last-good.yaml: %s", d->paths.state,
+                            strerror(-r));
+}
+
+bool lastgood_deleted(const struct daemon *d)
+{
+        return d->good && is_missing(d);
+}
+
+int lastgood_put_back(struct daemon *d)
+{
+        return save(d, true);
 }
 
 struct conf *lastgood_load(struct daemon *d, struct policy *policy)

@@ -72,7 +72,7 @@ static void plan(struct call *call)
 {
         struct daemon *d = call->c->d;
         struct diag diag = {0};
-        struct conf *conf = conf_load(&d->paths, d->paths.home, &diag);
+        struct conf *conf = conf_load_since(&d->paths, d->paths.home, d->conf, &diag);
         ports_give(d, conf, &diag, false);
         struct core_plan *p = core_plan_new(d->core, conf);
         struct strbuf b = {0};

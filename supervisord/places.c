@@ -9,8 +9,10 @@
 #include "common/clock.h"
 #include "common/runfile.h"
 #include "supervisord/daemon.h"
+#include "supervisord/lastgood.h"
+#include "supervisord/ports.h"
 
-enum { SOCKET = 1, SHIMS = 2, ROOT_LOCK = 4, RUN_LOCK = 8, NAME = 16 };
+enum { SOCKET = 1, SHIMS = 2, ROOT_LOCK = 4, RUN_LOCK = 8, NAME = 16, PORTS = 32, GOOD = 64 };
 
 /* 0 it is there, 1 it is not, -errno nobody knows. */
 static int is_missing(const char *path)
@@ -42,9 +44,13 @@ static int is_name_missing(const struct daemon *d)
 /* The set of what is missing, or -errno. */
 static int find_missing(const struct daemon *d)
 {
-        int each[] = {is_missing(d->paths.socket), is_missing(d->paths.shims),
+        int each[] = {is_missing(d->paths.socket),
+                      is_missing(d->paths.shims),
                       is_lock_missing(d->paths.state, d->lock.root_fd),
-                      is_lock_missing(d->paths.run, d->lock.run_fd), is_name_missing(d)};
+                      is_lock_missing(d->paths.run, d->lock.run_fd),
+                      is_name_missing(d),
+                      ports_deleted(d),
+                      lastgood_deleted(d)};
         int set = 0, error = 0;
         for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
                 if (each[i] < 0)
@@ -66,6 +72,10 @@ static int put_back(struct daemon *d, int missing)
                 r = lock_renew_root(&d->lock, &d->paths);
         if (r == 0 && (missing & NAME))
                 r = runfile_write(&d->paths);
+        if (r == 0 && (missing & PORTS))
+                r = ports_put_back(d);
+        if (r == 0 && (missing & GOOD))
+                r = lastgood_put_back(d);
         if (r == 0 && (missing & SOCKET))
                 r = server_listen(&d->server, d);
         return r;
@@ -73,7 +83,9 @@ static int put_back(struct daemon *d, int missing)
 
 static void say(struct daemon *d, int missing, int r)
 {
-        _cleanup_free_ char *name = path_join(d->paths.state, "run");
+        _cleanup_free_ char *name = path_join(d->paths.state, missing & NAME    ? "run"
+                                                              : missing & PORTS ? "ports"
+                                                                                : "last-good.yaml");
         const char *what = missing < 0           ? d->paths.run
                            : missing & SOCKET    ? d->paths.socket
                            : missing & SHIMS     ? d->paths.shims
@@ -119,7 +131,7 @@ bool places_check(struct daemon *d)
         int r = missing > 0 ? put_back(d, missing) : missing;
         say(d, missing == 0 ? -1 : missing, r);
         d->places.error = r;
-        if (missing > 0 && r == 0)
+        if (missing > 0 && r == 0 && (missing & ~(PORTS | GOOD)))
                 link_renew_records(d);
         return r == 0;
 }

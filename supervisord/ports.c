@@ -34,21 +34,42 @@ void ports_give(struct daemon *d, struct conf *conf, struct diag *diag, bool kee
 {
         _cleanup_conf_ports_ struct conf_ports table = {0};
         _cleanup_netdiag_ struct netdiag listeners = {0};
-        if (!is_asked_for(conf))
+        bool asked = is_asked_for(conf);
+        if (!asked && !keep)
                 return;
+        if (ports_deleted(d))
+                ports_put_back(d);
         int r = conf_ports_read(&d->paths, &table);
         bool known = r == 0;
-        netdiag_listeners(0, &listeners);
-        conf_ports_give(conf, &table, is_free, &listeners, diag);
-        diag_sort(diag);
-        if (!keep || !table.changed)
+        if (asked) {
+                netdiag_listeners(0, &listeners);
+                conf_ports_give(conf, &table, is_free, &listeners, diag);
+                diag_sort(diag);
+        }
+        if (!keep)
                 return;
         /* What cannot be read is not replaced by less. */
-        if (known)
+        if (known && table.changed)
                 r = conf_ports_write(&d->paths, &table);
-        if (r < 0)
+        if (r < 0 && table.changed)
                 selflog_add(&d->log, "cannot %s %s/ports: %s; ports of `port: auto` may change",
                             known ? "write" : "read", d->paths.state, strerror(-r));
+        if (!known)
+                return;
+        conf_ports_done(&d->ports);
+        d->ports = table;
+        table = (struct conf_ports){0};
+}
+
+bool ports_deleted(const struct daemon *d)
+{
+        _cleanup_free_ char *path = path_join(d->paths.state, "ports");
+        return d->ports.n > 0 && access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+int ports_put_back(struct daemon *d)
+{
+        return conf_ports_write(&d->paths, &d->ports);
 }
 
 /* ---- who has it ---- */

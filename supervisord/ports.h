@@ -14,6 +14,10 @@ struct daemon;
  * be given. */
 void ports_give(struct daemon *d, struct conf *conf, struct diag *diag, bool keep);
 
+/* Whether the record of the ports that were given is no longer there; writes it again: 0 or -errno. */
+bool ports_deleted(const struct daemon *d);
+int ports_put_back(struct daemon *d);
+
 /* Who listens on TCP port PORT, in words: "service web (pid 4242, nginx)", "pid 4242 (nginx)", "a process of
  * another account (uid 1001)". NULL if nobody does. Caller frees. Looks at all of /proc. */
 char *ports_holder(const struct daemon *d, int port);

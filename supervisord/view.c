@@ -255,9 +255,12 @@ json_t *view_origin(const struct conf_origin *origin)
 {
         static const char *const of[] = {[CONF_FROM_DEFAULTS] = " (defaults)",
                                          [CONF_FROM_SERVICE] = "",
-                                         [CONF_FROM_POLICY] = " (the host's policy)"};
+                                         [CONF_FROM_POLICY] = " (the host's policy)",
+                                         [CONF_FROM_LAST_GOOD] = " (when it was last good)"};
         if (origin->source == CONF_FROM_BUILTIN || !origin->place.file)
                 return json_string("default");
+        if (!origin->place.line)
+                return owned(xasprintf("%s%s", origin->place.file, of[origin->source]));
         return owned(
             xasprintf("%s:%d%s", origin->place.file, origin->place.line, of[origin->source]));
 }

@@ -15,7 +15,7 @@ static inline struct conf *conf_from_text(const char *text, size_t n, struct dia
         memcpy(copy, text, n);
         copy[n] = '\0';
         struct conf_doc *doc = conf_doc_parse(conf_intern(c, "f"), copy, n, diag);
-        conf_parse(c, &doc, 1, diag);
+        conf_parse(c, &doc, 1, NULL, diag);
         conf_doc_free(doc);
         diag_sort(diag);
         return c;

@@ -256,6 +256,118 @@ static void test_a_broken_file(void **state)
         helper_done(&l);
 }
 
+static struct loaded load_since(const struct conf *good)
+{
+        struct loaded l = {0};
+        l.conf = conf_load_since(&paths, HELPER_HOME, good, &l.diag);
+        return l;
+}
+
+/* What the value is and where it comes from. */
+static void account_is(const struct conf *c, enum conf_account_setting s, const char *value,
+                       enum conf_source source)
+{
+        char *text = conf_print_account(c, s);
+        assert_string_equal(text ? text : "(not set)", value);
+        assert_int_equal(c->account.origin[s].source, source);
+        free(text);
+}
+
+static bool says_kept(const struct loaded *l, const char *what)
+{
+        for (size_t i = 0; i < l->diag.n; i++)
+                if (l->diag.v[i].severity == DIAG_WARNING && strstr(l->diag.v[i].message, what))
+                        return true;
+        return false;
+}
+
+/* As an earlier svcd leaves it for the next one. */
+static struct loaded left_behind(const struct conf *c)
+{
+        struct strbuf b = {0};
+        struct loaded l = {0};
+        char *file = at("good.yaml");
+        conf_good_print(&b, c);
+        put("good.yaml", b.s);
+        l.conf = conf_load_good(file, HELPER_HOME, NULL, &l.diag);
+        strbuf_done(&b);
+        free(file);
+        return l;
+}
+
+static void test_the_account_goes_on(void **state)
+{
+        (void)state;
+        static const char *const unusable[] = {"",
+                                               "x: [\nlogs: {quota: 1M}\nalerts: {command: a}\n",
+                                               "hello",
+                                               "logs: {quota: much}\nalerts: {command: 'un\"}\n",
+                                               "logs: {quoat: 1M}\nalert: {command: x}\n",
+                                               "logs: 5G\nalerts: [x]\n"};
+        put("config/services.yaml", "logs: {quota: 20G}\nalerts: {command: 'bin/a \"b c\"'}\n");
+        struct loaded good = load(), left = left_behind(good.conf);
+        account_is(left.conf, ACCOUNT_logs_quota, "20G", CONF_FROM_LAST_GOOD);
+        assert_int_equal(left.diag.n, 0);
+        for (size_t i = 0; i < ARRAY_SIZE(unusable); i++) {
+                put("config/services.yaml", unusable[i]);
+                struct loaded l = load_since(i % 2 ? left.conf : good.conf);
+                struct loaded next = load_since(l.conf);
+                account_is(next.conf, ACCOUNT_logs_quota, "20G", CONF_FROM_LAST_GOOD);
+                account_is(next.conf, ACCOUNT_alerts_command, "\"bin/a \\\"b c\\\"\"",
+                           CONF_FROM_LAST_GOOD);
+                account_is(next.conf, ACCOUNT_logs_min_free, "0", CONF_FROM_BUILTIN);
+                assert_true(says_kept(&next, "stays in force: logs.quota, alerts.command"));
+                helper_done(&next);
+                helper_done(&l);
+                l = load(); /* nothing was good */
+                account_is(l.conf, ACCOUNT_logs_min_free, "0", CONF_FROM_BUILTIN);
+                helper_done(&l);
+        }
+        /* deleted: by a wish, or before this svcd came */
+        char *path = at("config/services.yaml");
+        assert_int_equal(unlink(path), 0);
+        free(path);
+        struct loaded l = load_since(good.conf);
+        account_is(l.conf, ACCOUNT_logs_quota, "1G", CONF_FROM_BUILTIN);
+        helper_done(&l);
+        l = load_since(left.conf);
+        account_is(l.conf, ACCOUNT_logs_quota, "20G", CONF_FROM_LAST_GOOD);
+        helper_done(&l);
+        /* another one's error */
+        put("config/services.d/1.yaml", "");
+        l = load_since(good.conf);
+        account_is(l.conf, ACCOUNT_logs_quota, "1G", CONF_FROM_BUILTIN);
+        helper_done(&l);
+        helper_done(&left);
+        helper_done(&good);
+}
+
+static void test_others_are_not_used_without_what_is_for_all(void **state)
+{
+        (void)state;
+        put("config/services.yaml", "environment: {X: 1}\nservices: {a: {command: x}}\n");
+        put("config/services.d/1.yaml", "services: {b: {command: x}}\n");
+        put("config/services.d/2.yaml", "services: {c: {command: x}}\n");
+        struct loaded good = load(), left = left_behind(good.conf);
+        put("config/services.d/2.yaml", "");
+        struct loaded l = load_since(good.conf);
+        assert_true(helper_service(&l, "b")->valid);
+        assert_false(l.conf->poisoned);
+        helper_done(&l);
+        put("config/services.yaml", "");
+        for (int i = 0; i < 2; i++) {
+                l = load_since(i ? left.conf : good.conf);
+                assert_true(l.conf->poisoned);
+                struct loaded next = load_since(l.conf);
+                assert_non_null(strstr(helper_service(&next, "b")->error,
+                                       "services.yaml: cannot be used, and its \"environment\""));
+                helper_done(&next);
+                helper_done(&l);
+        }
+        helper_done(&left);
+        helper_done(&good);
+}
+
 static void test_what_is_no_file(void **state)
 {
         (void)state;
@@ -560,6 +672,8 @@ int main(void)
             TEST(test_source_lines),
             TEST(test_defaults_of_one_file_are_for_all),
             TEST(test_a_broken_file),
+            TEST(test_the_account_goes_on),
+            TEST(test_others_are_not_used_without_what_is_for_all),
             TEST(test_what_is_no_file),
             TEST(test_no_permission),
             TEST(test_others_can_write),
