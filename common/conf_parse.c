@@ -340,9 +340,9 @@ static bool read_account_setting(struct conf_parse *p, const struct conf_doc *do
         if (names.n == 0)
                 return false;
         _cleanup_free_ char *known = listing(&names);
-        if (value->kind == CONF_MAP)
+        if (value->kind == CONF_MAP) {
                 read_account_group(p, &at, &names, value);
-        else if (!conf_node_null(value)) {
+        } else if (!conf_node_null(value)) {
                 conf_fail(&at, value, "expected a map with the keys %s", known);
                 doubt_account(p, at.base);
         }

@@ -29,7 +29,9 @@ static void find_earlier(struct daemon *d, struct conf *conf)
         if (conf->policy)
                 selflog_add(&d->log, "the host's policy is %s", conf->policy->file);
         adopt_find(d, conf);
-        if (core_wants_fallback(d->core) && !conf->fallback)
+        if (!core_wants_fallback(d->core))
+                conf_unref(TAKE_PTR(conf->fallback));
+        else if (!conf->fallback)
                 conf->fallback = lastgood_load(d, conf->policy);
         rollback_restore(d, conf->policy);
 }

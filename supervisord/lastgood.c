@@ -72,7 +72,7 @@ static void print_all(const struct daemon *d, const struct conf *old, struct str
                         continue;
                 strbuf_add(b, first ? "services:\n" : "");
                 if (def)
-                        add_service(b, d, old, def);
+                        add_service(b, d, def);
                 else
                         strbuf_addf(b, "  \"%s\": {}\n", name);
                 first = false;
@@ -92,7 +92,7 @@ static int save(struct daemon *d, bool missing)
         /* While files are broken: what was good before, where there is nothing better. */
         struct conf *old =
             d->diag.errors > 0 && !missing ? lastgood_load(d, d->conf->policy) : NULL;
-        if (old && old->broken.n > 0 && !is_missing(d)) {
+        if (old && old->broken.n > 0) {
                 conf_unref(
                     old); /* it cannot be read now, or is damaged: it is not replaced by less */
                 return 0;

@@ -1,6 +1,7 @@
 /* places: the folders and files that svcd must have while it runs: the control socket, RUN/shims, both lock
- * files, ROOT/svcd with what the next svcd must know: `run`, `ports`, `last-good.yaml`. What is deleted, or moved away with the folder that it is in, is put back; what cannot
- * be (no permission, a read-only file system) is said once and tried again. Services do not notice.
+ * files, ROOT/svcd with what the next svcd must know: `run`, `ports`, `last-good.yaml`. What is deleted, or moved
+ * away with the folder that it is in, is put back; what cannot be (no permission, a read-only file system) is
+ * said once and tried again. Services do not notice.
  *
  * A ROOT that has just been moved away gets PLACES_GRACE_MS before it is made anew: a link to its new
  * place may follow.
