@@ -221,6 +221,7 @@ struct conf {
         uint64_t fingerprint;    /* of the files' names and content: has it changed since? */
         struct policy *policy;   /* of the host, see policy.h; NULL = none */
         bool unjudged;           /* loaded without the policy's limits, see conf_load_good */
+        bool left;               /* from a file that an earlier svcd wrote */
         uint64_t account_digest; /* of what account and policy say of every service's environment */
         struct strv interned;
         struct arena
@@ -335,8 +336,9 @@ char *conf_port_rule(const struct conf *c);
 
 /* Whether what both say of the environment of every service is the same, the host's policy included. */
 bool conf_same_account(const struct conf *a, const struct conf *b);
-/* The account's settings that the files have, and which file has what, as conf_load_good reads them. */
-void conf_good_print(struct strbuf *b, const struct conf *c);
+/* Which file has what of the account's settings, and `defaults` or `environment`: the key `from`, which conf_load_good
+ * reads behind those settings. */
+void conf_good_print_from(struct strbuf *b, const struct conf *c);
 
 /* A value of the account as one would write it in YAML; NULL if not set. Caller frees. */
 char *conf_print_account(const struct conf *c, enum conf_account_setting s);

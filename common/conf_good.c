@@ -86,28 +86,9 @@ static void files_of(const struct conf *c, struct strv *ret)
         }
 }
 
-static void add_setting(struct strbuf *b, const struct conf *c, int i, const char **group)
-{
-        const char *path = conf_account_settings[i].path;
-        size_t n = conf_group_length(path);
-        _cleanup_free_ char *value = is_said(&c->account.origin[i])
-                                         ? conf_print_account(c, (enum conf_account_setting)i)
-                                         : NULL;
-        if (!value)
-                return;
-        if (n && strncmp(*group, path, n + 1) != 0) {
-                strbuf_addf(b, "%.*s:\n", (int)n, path);
-                *group = path;
-        }
-        strbuf_addf(b, "%s%s: %s\n", n ? "  " : "", conf_group_leaf(path), value);
-}
-
-void conf_good_print(struct strbuf *b, const struct conf *c)
+void conf_good_print_from(struct strbuf *b, const struct conf *c)
 {
         _cleanup_strv_ struct strv files = {0};
-        const char *group = "";
-        for (int i = 0; i < ACCOUNT_COUNT; i++)
-                add_setting(b, c, i, &group);
         files_of(c, &files);
         strbuf_add(b, files.n ? "from:\n" : "");
         for (size_t i = 0; i < files.n; i++)
@@ -132,14 +113,14 @@ static void keep_section(struct conf_parse *p, enum conf_section section, const 
 /* What is gone when a svcd begins was not taken away by a reload: as services do, it goes on until the next one. */
 static bool is_unknown(const struct conf_parse *p, const char *file)
 {
-        return conf_broken(p->conf, file) ||
-               (p->good->unjudged && !strv_has(&p->conf->files, file));
+        return conf_broken(p->conf, file) || (p->good->left && !strv_has(&p->conf->files, file));
 }
 
 static bool is_lost(const struct conf_parse *p, int i)
 {
         const struct conf_origin *was = &p->good->account.origin[i];
-        if (!is_said(was) || !was->place.file)
+        /* of what svcd wrote itself, the rest is the policy's */
+        if (!is_said(was) || (p->good->unjudged && was->source != CONF_FROM_LAST_GOOD))
                 return false;
         return p->unsure[i] || (p->conf->account.origin[i].source == CONF_FROM_BUILTIN &&
                                 is_unknown(p, was->place.file));

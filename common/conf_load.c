@@ -506,7 +506,9 @@ struct conf *conf_load_good(const char *file, const char *home, struct policy *p
 {
         struct scan s = {0};
         read_source(add_source(&s, file, NULL), false);
-        return load(&s, home, policy_ref(policy), true, NULL, diag);
+        struct conf *c = load(&s, home, policy_ref(policy), true, NULL, diag);
+        c->left = true;
+        return c;
 }
 
 uint64_t conf_fingerprint(const struct paths *paths, struct conf_look *seen, int64_t now_wall_ms)

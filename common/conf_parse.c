@@ -183,7 +183,7 @@ static void read_defaults(struct conf_parse *p, const struct conf_doc *doc,
                              .error = &p->poison,
                              .defaults = true};
         struct reader r = {.p = p, .at = &at, .svc = &p->defaults, .doubt = p->defaults_doubt};
-        if (!conf_node_null(node))
+        if (!conf_node_null(node) && !p->conf->unjudged)
                 conf_said_by(p->conf, CONF_SECTION_DEFAULTS, doc->file);
         if (node->kind == CONF_MAP) {
                 read_map(&r, node, NULL);
@@ -204,7 +204,7 @@ static void read_account(struct conf_parse *p, const struct conf_doc *doc,
                              .error = &p->poison};
         struct conf_env env = {0};
         struct conf_env *account = &p->conf->environment;
-        if (!conf_node_null(node))
+        if (!conf_node_null(node) && !p->conf->unjudged)
                 conf_said_by(p->conf, CONF_SECTION_ENVIRONMENT, doc->file);
         if (!conf_env_read(&at, node, &env) && !conf_env_names_known(node))
                 p->account_doubt = true;

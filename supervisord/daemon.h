@@ -50,7 +50,7 @@ struct daemon {
         struct conf_look seen;
         struct diag diag;        /* what was wrong with it */
         uint64_t good;           /* hash of what lastgood_save wrote last */
-        struct conf_ports ports; /* what ports_give has on record */
+        struct conf_ports ports; /* on record, see ports_know */
         struct nursery nursery;
         struct server server;
         struct upgrade upgrade;

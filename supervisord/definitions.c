@@ -72,6 +72,7 @@ static void put_into_use(struct daemon *d, struct conf *conf, struct core_plan *
         conf_unref(d->conf);
         d->conf = conf;
         lastgood_save(d);
+        ports_know(d);
         policy_keep(&d->paths, conf->policy); /* a failure costs nothing today */
         inforce_log(d);
         logkeep_reloaded(d);

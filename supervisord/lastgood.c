@@ -63,7 +63,8 @@ static void print_all(const struct daemon *d, const struct conf *old, struct str
         bool first = true;
         strbuf_add(
             b, "# Written by svcd: the definitions in use. Edit config/services.yaml instead.\n");
-        conf_good_print(b, d->conf);
+        defyaml_settings(b, d->conf);
+        conf_good_print_from(b, d->conf);
         defyaml_environment(b, account_of(d, old));
         for (size_t i = 0; i < core_count(d->core); i++) {
                 const struct conf_service *def = good_of(core_at(d->core, i), old);

@@ -43,6 +43,7 @@ static json_t *save_text(const struct daemon *d)
 {
         _cleanup_strbuf_ struct strbuf b = {0};
         defyaml_settings(&b, d->conf);
+        conf_good_print_from(&b, d->conf);
         defyaml_environment(&b, d->conf);
         strbuf_add(&b, d->conf->n ? "services:\n" : "services: {}\n");
         for (size_t i = 0; i < d->conf->n; i++)
@@ -78,7 +79,8 @@ json_t *loaded_save(struct daemon *d)
         /* 0: what the files said is not what is in use. */
         snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64,
                  core_keeps(d->core) ? 0 : conf->fingerprint);
-        json_t *o = json_pack("{s:s, s:b}", "fingerprint", fingerprint, "unread", conf->unread);
+        json_t *o = json_pack("{s:s, s:b, s:b}", "fingerprint", fingerprint, "unread", conf->unread,
+                              "poisoned", conf->poisoned);
         json_object_set_new(o, "text", save_text(d));
         json_object_set_new(o, "services", save_services(conf));
         json_object_set_new(o, "files", save_names(&conf->files));
@@ -184,6 +186,7 @@ struct conf *loaded_restore(const struct paths *paths, const json_t *o, struct d
                 return NULL;
         conf->fingerprint = then;
         conf->unread = json_is_true(json_object_get(o, "unread"));
+        conf->poisoned = json_is_true(json_object_get(o, "poisoned"));
         restore_diag(diag, json_object_get(o, "diagnostics"));
         return conf;
 }

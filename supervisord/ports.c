@@ -34,31 +34,32 @@ void ports_give(struct daemon *d, struct conf *conf, struct diag *diag, bool kee
 {
         _cleanup_conf_ports_ struct conf_ports table = {0};
         _cleanup_netdiag_ struct netdiag listeners = {0};
-        bool asked = is_asked_for(conf);
-        if (!asked && !keep)
+        if (!is_asked_for(conf))
                 return;
-        if (ports_deleted(d))
-                ports_put_back(d);
         int r = conf_ports_read(&d->paths, &table);
         bool known = r == 0;
-        if (asked) {
-                netdiag_listeners(0, &listeners);
-                conf_ports_give(conf, &table, is_free, &listeners, diag);
-                diag_sort(diag);
-        }
-        if (!keep)
+        netdiag_listeners(0, &listeners);
+        conf_ports_give(conf, &table, is_free, &listeners, diag);
+        diag_sort(diag);
+        if (!keep || !table.changed)
                 return;
         /* What cannot be read is not replaced by less. */
-        if (known && table.changed)
+        if (known)
                 r = conf_ports_write(&d->paths, &table);
-        if (r < 0 && table.changed)
+        if (r < 0)
                 selflog_add(&d->log, "cannot %s %s/ports: %s; ports of `port: auto` may change",
                             known ? "write" : "read", d->paths.state, strerror(-r));
-        if (!known)
+}
+
+void ports_know(struct daemon *d)
+{
+        struct conf_ports table = {0};
+        if (conf_ports_read(&d->paths, &table) == 0 && (table.n > 0 || !ports_deleted(d))) {
+                conf_ports_done(&d->ports);
+                d->ports = table;
                 return;
-        conf_ports_done(&d->ports);
-        d->ports = table;
-        table = (struct conf_ports){0};
+        }
+        conf_ports_done(&table);
 }
 
 bool ports_deleted(const struct daemon *d)

@@ -14,6 +14,9 @@ struct daemon;
  * be given. */
 void ports_give(struct daemon *d, struct conf *conf, struct diag *diag, bool keep);
 
+/* After that: what is on record is known, should it be deleted. */
+void ports_know(struct daemon *d);
+
 /* Whether the record of the ports that were given is no longer there; writes it again: 0 or -errno. */
 bool ports_deleted(const struct daemon *d);
 int ports_put_back(struct daemon *d);

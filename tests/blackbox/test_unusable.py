@@ -125,6 +125,32 @@ class Account(Unusable):
         self.assertEqual(self.account()["logs.quota"], ("1G", "default"))
 
 
+    def test_over_an_upgrade(self):
+        self.good = ACCOUNT + COMMON + SERVICES
+        self.config(self.good)
+        self.config("services: {x: {command: sleep 1000}}\n", "services.d/x.yaml")
+        self.start()
+        before = {n: self.running(n)["pid"] for n in "ax"}
+        for steps in (("reload", "upgrade", "upgrade", "reload"), ("upgrade", "reload", "upgrade")):
+            with self.subTest(steps=steps):
+                self.config("")
+                for step in steps:
+                    self.svcctl(step, status=1 if step == "reload" else 0)
+                    self.assertEqual(self.account()["logs.quota"][0], "20G")
+                    self.assertEqual({n: self.running(n)["pid"] for n in "ax"}, before)
+                    self.assertRegex(self.svcctl("env", "x").out, r"NODE_ENV +production")
+                self.kept()
+                self.mend()
+                self.svcctl("reload")
+        # What was taken away is gone with the next reload, as everything else.
+        self.config(COMMON + SERVICES)
+        self.svcctl("upgrade")
+        self.assertEqual(self.account()["logs.quota"][0], "20G")
+        self.svcctl("reload")
+        self.assertEqual(self.account()["logs.quota"], ("1G", "default"))
+        self.assertEqual({n: self.running(n)["pid"] for n in "ax"}, before)
+
+
 class Common(Unusable):
     good = COMMON + SERVICES
 

@@ -287,7 +287,15 @@ static struct loaded left_behind(const struct conf *c)
         struct strbuf b = {0};
         struct loaded l = {0};
         char *file = at("good.yaml");
-        conf_good_print(&b, c);
+        for (int i = 0; i < ACCOUNT_COUNT; i++) {
+                char *value = conf_print_account(c, (enum conf_account_setting)i);
+                size_t n = conf_group_length(conf_account_settings[i].path);
+                if (value && n && c->account.origin[i].source != CONF_FROM_BUILTIN)
+                        strbuf_addf(&b, "%.*s:\n  %s: %s\n", (int)n, conf_account_settings[i].path,
+                                    conf_group_leaf(conf_account_settings[i].path), value);
+                free(value);
+        }
+        conf_good_print_from(&b, c);
         put("good.yaml", b.s);
         l.conf = conf_load_good(file, HELPER_HOME, NULL, &l.diag);
         strbuf_done(&b);
