@@ -143,6 +143,8 @@ static void add_values(struct line *l, const char *prefix)
                 add_words(l, "", prefix, "true false");
         else if (info->type == CONF_SIGNAL)
                 add_words(l, "", prefix, words_of("SIGNAL"));
+        else if (info == &conf_settings[SETTING_requires])
+                add_services(l, prefix);
 }
 
 static struct row row_of(const char *word, size_t n)

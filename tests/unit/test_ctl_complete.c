@@ -73,6 +73,7 @@ static void test_services(void **state)
         assert_string_equal(asked_root, "");
         expect("svcctl start web-1 ", "redis web-2 ");
         expect("svcctl start --no-wait w", "web-1 web-2 ");
+        expect("svcctl set web-1 requires ", "redis web-2 ");
         expect("svcctl --root /x start r", "redis ");
         assert_string_equal(asked_root, "/x");
         expect("svcctl start --root=/y r", "redis ");
