@@ -271,6 +271,8 @@ static char *note_of(const struct step *s)
 
 static void plan_absent(const struct step *s)
 {
+        if (s->now->holds & CORE_HOLD_REMOVED)
+                return; /* that is under way, and nothing that is to be done */
         s->ch->kind = CORE_CHANGE_REMOVE;
         if (s->then->holds & CORE_HOLD_REMOVED) {
                 if (s->x->s.def)

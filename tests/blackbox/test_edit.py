@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -273,6 +274,21 @@ class Scripts(Edit):
         self.until(lambda: self.services() == {}, what="the end of all services")
         self.assertEqual(self.text(), "# what runs here\nservices:\n  # the first\n")
         self.svcctl("remove", "b", "--yes", status=4)
+
+    def test_while_another_is_being_removed(self):
+        """That is under way and waits for nobody: others can be changed, and there is nothing to plan."""
+        stay = self.python("stay.py", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+                                      "print('up', flush=True); signal.pause(); signal.pause()")
+        self.config(f"services: {{a: {{command: {stay}, stop: {{timeout: 1h}}}}, b: {{command: sleep 1000}}}}\n")
+        self.start()
+        self.logged("a", "up$")
+        self.running("b")
+        self.run_svcctl("remove", "a", "--yes", "--timeout", "500ms")
+        pid = self.in_state("a", "stopping")["pid"]
+        self.assertEqual(self.svcctl("plan").out, "nothing to do\n")
+        self.svcctl("set", "b", "annotation", "foo")
+        self.assertEqual(self.service("b")["annotation"], "foo")
+        os.kill(pid, signal.SIGKILL)
 
     def test_json(self):
         self.up()

@@ -298,6 +298,7 @@ static void how_a_removal_ends(void **state)
         expect_plan(&b, "a remove");
         bench_apply(&b);
         bench_forget(&b);
+        expect_plan(&b, ""); /* it is being done */
         await(&b, "a", CORE_CHANGE_REMOVE);
         bench_exited(&b, "a", EXIT(0));
         expect_fx(&b, "a ack 1 [exited run=1 pid=101 code=0 ran=0ms] | a release | "
