@@ -80,7 +80,7 @@ static int nobody_answers(const struct daemon *d, char **ret_error)
         return 0;
 }
 
-static void raise_limits(void)
+static void raise_limits(bool taken_over)
 {
         struct rlimit files;
         if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -90,7 +90,10 @@ static void raise_limits(void)
         /* What a shim abandons by dying comes to svcd. */
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         signal(SIGPIPE, SIG_IGN);
-        signal(SIGHUP, SIG_IGN); /* until the loop hears it: the definitions are still to be read */
+        /* Until the loop hears it: the definitions are still to be read. From a svcd before it is held back (upgrade.h),
+         * and would be forgotten by this: an upgrade is no reload. */
+        if (!taken_over)
+                signal(SIGHUP, SIG_IGN);
         signal(SIGXFSZ,
                SIG_IGN); /* a limit on file sizes is an error of write, as a full disk is */
         umask(0077);
@@ -178,7 +181,7 @@ int setup(struct daemon *d, const char *root_option, const char *policy_option,
         if (!h)
                 close_range(STDERR_FILENO + 1, ~0u, 0);
         nursery_init(&d->nursery, getenv("TZ"));
-        raise_limits();
+        raise_limits(h != NULL);
         r = take_places(d, h, &error);
         if (r < 0) {
                 fprintf(stderr, "svcd: %s\n", error);

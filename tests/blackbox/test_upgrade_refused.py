@@ -271,6 +271,20 @@ class Surroundings(UpgradeTest):
             self.assertEqual(self.svcd.wait(20 * SLOW), 0)
         self.assertFalse(alive(pid))
 
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_reload_in_the_last_moment(self):
+        """HUP comes when no turn is left in which the old svcd could hear it."""
+        self.config("services: {a: {command: sleep 1000}}")
+        self.to_be_traced()
+        self.start()
+        self.running("a")
+        self.config("services: {a: {command: sleep 1000, annotation: new}}")
+        straced.attached(self, self.svcd.pid, "-e", "trace=execve", "-e", "inject=execve:signal=HUP:when=1")
+        with self.varlink() as v:
+            v.send(b'{"method":"org.svcd.Supervisor.Upgrade"}\0')
+            self.assertIn("to", v.receive()["parameters"])
+        self.until(lambda: self.service("a")["annotation"] == "new", what="the reload")
+
     def test_reload_at_that_moment(self):
         self.config("services: {a: {command: sleep 1000}}")
         self.start()
