@@ -247,30 +247,34 @@ struct tree_left tree_kill(void)
         return left;
 }
 
-/* Of a child the kernel says it in one call; nobody takes the news of its stop away, since reaping does not ask
- * for it. */
-static bool is_stopped(pid_t pid)
+/* Of the main process, which nobody else is or was the parent of, the kernel says it in one call; nobody takes the
+ * news of its stop away, since reaping does not ask for it. What came to the shim by its parent's end may have been
+ * waited for by that. */
+static bool is_main_stopped(pid_t main)
 {
         siginfo_t info = {0};
+        return waitid(P_PID, (id_t)main, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid == main;
+}
+
+static bool is_stopped(pid_t pid)
+{
         pid_t parent;
-        if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0)
-                return info.si_pid == pid;
         return stat_of(pid, &parent) == 'T';
 }
 
 /* What is stopped is continued, unless the signal is about just that. */
-static void let_act(pid_t pid, int signo)
+static bool is_about_stopping(int signo)
 {
-        bool about_stopping = signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN ||
-                              signo == SIGTTOU || signo == SIGCONT || signo == SIGKILL;
-        if (!about_stopping && is_stopped(pid))
-                kill(pid, SIGCONT);
+        return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU ||
+               signo == SIGCONT || signo == SIGKILL;
 }
 
 void tree_signal(pid_t main, int signo)
 {
         kill(main, signo);
-        let_act(main, signo);
+        if (!is_about_stopping(signo) && is_main_stopped(main))
+                kill(main, SIGCONT);
 }
 
 void tree_signal_all(int signo)
@@ -283,7 +287,8 @@ void tree_signal_all(int signo)
         for (size_t i = 0; i < f.n; i++) {
                 if (send_safely(&f.v[i], signo) == -ENOSYS)
                         kill(f.v[i].pid, signo);
-                let_act(f.v[i].pid, signo);
+                if (!is_about_stopping(signo) && is_stopped(f.v[i].pid))
+                        kill(f.v[i].pid, SIGCONT);
         }
         drop(&f);
 }

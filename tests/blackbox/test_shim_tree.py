@@ -247,6 +247,19 @@ class Tree(ShimTest):
             self.assertEqual(os.waitstatus_to_exitcode(ended.wstatus), 7)
             shim.ack(ended)
 
+    def test_stopped_child_of_a_parent_that_knew(self):
+        """Its parent was told of its stop before it ended, so that nobody else will be."""
+        shim = self.shim()
+        shim.start([PYTHON, "-c", "import os, signal\n"
+                                  "pid = os.fork()\n"
+                                  "if not pid: os.kill(os.getpid(), signal.SIGSTOP)\n"
+                                  "os.waitpid(pid, os.WUNTRACED)"])
+        self.assertEqual(shim.expect("EXITED").leftover, 1)
+        self.until(lambda: [state(p) for p in children(shim.pid)] == ["T"], "the child")
+        shim.send("SIGNAL", signo=int(signal.SIGTERM), scope=SCOPE_TREE)
+        shim.expect("EMPTY")
+        self.nothing_left(shim)
+
     def test_stop_stays_stopped(self):
         shim = self.shim()
         started = shim.start(["sleep", "1000"])
