@@ -425,7 +425,7 @@ class Package(unittest.TestCase):
         self.assertEqual(self.property(ALICE, "ActiveState"), "active")
         self.m.run("systemctl", "--global", "enable", "svcd.service")
         self.m.run("apt-get", "purge", "-y", "svcd")
-        self.assertEqual(self.inside("find /etc/systemd /var/lib/svcd -name 'svcd*' || :"), "")
+        self.assertEqual(self.inside("find /etc/systemd -name 'svcd*.service'; ls -d /var/lib/svcd 2>/dev/null || :"), "")
         for user in ("alice", "bob", "carol"):
             self.m.run("test", "-s", f"/home/{user}/admin/config/services.yaml")
 
