@@ -155,8 +155,7 @@ enum conf_setting {
         SETTING_COUNT
 };
 
-/* Where a value came from. */
-/* LAST_GOOD: of an account's setting that cannot be known now; its place is the file alone. */
+/* Where a value came from. LAST_GOOD: of an account's setting that cannot be known now; its place is the file alone. */
 enum conf_source {
         CONF_FROM_BUILTIN,
         CONF_FROM_DEFAULTS,
