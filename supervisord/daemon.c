@@ -192,6 +192,8 @@ void daemon_turn(struct daemon *d)
                 link_flush(d);
                 upgrade_settle(d);
                 link_forget_records(d);
+                /* Before the answers: who has one can read in svcd.log what was done. */
+                selflog_flush(&d->log);
                 server_flush(&d->server);
                 if (!d->first && !core_queued(d->core) && core_deadline(d->core) > clock_mono_ms())
                         break;

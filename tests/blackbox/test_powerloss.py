@@ -39,6 +39,8 @@ class PowerLoss(SvcdTest):
                 found.append(("rename", os.path.basename(re.findall(r'"([^"]*)"', rest)[-1])))
             elif call.startswith("f"):
                 found.append(("sync", os.path.basename(re.search(r"<(.*)>", rest)[1])))
+            elif "svcd.log" in rest.split(",")[0]:
+                found.append(("told", "svcd.log"))
             elif "socket:" in rest.split(",")[0] and '\\"results\\"' in rest:
                 found.append(("answer", ""))
         return found
@@ -57,6 +59,14 @@ class PowerLoss(SvcdTest):
                 calls = self.calls(verb, "a")
                 self.assertIn(("answer", ""), calls)
                 self.assertEqual([c for c in calls if c[0] == "sync"], [])
+
+    def test_what_an_answer_tells_of_is_in_svcds_own_log(self):
+        """On the disk or not: whoever has the answer can read there what was done."""
+        for verb in ("stop", "start", "disable"):
+            with self.subTest(verb=verb):
+                calls = self.calls(verb, "a")
+                self.assertIn(("told", "svcd.log"), calls)
+                self.assertNotIn(("told", "svcd.log"), calls[calls.index(("answer", "")):], calls)
 
 
 if __name__ == "__main__":
