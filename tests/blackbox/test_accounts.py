@@ -52,6 +52,7 @@ while True:
 """
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = rf'{NAME}="(?:[^"\\\n]|\\["\\n])*"'
+fine = set()  # texts that promtool, which is slow, has judged
 SAMPLE = re.compile(rf"({NAME})(\{{{LABEL}(?:,{LABEL})*\}}) (-?[0-9]+(?:\.[0-9]+)?)")
 
 
@@ -76,9 +77,10 @@ def judge(test, text):
             test.assertEqual(sample[1], family)
             test.assertNotIn(sample[1] + sample[2], series)
             series.add(sample[1] + sample[2])
-    if shutil.which("promtool"):
+    if shutil.which("promtool") and text not in fine:
         p = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
         test.assertEqual((p.returncode, p.stderr), (0, ""))
+        fine.add(text)
 
 
 class Own(SvcdTest):
