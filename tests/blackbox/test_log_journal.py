@@ -247,6 +247,7 @@ class Trouble(JournalTest):
         self.assertEqual(numbers, sorted(set(numbers)))
         self.svcctl("stop", "a")
         self.until(lambda: any(t.startswith("stopped") for t in self.journal.texts()), what="the last line")
+        self.logged("a", r" svcd stopped\b")
         got = [t for t in self.journal.texts() if not t.startswith("lines lost=")]
         self.assertEqual(len(got) + sum(self.lost()), len(self.log("a")))
 
@@ -270,6 +271,7 @@ class Trouble(JournalTest):
         self.got("20", source="out")
         before = self.journal
         before.close()
+        self.logged("a", " 20$", "out")
         last = int(self.log_texts("a", "out")[-1])
         self.logged("a", f" {last + 150}$", "out")
         self.listen()
