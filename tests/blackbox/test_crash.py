@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from svcdtest import BIN, SLOW, SvcdTest, alive, at_rest, children, command_line, descendants, libc, start_ticks
+from svcdtest import BIN, SLOW, SvcdTest, alive, at_rest, children, command_line, descendants, libc, start_ticks, stat_fields
 
 COUNTER = """
     import sys, time
@@ -193,6 +193,8 @@ class Crash(SvcdTest):
         self.kill_svcd()
         os.kill(first["pid"], signal.SIGKILL)
         self.logged("a", "started run=2", "svcd")
+        os.kill(shim, signal.SIGSTOP)  # or it makes its record anew
+        self.until(lambda: stat_fields(shim)[0] == "T", what="a shim that stands still")
         shutil.rmtree(self.run_dir)
         tree = children(shim)
         os.kill(shim, signal.SIGKILL)
@@ -226,6 +228,7 @@ class Crash(SvcdTest):
         self.in_state("a", "stopped")
         self.kill_svcd()
         self.assertTrue(alive(shim))
+        self.logged("a", "exited run=2 ", "svcd")  # which it may write only now
         shutil.rmtree(os.path.join(self.root, "logs"))  # nobody else knows
         os.rmdir(obstacle)
         self.start()
@@ -335,7 +338,7 @@ class Crash(SvcdTest):
 
     def test_a_stop_that_was_interrupted_is_finished(self):
         run = self.script("p.sh", "trap '' TERM\necho up\nwhile :; do sleep 0.1; done\n")
-        self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 1s}}}}}}\n")
+        self.config(f"services: {{a: {{command: {run}, stop: {{timeout: {3 * SLOW}s}}}}}}\n")
         self.start()
         pid = self.running("a")["pid"]
         self.logged("a", "up", "out")
@@ -552,7 +555,8 @@ class Crash(SvcdTest):
         self.start()
         pid = self.running("a")["pid"]
         self.kill_svcd()
-        shutil.rmtree(self.run_dir)
+        os.rename(self.run_dir, self.run_dir + ".gone")  # at once: its shim makes its record anew where it is missing
+        shutil.rmtree(self.run_dir + ".gone")
         if definitions:
             self.config(definitions)
         self.start()

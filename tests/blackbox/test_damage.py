@@ -1,5 +1,6 @@
 """What svcd keeps on disk, damaged in every way while no svcd runs, or taken away under one that does."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -479,8 +480,13 @@ class Records(Damage):
 
         def instead(make):
             def damage():
-                os.unlink(path)
-                make()
+                """Its shim looks for it now and then, and may have made it anew in between."""
+                made = False
+                while not made:
+                    os.unlink(path)
+                    with contextlib.suppress(FileExistsError):
+                        make()
+                        made = True
             return damage
         kinds = {
             "deleted": lambda: os.unlink(path),

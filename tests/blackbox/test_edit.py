@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import ptyrun
-from svcdtest import BIN, SvcdTest, free_port
+from svcdtest import BIN, SLOW, SvcdTest, free_port
 
 SVCCTL = os.path.join(BIN, "svcctl")
 
@@ -283,7 +283,7 @@ class Scripts(Edit):
         self.start()
         self.logged("a", "up$")
         self.running("b")
-        self.run_svcctl("remove", "a", "--yes", "--timeout", "500ms")
+        self.run_svcctl("remove", "a", "--yes", "--timeout", f"{2 * SLOW}s")
         pid = self.in_state("a", "stopping")["pid"]
         self.assertEqual(self.svcctl("plan").out, "nothing to do\n")
         self.svcctl("set", "b", "annotation", "foo")
@@ -487,14 +487,14 @@ class Files(Edit):
         self.assertIsNone(p.poll())
         self.config(FILE + "# by another\n")
         fcntl.flock(folder, fcntl.LOCK_UN)
-        self.assertEqual(p.wait(60), 0, p.stdout.read())
+        self.assertEqual(p.wait(60 * SLOW), 0, p.stdout.read())
         self.assertEqual(self.text(), FILE + "  new:\n    command: x\n# by another\n")
 
     def test_several_at_once(self):
         self.config(FILE)
         running = [subprocess.Popen([SVCCTL, "add", f"n{i}", "--", "x"], env=self.environment(), cwd=self.home,
                                     stdout=subprocess.DEVNULL) for i in range(6)]
-        self.assertEqual([p.wait(30) for p in running], [0] * 6)
+        self.assertEqual([p.wait(30 * SLOW) for p in running], [0] * 6)
         self.assertTrue(self.text().startswith(FILE))
         for i in range(6):
             self.assertIn(f"  n{i}:\n    command: x\n", self.text())

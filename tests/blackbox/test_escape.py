@@ -158,7 +158,7 @@ class Stop(EscapeTest):
         self.nothing_left()
 
     def test_stop_during_a_restart(self):
-        main, pids = self.escape("deaf", more="stop: {timeout: 500ms}")
+        main, pids = self.escape("deaf", more=f"stop: {{timeout: {2 * SLOW}s}}")
         self.svcctl("restart", "--replace", "--no-wait", "a")
         self.in_state("a", "stopping")
         self.svcctl("stop", "a")
@@ -185,8 +185,8 @@ class Stop(EscapeTest):
         self.assertEqual(self.state("a"), "stopped")
 
     def test_an_answer_that_did_not_come_in_time_says_so(self):
-        main, pids = self.escape("deaf", more="stop: {timeout: 1500ms}")
-        r = self.run_svcctl("--timeout", "100ms", "stop", "a")
+        main, pids = self.escape("deaf", more=f"stop: {{timeout: {4 * SLOW}s}}")
+        r = self.run_svcctl("--timeout", f"{SLOW}s", "stop", "a")
         self.assertEqual(r.status, 6)
         self.assertIn("timed out waiting for a; the action goes on", r.err)
         self.assertTrue(alive(main))

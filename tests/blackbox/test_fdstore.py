@@ -65,10 +65,12 @@ class FdStore(SvcdTest):
             return False
         return True
 
+    def main(self):
+        """The last run's pid; svcd may not have heard of it yet, if its shim has begun it by standing order."""
+        return self.until(lambda: (s := self.service("a"))["run"] == self.ups and s["pid"], what=f"run {self.ups}")
+
     def kill(self):
-        """The last run; svcd may not have heard of it yet, if its shim has begun it by standing order."""
-        s = self.until(lambda: (s := self.service("a"))["run"] == self.ups and s["pid"] and s, what=f"run {self.ups}")
-        os.kill(s["pid"], signal.SIGKILL)
+        os.kill(self.main(), signal.SIGKILL)
 
     def test_they_come_back(self):
         self.begin()
@@ -90,7 +92,7 @@ class FdStore(SvcdTest):
         self.svcctl("upgrade")
         self.kill()
         self.assertEqual(self.up(), "state")
-        pid = self.running("a")["pid"]
+        pid = self.main()
         self.kill_svcd()
         os.kill(pid, signal.SIGKILL)
         self.start()

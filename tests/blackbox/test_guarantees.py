@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 
-from svcdtest import BIN, SvcdTest, alive
+from svcdtest import BIN, SLOW, SvcdTest, alive
 
 
 class Races(SvcdTest):
@@ -39,7 +39,7 @@ class Races(SvcdTest):
             for verb in verbs:
                 subprocess.run([os.path.join(BIN, "svcctl"), "--quiet", *verb.split(), "a"],
                                stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                               env=self.environment(), timeout=60)
+                               env=self.environment(), timeout=60 * SLOW)
 
         def shoot():
             for _ in range(6):
