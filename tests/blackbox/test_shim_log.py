@@ -161,7 +161,7 @@ class Output(ShimTest):
         """A line is in the file long before the program ends, in an idle moment and under load."""
         shim = self.shim()
         shim.start([PYTHON, "-u", "-c", "import time\nprint('first')\nprint('second')\ntime.sleep(1000)"])
-        self.until(lambda: self.output(shim) == [b"first", b"second"], "lines", 5)
+        self.until(lambda: self.output(shim) == [b"first", b"second"], "lines")
 
     def test_left_over_writer(self):
         """The report comes although a descendant goes on writing for ever."""

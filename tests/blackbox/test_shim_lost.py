@@ -3,6 +3,7 @@ same words everywhere, once; the log goes on in order; nothing runs twice."""
 
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -16,6 +17,7 @@ LOST = r'exited run=%d( pid=\d+)? cause="shim lost" ran=\S+ failure=%d/5'
 
 class ShimLost(SvcdTest):
     limit = 90
+    DELAY = 2 * SLOW  # from a start to the next: time enough to look at what is between them
 
     def shim(self):
         """The pid of a's shim; svcd's child, with or without a run."""
@@ -26,6 +28,12 @@ class ShimLost(SvcdTest):
         shim = self.shim()
         os.kill(shim, signal.SIGKILL)
         self.gone(shim)
+
+    def noted(self, what, pattern):
+        """Waits for a note that is replaced by another one soon: by a question that is answered at once."""
+        with self.varlink() as v:
+            self.until(lambda: re.search(pattern, v.call("Status", {"names": ["a"]})["parameters"]["services"][0]
+                                         .get("note") or ""), what=what)
 
     def ends(self, run):
         """Of one run: what events.ndjson has, and the log's lines."""
@@ -321,10 +329,8 @@ class ShimLost(SvcdTest):
         self.until(lambda: stat_fields(shim)[0] == "T", what="the stopped shim")
         client = subprocess.Popen([os.path.join(BIN, "svcctl"), "stop", "a"], env=self.environment(),
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.until(lambda: self.service("a")["note"] == "killing what is left", what="SIGKILL")
-        self.until(lambda: self.service("a")["note"] ==
-                   f"what is left does not end: pid {shim}, svc-shim (stopped) does not answer",
-                   limit=10, what="the note")
+        self.noted("SIGKILL", "^killing what is left$")
+        self.noted("the note", rf"^what is left does not end: pid {shim}, svc-shim \(stopped\) does not answer$")
         self.assertEqual(client.communicate(timeout=15 * SLOW)[0], "a: stopped\n")
         self.assertEqual(client.returncode, 0)
         self.assertFalse(alive(pid) or alive(shim))
@@ -362,14 +368,14 @@ class ShimLost(SvcdTest):
         shim = self.shim()
         os.kill(shim, signal.SIGSTOP)
         self.svcctl("stop", "--no-wait", "a")
-        self.until(lambda: "does not answer" in (self.service("a")["note"] or ""), limit=10, what="the note")
+        self.noted("the note", "does not answer")
         os.kill(shim, signal.SIGCONT)
         s = self.in_state("a", "stopped")
         self.assertEqual((s["last_exit"]["kind"], s["last_exit"]["cause"]), ("signaled", "stop"))
         self.assertNotIn("does not answer: killed", self.read(os.path.join(self.root, "svcd/svcd.log")))
 
     def test_while_it_is_idle(self):
-        self.config("services: {a: {command: sleep 1000, restart: {delay: 2s}}}\n")
+        self.config(f"services: {{a: {{command: sleep 1000, restart: {{delay: {self.DELAY}s}}}}}}\n")
         self.start()
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "backoff")
@@ -379,7 +385,7 @@ class ShimLost(SvcdTest):
 
     def test_while_it_is_idle_and_a_start_is_due(self):
         # svcd cannot look whether anything is left, for want of descriptors, and the start has to wait.
-        self.config("services: {a: {command: sleep 1000, restart: {delay: 2s}}}\n")
+        self.config(f"services: {{a: {{command: sleep 1000, restart: {{delay: {self.DELAY}s}}}}}}\n")
         self.start()
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "backoff")
@@ -387,13 +393,13 @@ class ShimLost(SvcdTest):
         resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (3, hard))
         self.kill_shim()
         now = time.monotonic()
-        self.until(lambda: time.monotonic() > now + 2.5)
+        self.until(lambda: time.monotonic() > now + self.DELAY + 0.5)
         resource.prlimit(self.svcd.pid, resource.RLIMIT_NOFILE, (soft, hard))
         s = self.until(lambda: (s := self.service("a"))["run"] == 2 and s["state"] == "running" and s, what="run 2")
         self.assertEqual((s["failures"], s["last_exit"]["signal"]), (1, "KILL"))
 
     def test_idle_and_its_record_deleted(self):
-        self.config("services: {a: {command: sleep 1000, restart: {delay: 2s}}}\n")
+        self.config(f"services: {{a: {{command: sleep 1000, restart: {{delay: {self.DELAY}s}}}}}}\n")
         self.start()
         os.kill(self.running("a")["pid"], signal.SIGKILL)
         self.in_state("a", "backoff")

@@ -95,8 +95,8 @@ class Start(ShimTest):
         self.assertIn(r'command="say \"hi\" \\ \n\t\x01 é"', shim.lines()[0])
         shim.start(["true"], command="x" * 50000)
         shim.expect("EXITED", run=2)
-        self.until(lambda: "run=2" in shim.log().decode(), "second start")
-        self.assertRegex(shim.lines()[-1], r'x{4096}…"$')
+        self.until(lambda: b" started run=2 " in (log := shim.log()) and log.endswith(b"\n"), "second start")
+        self.assertRegex(next(line for line in shim.lines() if " started run=2 " in line), r'x{4096}…"$')
 
     def test_command_of_any_length(self):
         """Short lines are made in one place, and longer ones in another."""

@@ -11,7 +11,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
-from svcdtest import SvcdTest, alive, free_port  # noqa: E402
+from svcdtest import SLOW, SvcdTest, alive, free_port  # noqa: E402
 
 # Answers each connection with its pid, one after the other; ends in good order. PAUSE: seconds before the first.
 SERVER = """
@@ -128,7 +128,7 @@ class Sockets(SvcdTest):
               web:
                 command: sh -c 'exit 1'
                 sockets: ["127.0.0.1:{self.port}"]
-                restart: {{delay: 1s, max_delay: 1s, max_failures: 3}}
+                restart: {{delay: {2 * SLOW}s, max_failures: 2}}
         """)
         self.start()
         self.in_state("web", "backoff")

@@ -64,7 +64,7 @@ class StopAll(SvcdTest):
             text = f.read()
         self.assertIn("limit=600 ", text)
         self.assertIn("ask=10 ", text)
-        self.write("prefix/libexec/svcd/stop-all", text.replace("limit=600 ", f"limit={limit} ").replace("ask=10 ", "ask=1 "),
+        self.write("prefix/libexec/svcd/stop-all", text.replace("limit=600 ", f"limit={limit} ").replace("ask=10 ", f"ask={2 * SLOW} "),
                    0o700)
         os.symlink("prefix", os.path.join(self.home, "elsewhere"))
         ran = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", INSIDE, "-",
@@ -80,8 +80,9 @@ class StopAll(SvcdTest):
         self.assertIn(" svcd stopped", self.read(os.path.join(self.root, "logs/services/a.log")))
 
     def test_one_that_takes_a_day(self):
-        ran = self.stop_all("services:\n  a: {command: [sh, -c, 'trap \"\" TERM; while :; do sleep 1; done'], "
-                            "stop: {timeout: 1d}}\n", limit=1)
+        ran = self.stop_all("services:\n  a: {command: [sh, -c, 'trap \"\" TERM; echo deaf; while :; do sleep 1; done'], "
+                            "stop: {timeout: 1d}}\n", limit=1,
+                            before='until grep -q " out deaf" "$HOME/admin/logs/services/a.log"; do sleep 0.1; done')
         self.assertEqual(ran.stdout.split("\n")[-3:-1], ["status 0", "1"], ran)
         self.assertRegex(ran.stderr, r"not waited for any longer; .*: pid \d+ \(root\)")
 

@@ -210,7 +210,7 @@ class Table(SvcdTest):
         def on_terminal(*arguments, **env):
             r = subprocess.run(["script", "-qec", " ".join([os.path.join(BIN, "svcctl"), *arguments]), "/dev/null"],
                                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                               env={**self.environment(), "TERM": "xterm", "SHELL": "/bin/sh", **env}, timeout=30)
+                               env={**self.environment(), "TERM": "xterm", "SHELL": "/bin/sh", **env}, timeout=30 * SLOW)
             return r.stdout
         self.assertIn("\x1b[", on_terminal("status"))
         self.assertNotIn("\x1b[", on_terminal("status", "--no-color"))
@@ -279,8 +279,8 @@ class Waiting(SvcdTest):
         self.svcctl("wait", "a", "--for", "stopped")
 
     def test_ctrl_c_detaches_and_the_action_goes_on(self):
-        run = self.script("p.sh", "trap '' TERM\necho up\nwhile :; do sleep 0.1; done\n")
-        self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 2s}}}}}}\n")
+        run = self.script("p.sh", "trap '' TERM\necho up\nuntil test -e ~/go; do sleep 0.1; done\n")
+        self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 1h}}}}}}\n")
         self.start()
         pid = self.running("a")["pid"]
         self.logged("a", "up", "out")
@@ -292,6 +292,7 @@ class Waiting(SvcdTest):
         said = w.communicate(timeout=20 * SLOW)[0]
         self.assertNotEqual(w.returncode, 0)
         self.assertRegex(said, r"(?i)goes on|continues|background")
+        self.write("go", "")
         self.in_state("a", "stopped")
         self.assertFalse(alive(pid))
 
@@ -319,7 +320,9 @@ class Logs(SvcdTest):
         self.config(f"services: {{a: {{command: {run}}}, b: {{command: sleep 1000}}}}\n")
         self.start()
         self.logged("a", "up", "out")
+        self.logged("a", "err 5", "err")
         self.logged("a", "ready run=1", "svcd")
+        self.logged("b", "started run=1", "svcd")
         self.running("b")
 
     def test_last_lines(self):
@@ -363,6 +366,6 @@ class Logs(SvcdTest):
         self.until(lambda: "started" in self.read(path), what="the old events")
         self.svcctl("stop", "b")
         self.until(lambda: "exited" in self.read(path), what="a new event")
-        for line in self.read(path).splitlines():
+        for line in self.read(path).split("\n")[:-1]:
             self.assertEqual(json.loads(line)["service"], "b")
         self.assertTrue(re.search('"stop', self.read(path)))

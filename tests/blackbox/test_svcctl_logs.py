@@ -282,6 +282,7 @@ class Content(Logs):
                     "log: {timestamps: false}}}\n")
         self.start()
         self.running("a")
+        self.logged("a", "^one$")
         self.logged("a", "^two$")
         self.assertEqual(sorted(self.logs("a", "--source", "out,err")), ["one", "two"])
         self.assertEqual(sorted(x for x in self.logs("a", "--run", "1") if " svcd " not in x), ["one", "two"])

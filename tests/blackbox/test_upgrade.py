@@ -249,14 +249,14 @@ class Clients(UpgradeTest):
             return False
 
     def test_stop_of_a_deaf_one(self):
-        self.config(f"services: {{a: {{command: {self.deaf()}, stop: {{timeout: 1500ms}}}}}}")
+        self.config(f"services: {{a: {{command: {self.deaf()}, stop: {{timeout: {2 * SLOW}s}}}}}}")
         self.start()
         pid = self.running("a")["pid"]
         self.written("deaf")
+        self.install_newer()
         stop = self.in_background("stop", "a")
         self.in_state("a", "stopping")
-        self.install_newer()
-        self.upgrade()
+        self.upgrade()  # within that time
         self.assertEqual(self.state("a"), "stopping")
         self.assertEqual(self.ended(stop), "a: stopped\n")
         self.assertFalse(alive(pid))

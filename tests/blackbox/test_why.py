@@ -41,8 +41,7 @@ class Why(SvcdTest):
         self.assertEqual([e["run"] for e in why["exits"]], [3, 2, 1])
         self.assertEqual([line["text"] for line in why["output"]["lines"]], ["Error: no such table", "at line 7"])
         # The log says it too.
-        self.assertRegex("\n".join(self.log("a")), r"svcd disabled cause=failures failures=3 window=60s last=\"exited with code 3 "
-                                                      r"after ")
+        self.logged("a", r"svcd disabled cause=failures failures=3 window=60s last=\"exited with code 3 after ")
 
     def test_a_failed_check_after_a_crash_of_svcd(self):
         # What ended the run is known as well as before.

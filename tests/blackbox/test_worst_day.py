@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 import svcdtest
-from svcdtest import SvcdTest
+from svcdtest import SLOW, SvcdTest
 
 
 class Leaks(SvcdTest):
@@ -44,7 +44,7 @@ class Clients(SvcdTest):
         silent = []
         for _ in range(300):
             s = socket.socket(socket.AF_UNIX)
-            s.settimeout(10)
+            s.settimeout(20 * SLOW)
             s.connect(f"/proc/self/fd/{folder}/control.sock")
             silent.append(s)
         for _ in range(5):
@@ -98,7 +98,7 @@ class Second(SvcdTest):
         os.unlink(os.path.join(self.root, "svcd/lock"))
         os.unlink(os.path.join(self.run_dir, "lock"))
         r = subprocess.run([os.path.join(svcdtest.BIN, "svcd"), "--root", self.root], env=self.environment(),
-                           capture_output=True, text=True, timeout=20)
+                           capture_output=True, text=True, timeout=20 * SLOW)
         self.assertEqual(r.returncode, 1)
         # If it was quicker than the first one, which puts the files back, the socket tells.
         self.assertRegex(r.stderr, "another svcd (answers|.*already runs)")

@@ -535,11 +535,24 @@ class SvcdTest(unittest.TestCase):
                 raise TooLong(f"waited {limit * SLOW} s for {what}")
             time.sleep(0.01)
 
+    def glimpse(self, name):
+        """What svcd says of a service, at once. A look that is taken again and again costs no svcctl: under a sanitizer
+        on a busy machine that takes seconds, in which a state may come and go."""
+        try:
+            with self.varlink() as v:
+                found = (v.call("Status", {"names": [name]}) or {}).get("parameters", {}).get("services")
+        except OSError:
+            found = None
+        return found[0] if found else self.service(name)
+
     def in_state(self, name, *states, limit=15):
         """Waits for a state; returns the status object."""
         seen = {}
 
         def there():
+            seen.update(self.glimpse(name))
+            if seen["state"] not in states:
+                return None
             seen.update(self.service(name))
             return seen["state"] in states and dict(seen)
         try:
@@ -552,8 +565,9 @@ class SvcdTest(unittest.TestCase):
 
     def new_run(self, name, old, limit=15):
         """Waits until the service runs with another pid than OLD's; returns the status object."""
-        return self.until(lambda: (s := self.service(name))["state"] == "running" and
-                          s["pid"] not in (None, old) and s, limit, f"a new run of {name}")
+        def there(s):
+            return s["state"] == "running" and s.get("pid") not in (None, old) and s
+        return self.until(lambda: there(self.glimpse(name)) and there(self.service(name)), limit, f"a new run of {name}")
 
     def gone(self, *pids, limit=15):
         self.until(lambda: not any(map(alive, pids)), limit, f"the end of {pids}")

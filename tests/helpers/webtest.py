@@ -5,7 +5,7 @@ import http.client
 import os
 import shutil
 
-from svcdtest import SvcdTest
+from svcdtest import SLOW, SvcdTest
 
 NODE = """
     const http = require("http");
@@ -23,7 +23,7 @@ class Web(SvcdTest):
 
     def get(self, port, path="/"):
         """The body, or None."""
-        c = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=20 * SLOW)
         try:
             c.request("GET", path)
             return c.getresponse().read().decode()

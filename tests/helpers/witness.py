@@ -110,7 +110,11 @@ class Events:
                     return
                 self._take()
                 self.file.close()
-            self.file = open(self.path, "rb")
+            try:
+                self.file = open(self.path, "rb")
+            except FileNotFoundError:  # rotated since
+                self.file = None
+                return
 
     def of(self, name, event):
         return [e for e in self.found if e.get("service") == name and e.get("event") == event]
