@@ -165,7 +165,8 @@ class Tree(ShimTest):
     def test_kill_many(self):
         shim = self.shim()
         started = shim.sh("i=0; while [ $i -lt 300 ]; do sleep 1000 & i=$((i+1)); done; wait")
-        self.until(lambda: len(children(started.main_pid)) == 300, "children")
+        for n in range(50, 301, 50):  # on a busy machine a fork takes a tenth of a second: as long as there are more of them
+            self.until(lambda n=n: len(children(started.main_pid)) >= n, f"{n} children")
         shim.send("KILL")
         if shim.expect("EXITED").leftover:
             shim.expect("EMPTY")

@@ -229,7 +229,7 @@ def stage_environment(top):
             "PYTHONPATH": os.path.join(top, "tests/helpers"), "LC_ALL": "C.UTF-8",
             "SVCD_BIN": os.path.join(top, "build")}
     base.update({k: v for k, v in os.environ.items()
-                 if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "SHIM_LIMIT") or
+                 if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS") or
                  k.startswith("SVCD_TEST_")})
     return base
 
