@@ -9,8 +9,8 @@ test a case), command (`command NAME -- CMD...`,
 one test) and totals, which sums up what the others left in the results folder.
 
 Every program has a time limit and is ended together with all that it started: the runner is a
-subreaper, so that even a daemon comes back to it. For a file of Python tests it is counted from test to test: each
-has a limit of its own, and how many a file has must not matter on a slow machine. What counts as one test: a test function, a case, a
+subreaper, so that even a daemon comes back to it. For a file of Python tests and for a check of the sources it is counted from one
+sign of life to the next: each test has a limit of its own, and how many a file has must not matter on a slow machine. What counts as one test: a test function, a case, a
 seed, a corpus, a check.
 """
 
@@ -65,26 +65,26 @@ def end_tree(pid):
         pass
 
 
-def ended(proc, limit, out, lines):
-    """Its status; None after LIMIT seconds. LINES: after as many in which nothing more came into OUT."""
+def ended(proc, limit, out, signs):
+    """Its status; None after LIMIT seconds. SIGNS: after as many in which nothing more came into OUT."""
     size, end = 0, time.monotonic() + limit
     while True:
         try:
             return proc.wait(min(limit, 1))
         except subprocess.TimeoutExpired:
             now = os.fstat(out.fileno()).st_size
-            if lines and now != size:
+            if signs and now != size:
                 size, end = now, time.monotonic() + limit
             if time.monotonic() >= end:
                 return None
 
 
-def execute(argv, limit, env=None, cwd=None, preexec=None, lines=False):
+def execute(argv, limit, env=None, cwd=None, preexec=None, signs=False):
     """Runs a program; returns (status, output). Status None: it was ended at the time limit (see ended)."""
     with tempfile.TemporaryFile() as out:
         proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                 env=env, cwd=cwd, preexec_fn=preexec, start_new_session=True)
-        status = ended(proc, limit, out, lines)
+        status = ended(proc, limit, out, signs)
         if status is None:
             end_tree(proc.pid)
             proc.wait()
@@ -95,7 +95,7 @@ def execute(argv, limit, env=None, cwd=None, preexec=None, lines=False):
 def judge(outcome, status, limit):
     """A program that was ended, or that failed without naming a test, is a failed test itself."""
     if status is None:
-        outcome.failed.append(f"{outcome.name}: not done {limit} s after its start, or its last test")
+        outcome.failed.append(f"{outcome.name}: not done {limit} s after its start, or its last sign of life")
     elif status != 0 and not outcome.failed:
         how = f"signal {-status}" if status < 0 else f"status {status}"
         outcome.failed.append(f"{outcome.name}: ended with {how}")
@@ -148,7 +148,7 @@ def run_fuzz(program, limit):
 def run_command(name, argv, limit):
     """77 is "skipped", as elsewhere."""
     outcome = Outcome(name)
-    status, outcome.output = execute(argv, limit)
+    status, outcome.output = execute(argv, limit, signs=True)
     outcome.passed = int(status == 0)
     if status == 77:
         last = outcome.output.strip().splitlines()[-1:]
@@ -161,7 +161,7 @@ def run_python(argv, name, limit, env, preexec=None, cwd=None):
     """A file of unittest tests, run by pyrun.py, which prints one TAP line a test, and above one that failed the
     reason in a line: that goes with the test's name, so that the end of a long output says what was wrong."""
     outcome, because = Outcome(name), []
-    status, outcome.output = execute(argv, limit, env, cwd, preexec, lines=True)
+    status, outcome.output = execute(argv, limit, env, cwd, preexec, signs=True)
     for line in outcome.output.splitlines():
         if line.startswith("# because: "):
             because.append(line.removeprefix("# because: ")[:300])
