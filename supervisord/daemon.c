@@ -317,7 +317,7 @@ static void watchdog_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)loop;
         (void)w;
         (void)revents;
-        sdnotify_send("WATCHDOG=1");
+        sdnotify_watchdog();
 }
 
 static void start_signal(struct daemon *d, ev_signal *w,

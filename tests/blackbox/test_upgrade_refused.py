@@ -3,10 +3,12 @@ lock, descriptors and memory."""
 
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -145,6 +147,8 @@ class Refused(UpgradeTest):
 class Surroundings(UpgradeTest):
     def manager(self):
         """A service manager's socket."""
+        if not os.path.exists("/lib/x86_64-linux-gnu/libsystemd.so.0") and shutil.which("systemd-notify") is None:
+            self.skipTest("no libsystemd")
         path = os.path.join(self.tmp, "notify")
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         sock.bind(path)
@@ -152,34 +156,61 @@ class Surroundings(UpgradeTest):
         self.svcd_env["NOTIFY_SOCKET"] = path
         return sock
 
-    def heard(self, sock, wanted):
-        """Receives until one message has WANTED; all that came."""
+    def listen_to(self, sock):
+        """As a manager does: all the time, or there is no room any more for what is said."""
+        def read():
+            while said := sock.recv(4096).decode():
+                self.said.append(said)
+        self.said = []
+        reader = threading.Thread(target=read)
+        self.addCleanup(reader.join)
+        self.addCleanup(sock.shutdown, socket.SHUT_RD)
+        reader.start()
+
+    def heard(self, wanted):
+        """Waits until one message has WANTED; all that came."""
         got = []
-        sock.settimeout(20 * SLOW)
-        while not got or not wanted in got[-1]:
-            got.append(sock.recv(4096).decode())
+
+        def there():
+            while self.said and not (got and wanted in got[-1]):
+                got.append(self.said.pop(0))
+            return got and wanted in got[-1]
+        self.until(there, 20, f"{wanted} for the manager")
         return got
 
     def test_manager(self):
         """RELOADING, READY, and a watchdog that never misses."""
         sock = self.manager()
+        self.listen_to(sock)
         self.config("services: {a: {command: sleep 1000}}")
-        if not os.path.exists("/lib/x86_64-linux-gnu/libsystemd.so.0") and shutil.which("systemd-notify") is None:
-            self.skipTest("no libsystemd")
         self.svcd_env["WATCHDOG_USEC"] = "400000"
         self.start()
         self.running("a")
-        self.heard(sock, "READY=1")
+        self.heard("READY=1")
         self.upgrade(self.version)
-        got = self.heard(sock, "RELOADING=1") + self.heard(sock, "READY=1")
+        got = self.heard("RELOADING=1") + self.heard("READY=1")
         self.assertTrue(any("MONOTONIC_USEC=" in m for m in got))
         for _ in range(2):
-            self.heard(sock, "WATCHDOG=1")
+            self.heard("WATCHDOG=1")
         self.upgrade(self.version)
-        self.heard(sock, "RELOADING=1")
-        self.heard(sock, "READY=1")
-        self.heard(sock, "WATCHDOG=1")
-        self.heard(sock, "WATCHDOG=1")
+        self.heard("RELOADING=1")
+        self.heard("READY=1")
+        self.heard("WATCHDOG=1")
+        self.heard("WATCHDOG=1")
+
+    def test_a_manager_that_does_not_read(self):
+        """There is no room any more for what svcd says: it goes on without."""
+        self.manager()
+        self.config("services: {a: {command: sleep 1000}}")
+        self.svcd_env["WATCHDOG_USEC"] = "20000"
+        self.start()
+        pid = self.running("a")["pid"]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.connect(self.svcd_env["NOTIFY_SOCKET"])
+            self.until(lambda: not select.select([], [other], [], 0)[1], what="a queue that is full")
+        self.assertEqual(self.service("a")["pid"], pid)
+        self.svcctl("reload")
+        self.assertEqual(self.end_svcd(), 0)
 
     def test_link_that_is_turned(self):
         new = os.path.join(self.tmp, "new")
