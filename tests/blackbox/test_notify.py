@@ -165,10 +165,12 @@ class Notify(SvcdTest):
         self.say("MAINPID=2")
         self.say("STATUS=said")
         self.until(lambda: self.service("a")["status_text"] == "said", what="the last message")
+        self.assertEqual(self.service("a")["pid"], pid)
+        self.svcctl("stop", "a")
+        self.logged("a", " svcd stopped")  # what svcd told before is above it
         told = [t for t in self.log_texts("a", "svcd") if "MAINPID" in t]
         self.assertEqual(len(told), 1)
         self.assertRegex(told[0], r'^notification refused run=1 text="MAINPID=1" reason="the main process is ')
-        self.assertEqual(self.service("a")["pid"], pid)
 
     def test_others_are_not_heard(self):
         self.begin("ready: notify")

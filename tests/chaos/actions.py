@@ -9,20 +9,11 @@ import socket
 import subprocess
 import time
 
-from svcdtest import BIN, SLOW, children, descendants, start_ticks
+from svcdtest import BIN, SLOW, children, descendants, kill_if_there, start_ticks
 from world import SERVICES
 
 NAMES = list(SERVICES)
 SIGNALS = ["KILL", "KILL", "KILL", "TERM", "SEGV", "ABRT", "HUP", "STOP"]
-
-
-def kill(pid, signo):
-    """Whether it was there to be killed."""
-    try:
-        os.kill(pid, signo)
-        return True
-    except ProcessLookupError:
-        return False
 
 
 # ---- what is drawn ----
@@ -54,7 +45,7 @@ def term_svcd(w, hold):
     if w.up() and not w.ending:
         w.ending = True
         w.note("  SIGTERM to svcd")
-        kill(w.svcd.pid, signal.SIGCONT)
+        kill_if_there(w.svcd.pid, signal.SIGCONT)
         w.svcd.terminate()
     w.down_until = time.monotonic() + hold
 
@@ -62,13 +53,13 @@ def term_svcd(w, hold):
 def kill_shim(w, on):
     """What it held of its run's output goes with it. Stopped first, so that it is known whose."""
     pid = w.shim(on)
-    if not pid or not kill(pid, signal.SIGSTOP):
+    if not pid or not kill_if_there(pid, signal.SIGSTOP):
         return None
     w.excuses.torn[on].update(f"{p}.{start_ticks(p)}" for p in children(pid))
     w.excuses.torn[on].update(w.witness.runs(on)[-1:])
     if not os.path.exists(os.path.join(w.run_dir, "shims", on)):
         w.excuses.unseen.add(on)
-    kill(pid, signal.SIGKILL)
+    kill_if_there(pid, signal.SIGKILL)
     return pid
 
 
@@ -81,28 +72,27 @@ def kill_all_shims(w, on):
 
 def kill_nursery(w):
     pid = w.nursery()
-    return pid and kill(pid, signal.SIGKILL) and pid
+    return pid and kill_if_there(pid, signal.SIGKILL) and pid
 
 
 def kill_main(w, on, sig):
     """The main process of the run that lives, or a descendant that holds its lock."""
-    holder = w.witness.holder(on)
-    pid = int(holder.split(".")[0]) if holder and holder != "?" else 0
-    return pid and kill(pid, getattr(signal, "SIG" + sig)) and pid
+    pid = w.witness.main_pid(on)
+    return pid and kill_if_there(pid, getattr(signal, "SIG" + sig)) and pid
 
 
 def kill_descendant(w, on, index):
     shim = w.shim(on)
     found = sorted(descendants(shim)) if shim else []
-    return found and kill(found[index % len(found)], signal.SIGKILL) and found[index % len(found)]
+    return found and kill_if_there(found[index % len(found)], signal.SIGKILL) and found[index % len(found)]
 
 
 def pause(find):
     """SIGSTOP, and SIGCONT after a while (by a later turn of the driver)."""
     def do(w, hold, on=None):
         pid = find(w, on)
-        if pid and kill(pid, signal.SIGSTOP):
-            w.later(hold, lambda: kill(pid, signal.SIGCONT))
+        if pid and kill_if_there(pid, signal.SIGSTOP):
+            w.later(hold, lambda: kill_if_there(pid, signal.SIGCONT))
         return pid
     return do
 

@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import actions
 from disk import FileSize, Tmpfs
 from focus import Focus
-from svcdtest import BIN, SLOW, command_line, descendants
+from svcdtest import BIN, SLOW, command_line, descendants, kill_if_there
 from witness import Log, Output, check_exits, check_numbers
 from world import SERVICES, World
 
@@ -107,7 +107,7 @@ class Chaos:
         w.broken = False
         w.define()
         for p in descendants(os.getpid()):
-            actions.kill(p, signal.SIGCONT)
+            kill_if_there(p, signal.SIGCONT)
         w.wait(lambda: not w.calls, 30, "svcctl's calls do not end", "svcctl")
         w.wait(w.answered, REST_S, lambda: f"svcd does not answer: {w.stderr()[-500:]}", "rest")
         w.obey("reload")

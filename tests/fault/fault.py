@@ -23,18 +23,21 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "helpers"))
 sys.path.insert(0, HERE)
 
 from inject import Case, matrix
-from svcdtest import BIN, descendants, sanitized
+from svcdtest import BIN, descendants, kill_if_there, sanitized
 
 
 ENDING = []  # not empty: no life is begun any more
 
 
 def one(case, who=None):
-    """One life in a process of its own, since each wants to be a subreaper. Returns what it printed."""
+    """One life in a process of its own, since each wants to be a subreaper. Returns what it printed, and
+    what to say if that is no verdict."""
     if ENDING:
-        return ""
+        return "", "it was not begun any more"
     argv = [sys.executable, "-B", os.path.abspath(__file__), "--one", str(case or who)]
-    return subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False).stdout
+    r = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    said = r.stderr.strip() or r.stdout.strip() or "nothing"
+    return r.stdout, f"it ended with {r.returncode}, and said: {said[-3000:]}"
 
 
 def child(what):
@@ -47,11 +50,11 @@ def child(what):
 
 
 def run(case=None, who=None):
-    text = one(case, who)
+    text, otherwise = one(case, who)
     try:
         return json.loads(text.splitlines()[-1])
     except (ValueError, IndexError):
-        return {"wrong": [f"the test itself: {text[-3000:]}"], "outcome": "?", "evidence": "", "calls": None,
+        return {"wrong": [f"the test itself: {otherwise}"], "outcome": "?", "evidence": "", "calls": None,
                 "deaths": [], "refusals": []}
 
 
@@ -78,10 +81,7 @@ def end_now(*_):
     end = time.monotonic() + 0.3  # for one that another thread was about to begin
     while descendants(os.getpid()) or time.monotonic() < end:
         for p in descendants(os.getpid()):
-            try:
-                os.kill(p, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            kill_if_there(p)
     os._exit(143)
 
 

@@ -11,9 +11,10 @@ import shutil
 import signal
 import subprocess
 import time
+import traceback
 
 from inject import Injection
-from svcdtest import BIN, SLOW, SvcdTest, command_line, descendants, parent, stat_fields
+from svcdtest import BIN, SLOW, SvcdTest, command_line, descendants, kill_if_there, parent, stat_fields
 from witness import Events, Excuses, Log, Output, Witness, check_exits, check_numbers
 
 SUBJECT = os.path.join(BIN, "tests/helpers/subject")
@@ -48,6 +49,8 @@ class Life(SvcdTest):
             self.script()
         except Wrong as e:
             self.wrong.append(str(e))
+        except Exception:  # of the script itself: with the evidence that any other failure has
+            self.wrong.append(traceback.format_exc())
         try:
             if not self.wrong:
                 self.judge()
@@ -142,7 +145,7 @@ class Life(SvcdTest):
             self.let_go_at = 0
             for p in descendants(os.getpid()):
                 if command_line(p).startswith("strace -D"):
-                    os.kill(p, signal.SIGKILL)
+                    kill_if_there(p)  # it ends with the shim that it looks at
 
     def wait(self, condition, what, limit=LIMIT_S):
         end = time.monotonic() + limit * SLOW
@@ -183,11 +186,11 @@ class Life(SvcdTest):
         self.wait(states, f"{names} running, by svcctl's and their own word")
 
     def main_pid(self, name):
-        return int(self.wait(lambda: self.witness.holder(name), f"a run of {name}").split(".")[0])
+        return self.wait(lambda: self.witness.main_pid(name), f"a run of {name}")
 
     def crash(self, name):
         before = len(self.witness.runs(name))
-        os.kill(self.main_pid(name), signal.SIGSEGV)
+        kill_if_there(self.main_pid(name), signal.SIGSEGV)
         self.wait(lambda: len(self.witness.runs(name)) > before, f"a new run of {name} after a crash")
 
     def down(self, name):
@@ -200,12 +203,9 @@ class Life(SvcdTest):
         self.attend()
         self.svcd.kill()
         self.svcd.wait()
-        holder = self.witness.holder(name)
-        if holder:
-            try:
-                os.kill(int(holder.split(".")[0]), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        pid = self.witness.main_pid(name)
+        if pid:
+            kill_if_there(pid)
         self.begin("next")
 
     def idle(self):

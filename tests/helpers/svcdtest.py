@@ -95,6 +95,15 @@ def alive(pid):
     return fields is not None and fields[0] not in "ZX"
 
 
+def kill_if_there(pid, signo=signal.SIGKILL):
+    """For one that may end by itself meanwhile. Whether it was there."""
+    try:
+        os.kill(pid, signo)
+        return True
+    except ProcessLookupError:
+        return False
+
+
 def parent(pid):
     fields = stat_fields(pid)
     return int(fields[1]) if fields else None
@@ -369,10 +378,7 @@ class SvcdTest(unittest.TestCase):
         while True:
             # What counts as a zombie here may have threads that live.
             for p in descendants(os.getpid()) + children(os.getpid()):
-                try:
-                    os.kill(p, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                kill_if_there(p)
             try:
                 os.waitpid(-1, 0)
             except ChildProcessError:

@@ -62,7 +62,8 @@ class Witness:
         return found
 
     def holder(self, name):
-        """`PID.TICKS` of the run that lives, or of which something lives; None if there is none."""
+        """`PID.TICKS` of the run that lives, or of which something lives, `?` before it has said so; None if there is
+        none."""
         try:
             fd = os.open(self.path(name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -75,6 +76,11 @@ class Witness:
             return os.pread(fd, 64, 0).decode() or "?"
         finally:
             os.close(fd)
+
+    def main_pid(self, name):
+        """Of the run that lives, or of which something lives; None too while it has not said who it is."""
+        pid = (self.holder(name) or "?").partition(".")[0]
+        return int(pid) if pid != "?" else None
 
 
 # ---- events.ndjson as it grows ----
