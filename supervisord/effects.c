@@ -14,7 +14,7 @@
 
 static void signal_fx(struct daemon *d, const struct core_effect *fx)
 {
-        link_signal(d, fx->svc, fx->signo, fx->tree);
+        link_signal(d, fx->svc, fx->run, fx->signo, fx->tree);
 }
 
 static void spawn_fx(struct daemon *d, const struct core_effect *fx)
@@ -25,7 +25,7 @@ static void spawn_fx(struct daemon *d, const struct core_effect *fx)
 
 static void kill_fx(struct daemon *d, const struct core_effect *fx)
 {
-        link_kill(d, fx->svc);
+        link_kill(d, fx->svc, fx->run);
 }
 
 static void release_fx(struct daemon *d, const struct core_effect *fx)

@@ -81,8 +81,9 @@ void link_ack(struct daemon *d, const struct core_effect *fx);
 void link_ack_kept(struct daemon *d);
 /* svcd is about to end: those that wait for that go as they are. */
 void link_release_kept(struct daemon *d);
-void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree);
-void link_kill(struct daemon *d, struct core_service *s);
+/* RUN: the one that was up when it was decided; by now the shim may have followed it up. */
+void link_signal(struct daemon *d, struct core_service *s, int64_t run, int signo, bool tree);
+void link_kill(struct daemon *d, struct core_service *s, int64_t run);
 /* The next connection to its sockets is told, although a run is up. */
 void link_watch(struct daemon *d, struct core_service *s);
 void link_release(struct daemon *d, struct core_service *s);

@@ -42,7 +42,7 @@ void link_send_frame(struct link *l, struct shim_writer *w)
                 link_send(l, w->buf, n);
 }
 
-void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree)
+void link_signal(struct daemon *d, struct core_service *s, int64_t run, int signo, bool tree)
 {
         struct link *l = link_find(d, s);
         if (!l)
@@ -50,20 +50,21 @@ void link_signal(struct daemon *d, struct core_service *s, int signo, bool tree)
         char buf[LINK_FRAME_BYTES];
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), SHIM_SIGNAL);
-        shim_put_int(&w, SHIM_T_RUN, s->run); /* not a run that the shim has begun meanwhile */
+        shim_put_int(&w, SHIM_T_RUN, run); /* not a run that the shim has begun meanwhile */
         shim_put_int(&w, SHIM_T_SIGNO, signo);
         shim_put_int(&w, SHIM_T_SCOPE, tree ? SHIM_SCOPE_TREE : SHIM_SCOPE_MAIN);
         link_send_frame(l, &w);
 }
 
 /* A frame that says no more than which run it is about. */
-static struct link *send_run(struct daemon *d, struct core_service *s, enum shim_frame type)
+static struct link *send_run(struct daemon *d, struct core_service *s, enum shim_frame type,
+                             int64_t run)
 {
         struct link *l = link_find(d, s);
         char buf[LINK_FRAME_BYTES];
         struct shim_writer w;
         shim_begin(&w, buf, sizeof(buf), type);
-        shim_put_int(&w, SHIM_T_RUN, s->run);
+        shim_put_int(&w, SHIM_T_RUN, run);
         if (l)
                 link_send_frame(l, &w);
         return l;
@@ -71,13 +72,14 @@ static struct link *send_run(struct daemon *d, struct core_service *s, enum shim
 
 void link_watch(struct daemon *d, struct core_service *s)
 {
-        send_run(d, s, SHIM_WATCH);
+        send_run(d, s, SHIM_WATCH, s->run);
 }
 
-void link_kill(struct daemon *d, struct core_service *s)
+void link_kill(struct daemon *d, struct core_service *s, int64_t run)
 {
-        struct link *l = send_run(d, s, SHIM_KILL);
-        if (l && l->state == LINK_UP)
+        struct link *l = send_run(d, s, SHIM_KILL, run);
+        /* A shim that has followed it up has nothing to answer. */
+        if (l && l->state == LINK_UP && run == s->run)
                 deaf_wait(l);
 }
 

@@ -342,7 +342,7 @@ static void send_signal(struct daemon *d, struct core_service *s, int signo, uid
         _cleanup_free_ char *event =
             events_add(&d->events, s->name, "signal requested", fields, now);
         state_commit(d, false);
-        link_signal(d, s, signo, false);
+        link_signal(d, s, s->run, signo, false);
         methods_event(d, s->name, event);
 }
 

@@ -5,7 +5,7 @@ import os
 import signal
 import unittest
 
-from svcdtest import SvcdTest, alive
+from svcdtest import SvcdTest, alive, at_rest, children, command_line, descendants, parent, stat_fields
 
 
 class Monitoring(SvcdTest):
@@ -110,7 +110,7 @@ class Monitoring(SvcdTest):
         check = self.script("check.sh", "if [ -e sick ]; then echo feeling bad; exit 3; fi\n")
         self.config(f"""
             services:
-              a: {{command: sleep 1000, monitoring: {{command: {check}, interval: 200ms, failures: 100}}}}
+              a: {{command: sleep 1000, monitoring: {{command: {check}, interval: 500ms, failures: 100}}}}
         """)
         self.start()
         pid = self.health("ok")["pid"]
@@ -150,6 +150,46 @@ class Monitoring(SvcdTest):
         self.gone(*pids)
         self.start()
         self.assertTrue(alive(self.running("a")["pid"]))
+
+    def fails_too_late(self, stop):
+        """svcd hears in one moment of the check that failed, and that the shim has followed the run up already: that
+        costs the next run nothing."""
+        check = self.script("check.sh", "[ -e well ] && exit 0\n: >checking\nread x <gate\nexit 1\n")
+        os.mkfifo(self.home + "/gate")
+        self.config(f"""
+            services:
+              a: {{command: sleep 1000, restart: {{delay: 0s}}, stop: {{timeout: {stop}}},
+                   monitoring: {{command: {check}, interval: 100ms}}}}
+        """)
+        self.start()
+        first = self.running("a")["pid"]
+        shim = self.shim_of(first)
+        self.until(lambda: os.path.exists(self.home + "/checking"), what="a check")
+        self.svcd.send_signal(signal.SIGSTOP)
+        os.kill(first, signal.SIGKILL)
+        second = self.until(lambda: next((p for p in children(shim) if p != first and alive(p)), None), what="run 2")
+        self.write("well", "")
+        main = next(p for p in descendants(os.getpid()) if "check.sh" in command_line(p))
+        its_shim = parent(main)
+        with open(self.home + "/gate", "w", encoding="ascii") as f:
+            f.write("now\n")
+        self.until(lambda: not os.path.exists(f"/proc/{main}") and (stat_fields(its_shim) or "S")[0] == "S",
+                   what="the check's end to be told")
+        self.svcd.send_signal(signal.SIGCONT)
+        s = self.health("ok")
+        self.assertEqual((s["pid"], s["run"], s["failures"]), (second, 2, 1))
+        return second
+
+    def test_a_check_that_fails_too_late(self):
+        self.fails_too_late("10s")
+
+    def test_a_check_that_fails_too_late_for_a_kill(self):
+        """Nor is the shim taken for one that does not answer, later on."""
+        second = self.fails_too_late("0s")
+        with at_rest(self, self.svcd.pid, seconds=7.0):
+            pass
+        self.assertEqual(self.service("a")["pid"], second)
+        self.assertNotIn("does not answer", self.stderr())
 
     def test_ready_when_all_checks_have_passed(self):
         self.config("""

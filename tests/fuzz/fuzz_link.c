@@ -205,10 +205,10 @@ static void perform(const struct core_effect *fx)
                 link_spawn(&d, fx);
                 break;
         case CORE_FX_SIGNAL:
-                link_signal(&d, fx->svc, fx->signo, fx->tree);
+                link_signal(&d, fx->svc, fx->run, fx->signo, fx->tree);
                 break;
         case CORE_FX_KILL:
-                link_kill(&d, fx->svc);
+                link_kill(&d, fx->svc, fx->run);
                 break;
         case CORE_FX_ORDER:
                 link_order(&d, fx);
