@@ -16,8 +16,9 @@
 
 #include "common/util.h"
 
-#define ANSWER_BYTES   16384
-#define UNIX_CONNECTED 3 /* SS_CONNECTED in /proc/net/unix */
+#define ANSWER_BYTES    16384
+#define UNIX_CONNECTING 2 /* in /proc/net/unix: waits to be accepted */
+#define UNIX_CONNECTED  3
 
 enum {
         LISTENING = 1 << TCP_LISTEN,
@@ -171,8 +172,8 @@ int netdiag_connections(int port)
         return r < 0 ? r : (int)l.n;
 }
 
-/* Lines `NUM: REFCOUNT PROTOCOL FLAGS TYPE ST INODE PATH`; what was accepted has the path of the socket that
- * listens. */
+/* Lines `NUM: REFCOUNT PROTOCOL FLAGS TYPE ST INODE PATH`; what was accepted, or waits for it, has the path of the
+ * socket that listens. */
 int netdiag_unix_connections(const char *path)
 {
         _cleanup_fclose_ FILE *f = fopen("/proc/net/unix", "re");
@@ -185,7 +186,8 @@ int netdiag_unix_connections(const char *path)
                 int at = 0;
                 line[strcspn(line, "\n")] = '\0';
                 if (sscanf(line, "%*x: %*x %*x %*x %*x %x %*u %n", &state, &at) == 1 && at &&
-                    state == UNIX_CONNECTED && strcmp(line + at, path) == 0)
+                    (state == UNIX_CONNECTED || state == UNIX_CONNECTING) &&
+                    strcmp(line + at, path) == 0)
                         n++;
         }
         return n;

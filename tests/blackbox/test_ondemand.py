@@ -6,11 +6,12 @@ import re
 import signal
 import socket
 import sys
+import textwrap
 import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
-from svcdtest import SvcdTest, alive, at_rest, command_line, descendants, free_port  # noqa: E402
+from svcdtest import SLOW, SvcdTest, alive, at_rest, command_line, descendants, free_port  # noqa: E402
 
 # Answers each line with its pid, on as many connections as there are.
 SERVER = """
@@ -74,6 +75,7 @@ class OnDemand(SvcdTest):
         pid = ask(self.at)
         service = self.running("web")
         self.assertEqual((service["pid"], service["run"]), (pid, 1))
+        self.logged("web", "svcd ready run=1 ")
         self.assertEqual([re.sub(r"^\S+ svcd | (pid|after|command)=.*", "", line) for line in self.log("web")],
                          [f"waiting for a connection listens=127.0.0.1:{self.port}",
                           'start requested by svcd reason="a connection waits"', "started run=1", "ready run=1"])
@@ -111,11 +113,11 @@ class OnDemand(SvcdTest):
 
     def test_short_connections_keep_it_up(self):
         # None of them is there when svcd counts; that they came it knows all the same.
-        self.serve("idle_timeout: 2s")
+        self.serve(f"idle_timeout: {2 * SLOW}s")
         pid = ask(self.at)
         for _ in range(12):
             self.assertEqual(ask(self.at), pid)
-            with at_rest(self, seconds=0.3):
+            with at_rest(self, seconds=0.3 * SLOW):
                 pass
         self.listening()
 
@@ -134,6 +136,22 @@ class OnDemand(SvcdTest):
             self.assertEqual(self.running("web")["pid"], pid)
         self.in_state("web", "waiting")
         self.assertNotEqual(ask(self.at), pid)
+
+    def test_a_connection_that_waits_to_be_accepted_is_one(self):
+        """However long the program takes until it accepts, it is not stopped for want of connections."""
+        slow = self.python("slow.py", textwrap.dedent(SERVER).replace("while True:\n    c, _", "time.sleep(3)\nwhile True:\n    c, _")
+                           .replace("import os, ", "import os, time, "))
+        for address in ("./web.sock", f"127.0.0.1:{free_port()}"):
+            with self.subTest(address=address):
+                self.define("idle_timeout: 1s", slow, f'"{address}"')
+                self.start()
+                self.until(lambda: (self.service("web")["note"] or "").startswith("waits for a connection on "),
+                           what="web to wait for a connection")
+                run = self.service("web")["run"]
+                host, _, port = address.rpartition(":")
+                ask((host, int(port)) if host else os.path.join(self.home, "web.sock"))
+                self.assertEqual(self.service("web")["run"], run + 1)
+                self.end_svcd()
 
     def test_stop_start_restart_enable(self):
         self.serve()
@@ -166,12 +184,14 @@ class OnDemand(SvcdTest):
 
     def test_svcd_dies_while_it_runs(self):
         self.serve("idle_timeout: 2s")
-        pid = ask(self.at)
-        self.running("web")
-        self.kill_svcd()
-        self.assertEqual(ask(self.at), pid)
-        self.start()
-        self.assertEqual(self.running("web")["pid"], pid)
+        with connect(self.at) as s:  # it is not idle before this is over
+            s.sendall(b"?")
+            pid = int(s.recv(100))
+            self.running("web")
+            self.kill_svcd()
+            self.assertEqual(ask(self.at), pid)
+            self.start()
+            self.assertEqual(self.running("web")["pid"], pid)
         self.listening()
         self.svcctl("upgrade")
         self.listening()

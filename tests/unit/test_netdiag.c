@@ -96,6 +96,7 @@ static void so_are_those_of_a_unix_socket(void **state UNUSED)
         assert_int_equal(netdiag_unix_connections(a.sun_path), 0);
         int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(connect(client, (struct sockaddr *)&a, sizeof(a)), 0);
+        assert_int_equal(netdiag_unix_connections(a.sun_path), 1); /* not accepted as yet */
         int served = accept(fd, NULL, NULL);
         assert_int_equal(netdiag_unix_connections(a.sun_path), 1);
         close(served);
