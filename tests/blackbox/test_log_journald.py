@@ -57,6 +57,7 @@ class Journald(SvcdTest):
         self.svcctl("stop", "web")
         self.until(lambda: any(e["MESSAGE"] == "stopped" for e in self.entries("SVCD_SERVICE=web")),
                    what="the last line in the journal")
+        self.logged("web", " svcd stopped")
         entries = self.entries("SVCD_SERVICE=web", "SVCD_RUN=1")
         self.assertEqual([e["MESSAGE"] for e in entries if len(e["MESSAGE"]) < 1000],
                          [t for t in (line.split(" ", 2)[2] for line in self.log("web")) if len(t) < 1000])

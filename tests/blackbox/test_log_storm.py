@@ -161,6 +161,7 @@ class Killed(Storm):
         self.done(self.go())
         self.svcctl("stop", "a")
         self.whole()
+        self.logged("a", "svcd exited run=6 ")
         ends = [t.split(" ")[1] for s, t in self.lines() if s == "svcd" and t.startswith("exited ")]
         self.assertEqual(ends, [f"run={n}" for n in range(1, 7)])
 

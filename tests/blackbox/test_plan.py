@@ -222,12 +222,13 @@ class Accepted(SvcdTest):
         self.config(f"services: {{a: {{command: {run}, stop: {{timeout: 1s}}}}}}\n")
         self.start()
         pid = self.running("a")["pid"]
-        for signo in (signal.SIGKILL, signal.SIGHUP):
+        for n, signo in enumerate((signal.SIGKILL, signal.SIGHUP), 1):
             self.until(lambda p=pid: os.path.exists(f"{self.home}/deaf.{p}"), what="the trap")
             w = subprocess.Popen([os.path.join(BIN, "svcctl"), "restart", "--replace", "a"], env=self.environment(),
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.programs.append(w)
-            self.in_state("a", "stopping")
+            self.until(lambda n=n: [e["event"] for e in self.events("a")].count("restart requested") == n,
+                       what="the request")
             w.send_signal(signo)
             w.wait(20 * SLOW)
             pid = self.new_run("a", pid)["pid"]

@@ -126,7 +126,7 @@ class Ports(SvcdTest):
         other = self.other(port)
         self.config(f"""
             services:
-              web: {{command: {self.program}, port: {port}, restart: {{delay: 1s, max_delay: 1s}}}}
+              web: {{command: {self.program}, port: {port}, restart: {{delay: 4s, max_delay: 4s, max_failures: 0}}}}
         """)
         self.start()
         self.logged("web", re.escape(f'port held run=1 port={port} by="{self.me()}"'))

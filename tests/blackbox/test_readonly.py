@@ -9,7 +9,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
-from svcdtest import SvcdTest, at_rest, libc, private_mounts
+from svcdtest import SLOW, SvcdTest, at_rest, libc, private_mounts
 
 ROOT = os.geteuid() == 0
 MS_RDONLY, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 32, 4096, 2
@@ -73,7 +73,7 @@ class Taken(SvcdTest):
         # It is locked again: no second svcd.
         first, self.svcd = self.svcd, None
         second = self.start(wait=False)
-        self.assertEqual(second.wait(20), 1)
+        self.assertEqual(second.wait(20 * SLOW), 1)
         self.svcd = first
         self.assertIn("another svcd", self.stderr())
         self.successor()
@@ -250,7 +250,7 @@ class Taken(SvcdTest):
         self.kill_svcd()
         again = self.read_only("")
         first = self.start(wait=False)
-        self.assertEqual(first.wait(20), 1)
+        self.assertEqual(first.wait(20 * SLOW), 1)
         self.assertIn("Read-only file system", self.stderr())
         again()
         self.start()

@@ -475,6 +475,7 @@ class ShimLost(SvcdTest):
         self.start()
         for n in names:
             self.logged(n, f"out up {n}")
+        self.until(lambda: all(s["state"] == "running" for s in self.services().values()), what="svcd to know of all")
         files = {f for f in os.listdir(self.home) if f.startswith("pids.")}
         old = [int(p) for f in files for p in self.read(f).split()]
         self.assertEqual(len(old), 2 * len(names))

@@ -146,8 +146,12 @@ def command_line(pid):
 
 
 def process_environment(pid):
-    with open(f"/proc/{pid}/environ", "rb") as f:
-        return dict(v.split("=", 1) for v in f.read().decode().split("\0") if "=" in v)
+    """An exec closes what tells of its success a moment before the environment is there to be read."""
+    end, text = time.monotonic() + 15 * SLOW, ""
+    while not text and time.monotonic() < end:
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            text = f.read().decode()
+    return dict(v.split("=", 1) for v in text.split("\0") if "=" in v)
 
 
 def cpu_seconds(pid):
