@@ -541,7 +541,8 @@ class ShimLost(SvcdTest):
                                                      command_line(p) == "svc-shim a" and alive(p)), None),
                               what="the next shim")
         s = self.running("a")
-        runs = [int(p) for p in self.until(lambda: str(s["pid"]) in (w := self.written("runs")) and w, what="the last run")]
+        self.until(lambda: str(s["pid"]) in self.written("runs"), what="the last run")
+        runs = [int(p) for p in self.read("runs").split()]
         self.assertEqual([p for p in runs if alive(p) and p != s["pid"]], [])
         self.assertFalse(os.path.exists(os.path.join(self.home, "overlaps")))
         # Each run has ended once, and they are numbered upwards.
