@@ -9,9 +9,10 @@ test a case), command (`command NAME -- CMD...`,
 one test) and totals, which sums up what the others left in the results folder.
 
 Every program has a time limit and is ended together with all that it started: the runner is a
-subreaper, so that even a daemon comes back to it. For a file of Python tests and for a check of the sources it is counted from one
-sign of life to the next: each test has a limit of its own, and how many a file has must not matter on a slow machine. What counts as one test: a test function, a case, a
-seed, a corpus, a check.
+subreaper, so that even a daemon comes back to it. For a file of Python tests and for a check of the
+sources it is counted from one sign of life to the next: each test has a limit of its own, and how many a
+file has must not matter on a slow machine. What counts as one test: a test function, a case, a seed, a
+corpus, a check.
 """
 
 import argparse

@@ -563,6 +563,7 @@ class SvcdTest(unittest.TestCase):
             seen.update(self.glimpse(name))
             if seen["state"] not in states:
                 return None
+            seen.clear()
             seen.update(self.service(name))
             return seen["state"] in states and dict(seen)
         try:
