@@ -123,11 +123,12 @@ static bool read_answer(struct ctl *ctl, const char *question, char *answer, int
         ctl_flush(ctl);
         while (ppoll(&p, 1, NULL, &old) < 0 && !told_to_end)
                 ;
-        bool ok = !told_to_end && fgets(answer, size, stdin);
+        /* The line may be taken back by a Ctrl-C until it is read: that one ends svcctl, instead of being kept from it
+         * while it waits for another line. */
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
                 sigaction(signals[i], &before[i], NULL);
         sigprocmask(SIG_SETMASK, &old, NULL);
-        return ok;
+        return !told_to_end && fgets(answer, size, stdin);
 }
 
 bool commit_ask(struct ctl *ctl, bool default_yes, const char *fmt, ...)

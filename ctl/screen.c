@@ -60,7 +60,7 @@ int screen_open(struct screen *s)
         struct termios raw = s->before;
         raw.c_iflag &= ~(tcflag_t)(IXON | ICRNL | INLCR | ISTRIP);
         raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN); /* ISIG stays: Ctrl-C, Ctrl-Z */
-        raw.c_cc[VMIN] = 1;
+        raw.c_cc[VMIN] = 0;                                 /* read does not wait */
         raw.c_cc[VTIME] = 0;
         if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) < 0)
                 return -errno;

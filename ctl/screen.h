@@ -21,7 +21,9 @@ struct screen {
         bool open;
 };
 
-/* Takes over the terminal of stdin and stdout. 0 or -errno. There is one at a time. */
+/* Takes over the terminal of stdin and stdout. 0 or -errno. There is one at a time. From now on read(2) of it does not
+ * wait: what poll(2) has told of may be gone, since Ctrl-C takes away what was typed before it (termios(3), NOFLSH), and
+ * a read that waited for more would keep a program that blocks signals from hearing of the Ctrl-C itself. */
 int screen_open(struct screen *s);
 
 /* Gives it back. Nothing to do if it was not open. */

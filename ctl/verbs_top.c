@@ -161,12 +161,12 @@ static bool do_key(struct live *v, int key)
         return true;
 }
 
-/* False: the end. */
-static bool take_keys(struct live *v)
+/* False: the end. REVENTS: what poll said of the terminal. */
+static bool take_keys(struct live *v, int revents)
 {
         char buf[KEYS_ROOM];
-        ssize_t n = read(STDIN_FILENO, buf, keys_room(&v->keys));
-        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+        ssize_t n = read(STDIN_FILENO, buf, keys_room(&v->keys)); /* does not wait: screen.h */
+        if ((n == 0 && revents & ~POLLIN) || (n < 0 && errno != EINTR && errno != EAGAIN))
                 return false; /* nobody is there any more */
         keys_add(&v->keys, buf, n > 0 ? (size_t)n : 0);
         int key;
@@ -236,7 +236,7 @@ static int turns(struct live *v, const sigset_t *open)
                 resized = 0;
                 if (stopped)
                         r = stop_and_go_on(v);
-                if (ready > 0 && fds[0].revents && !take_keys(v))
+                if (ready > 0 && fds[0].revents && !take_keys(v, fds[0].revents))
                         return 0;
                 if (ready == 0 && v->keys.n && !flush_keys(v))
                         return 0;

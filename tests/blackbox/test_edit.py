@@ -11,8 +11,10 @@ import stat
 import struct
 import subprocess
 import sys
+import unittest
 
 import ptyrun
+import straced
 from svcdtest import BIN, SLOW, SvcdTest, free_port
 
 SVCCTL = os.path.join(BIN, "svcctl")
@@ -577,6 +579,20 @@ class Editor(Edit):
         status, text = t.finish()
         self.assertEqual((status, self.text()), (1, FILE), text)
         self.assertIn("nothing has been changed", text)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_ctrl_c_takes_an_answer_back(self):
+        """As long as it has not been read."""
+        self.to_be_traced()
+        self.config(FILE)
+        t = self.terminal("remove", "b", editor="false")
+        t.read_until(b"[y/N] ")
+        straced.attached(self, t.process.pid, "-e", "trace=read", "-e", "inject=read:delay_enter=1s")
+        t.type("y\n")
+        self.until(lambda: straced.reads_stdin(t.process.pid), what="a read of the answer")
+        t.type("\x03")
+        status, text = t.finish(20 * SLOW)
+        self.assertEqual((status, self.text()), (-signal.SIGINT, FILE), text)
 
     def test_nothing_changed_and_an_editor_that_fails(self):
         self.config(FILE)

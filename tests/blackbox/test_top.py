@@ -3,8 +3,11 @@ terminal is given back whatever happens."""
 
 import os
 import re
+import shutil
 import signal
+import unittest
 
+import straced
 import vt
 from svcdtest import BIN, SLOW, SvcdTest, alive
 
@@ -181,6 +184,20 @@ class Top(SvcdTest):
         self.see("> a")
         self.term.type("\x1b[5~\x1b")  # keys that do nothing
         self.term.type("\x03")
+        self.finish(0)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_ctrl_c_between_a_key_and_its_read(self):
+        """It takes the key away that poll has told of: there is nothing to be read then."""
+        self.to_be_traced()
+        self.config("services: {a: {command: sleep 1000}}")
+        self.start()
+        term = self.top()
+        self.see("> a")
+        straced.attached(self, term.process.pid, "-e", "trace=read", "-e", "inject=read:delay_enter=1s")
+        term.type("j")
+        self.until(lambda: straced.reads_stdin(term.process.pid), what="a read of the terminal")
+        term.type("\x03")
         self.finish(0)
 
     def test_stopped_and_continued(self):

@@ -13,3 +13,10 @@ def attached(test, pid, *options):
     said = tracer.stderr.readline().decode()
     test.assertIn(f"Process {pid} attached", said)
     return tracer
+
+
+def reads_stdin(pid):
+    """Whether PID, whose reads strace holds up, is about to: of all calls that svcctl waits in, read alone begins with
+    a descriptor."""
+    with open(f"/proc/{pid}/syscall", encoding="ascii") as f:
+        return f.read().split()[1:2] == ["0x0"]
