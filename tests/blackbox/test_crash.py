@@ -503,11 +503,16 @@ class Crash(SvcdTest):
                 "    ready: exec\n"
                 "    restart: {delay: 50ms, max_failures: 0}\n"
                 "  b: {command: sleep 1000}\n")
+
+        def said():
+            return self.log_texts("a", "out").count("one two three: \"four\" 8477")
         for bad in (good.replace("port:", "prot:"), good.replace("services:", "services: [")):
             with self.subTest(bad=bad):
+                before = said()
                 self.config(good)
                 self.start()
                 pid = self.running("a")["pid"]
+                self.until(lambda n=before: said() == n + 1, what="its output")
                 self.kill_svcd()
                 self.config(bad)
                 self.start()
@@ -516,8 +521,7 @@ class Crash(SvcdTest):
                 self.assertTrue(s["changed"])
                 os.kill(pid, signal.SIGKILL)
                 self.new_run("a", pid)
-                self.until(lambda: sum("one two three: \"four\" 8477" in x
-                                       for x in self.log_texts("a", "out")) >= 2, what="the same output")
+                self.until(lambda n=before: said() == n + 2, what="the same output")
                 self.end_svcd()
 
     def test_what_is_known_of_services_outlives_svcds_that_cannot_read_the_definitions(self):
