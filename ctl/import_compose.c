@@ -164,7 +164,9 @@ static void set_healthcheck(struct compose *c, const char *key, const json_t *v)
                 _cleanup_free_ char *text = compose_plain(c, key, line);
                 import_set(c->s, SETTING_monitoring_command, "%s", text);
         }
-        import_duration(c->s, SETTING_monitoring_interval, 30000); /* Compose's own */
+        /* Compose's own: any status but 0 is a failure; pg_isready's 2 is a database that does not answer */
+        import_set(c->s, SETTING_monitoring_degraded_status, "%s", "");
+        import_duration(c->s, SETTING_monitoring_interval, 30000);
         import_duration(c->s, SETTING_monitoring_timeout, 30000);
         import_number(c->s, SETTING_monitoring_failures, 3);
         duration(c, "interval", json_object_get(v, "interval"), SETTING_monitoring_interval);

@@ -32,6 +32,7 @@ void import_note(struct import *im, struct import_service *s, int line, const ch
                  const char *value, const char *fmt, ...) PRINTF_LIKE(6, 7);
 void import_remarks_done(struct import_remarks *r);
 
+/* Of numbers, "" is a list that has none, which is not the same as one that is not set. */
 void import_set(struct import_service *s, enum conf_setting k, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 void import_add(struct import_service *s, enum conf_setting k, const char *item);

@@ -179,6 +179,9 @@ static void add_value(struct strbuf *b, int indent, const struct import_service 
         const struct import_value *v = &s->value[k];
         if (v->text && conf_settings[k].type == CONF_COMMAND) {
                 add_command(b, indent, v->text);
+        } else if (is_numbers(k)) {
+                _cleanup_free_ char *joined = strv_join(&v->items, ", ");
+                strbuf_addf(b, " [%s]\n", joined ? joined : "");
         } else if (v->text) {
                 strbuf_addc(b, ' ');
                 if (is_text(k) && str_eq(v->text, "~"))
@@ -195,9 +198,6 @@ static void add_value(struct strbuf *b, int indent, const struct import_service 
                 strbuf_addc(b, ' ');
                 conf_print_text(b, v->items.v[0]);
                 strbuf_addc(b, '\n');
-        } else if (is_numbers(k)) {
-                _cleanup_free_ char *joined = strv_join(&v->items, ", ");
-                strbuf_addf(b, " [%s]\n", joined);
         } else {
                 add_list(b, indent, &v->items);
         }

@@ -312,14 +312,6 @@ static void reap_cb(struct ev_loop *loop, ev_timer *w, int revents)
         reap(CONTAINER_OF(w, struct daemon, reap));
 }
 
-static void watchdog_cb(struct ev_loop *loop, ev_timer *w, int revents)
-{
-        (void)loop;
-        (void)w;
-        (void)revents;
-        sdnotify_watchdog();
-}
-
 static void start_signal(struct daemon *d, ev_signal *w,
                          void (*cb)(struct ev_loop *, ev_signal *, int), int signo)
 {
@@ -352,11 +344,7 @@ static void start_watchers(struct daemon *d)
         memwatch_init(d);
         ev_prepare_init(&d->turn, turn_cb);
         ev_prepare_start(d->loop, &d->turn);
-        double watchdog_s = (double)sdnotify_watchdog_ms() / 1000.0;
-        if (watchdog_s > 0) {
-                ev_timer_init(&d->watchdog, watchdog_cb, 0, watchdog_s);
-                ev_timer_start(d->loop, &d->watchdog);
-        }
+        sdnotify_start(d->loop);
 }
 
 /* ---- life ---- */

@@ -85,7 +85,7 @@ struct daemon {
         int save_error; /* of the last try to put the state on record; 0 = it is */
 
         ev_prepare turn;
-        ev_timer deadline, save, trim, leave, watchdog, memwatch, relog, reread, reap;
+        ev_timer deadline, save, trim, leave, memwatch, relog, reread, reap;
         double reaped_at; /* ev_now */
         ev_signal sigterm, sigint, sighup, sigchld;
 };

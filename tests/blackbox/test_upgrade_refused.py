@@ -178,6 +178,11 @@ class Surroundings(UpgradeTest):
         self.until(there, 20, f"{wanted} for the manager")
         return got
 
+    def nothing_more_to_be_heard(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.connect(self.svcd_env["NOTIFY_SOCKET"])
+            self.until(lambda: not select.select([], [other], [], 0)[1], what="a queue that is full")
+
     def test_manager(self):
         """RELOADING, READY, and a watchdog that never misses."""
         sock = self.manager()
@@ -199,17 +204,28 @@ class Surroundings(UpgradeTest):
         self.heard("WATCHDOG=1")
 
     def test_a_manager_that_does_not_read(self):
-        """There is no room any more for what svcd says: it goes on without."""
-        self.manager()
+        """There is no room any more for what svcd says: it goes on without, and says it when there is."""
+        sock = self.manager()
         self.config("services: {a: {command: sleep 1000}}")
         self.svcd_env["WATCHDOG_USEC"] = "20000"
         self.start()
         pid = self.running("a")["pid"]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-            other.connect(self.svcd_env["NOTIFY_SOCKET"])
-            self.until(lambda: not select.select([], [other], [], 0)[1], what="a queue that is full")
+        self.nothing_more_to_be_heard()
         self.assertEqual(self.service("a")["pid"], pid)
         self.svcctl("reload")
+        self.svcctl("stop", "a")
+        self.listen_to(sock)
+        self.heard("RELOADING=1")
+        self.heard("READY=1")
+        self.heard("STATUS=0 of 1 services running")
+
+    def test_the_end_with_a_manager_that_does_not_read(self):
+        self.manager()
+        self.config("services: {a: {command: sleep 1000}}")
+        self.svcd_env["WATCHDOG_USEC"] = "20000"
+        self.start()
+        self.running("a")
+        self.nothing_more_to_be_heard()
         self.assertEqual(self.end_svcd(), 0)
 
     def test_link_that_is_turned(self):
