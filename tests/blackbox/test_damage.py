@@ -67,19 +67,27 @@ class Events(Damage):
     def test_what_was_on_record_and_not_written_is_written_once(self):
         pid = self.up()
         self.again(pid)
-        self.svcctl("stop", "b")
-        before = self.lines()
-        for n in (1, 3, len(before)):
-            self.crash_with(lambda n=n: self.write(self.path(), "".join(
-                x + "\n" for x in before[:-n])))
+        for n in (1, 3, None):
+            self.killed_with_a_stop_on_record()
+            before = self.lines()
+            self.write(self.path(), "".join(x + "\n" for x in before[:-n if n else 0]))
+            self.start()
             self.running("a")
             # Those of the last turns are back; none is there twice.
             self.assertIn(before[-1], self.lines())
             self.check_events()
             self.svcctl("start", "b")
             self.running("b")
+
+    def killed_with_a_stop_on_record(self):
+        """The journal has it, and the state that is written now and then has not: what it has, has been told."""
+        self.svcctl("stop", "b")
+        self.kill_svcd()
+        while os.path.getsize(self.state_file("state.journal")) == 0:
+            self.start()
+            self.svcctl("start", "b")
             self.svcctl("stop", "b")
-            before = self.lines()
+            self.kill_svcd()
 
     def test_a_torn_line_is_taken_off(self):
         pid = self.up()
