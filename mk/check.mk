@@ -50,11 +50,12 @@ check-sim: $(SIM)
 check-fuzz: $(FUZZ)
 	@$(RUN) --jobs $(JOBS) fuzz $(FUZZ)
 
-# As root every file runs twice: as root and as an unprivileged user. T=file or T=file::Class.test runs
+# As root every file runs twice: as root and as an unprivileged user; with sanitizers, which are several times slower,
+# only those whose tests ask who runs them, unless they are named. T=file or T=file::Class.test runs
 # less. JITTER=seed: svcd, its shims and svcctl are halted for moments at random, as on a machine that is busy; what
 # fails then does so on some such machine some day. (SVCD_TEST_SLOWER=2 with it: limits twice as long.)
 check-blackbox: all $(HELPERS)
-	@$(RUN) --jobs $(JOBS) $(if $(JITTER),--jitter $(JITTER)) blackbox $(T)
+	@$(RUN) --jobs $(JOBS) $(if $(JITTER),--jitter $(JITTER)) $(if $(SANITIZE),--once) blackbox $(T)
 
 # Things go wrong at random for SECONDS_ seconds: each guarantee counts as a test; as root twice, as root
 # and as an unprivileged user. By hand: make chaos SECONDS_=600 SEED=7

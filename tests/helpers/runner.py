@@ -3,7 +3,7 @@
     runner.py --build DIR --results DIR [--jobs N] GROUP [PROGRAM or TEST...]
 
 Groups: unit (cmocka programs), sim (one test a seed), fuzz (one test a corpus), golden, blackbox (Python
-files; as root each runs twice, as root and as an unprivileged user), chaos (tests/chaos/chaos.py with the
+files; as root each runs twice, as root and as an unprivileged user, see --once), chaos (tests/chaos/chaos.py with the
 arguments given after `--`, as both users too; one test a guarantee), fault (tests/fault/fault.py likewise; one
 test a case), command (`command NAME -- CMD...`,
 one test) and totals, which sums up what the others left in the results folder.
@@ -235,22 +235,31 @@ def stage_environment(top):
     return base
 
 
-def each_user(top, programs):
-    """One job for each program and each kind of user. PROGRAMS: (name, arguments of Python)."""
-    base, jobs = stage_environment(top), []
-    for user, switch in users():
+def each_user(top, programs, alone=()):
+    """One job for each program and each kind of user; for those that ALONE names the last kind alone. PROGRAMS:
+    (name, arguments of Python)."""
+    base, jobs, kinds = stage_environment(top), [], users()
+    for user, switch in kinds:
         label = f"uid {user.pw_uid if user else os.getuid()}"
         home = tempfile.mkdtemp(prefix="home-", dir=top)
         python = python_for(switch)
         if user:
             os.chown(home, user.pw_uid, user.pw_gid)
         for name, argv in programs:
+            if name in alone and (user, switch) != kinds[-1]:
+                continue
             jobs.append(([python, "-B", *argv], f"{name} ({label})", dict(base, HOME=home), switch, home))
     return jobs
 
 
-def blackbox_jobs(build, wanted):
-    """WANTED: files, FILE::Class.test, or nothing."""
+def asks_who_runs_it(path):
+    with open(path, encoding="utf-8") as f:
+        return re.search(r"\bgete?uid\(\)|\bcgrouptest\b", f.read()) is not None
+
+
+def blackbox_jobs(build, wanted, once):
+    """WANTED: files, FILE::Class.test, or nothing, that is all. ONCE: of all, those that do not ask who runs them run as
+    an account's user alone."""
     top = stage(build)
     folder = os.path.join(top, "tests/blackbox")
     picks = {}
@@ -261,8 +270,9 @@ def blackbox_jobs(build, wanted):
     if picks:
         names = [n for n in names if n in picks]
     pyrun = os.path.join(top, "tests/helpers/pyrun.py")
+    alone = [n for n in names if once and not picks and not asks_who_runs_it(os.path.join(folder, n + ".py"))]
     return top, each_user(top, [(n, [pyrun, os.path.join(folder, n + ".py"), *picks.get(n, [])])
-                                for n in names])
+                                for n in names], alone)
 
 
 def program_jobs(build, group, arguments):
@@ -329,7 +339,7 @@ def group_jobs(group, args):
         limit += float(args.what[args.what.index("--seconds") + 1]) if "--seconds" in args.what else 0
         top, found = program_jobs(args.build, group, args.what)
     else:
-        top, found = blackbox_jobs(args.build, args.what)
+        top, found = blackbox_jobs(args.build, args.what, args.once)
     return [lambda j=j: run_python(j[0], j[1], limit, j[2], j[3], j[4]) for j in found], top
 
 
@@ -358,6 +368,7 @@ def main():
     parser.add_argument("--results", required=True)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--jitter", type=int, metavar="SEED", help="halt the programs at random (jitter.py)")
+    parser.add_argument("--once", action="store_true", help="black-box: see blackbox_jobs")
     parser.add_argument("group", choices=[*LIMITS, "totals"])
     parser.add_argument("what", nargs="*")
     args = parser.parse_args()

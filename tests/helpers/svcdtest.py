@@ -26,6 +26,7 @@ leaves a process after `svcd` was told to end fails. Processes are ended by pid,
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import re
@@ -54,6 +55,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
+@functools.cache
 def sanitized():
     """Whether the programs under test carry sanitizers, and are therefore several times slower."""
     with open(os.path.join(BIN, "svcd"), "rb") as f:
@@ -62,6 +64,11 @@ def sanitized():
 
 # SVCD_TEST_SLOWER: the whole machine is slow (tests/kernel).
 SLOW = (4 if sanitized() else 1) * int(os.environ.get("SVCD_TEST_SLOWER", "1"))
+
+
+def without_leaks():
+    """Variables for a program that is not to look for leaks as it ends."""
+    return {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if sanitized() else {}
 
 
 class TooLong(Exception):
@@ -463,8 +470,7 @@ class SvcdTest(unittest.TestCase):
 
     def to_be_traced(self):
         """To be called before `start` by a test that runs strace on svcd: leaks cannot be looked for then."""
-        if sanitized():
-            self.svcd_env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        self.svcd_env.update(without_leaks())
 
     def answers(self):
         """Whether this svcd, not a predecessor, answers."""
@@ -522,14 +528,15 @@ class SvcdTest(unittest.TestCase):
         return result
 
     def services(self):
-        """status --json, by name."""
-        result = self.run_svcctl("--json", "status")
+        """status --json, by name. A look that is taken thousands of times looks for no leaks, which is most of what it
+        would cost; tests that are about svcctl do."""
+        result = self.run_svcctl("--json", "status", env=without_leaks())
         self.assertIn(result.status, (0, 3), result)
         return {s["name"]: s for s in json.loads(result.out)}
 
     def service(self, name):
         """The status object of one service."""
-        result = self.run_svcctl("--json", "status", name)
+        result = self.run_svcctl("--json", "status", name, env=without_leaks())
         self.assertIn(result.status, (0, 3), result)
         return json.loads(result.out)[0]
 
