@@ -66,11 +66,6 @@ def sanitized():
 SLOW = (4 if sanitized() else 1) * int(os.environ.get("SVCD_TEST_SLOWER", "1"))
 
 
-def without_leaks():
-    """Variables for a program that is not to look for leaks as it ends."""
-    return {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if sanitized() else {}
-
-
 class TooLong(Exception):
     """A wait went on beyond its limit."""
 
@@ -456,6 +451,10 @@ class SvcdTest(unittest.TestCase):
         env.update(self.svcd_env)
         return env
 
+    def without_leaks(self):
+        """Variables, beside the others, for a program that is not to look for leaks as it ends."""
+        return {"ASAN_OPTIONS": self.environment().get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if sanitized() else {}
+
     def start(self, *arguments, wait=True, pass_fds=(), program=os.path.join(BIN, "svcd")):
         """Starts svcd in the background and waits until it answers."""
         errors = open(self.svcd_errors, "ab")
@@ -470,7 +469,7 @@ class SvcdTest(unittest.TestCase):
 
     def to_be_traced(self):
         """To be called before `start` by a test that runs strace on svcd: leaks cannot be looked for then."""
-        self.svcd_env.update(without_leaks())
+        self.svcd_env.update(self.without_leaks())
 
     def answers(self):
         """Whether this svcd, not a predecessor, answers."""
@@ -530,13 +529,13 @@ class SvcdTest(unittest.TestCase):
     def services(self):
         """status --json, by name. A look that is taken thousands of times looks for no leaks, which is most of what it
         would cost; tests that are about svcctl do."""
-        result = self.run_svcctl("--json", "status", env=without_leaks())
+        result = self.run_svcctl("--json", "status", env=self.without_leaks())
         self.assertIn(result.status, (0, 3), result)
         return {s["name"]: s for s in json.loads(result.out)}
 
     def service(self, name):
         """The status object of one service."""
-        result = self.run_svcctl("--json", "status", name, env=without_leaks())
+        result = self.run_svcctl("--json", "status", name, env=self.without_leaks())
         self.assertIn(result.status, (0, 3), result)
         return json.loads(result.out)[0]
 
