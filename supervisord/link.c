@@ -190,8 +190,20 @@ static void look_for_shim(struct link *l)
                 judge(l, record_look(&l->d->paths, l->svc->name));
 }
 
-/* The nursery died before it made the shim, or hangs; or the shim is slow. One that has the lock is born; a
- * second one that comes late does not get it, so that asking again does no harm. */
+/* Nothing has begun, as far as can be seen. Should a shim come all the same it finds the lock taken, or its
+ * connection broken (shim_proto.h, "A SHIM'S LIFE"), and ends. */
+static void once_more(struct link *l)
+{
+        if (l->births < LINK_BIRTHS) {
+                start_again(l);
+                return;
+        }
+        post_start_failed(l, l->spawn_run, SHIM_STAGE_FORK, ECHILD,
+                          "svc-shim ends before it says anything");
+        link_free(l);
+}
+
+/* The nursery hangs; or the shim is slow. One that has the lock is born. */
 static void not_born(struct link *l)
 {
         struct nursery *n = &l->d->nursery;
@@ -199,18 +211,49 @@ static void not_born(struct link *l)
                 link_timer(l, NURSERY_MS);
                 return;
         }
-        if (l->io.fd >= 0 && nursery_replace(n, l->nursery))
+        if (nursery_replace(n, l->nursery))
                 selflog_add(&l->d->log,
                             "svc-shim (pid %d) has not done what it was asked for %d s: replaced",
                             (int)l->nursery, NURSERY_MS / 1000);
-        if (l->io.fd < 0 && l->births >= LINK_BIRTHS) {
-                post_start_failed(l, l->spawn_run, SHIM_STAGE_FORK, ECHILD,
-                                  "svc-shim ends before it says anything");
-                link_free(l);
-                return;
-        }
         shimio_close(&l->io);
         start_again(l);
+}
+
+static void note_shim(struct orphans_tree *t, pid_t pid)
+{
+        char name[32], state;
+        proc_stat(pid, name, sizeof(name), &state);
+        if (str_eq(name, "svc-shim"))
+                t->look.pid = pid;
+}
+
+/* Whether something with the mark of the service is a shim, and not a program of one that is dead. */
+static bool is_coming(const struct link *l)
+{
+        struct orphans_tree tree = {.tag = spec_tag(&l->d->paths, l->svc->name)}, *t = &tree;
+        orphans_each(&t, 1, note_shim);
+        return tree.look.pid != 0;
+}
+
+/* The connection of one that has not answered START has broken. It is on its way to the lock, or has it and will
+ * connect, or end without a run; or it has been killed, or the nursery was before it made it. */
+static void broken_birth(struct link *l)
+{
+        struct record r = record_look(&l->d->paths, l->svc->name);
+        bool lives = r.holder > 0 || r.unknown || (!r.exists && is_coming(l));
+        if (lives && clock_mono_ms() < l->until_ms) {
+                link_timer(l, LINK_RECORD_MS);
+        } else if (r.holder > 0) {
+                link_away(l);
+                judge(l, r);
+        } else if (lives || r.exists || has_processes(l)) {
+                l->unborn = false;
+                l->state = LINK_AWAY;
+                l->until_ms = 0;
+                judge(l, r);
+        } else {
+                once_more(l);
+        }
 }
 
 static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -218,10 +261,12 @@ static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
         (void)loop;
         (void)revents;
         struct link *l = CONTAINER_OF(w, struct link, timer);
-        if (l->unborn)
+        if (!l->unborn)
+                look_for_shim(l);
+        else if (l->io.fd >= 0)
                 not_born(l);
         else
-                look_for_shim(l);
+                broken_birth(l);
 }
 
 void link_born(struct link *l)
@@ -229,12 +274,12 @@ void link_born(struct link *l)
         if (l->unborn)
                 ev_timer_stop(l->d->loop, &l->timer);
         l->unborn = false;
-        l->births = 0;
 }
 
 void link_answered(struct link *l)
 {
         l->spawning = false;
+        l->births = 0;
         strbuf_done(&l->start);
 }
 
@@ -259,11 +304,12 @@ static void end_cb(struct shimio *io)
         struct link *l = CONTAINER_OF(io, struct link, io);
         struct record r = record_look(&l->d->paths, l->svc->name);
         shimio_close(io);
-        if (l->unborn && !r.exists && !has_processes(l)) {
-                link_timer(l, LINK_RECORD_MS); /* nothing has begun: once more */
+        if (l->births && l->state == LINK_UP) {
+                l->unborn = true;
+                l->until_ms = clock_mono_ms() + NURSERY_MS;
+                link_timer(l, LINK_RECORD_MS);
                 return;
         }
-        l->unborn = false;
         if (l->state == LINK_UP && r.holder > 0)
                 link_away(l);
         else if (l->state == LINK_UP)

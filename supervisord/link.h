@@ -48,9 +48,9 @@ struct link {
         struct strbuf start;      /* INIT and START of the run that is not answered yet */
         bool spawn_after;         /* LEAVING, CLEANING: a SPAWN waits */
         bool spawning;            /* START is not answered yet */
-        bool unborn;              /* the nursery was asked for it, and it has not said HELLO */
-        pid_t nursery;            /* that was asked */
-        int births;               /* so often */
+        bool unborn; /* the nursery was asked for it, and it has not said HELLO, or is lost since */
+        pid_t nursery; /* that was asked */
+        int births;    /* so often; 0 = START is answered, or went to a shim that was there */
         int64_t spawn_run;
         bool oldlogs;       /* it does what is asked of rotated files */
         bool rotated;       /* it has, and does not tell of the next time before svcd has seen it */
@@ -67,7 +67,7 @@ struct link {
         /* The last `exited` line that was sent, should its shim die with it; or NULL. */
         char *ended;
         int64_t ended_run;
-        int64_t until_ms; /* AWAY: until then a shim without a record is waited for */
+        int64_t until_ms; /* AWAY, or unborn: until then a shim without a record is waited for */
 };
 
 /* What shims are told waits for more of the same: at the end of a turn it goes. */

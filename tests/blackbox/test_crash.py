@@ -7,7 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import unittest
 
+import straced
 from svcdtest import BIN, SLOW, SvcdTest, alive, at_rest, children, command_line, descendants, libc, start_ticks, stat_fields
 
 COUNTER = """
@@ -694,6 +696,40 @@ class Connection(SvcdTest):
         self.logged("a", rf"exited run={runs[-1]} ")  # the shim writes it when it hears of it
         logged = [t.split()[1] for t in self.log_texts("a", "svcd") if t.startswith("exited ")]
         self.assertEqual(logged, [f"run={n}" for n in runs])
+
+    def halted_shim(self, nursery, name, call):
+        """A shim of service NAME that was about to go on from its first CALL."""
+        trace = os.path.join(self.tmp, name + ".trace")
+        strace = straced.attached(self, nursery, "-f", "-o", trace, "-e", f"trace={call}", "-e",
+                                  f"inject={call}:signal=STOP:when=1")
+        self.config(f"services: {{other: {{command: sleep 1000}}, {name}: {{command: sleep 1000}}}}\n")
+        self.svcctl("reload", "--no-wait")
+        halted = self.until(lambda: re.search(r"^(\d+) +--- stopped by SIGSTOP", self.read(trace), re.M), what="a halt")
+        strace.terminate()
+        strace.wait()
+        return int(halted[1])
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_before_its_first_word(self):
+        """A shim is halted on its way from INIT to HELLO, the connection breaks, and it goes on: its run is the first,
+        or the next shim's is."""
+        moments = {"unmarked": "recvfrom", "marked": "prlimit64", "locked": "pread64"}
+        self.config("services: {other: {command: sleep 1000}}\n")
+        self.to_be_traced()
+        self.start()
+        self.running("other")
+        nursery = next(p for p in children(self.svcd.pid) if re.search(r"svc-shim -+$", command_line(p)))
+        for name, call in moments.items():
+            with self.subTest(name):
+                shim = self.halted_shim(nursery, name, call)
+                break_connection(shim)
+                self.service(name)  # svcd has seen it
+                os.kill(shim, signal.SIGCONT)
+                self.assertEqual(self.running(name)["run"], 1)
+                self.svcctl("stop", name)
+                self.check_once(name)
+                self.assertEqual(self.exits(name), [1])
+                self.gone(shim)
 
     def test_a_shim_that_does_not_answer_is_waited_for(self):
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
