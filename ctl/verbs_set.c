@@ -126,6 +126,20 @@ static int set(struct setting *s, const char *value)
                       json_pack("{s:s, s:s}", "service", s->name, "key", s->key));
 }
 
+/* "port=8301", as other tools want it? */
+static int no_value(struct ctl *ctl)
+{
+        const char *word = ctl->names[1], *equals = strchr(word, '=');
+        _cleanup_free_ char *key = equals ? xstrndup(word, (size_t)(equals - word)) : NULL;
+        _cleanup_free_ char *error = NULL;
+        if (!key || setkey_known(key, &error) < 0)
+                return ctl_usage(ctl, "set: which value? (--unset takes the key away)");
+        _cleanup_free_ char *name = ctl_safe(ctl, ctl->names[0]);
+        _cleanup_free_ char *value = ctl_safe(ctl, equals + 1);
+        return ctl_usage(ctl, "set: the key and its value are two words: `svcctl set %s %s %s`",
+                         name, key, value);
+}
+
 int verb_set(struct ctl *ctl)
 {
         bool unset = options_get(&ctl->options, "unset");
@@ -137,7 +151,7 @@ int verb_set(struct ctl *ctl)
         if (unset && ctl->names_n > 2)
                 return ctl_usage(ctl, "set: either a value or --unset");
         if (!unset && ctl->names_n < 3)
-                return ctl_usage(ctl, "set: which value? (--unset takes the key away)");
+                return no_value(ctl);
         struct setting s = {.d = &d, .name = ctl->names[0], .key = ctl->names[1], .unset = unset};
         _cleanup_free_ char *error = NULL, *value = NULL;
         int r = 0;

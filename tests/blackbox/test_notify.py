@@ -52,11 +52,11 @@ class Notify(SvcdTest):
     # ---- watchdog ----
 
     def test_watchdog(self):
-        pid = self.begin(f"watchdog: {1500 * SLOW}ms")
-        self.logged("a", rf" out up {pid} WATCHDOG_PID={pid} WATCHDOG_USEC={1500000 * SLOW}$")
+        pid = self.begin(f"watchdog: {3000 * SLOW}ms")
+        self.logged("a", rf" out up {pid} WATCHDOG_PID={pid} WATCHDOG_USEC={3000000 * SLOW}$")
         for _ in range(12):  # for longer than the watchdog waits
             self.say("WATCHDOG=1")
-            time.sleep(0.15 * SLOW)  # this is the program's own time, nothing is waited for
+            time.sleep(0.3 * SLOW)  # this is the program's own time, nothing is waited for
         self.assertEqual(self.service("a")["pid"], pid)
         self.another(pid)
         self.logged("a", rf" svcd watchdog timeout run=1 pid={pid} after=\S+ signal=ABRT")
@@ -138,10 +138,10 @@ class Notify(SvcdTest):
         self.assertNotIn("somebody else", why)
 
     def test_more_time(self):
-        self.begin(f"ready: notify, ready_timeout: {1500 * SLOW}ms, stop: {{timeout: {1000 * SLOW}ms}}", ready=False)
+        self.begin(f"ready: notify, ready_timeout: {3000 * SLOW}ms, stop: {{timeout: {2000 * SLOW}ms}}", ready=False)
         self.say("EXTEND_TIMEOUT_USEC=60000000")
         pid = self.in_state("a", "starting")["pid"]
-        time.sleep(1.6 * SLOW)
+        time.sleep(3.1 * SLOW)
         self.assertEqual(self.in_state("a", "starting")["pid"], pid)
         self.say("READY=1")
         self.running("a")
@@ -150,7 +150,7 @@ class Notify(SvcdTest):
         self.logged("a", " out said")
         self.svcctl("stop", "--no-wait", "a")
         self.in_state("a", "stopping")
-        time.sleep(1.1 * SLOW)
+        time.sleep(2.1 * SLOW)
         self.assertEqual(self.in_state("a", "stopping")["pid"], pid)
         self.say("!os._exit(0)")
         self.in_state("a", "stopped")
