@@ -186,8 +186,10 @@ static void set_cookie(struct shim *s, const void *data, size_t n)
  * this shim, and has settled without it what is to run. */
 static bool born_too_late(struct shim *s)
 {
-        if (s->run || !link_is_left(s))
+        if (s->asked || !link_is_left(s)) {
+                s->asked = true;
                 return false;
+        }
         if (!s->record.run)
                 record_remove(s); /* nobody else's */
         s->ending = true;

@@ -151,6 +151,7 @@ struct store {
 
 struct shim {
         bool inited, check, ending;
+        bool asked; /* for a run or for sockets, by a svcd that was there */
         volatile sig_atomic_t child_ended, nudged, arrived; /* written by the signals' handler */
         struct kept *kept;
         char *title; /* the area of the process's arguments */

@@ -236,17 +236,22 @@ static bool is_coming(const struct link *l)
 }
 
 /* The connection of one that has not answered START has broken. It is on its way to the lock, or has it and will
- * connect, or end without a run; or it has been killed, or the nursery was before it made it. */
+ * connect, or end without a run; or it has been killed, or the nursery was before it made it. One that is halted for
+ * longer than NURSERY_MS counts as lost when it ends. */
 static void broken_birth(struct link *l)
 {
+        int64_t left_ms = l->until_ms - clock_mono_ms();
         struct record r = record_look(&l->d->paths, l->svc->name);
-        bool lives = r.holder > 0 || r.unknown || (!r.exists && is_coming(l));
-        if (lives && clock_mono_ms() < l->until_ms) {
-                link_timer(l, LINK_RECORD_MS);
+        bool begun =
+            r.exists && r.run >= l->spawn_run; /* else it is what a shim before it has left */
+        bool lives = r.holder > 0 || r.unknown || (!begun && has_processes(l) && is_coming(l));
+        if (lives && left_ms > 0) {
+                record_nudge(&l->d->paths, l->svc->name);
+                link_timer(l, MAX((int64_t)LINK_RECORD_MS, (NURSERY_MS - left_ms) / 2));
         } else if (r.holder > 0) {
                 link_away(l);
                 judge(l, r);
-        } else if (lives || r.exists || has_processes(l)) {
+        } else if (lives || begun || has_processes(l)) {
                 l->unborn = false;
                 l->state = LINK_AWAY;
                 l->until_ms = 0;
@@ -276,6 +281,14 @@ void link_born(struct link *l)
         l->unborn = false;
 }
 
+void link_unborn(struct link *l)
+{
+        shimio_close(&l->io);
+        l->unborn = true;
+        l->until_ms = clock_mono_ms() + NURSERY_MS;
+        link_timer(l, LINK_RECORD_MS);
+}
+
 void link_answered(struct link *l)
 {
         l->spawning = false;
@@ -302,14 +315,13 @@ void link_away(struct link *l)
 static void end_cb(struct shimio *io)
 {
         struct link *l = CONTAINER_OF(io, struct link, io);
-        struct record r = record_look(&l->d->paths, l->svc->name);
         shimio_close(io);
         if (l->births && l->state == LINK_UP) {
-                l->unborn = true;
-                l->until_ms = clock_mono_ms() + NURSERY_MS;
-                link_timer(l, LINK_RECORD_MS);
+                link_unborn(l);
                 return;
         }
+        l->unborn = false;
+        struct record r = record_look(&l->d->paths, l->svc->name);
         if (l->state == LINK_UP && r.holder > 0)
                 link_away(l);
         else if (l->state == LINK_UP)

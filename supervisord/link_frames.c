@@ -59,7 +59,8 @@ static void no_shim(struct link *l, struct core_event *ev)
         l->state = LINK_LEAVING;
 }
 
-/* A svcd that died has started one that we could not know of yet: that is the service's. */
+/* A svcd that died has started one that we could not know of yet: that is the service's. Or one that was given up
+ * has come to it late, and ends. */
 static bool held_by_another(const struct shimio_frame *f, const struct core_event *ev)
 {
         return f->type == SHIM_START_FAILED && ev->stage == SHIM_STAGE_LOCK &&
@@ -117,14 +118,13 @@ void link_frame_cb(struct shimio *io, const struct shimio_frame *f)
                 }
                 if (f->type == SHIM_STARTED)
                         inforce_told(l->d, l, f);
+                if (l->births && held_by_another(f, &ev)) {
+                        link_unborn(l);
+                        break;
+                }
                 if (f->type == SHIM_STARTED || f->type == SHIM_START_FAILED ||
                     (f->type == SHIM_SOCKETS && ev.run == l->spawn_run))
                         link_answered(l);
-                if (held_by_another(f, &ev)) {
-                        link_away(l);
-                        link_timer(l, LINK_RECORD_MS);
-                        break;
-                }
                 if (f->type == SHIM_START_FAILED && (!ev.run || ev.stage == SHIM_STAGE_LOCK))
                         no_shim(l, &ev);
                 if ((f->type == SHIM_EXITED || f->type == SHIM_EMPTY) && !ev.leftover)

@@ -23,6 +23,9 @@ void link_timer(struct link *l, int64_t ms);
 /* It has said something: the nursery has made it. */
 void link_born(struct link *l);
 
+/* It will not answer START over this connection: somebody else may. */
+void link_unborn(struct link *l);
+
 /* START needs no second try. */
 void link_answered(struct link *l);
 

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -697,39 +698,79 @@ class Connection(SvcdTest):
         logged = [t.split()[1] for t in self.log_texts("a", "svcd") if t.startswith("exited ")]
         self.assertEqual(logged, [f"run={n}" for n in runs])
 
-    def halted_shim(self, nursery, name, call):
-        """A shim of service NAME that was about to go on from its first CALL."""
-        trace = os.path.join(self.tmp, name + ".trace")
+    def begin_with_other(self):
+        """svcd with a service that is of no interest; returns the pid of its nursery."""
+        self.config("services: {other: {command: sleep 1000}}\n")
+        self.to_be_traced()
+        self.start()
+        self.running("other")
+        return next(p for p in children(self.svcd.pid) if re.search(r"svc-shim -+$", command_line(p)))
+
+    def reload_with(self, name, settings="command: sleep 1000"):
+        self.config(f"services: {{other: {{command: sleep 1000}}, {name}: {{{settings}}}}}\n")
+        self.svcctl("reload", "--no-wait")
+
+    def halted_shim(self, nursery, call, start):
+        """A shim that START makes the nursery make, and that was about to go on from its first CALL."""
+        trace = os.path.join(self.tmp, "trace")
         strace = straced.attached(self, nursery, "-f", "-o", trace, "-e", f"trace={call}", "-e",
                                   f"inject={call}:signal=STOP:when=1")
-        self.config(f"services: {{other: {{command: sleep 1000}}, {name}: {{command: sleep 1000}}}}\n")
-        self.svcctl("reload", "--no-wait")
+        start()
         halted = self.until(lambda: re.search(r"^(\d+) +--- stopped by SIGSTOP", self.read(trace), re.M), what="a halt")
         strace.terminate()
         strace.wait()
         return int(halted[1])
 
+    def breaks_and_goes_on(self, shim, name):
+        break_connection(shim)
+        self.service(name)  # svcd has seen it
+        os.kill(shim, signal.SIGCONT)
+        return self.running(name)
+
     @unittest.skipUnless(shutil.which("strace"), "strace is missing")
     def test_before_its_first_word(self):
         """A shim is halted on its way from INIT to HELLO, the connection breaks, and it goes on: its run is the first,
-        or the next shim's is."""
-        moments = {"unmarked": "recvfrom", "marked": "prlimit64", "locked": "pread64"}
-        self.config("services: {other: {command: sleep 1000}}\n")
-        self.to_be_traced()
-        self.start()
-        self.running("other")
-        nursery = next(p for p in children(self.svcd.pid) if re.search(r"svc-shim -+$", command_line(p)))
-        for name, call in moments.items():
+        or the next shim's is. And so is the second, if there is what an earlier shim has left."""
+        nursery = self.begin_with_other()
+        for name, call in {"unmarked": "recvfrom", "marked": "prlimit64", "locked": "pread64"}.items():
             with self.subTest(name):
-                shim = self.halted_shim(nursery, name, call)
-                break_connection(shim)
-                self.service(name)  # svcd has seen it
-                os.kill(shim, signal.SIGCONT)
-                self.assertEqual(self.running(name)["run"], 1)
+                shim = self.halted_shim(nursery, call, lambda n=name: self.reload_with(n))
+                self.assertEqual(self.breaks_and_goes_on(shim, name)["run"], 1)
+                self.svcctl("stop", name)
+                self.until(lambda n=name: self.shim_has_left(n), what="no shim")
+                self.write(os.path.join(self.run_dir, "shims", name), "run=1\nlogged=1\n")
+                shim = self.halted_shim(nursery, call, lambda n=name: self.svcctl("start", "--no-wait", n))
+                self.assertEqual(self.breaks_and_goes_on(shim, name)["run"], 2)
                 self.svcctl("stop", name)
                 self.check_once(name)
-                self.assertEqual(self.exits(name), [1])
+                self.assertEqual(self.exits(name), [1, 2])
                 self.gone(shim)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_what_changes_before_its_first_word(self):
+        nursery = self.begin_with_other()
+        shim = self.halted_shim(nursery, "prlimit64", lambda: self.reload_with("a"))
+        break_connection(shim)
+        self.reload_with("a", "command: sleep 1000, limits: {files: 77}")
+        self.until(lambda: self.run_svcctl("plan").status == 0, what="nothing more to do")
+        os.kill(shim, signal.SIGCONT)
+        s = self.running("a")
+        self.assertEqual(s["run"], 1)
+        self.until(lambda: resource.prlimit(s["pid"], resource.RLIMIT_NOFILE) == (77, 77), what="the limit")
+
+    def test_start_is_not_read(self):
+        """By a shim that has opened sockets and had no run yet: it is no shim that came too late."""
+        address = os.path.join(self.tmp, "socket")
+        self.config(f"services: {{a: {{command: sleep 1000, start: on-demand, sockets: [{address}]}}}}\n")
+        self.start()
+        self.in_state("a", "waiting")
+        shim = self.until(lambda: next((p for p in children(self.svcd.pid) if command_line(p) == "svc-shim a"), None),
+                          what="the shim")
+        os.kill(shim, signal.SIGSTOP)
+        self.svcctl("start", "--no-wait", "a")
+        s = self.breaks_and_goes_on(shim, "a")
+        self.assertEqual((s["run"], self.shim_of(s["pid"])), (1, shim))
+        self.check_once()
 
     def test_a_shim_that_does_not_answer_is_waited_for(self):
         self.config("services: {a: {command: sleep 1000}, b: {command: sleep 1000}, c: {command: sleep 1000}}\n")
