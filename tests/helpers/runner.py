@@ -377,6 +377,8 @@ def main():
         return totals(args.results)
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     begin = time.monotonic()
+    if args.jitter is not None:
+        os.environ["SVCD_TEST_JITTER"] = str(args.jitter)
     jobs, folder = group_jobs(args.group, args)
     if args.jitter is not None:
         subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "jitter.py"), str(args.jitter), str(os.getpid())])
