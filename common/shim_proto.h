@@ -70,6 +70,8 @@
  *   At the end of the stream the shim goes on, and tries to connect to RUN/control.sock: soon, then
  *   less and less often (SHIM_RETRY_MIN_MS doubling to SHIM_RETRY_MAX_MS), and at once when it gets
  *   SHIM_NUDGE_SIGNAL, which a new svcd sends to each holder of a lock. Its first frame is HELLO.
+ *   Only a shim whose stream has ended before it reads the first START or LISTEN of its life does neither that run
+ *   nor anything else, and ends: by now another may have been asked, or nobody wants it any more.
  *
  * RUN/shims/NAME
  *   The shim's record: it holds a POSIX write lock (fcntl F_SETLK, whole file) on it as long as it

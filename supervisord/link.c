@@ -190,8 +190,8 @@ static void look_for_shim(struct link *l)
                 judge(l, record_look(&l->d->paths, l->svc->name));
 }
 
-/* Nothing has begun, as far as can be seen. Should a shim come all the same it finds the lock taken, or its
- * connection broken (shim_proto.h, "A SHIM'S LIFE"), and ends. */
+/* Nothing has begun, as far as can be seen. Should a shim come all the same it ends (shim_proto.h, "SVCD GOES
+ * AWAY"). */
 static void once_more(struct link *l)
 {
         if (l->births < LINK_BIRTHS) {

@@ -188,7 +188,7 @@ void link_live(struct daemon *d, struct core_service *s)
         struct spec_log log = logshim_settings(d);
         spec_live(&b, s->def, &log, &cgroup);
         link_send(l, b.s, b.n);
-        if (l->births) /* should START go to another shim */
+        if (l->spawning) /* should START go to another shim */
                 strbuf_addn(&l->start, b.s, b.n);
         memwatch_look(d, s);
 }
