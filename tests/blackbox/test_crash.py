@@ -18,7 +18,7 @@ COUNTER = """
     n = 0
     while True:
         n += 1
-        print("line", n, flush=True)
+        sys.stdout.write(f"line {n}\\n")  # in one piece: it is ended at any moment
         time.sleep(0.002)
 """
 
