@@ -618,7 +618,7 @@ class Second(SvcdTest):
 
 
 def sockets(pid):
-    """The stream sockets of a process, as sockets of ours."""
+    """The connected stream sockets of a process, as sockets of ours."""
     found = []
     whole = os.pidfd_open(pid)
     for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
@@ -628,7 +628,8 @@ def sockets(pid):
         if mine < 0:
             raise OSError(ctypes.get_errno(), "pidfd_getfd")
         s = socket.socket(fileno=mine)
-        if s.family == socket.AF_UNIX and s.type == socket.SOCK_STREAM:
+        listens = s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        if s.family == socket.AF_UNIX and s.type == socket.SOCK_STREAM and not listens:
             found.append(s)
         else:
             s.close()
@@ -759,7 +760,8 @@ class Connection(SvcdTest):
         self.until(lambda: resource.prlimit(s["pid"], resource.RLIMIT_NOFILE) == (77, 77), what="the limit")
 
     def test_start_is_not_read(self):
-        """By a shim that has opened sockets and had no run yet: it is no shim that came too late."""
+        """By a shim that has opened sockets and had no run yet: it is no shim that came too late, and who waits for its
+        service is not sent away."""
         address = os.path.join(self.tmp, "socket")
         self.config(f"services: {{a: {{command: sleep 1000, start: on-demand, sockets: [{address}]}}}}\n")
         self.start()
@@ -768,7 +770,10 @@ class Connection(SvcdTest):
                           what="the shim")
         os.kill(shim, signal.SIGSTOP)
         self.svcctl("start", "--no-wait", "a")
-        s = self.breaks_and_goes_on(shim, "a")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(address)
+            s = self.breaks_and_goes_on(shim, "a")
+            client.send(b"still there")  # else EPIPE
         self.assertEqual((s["run"], self.shim_of(s["pid"])), (1, shim))
         self.check_once()
 

@@ -141,7 +141,7 @@ class Notify(SvcdTest):
         self.begin(f"ready: notify, ready_timeout: {3000 * SLOW}ms, stop: {{timeout: {2000 * SLOW}ms}}", ready=False)
         self.say("EXTEND_TIMEOUT_USEC=60000000")
         pid = self.in_state("a", "starting")["pid"]
-        time.sleep(3.1 * SLOW)
+        time.sleep(3.1 * SLOW)  # longer than ready_timeout, which is what is tested
         self.assertEqual(self.in_state("a", "starting")["pid"], pid)
         self.say("READY=1")
         self.running("a")
@@ -150,7 +150,7 @@ class Notify(SvcdTest):
         self.logged("a", " out said")
         self.svcctl("stop", "--no-wait", "a")
         self.in_state("a", "stopping")
-        time.sleep(2.1 * SLOW)
+        time.sleep(2.1 * SLOW)  # longer than stop.timeout
         self.assertEqual(self.in_state("a", "stopping")["pid"], pid)
         self.say("!os._exit(0)")
         self.in_state("a", "stopped")
